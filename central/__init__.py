@@ -1,0 +1,1 @@
+"""The operator's system: evidence, profiles, settlement, checks, invoices, market messages."""

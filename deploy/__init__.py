@@ -1,0 +1,1 @@
+"""What runs it: local stack, demo, command line."""

@@ -1,0 +1,1 @@
+"""The concentrator's agent: polls meters, keeps blocks in an outbox, publishes them."""
