@@ -70,7 +70,9 @@ class SharedClock:
             with Path(path).open("rb") as file:
                 self._map = mmap.mmap(file.fileno(), _LAYOUT.size, access=mmap.ACCESS_READ)
         except (OSError, ValueError) as error:
-            raise ClockError(f"The clock file {path} cannot be read ({error}); set it with SharedClockControl first.") from None
+            raise ClockError(
+                f"The clock file {path} cannot be read ({error}); set it with SharedClockControl first."
+            ) from None
 
     def _now_us(self) -> int:
         while True:

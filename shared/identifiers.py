@@ -30,7 +30,9 @@ class IdentifierError(ValueError):
 def parse_edge_id(text: str) -> EdgeId:
     """An id that is safe as one level of an MQTT topic and as a file name: letters, digits, `-`, `_`, at most 64."""
     if not _EDGE_ID.fullmatch(text):
-        raise IdentifierError(f"The concentrator id {text!r} must be 1 to 64 letters, digits, '-' or '_', starting with a letter or digit.")
+        raise IdentifierError(
+            f"The concentrator id {text!r} must be 1 to 64 letters, digits, '-' or '_', starting with a letter or digit."
+        )
     return EdgeId(text)
 
 
@@ -47,7 +49,9 @@ def _parse_ean(text: str, length: int, what: str) -> str:
         raise IdentifierError(f"{what} {text!r} must have {length} digits.")
     expected = ean_check_digit(text[:-1])
     if text[-1] != expected:
-        raise IdentifierError(f"{what} {text} ends with check digit {text[-1]}, expected {expected}: one of its digits is wrong.")
+        raise IdentifierError(
+            f"{what} {text} ends with check digit {text[-1]}, expected {expected}: one of its digits is wrong."
+        )
     return text
 
 

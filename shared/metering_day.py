@@ -56,7 +56,9 @@ class MeteringDay:
     def instant(self, index: int) -> datetime:
         """Beginning of interval `index`, 0 to length - 1."""
         if not 0 <= index < self.length:
-            raise CalendarError(f"The {self.commodity} day {self.date} has intervals 0 to {self.length - 1}, not {index}.")
+            raise CalendarError(
+                f"The {self.commodity} day {self.date} has intervals 0 to {self.length - 1}, not {index}."
+            )
         return self.start + index * self.step
 
     def index(self, instant: datetime) -> int:
