@@ -31,7 +31,7 @@ def parse_edge_id(text: str) -> EdgeId:
     """An id that is safe as one level of an MQTT topic and as a file name: letters, digits, `-`, `_`, at most 64."""
     if not _EDGE_ID.fullmatch(text):
         raise IdentifierError(
-            f"The concentrator id {text!r} must be 1 to 64 letters, digits, '-' or '_', starting with a letter or digit."
+            f"The concentrator id {text!r} must be 1 to 64 letters, digits, '-' or '_', the first a letter or digit."
         )
     return EdgeId(text)
 

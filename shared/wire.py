@@ -1,8 +1,8 @@
 """Wire contract between concentrators and central: MQTT 5 topics, addresses, MessagePack bodies.
 
-A batch is columnar through and through: it carries its own table of keys, and its blocks are columns of little-endian typed
-arrays, so that central decodes a message of any number of blocks in a fixed number of steps (figures: tests/bench/README.md).
-This module is pure Python on purpose: the agent must not need numpy. Golden vectors: tests/unit/shared/test_wire.py.
+A batch is columnar through and through: it carries its own table of keys, and its blocks are columns of little-endian
+typed arrays, so that central decodes a message of any number of blocks in a fixed number of steps (figures:
+tests/bench/README.md). This module is pure Python on purpose: the agent must not need numpy. Golden vectors: tests/unit/shared/test_wire.py.
 """
 
 import sys
@@ -200,7 +200,8 @@ def encode_message(message: Ack | Welcome) -> bytes:
 
 def decode_message(body: bytes) -> Ack | Welcome:
     """The message of an ack topic's body."""
-    return _decode(_answers, body, "acknowledgement")
+    message: Ack | Welcome = _decode(_answers, body, "acknowledgement")
+    return message
 
 
 def _decode(decoder: "msgspec.msgpack.Decoder[T]", body: bytes, what: str) -> T:
@@ -381,7 +382,7 @@ def pack_batch(blocks: Iterable[Block], records: Iterable[Record] = (), packing:
 
 
 def unpack_batch(batch: Batch) -> tuple[list[Block], list[Record]]:
-    """The blocks (intervals, then states) and records of a batch; raises `WireError` where columns do not fit together."""
+    """The blocks (intervals, then states) and records of a batch; raises `WireError` where columns do not fit."""
     blocks = _unpack(batch.keys, batch.intervals, "i") + _unpack(batch.keys, batch.states, "q")
     return blocks, batch.records
 
