@@ -1,0 +1,1 @@
+"""Simulated DLMS/COSEM meters, without I/O: bytes in, bytes out."""

@@ -1,0 +1,115 @@
+"""What a simulated DLMS meter is made of: its description, and the port through which it gets its data.
+
+`CosemMeter` (cosem.py) serves what is described here; `MeterLink` (link.py) puts it on a byte stream. The host of the
+simulation implements `MeterData` on its load model; `firmware_sims.testing.MemoryMeterData` is the one for tests.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Final, NamedTuple, Protocol
+
+from shared.identifiers import Obis
+
+LOAD_PROFILE: Final = Obis(1, 0, 99, 1, 0)
+EVENT_LOG: Final = Obis(0, 0, 99, 98, 0)
+PROFILE_STATUS: Final = Obis(0, 0, 96, 10, 1)
+
+
+class IntegerType(StrEnum):
+    """COSEM data type that a register's value has on the wire."""
+
+    INT32 = "int32"
+    UINT32 = "uint32"
+    INT64 = "int64"
+    UINT64 = "uint64"
+
+
+class TimeStyle(StrEnum):
+    """How the meter writes its time stamps."""
+
+    LOCAL = "local"
+    """Local time with deviation and summer-time bit (IDIS)."""
+    UTC = "utc"
+    """UTC, deviation 0."""
+    UNSPECIFIED = "unspecified"
+    """Local time with the deviation 0x8000 and the summer-time bit."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterSpec:
+    """One register object (class 3). `unit` is the COSEM unit code (shared.dlms.units: 30 Wh, 32 varh, 13 m3)."""
+
+    obis: Obis
+    unit: int
+    scaler: int = 0
+    type: IntegerType = IntegerType.UINT32
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileSpec:
+    """One load profile (class 7) that captures clock, status (if any) and the values of `channels`."""
+
+    obis: Obis
+    period_s: int
+    channels: tuple[RegisterSpec, ...]
+    entries: int = 40 * 96
+    """Rows of memory (`profile_entries`)."""
+    status: Obis | None = PROFILE_STATUS
+    null_timestamps: bool = False
+    """Send null-data for a time stamp that follows from the capture period, and for a repeated status."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeterSpec:
+    """A meter as its type plate and its parameters say."""
+
+    serial: str
+    logical_name: str
+    """Logical device name (0-0:42.0.0), at most 16 characters."""
+    registers: tuple[RegisterSpec, ...] = ()
+    """Registers beside the profiles' channels."""
+    profiles: tuple[ProfileSpec, ...] = ()
+    time_style: TimeStyle = TimeStyle.LOCAL
+    passwords: dict[int, bytes] = field(default_factory=dict)
+    """LLS password by client address; a client that is not named here associates without one."""
+    max_pdu: int = 1024
+    """Largest application message the meter sends; longer answers go in blocks."""
+    max_information: int = 512
+    """Largest HDLC information field the meter offers, either way."""
+    max_window: int = 1
+    event_entries: int = 256
+
+
+class ProfileRow(NamedTuple):
+    """One captured row: `end` is the end of its interval (aware), `status` the AMR status byte."""
+
+    end: datetime
+    status: int
+    values: Sequence[int]
+
+
+class EventRow(NamedTuple):
+    """One row of the event log."""
+
+    at: datetime
+    code: int
+
+
+class MeterData(Protocol):
+    """Where a simulated meter's data come from. All instants are aware; all methods are quick and do not wait."""
+
+    def now(self) -> datetime:
+        """What the meter's clock shows."""
+
+    def rows(self, profile: Obis, after: datetime, until: datetime) -> Sequence[ProfileRow]:
+        """Rows of `profile` whose interval ended in (after, until], oldest first; a row that was never captured is
+        left out. `values` in the order of the profile's channels. Never asked beyond `now()` or the memory's depth.
+        """
+
+    def register(self, obis: Obis) -> int:
+        """Present value of a register, in its unit and scaler. Asked only for registers of the meter's `MeterSpec`."""
+
+    def events(self, after: datetime, until: datetime) -> Sequence[EventRow]:
+        """Events logged in (after, until], oldest first."""
