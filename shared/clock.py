@@ -1,8 +1,9 @@
 """The one clock that everything asks for the time.
 
-Business time (samples, metering days, deadlines, validity) comes from a `Clock`; time-outs and line pacing are wall time
-and use `monotonic()`. A `SharedClock` lives in a small file that many processes map, so that a demo or a test can let one
-model time stand still, run fast or step for the simulated meters, the agents and the central system alike.
+Business time (samples, metering days, deadlines, validity) comes from a `Clock`; time-outs and line pacing are wall
+time and use `monotonic()`. A `SharedClock` lives in a small file that many processes map, so that a demo or a test
+can let one model time stand still, run fast or step for the simulated meters, the agents and the central system
+alike.
 """
 
 import asyncio

@@ -1,7 +1,8 @@
 """Metering days: the calendar that turns (day, index) into an instant and back, in this one place.
 
-Electricity: the local calendar day in quarter-hours, 96, on clock-change days 92 or 100. Gas: the gas day 06:00 to 06:00
-local time in hours, 24, 23 or 25 (the day *before* the last Sunday of March has 23). Instants are aware and in UTC.
+Electricity: the local calendar day in quarter-hours, 96, on clock-change days 92 or 100. Gas: the gas day 06:00 to
+06:00 local time in hours, 24, 23 or 25 (the day *before* the last Sunday of March has 23). Instants are aware and in
+UTC.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """What is measured and how good it is: commodities, kinds of channels, quality.
 
-Energy and volume are integers in a unit and a power of ten, never floats: 1 234 with unit Wh and ex
-ponent 1 is 12 340 Wh.
+Energy and volume are integers in a unit and a power of ten, never floats: 1 234 with unit Wh and exponent 1 is 12 340
+Wh.
 """
 
 from decimal import Decimal

@@ -2,7 +2,8 @@
 
 A batch is columnar through and through: it carries its own table of keys, and its blocks are columns of little-endian
 typed arrays, so that central decodes a message of any number of blocks in a fixed number of steps (figures:
-tests/bench/README.md). This module is pure Python on purpose: the agent must not need numpy. Golden vectors: tests/unit/shared/test_wire.py.
+tests/bench/README.md). This module is pure Python on purpose: the agent must not need numpy. Golden vectors:
+tests/unit/shared/test_wire.py.
 """
 
 import sys
