@@ -208,7 +208,7 @@ def decode_message(body: bytes) -> Ack | Welcome:
 def _decode(decoder: "msgspec.msgpack.Decoder[T]", body: bytes, what: str) -> T:
     try:
         return decoder.decode(body)
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise WireError("body", f"The {what} of {len(body)} bytes cannot be decoded: {error}.") from None
 
 

@@ -45,7 +45,7 @@ def test_one_wrong_digit_is_found(text: str, place: int, by: int) -> None:
 
 
 def test_the_sentence_says_what_was_expected() -> None:
-    with pytest.raises(IdentifierError, match="check digit 9, expected 2"):
+    with pytest.raises(IdentifierError, match="check digit 9, expected 4"):
         parse_ean13("8591824522009")
 
 
