@@ -1,0 +1,1 @@
+"""Law as data: dated, checksummed legislative packages with prices, bands, rounding and the rules they name."""

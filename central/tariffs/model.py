@@ -1,0 +1,155 @@
+"""The file format of a legislative package.
+
+A package is one JSON file. Numbers are decimal strings, so that nothing passes through a binary float. Every value
+table and every rule names its source (a price decision, an act, or an assumption of the product) and a mark that says
+how sure the value is.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+FORMAT = 1
+
+
+class Mark(StrEnum):
+    """How sure a value is: read in a source, derived from documented numbers, or general knowledge to be verified."""
+
+    DOCUMENTED = "documented"
+    INFERRED = "inferred"
+    ASSUMED = "assumed"
+
+
+class Text(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One name in the two languages of the product."""
+
+    cs: str
+    en: str
+
+
+class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where values come from: the decision's or act's number and title; `note` says what was read of it."""
+
+    title: str
+    note: str = ""
+
+
+class Rate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A low-voltage distribution rate (distribuční sazba): its registers (JT, or VT and NT) and hours of low tariff."""
+
+    name: str
+    registers: list[str]
+    low_tariff_hours: int | None = None
+
+
+class Band(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A breaker band (pásmo jističe): rated currents in amperes over `over` up to and including `up_to`.
+
+    `single_phase_up_to`: the band also takes one-phase breakers up to this current. `per_ampere`: the price is for each
+    ampere of the whole rated current, not for the band.
+    """
+
+    name: str
+    phases: int
+    over: str
+    up_to: str | None = None
+    single_phase_up_to: str | None = None
+    per_ampere: bool = False
+
+
+class ConsumptionBand(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A gas band by converted annual consumption in MWh: over `over`, up to and including `up_to` (none: no limit)."""
+
+    name: str
+    over: str
+    up_to: str | None = None
+
+
+class ValueTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Values of one component: each row holds the keys in the order of `keys`, then the value as a decimal string."""
+
+    component: str
+    unit: str
+    keys: list[str]
+    source: str
+    mark: Mark
+    rows: list[list[str]]
+    valid: tuple[str, str] | None = None
+    note: str = ""
+
+
+class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is billed and how: a component, its rate code (číslo sazby), and a formula registered in code by name.
+
+    `levels` are the voltage levels it applies to (gas: empty). `registers` limits it to distribution rates with these
+    registers. `code` is none for a rule that only evaluates (power factor inside its neutral band).
+    """
+
+    component: str
+    code: int | None
+    name: Text
+    formula: str
+    parameters: dict[str, str]
+    source: str
+    mark: Mark
+    levels: list[str] = []
+    registers: list[str] = []
+    group: str | None = None
+    note: str = ""
+
+
+class Group(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Rules billed together: `take` "higher" bills only the highest of their payments, "all" each of them."""
+
+    name: str
+    take: str
+    source: str
+    mark: Mark
+    note: str = ""
+
+
+class Rounding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Half-up rounding of one kind of number to a step, for example amounts of lines to 0.01."""
+
+    step: str
+    source: str
+    mark: Mark
+
+
+class Vat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Value added tax on every regulated component of the package, in percent."""
+
+    percent: str
+    source: str
+    mark: Mark
+
+
+class PackageFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A whole legislative package as it stands in its file.
+
+    `valid` is half-open (from, to). `example`: the values are documented for another time and stand in for
+    missing ones; whatever is priced by them says so. `checksum` is over the canonical content without itself and the
+    signature.
+    """
+
+    format: int
+    name: str
+    version: str
+    scope: str
+    commodity: str
+    title: Text
+    valid: tuple[str, str]
+    example: bool
+    sources: dict[str, Source]
+    operators: dict[str, str]
+    vat: Vat
+    rounding: dict[str, Rounding]
+    rules: list[Rule]
+    groups: list[Group]
+    tables: list[ValueTable]
+    rates: dict[str, Rate] = {}
+    breaker_bands: list[Band] = []
+    consumption_bands: dict[str, list[ConsumptionBand]] = {}
+    notes: list[str] = []
+    checksum: str = ""
+    signature: str | None = None
