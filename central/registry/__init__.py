@@ -1,0 +1,1 @@
+"""Registry: parties, supply points, contracts and their items."""

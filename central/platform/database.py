@@ -1,0 +1,48 @@
+"""One MetaData for all rooms, the engine, and the unit of work."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine, MetaData, create_engine
+from sqlalchemy.engine import make_url
+
+NAMING = {
+    "ix": "%(table_name)s_%(column_0_N_name)s_ix",
+    "uq": "%(table_name)s_%(column_0_N_name)s_key",
+    "ck": "%(table_name)s_%(constraint_name)s_check",
+    "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+    "pk": "%(table_name)s_pkey",
+}
+"""PostgreSQL's own names for constraints, so that SQL written by hand in a migration meets the metadata."""
+
+metadata = MetaData(naming_convention=NAMING)
+
+
+def sqlalchemy_url(url: str) -> str:
+    """`postgresql://...` as users and tools write it, turned into the form that selects psycopg 3."""
+    parsed = make_url(url)
+    if parsed.drivername in {"postgresql", "postgres"}:
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    return parsed.render_as_string(hide_password=False)
+
+
+def psycopg_url(url: str) -> str:
+    """The same address in libpq's form, for code that uses psycopg directly (COPY, LISTEN)."""
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def make_engine(url: str, *, name: str = "rozvodna", pool_size: int = 5) -> Engine:
+    """An engine whose sessions run in UTC; connections that died with the database are replaced on checkout."""
+    return create_engine(
+        sqlalchemy_url(url),
+        pool_size=pool_size,
+        pool_pre_ping=True,
+        connect_args={"application_name": name, "options": "-c timezone=UTC"},
+    )
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Connection]:
+    """One unit of work: committed once at the end, rolled back on any error."""
+    with engine.begin() as connection:
+        yield connection

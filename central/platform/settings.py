@@ -1,0 +1,80 @@
+"""Settings of central: from the environment (prefix ROZVODNA_), nowhere else."""
+
+import json
+from datetime import time
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from central.platform.errors import BadInput
+
+RIGHTS = frozenset({"read", "operate", "settle", "invoice", "market", "admin"})
+
+
+class TokenSetting(BaseModel):
+    """One bearer token: who it names and what that person may do."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    token: SecretStr = Field(min_length=16)
+    name: str = Field(min_length=1)
+    rights: frozenset[str]
+
+
+class Settings(BaseSettings):
+    """Everything that differs between installations.
+
+    Each field is read from `ROZVODNA_<FIELD>`; the database and the broker also from `DATABASE_URL` and `MQTT_URL`.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="ROZVODNA_", extra="ignore", populate_by_name=True)
+
+    database_url: str = Field(
+        default="postgresql://127.0.0.1:5432/rozvodna",
+        validation_alias=AliasChoices("ROZVODNA_DATABASE_URL", "DATABASE_URL"),
+    )
+    mqtt_url: str = Field(
+        default="mqtt://127.0.0.1:1883", validation_alias=AliasChoices("ROZVODNA_MQTT_URL", "MQTT_URL")
+    )
+    tokens: tuple[TokenSetting, ...] = ()
+    tokens_file: Path | None = None
+    api_host: str = "127.0.0.1"
+    api_port: int = 8080
+    ote_url: str | None = None
+    ote_sender: str | None = None
+    home: Path = Path(".rozvodna")
+    log_level: str = "info"
+    log_json: bool = True
+    day_deadline: time = time(10, 0)
+    """Local time on the day after a metering day at which its version 1 is made even when values are missing."""
+    consolidate_poll_s: float = 0.5
+    consolidate_batches: int = 1000
+    """How many batches one transaction of consolidation takes; 64 blocks of 96 each make about 25 MB of values."""
+
+    def all_tokens(self) -> tuple[TokenSetting, ...]:
+        """Tokens of the environment and of the file; rights outside RIGHTS and repeated tokens are refused."""
+        tokens = list(self.tokens)
+        if self.tokens_file is not None:
+            content = json.loads(self.tokens_file.read_text(encoding="utf-8"))
+            tokens += [TokenSetting.model_validate(item) for item in content]
+        seen: set[str] = set()
+        for token in tokens:
+            unknown = sorted(token.rights - RIGHTS)
+            if unknown:
+                raise BadInput(
+                    "unknown_right",
+                    f"The token of {token.name} names the right {unknown[0]!r}; known rights are "
+                    f"{', '.join(sorted(RIGHTS))}. Correct ROZVODNA_TOKENS or the tokens' file.",
+                )
+            if token.token.get_secret_value() in seen:
+                raise BadInput("repeated_token", f"The token of {token.name} is given twice; give each person one.")
+            seen.add(token.token.get_secret_value())
+        return tuple(tokens)
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The process's settings, read once."""
+    return Settings()

@@ -1,0 +1,32 @@
+"""Tables of the platform: audit and incarnation."""
+
+from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, Integer, Table, Text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from central.platform.database import metadata
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("person", Text, nullable=False),
+    Column("act", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("details", JSONB, nullable=False),
+    Index("audit_subject_ix", "subject", "at"),
+    comment="Append-only: who did what to what, when",
+)
+
+incarnation = Table(
+    "incarnation",
+    metadata,
+    Column("number", Integer, Identity(always=True), primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("system_identifier", Text, nullable=False),
+    Column("timeline", Integer, nullable=False),
+    Column("database_oid", BigInteger, nullable=False),
+    Column("made_at", DateTime(timezone=True), nullable=False),
+    Column("reason", Text, nullable=False),
+    comment="The database's lives: the newest row is the present one; edges offer again after a change",
+)
