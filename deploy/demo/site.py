@@ -1,7 +1,8 @@
 """The model site: Průmyslový park Vlčí Důl, a local distribution network in March 2026, made up from one seed.
 
-One 22 kV entry, six sub-metered 22 kV supply points, forty low-voltage supply points, a photovoltaic plant and a boiler
-house on gas. The files that simulators, concentrators and central read are rendered from this model (`deploy.demo.render`).
+One 22 kV entry, six sub-metered 22 kV supply points, forty low-voltage supply points, a photovoltaic plant and a
+boiler house on gas. The files that simulators, concentrators and central read are rendered from this model
+(`deploy.demo.render`).
 """
 
 import random
