@@ -1,0 +1,178 @@
+"""Format packages: message codes, code lists, namespaces and schemas of the market operator's messages as dated data.
+
+A package is `formats/NAME.json` with XSD files beside it. A package whose status is `sandbox` was written by us; its
+messages may leave for addresses marked as a sandbox only (see `channel.py`). Every entry says in `mark` how sure it is:
+documented, inferred or assumed.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from lxml import etree
+
+from central.market.errors import FormatError
+from central.market.format_data import (
+    EnvelopeRules,
+    Format,
+    MessageKind,
+    MessageUnit,
+    PackageData,
+    ReasonCode,
+    ReasonType,
+    ValueType,
+    problems_of,
+)
+from shared.quantities import Quality
+
+FORMATS_FOLDER: Final = Path(__file__).with_name("formats")
+SCHEMA_NAMESPACE: Final = "{http://www.w3.org/2001/XMLSchema}"
+
+
+@dataclass(frozen=True)
+class FormatPackage:
+    """One release of message formats, checked and indexed; `digest` (SHA-256) covers the JSON file and its schemas."""
+
+    data: PackageData
+    folder: Path
+    digest: str
+
+    @property
+    def name(self) -> str:
+        return self.data.name
+
+    @property
+    def is_sandbox(self) -> bool:
+        """Written by us: must never leave for a production address."""
+        return self.data.status == "sandbox"
+
+    @property
+    def envelope(self) -> EnvelopeRules:
+        return self.data.envelope
+
+    @cached_property
+    def _formats(self) -> dict[str, Format]:
+        return {entry.name: entry for entry in self.data.formats}
+
+    @cached_property
+    def _messages(self) -> dict[str, MessageKind]:
+        return {entry.code: entry for entry in self.data.messages}
+
+    @cached_property
+    def value_types(self) -> dict[str, ValueType]:
+        """By our channel direction: A+, A-, R+, R-."""
+        return {entry.direction: entry for entry in self.data.value_types}
+
+    @cached_property
+    def value_types_by_code(self) -> dict[str, ValueType]:
+        """By the operator's code: A12, A11, ..."""
+        return {entry.code: entry for entry in self.data.value_types}
+
+    @cached_property
+    def units(self) -> dict[str, MessageUnit]:
+        return {entry.code: entry for entry in self.data.units}
+
+    @cached_property
+    def resolutions(self) -> dict[int, str]:
+        """Code by the period's length in seconds."""
+        return {entry.seconds: entry.code for entry in self.data.resolutions}
+
+    @cached_property
+    def letters(self) -> dict[Quality, str | None]:
+        """Status letter of every quality that may be sent."""
+        return {Quality[entry.quality]: entry.letter for entry in self.data.statuses}
+
+    @cached_property
+    def qualities(self) -> dict[str | None, Quality]:
+        """Quality by status letter."""
+        return {letter: quality for quality, letter in self.letters.items()}
+
+    @cached_property
+    def reason_types(self) -> dict[str, ReasonType]:
+        return {entry.type: entry for entry in self.data.reason_types}
+
+    @cached_property
+    def reason_codes(self) -> dict[str, ReasonCode]:
+        return {entry.code: entry for entry in self.data.reason_codes}
+
+    def format(self, name: str) -> Format:
+        """The format of that name; FormatError if the package has none."""
+        if name not in self._formats:
+            raise FormatError("unknown_format", f"The format package {self.name} has no format {name!r}.")
+        return self._formats[name]
+
+    def message(self, code: str) -> MessageKind:
+        """The message of that code; FormatError if the package has none."""
+        if code not in self._messages:
+            raise FormatError("unknown_message_code", f"The format package {self.name} has no message code {code!r}.")
+        return self._messages[code]
+
+    @cached_property
+    def _schemas(self) -> dict[str, etree.XMLSchema]:
+        return {}
+
+    def schema(self, format_name: str) -> etree.XMLSchema:
+        """The compiled XSD of a format; FormatError if the package has none for it."""
+        if format_name not in self._schemas:
+            path = self.format(format_name).schema
+            if path is None:
+                raise FormatError(
+                    "no_schema", f"The format package {self.name} has no schema of {format_name}: it cannot be written."
+                )
+            self._schemas[format_name] = etree.XMLSchema(_parse_schema(self.folder / path))
+        return self._schemas[format_name]
+
+
+def _parse_schema(path: Path) -> etree._ElementTree:
+    """A schema file of ours; its includes are files beside it."""
+    return etree.parse(path, etree.XMLParser(no_network=True, resolve_entities=False, load_dtd=False))
+
+
+def _files_of_schema(path: Path) -> list[Path]:
+    includes = _parse_schema(path).iterfind(f"{SCHEMA_NAMESPACE}include")
+    return [path, *(path.parent / str(include.attrib["schemaLocation"]) for include in includes)]
+
+
+def read_package(path: Path) -> FormatPackage:
+    """The package of a JSON file; FormatError names what does not fit together in it."""
+    text = path.read_bytes()
+    try:
+        data = msgspec.json.decode(text, type=PackageData)
+    except msgspec.DecodeError as error:
+        raise FormatError("bad_package", f"The format package {path.name} cannot be read: {error}.") from None
+    if problems := problems_of(data):
+        raise FormatError("bad_package", f"The format package {path.name} is not usable. " + " ".join(problems))
+    digest = hashlib.sha256(text)
+    schema_files = {
+        file for entry in data.formats if entry.schema for file in _files_of_schema(path.parent / entry.schema)
+    }
+    for file in sorted(schema_files):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return FormatPackage(data, path.parent, digest.hexdigest())
+
+
+@lru_cache(maxsize=16)
+def load_package(name: str) -> FormatPackage:
+    """The shipped package of that name, e.g. `sandbox-2026`."""
+    path = FORMATS_FOLDER / f"{name}.json"
+    if not path.is_file():
+        known = ", ".join(sorted(file.stem for file in FORMATS_FOLDER.glob("*.json")))
+        raise FormatError("unknown_package", f"There is no format package {name!r}; there are: {known}.")
+    return read_package(path)
+
+
+def package_valid_on(day: date) -> FormatPackage:
+    """The shipped package whose validity contains `day`; the highest version of several."""
+    packages = [load_package(file.stem) for file in sorted(FORMATS_FOLDER.glob("*.json"))]
+    valid = [
+        package
+        for package in packages
+        if package.data.valid_from <= day and (package.data.valid_to is None or day < package.data.valid_to)
+    ]
+    if not valid:
+        raise FormatError("no_package", f"No format package of market messages is valid on {day.isoformat()}.")
+    return max(valid, key=lambda package: (package.data.valid_from, package.data.version))
