@@ -1,0 +1,73 @@
+"""Application messages by their first octet: one table for what a client receives, one for what a meter receives."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from shared.dlms.acse import AARE_TAG, AARQ_TAG, RLRE_TAG, RLRQ_TAG, Aare, Aarq, Rlre, Rlrq, decode_aare, decode_aarq
+from shared.dlms.errors import DecodeError
+from shared.dlms.get import (
+    GET_REQUEST_TAG,
+    GET_RESPONSE_TAG,
+    GetRequests,
+    GetResponses,
+    decode_get_request,
+    decode_get_response,
+)
+
+EXCEPTION_TAG: Final = 0xD8
+Message = TypeVar("Message")
+
+
+@dataclass(frozen=True, slots=True)
+class ExceptionResponse:
+    """The meter could not treat a request at all. State 1 not allowed, 2 unknown; service 1 not possible, 2 not
+    supported, 3 other reason, 4 message too long, 5 deciphering, 6 invocation counter."""
+
+    state: int
+    service: int
+
+    def encode(self) -> bytes:
+        return bytes((EXCEPTION_TAG, self.state, self.service))
+
+
+Response = Aare | Rlre | GetResponses | ExceptionResponse
+Request = Aarq | Rlrq | GetRequests
+
+
+def _decode_exception(apdu: bytes) -> ExceptionResponse:
+    if len(apdu) < 3:
+        raise DecodeError(f"The exception response {apdu.hex()} is cut off.")
+    return ExceptionResponse(apdu[1], apdu[2])
+
+
+_RESPONSES: Final[dict[int, Callable[[bytes], Response]]] = {
+    AARE_TAG: decode_aare,
+    RLRE_TAG: lambda _: Rlre(),
+    GET_RESPONSE_TAG: decode_get_response,
+    EXCEPTION_TAG: _decode_exception,
+}
+_REQUESTS: Final[dict[int, Callable[[bytes], Request]]] = {
+    AARQ_TAG: decode_aarq,
+    RLRQ_TAG: lambda _: Rlrq(),
+    GET_REQUEST_TAG: decode_get_request,
+}
+
+
+def decode_response(apdu: bytes) -> Response:
+    """What a meter sent. Raises DecodeError."""
+    return _decode(apdu, _RESPONSES, "response")
+
+
+def decode_request(apdu: bytes) -> Request:
+    """What a client sent. Raises DecodeError."""
+    return _decode(apdu, _REQUESTS, "request")
+
+
+def _decode(apdu: bytes, decoders: dict[int, Callable[[bytes], Message]], what: str) -> Message:
+    if not apdu:
+        raise DecodeError(f"A DLMS {what} is empty.")
+    decoder = decoders.get(apdu[0])
+    if decoder is None:
+        raise DecodeError(f"A DLMS {what} that begins with {apdu[:8].hex()} is of an unknown kind.")
+    return decoder(apdu)
