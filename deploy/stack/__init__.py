@@ -1,0 +1,1 @@
+"""The embedded stack: real TimescaleDB and mosquitto in a private folder, without root and without Docker."""

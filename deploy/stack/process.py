@@ -1,0 +1,86 @@
+"""Server processes that outlive the program that started them: known by pid and start time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+__all__ = ["ProcessRecord", "is_running", "start", "stop", "this_process", "wait_until_gone"]
+
+# Children of this very process must be reaped, else a stopped server would stay as a zombie.
+_children: dict[int, subprocess.Popen[bytes]] = {}
+
+
+class ProcessRecord(msgspec.Struct, frozen=True):
+    """A process: its pid, and what makes the pid unique: start in clock ticks since boot, and the boot's id."""
+
+    pid: int
+    started: int
+    boot: str
+
+
+def start(command: list[str], log: Path, environment: Mapping[str, str], folder: Path) -> ProcessRecord:
+    """Start a server in a session of its own, with its output in `log` (begun anew)."""
+    with log.open("wb") as output:
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=dict(environment),
+            cwd=folder,
+            start_new_session=True,
+        )
+    _children[child.pid] = child
+    return ProcessRecord(child.pid, _start_ticks(child.pid) or 0, _boot_id())
+
+
+def is_running(record: ProcessRecord | None) -> bool:
+    """Whether that very process still runs; another one that was given its pid does not count."""
+    if record is None:
+        return False
+    child = _children.get(record.pid)
+    if child is not None and child.poll() is not None:
+        del _children[record.pid]
+    return record.boot == _boot_id() and _start_ticks(record.pid) == record.started
+
+
+def this_process() -> ProcessRecord:
+    """The record of the calling process."""
+    return ProcessRecord(os.getpid(), _start_ticks(os.getpid()) or 0, _boot_id())
+
+
+def stop(record: ProcessRecord | None, with_signal: signal.Signals = signal.SIGTERM) -> None:
+    """Send one signal to that very process, if it still runs."""
+    if record is not None and is_running(record):
+        os.kill(record.pid, with_signal)
+
+
+def wait_until_gone(record: ProcessRecord | None, seconds: float) -> bool:
+    """Whether the process ended within `seconds` of wall time."""
+    end = time.monotonic() + seconds
+    while is_running(record):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def _start_ticks(pid: int) -> int | None:
+    """Field 22 of /proc/PID/stat; None for a process that is gone or a zombie."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    state, *fields = text[text.rindex(")") + 2 :].split()  # the name before it may hold spaces and brackets
+    return None if state in "ZX" else int(fields[18])
+
+
+def _boot_id() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()

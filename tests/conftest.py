@@ -1,0 +1,22 @@
+"""What every test may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The top folder of the project."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def home() -> Path:
+    """The folder of state at run time: where downloads are kept."""
+    return Path(os.environ.get("ROZVODNA_HOME") or ROOT / ".rozvodna").absolute()
