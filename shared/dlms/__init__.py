@@ -1,1 +1,1 @@
-"""Bytes and model of DLMS/COSEM: HDLC frames, TCP wrapper, A-XDR, application messages. No I/O, no state of a session."""
+"""Bytes and model of DLMS/COSEM: HDLC frames, TCP wrapper, A-XDR, application messages. Neither I/O nor state."""

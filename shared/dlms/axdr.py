@@ -133,7 +133,7 @@ def _decode_values(data: bytes, place: int, count: int, depth: int) -> tuple[lis
             if place > end:
                 raise IndexError
             append(data[start:place])
-        elif tag == _STRUCTURE or tag == _ARRAY:
+        elif tag <= _STRUCTURE:  # it or an array
             size, place = decode_length(data, place + 1)
             if depth >= MAX_DEPTH:
                 raise DecodeError(f"The value nests deeper than {MAX_DEPTH} arrays and structures.")

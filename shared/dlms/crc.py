@@ -1,8 +1,8 @@
 """CRC-16/X-25 (HDLC's HCS and FCS), at C speed.
 
 The check is the reflected form of the CCITT polynomial that `binascii.crc_hqx` computes unreflected. Reflecting is a
-`bytes.translate` on the way in and another on the two octets of the result, so both halves run in C: 2 us for 512 octets
-where a 256-entry table loop takes 30 us.
+`bytes.translate` on the way in and another on the two octets of the result, so all of it runs in C: 2 us for 512
+octets where a loop over a 256-entry table takes 45 us.
 """
 
 from binascii import crc_hqx
@@ -18,6 +18,6 @@ def check_sequence(octets: bytes) -> bytes:
     return crc_hqx(octets.translate(_REFLECTED), 0xFFFF).to_bytes(2).translate(_REFLECTED_INVERTED)
 
 
-def is_intact(octets: bytes) -> bool:
+def is_intact(octets: bytes | bytearray) -> bool:
     """Whether `octets` end with their own check sequence."""
     return crc_hqx(octets.translate(_REFLECTED), 0xFFFF) == _GOOD_REMAINDER

@@ -2,8 +2,8 @@
 
     year 2 | month | day | day of week (Monday 1) | hour | minute | second | 1/100 s | deviation int16 | clock status
 
-Convention of the deviation (Blue Book since edition 10, IDIS): minutes *from local time to UTC*, UTC = local + deviation,
-so CET is -60 and CEST -120. Meters built after older books write the opposite sign: `reversed_deviation`. 0x8000 means
+Convention of the deviation (newer Blue Books, IDIS): minutes *from local time to UTC*, UTC = local + deviation, so CET
+is -60 and CEST -120. Meters built after older books write the opposite sign: `reversed_deviation`. 0x8000 means
 that no deviation is given; then the caller's zone and the summer-time bit of the status decide.
 """
 
@@ -66,8 +66,8 @@ def decode_datetime(
 ) -> Stamp:
     """The instant that `octets` mean.
 
-    `zone` is used only where no deviation is given. In the hour that occurs twice, without deviation and without status,
-    the later instant is meant if the earlier one is not after `after_ms` (the stamp before in an ordered list).
+    `zone` is used only where no deviation is given. In the hour that occurs twice, without deviation and status, the
+    later instant is meant if the earlier one is not after `after_ms` (the stamp before in an ordered list).
     Unspecified seconds and hundredths count as 0. Raises DecodeError for anything that names no instant.
     """
     if len(octets) != 12:

@@ -1,4 +1,4 @@
-"""Errors of the byte layer. What a peer did wrong is a `DecodeError`; what we would have sent wrong is a `ValueError`."""
+"""Errors of the byte layer: what a peer did wrong is a `DecodeError`, what we would do wrong is a `ValueError`."""
 
 
 class DecodeError(Exception):

@@ -100,8 +100,8 @@ def server_address(logical: int, physical: int | None = None, size: int | None =
         upper = (logical >> 7 << 1, (logical & 0x7F) << 1)
         return bytes((*upper, physical >> 7 << 1, (physical & 0x7F) << 1 | 1))
     raise ValueError(
-        f"The DLMS server address {logical}/{physical} does not fit into {size} octets; use size 2 (each part 0 to 127) "
-        "or 4 (each part 0 to 16383)."
+        f"The DLMS server address {logical}/{physical} does not fit into {size} octets; use size 2 "
+        "(each part 0 to 127) or 4 (each part 0 to 16383)."
     )
 
 
@@ -146,7 +146,7 @@ class Frame(NamedTuple):
         return b"%b%b%b%b" % (_FLAG_OCTET, octets, check_sequence(octets), _FLAG_OCTET)
 
 
-class _BrokenFrame(Exception):
+class _BrokenFrameError(Exception):
     """These octets are no frame, whatever follows them."""
 
 
@@ -160,7 +160,7 @@ def _address_end(octets: bytes | bytearray, start: int, stop: int) -> int | None
             if size == 3:
                 break
             return end
-    raise _BrokenFrame
+    raise _BrokenFrameError
 
 
 def _header_end(octets: bytes | bytearray, start: int, stop: int) -> tuple[int, int, int] | None:
@@ -216,7 +216,7 @@ class FrameParser:
                     break
                 frames.append(self._decode(bytes(buffer[flag + 1 : end])))
                 position = end  # the closing flag may open the next frame as well
-            except _BrokenFrame:
+            except _BrokenFrameError:
                 position = flag + 1
         del buffer[:position]
         return frames
@@ -227,34 +227,35 @@ class FrameParser:
         stop = len(buffer)
         if stop < start + 2:
             if stop > start and buffer[start] & 0xF0 != 0xA0:
-                raise _BrokenFrame
+                raise _BrokenFrameError
             return None
         word = buffer[start] << 8 | buffer[start + 1]
         end = start + (word & MAX_FRAME)
         if word & 0xF000 != _TYPE_A or end - start < 7:
-            raise _BrokenFrame
+            raise _BrokenFrameError
         if stop > end:
             if buffer[end] != FLAG:
-                raise _BrokenFrame
+                raise _BrokenFrameError
             return end
         # Not all there: do not wait for up to 2 kB that noise has promised when the header alone gives it away.
         header = _header_end(buffer, start, min(stop, end))
-        if header is not None and header[2] + 2 < end - 2 and header[2] + 2 <= stop:
-            if not is_intact(buffer[start : header[2] + 2]):
-                raise _BrokenFrame
+        if header is not None:
+            check_end = header[2] + 2
+            if check_end < end - 2 and check_end <= stop and not is_intact(buffer[start:check_end]):
+                raise _BrokenFrameError
         return None
 
     @staticmethod
     def _decode(octets: bytes) -> Frame:
         """The frame between the flags."""
         if not is_intact(octets):
-            raise _BrokenFrame
+            raise _BrokenFrameError
         header = _header_end(octets, 0, len(octets) - 2)
         if header is None:
-            raise _BrokenFrame
+            raise _BrokenFrameError
         destination, source, control = header
         information = octets[control + 2 : -2]
         if len(octets) != control + 2 and (not information or not is_intact(octets[: control + 2])):
-            raise _BrokenFrame
+            raise _BrokenFrameError
         segmented = bool(octets[0] & _SEGMENTATION >> 8)
         return Frame(octets[2:destination], octets[destination:source], octets[source], information, segmented)

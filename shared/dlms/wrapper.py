@@ -23,7 +23,7 @@ class WrapperFrame(NamedTuple):
 class WrapperParser:
     """Finds wrapper frames in a TCP stream. Never raises: octets that are no header are skipped and counted.
 
-    TCP loses nothing, so noise means a peer that speaks something else; the parser then looks for the next version field.
+    TCP loses nothing, so noise means a peer that speaks something else; the next version field may begin a frame.
     """
 
     def __init__(self) -> None:
