@@ -37,6 +37,8 @@ _CONFIGURATION = """\
 # Written anew at each start; own settings belong into postgresql.conf, below the line that includes this file.
 shared_preload_libraries = 'timescaledb'
 timescaledb.telemetry_level = off
+# The Apache edition has no policies to run, and a worker in each database would keep it from serving as a template.
+timescaledb.max_background_workers = 0
 listen_addresses = '{host}'
 port = {port}
 unix_socket_directories = ''
