@@ -1,0 +1,203 @@
+"""All processes of one site: simulated meters, concentrators, central's services, the sandbox of OTE, on one clock.
+
+The demo runs it, and the tests that kill processes at random use the same.
+"""
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from central.workflow import site_file
+from deploy.demo import render
+from deploy.demo.processes import Child, ProcessError
+from deploy.demo.site import CONC_ESTATE, CONC_SUBSTATION, FIRST, Site
+from deploy.stack.local import LocalStack
+from deploy.stack.ports import find_free_port
+from shared.clock import ENVIRONMENT_VARIABLE, SharedClockControl
+
+RIGHTS: Final = ["read", "operate", "settle", "invoice", "market", "admin"]
+POLL_S: Final = 0.05
+
+
+class PlantTimeoutError(RuntimeError):
+    """Something did not happen in time."""
+
+
+@dataclass(slots=True)
+class Plant:
+    """A site's processes below one folder. `start()` order: simulators and central first, then concentrators."""
+
+    site: Site
+    folder: Path
+    stack: LocalStack
+    database_url: str
+    first: date = FIRST
+    ingests: int = 1
+    clock: SharedClockControl = field(init=False)
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    callback_token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    api_port: int = field(default_factory=find_free_port)
+    sandbox_port: int = field(default_factory=find_free_port)
+    children: dict[str, Child] = field(default_factory=dict)
+    scenario: dict[str, Any] = field(init=False)
+    concentrators: tuple[str, ...] = (CONC_SUBSTATION, CONC_ESTATE)
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.clock = SharedClockControl(self.folder / "clock")
+
+    # Files
+
+    @property
+    def truth_log(self) -> Path:
+        """What the simulators logged as true of meters without memory."""
+        return self.folder / "truth.jsonl"
+
+    def outbox(self, concentrator: str) -> Path:
+        """A concentrator's outbox."""
+        return self.folder / concentrator / "outbox.sqlite"
+
+    def write_files(self) -> None:
+        """Scenario, configurations of the concentrators, site file, tokens."""
+        links: dict[str, dict[str, Any]] = {
+            "hdlc-1": {"kind": "serial", "path": str(self.folder / "hdlc-1"), "baud": render.HDLC_BAUD},
+            "hdlc-2": {"kind": "serial", "path": str(self.folder / "hdlc-2"), "baud": render.HDLC_BAUD},
+            "rtu-1": {"kind": "serial", "path": str(self.folder / "rtu-1"), "baud": render.RTU_BAUD},
+            "dlms-tcp": {"kind": "tcp", "host": "127.0.0.1", "port": find_free_port()},
+            "modbus-tcp": {"kind": "tcp", "host": "127.0.0.1", "port": find_free_port()},
+        }
+        self.scenario = render.scenario(self.site, links, self.truth_log)
+        _write_json(self.folder / "scenario.json", self.scenario)
+        state = self.stack.read_state()
+        assert state is not None
+        passwords = self.stack.add_edges(list(self.concentrators))
+        for concentrator in self.concentrators:
+            folder = self.folder / concentrator
+            folder.mkdir(exist_ok=True)
+            password = folder / "password"
+            password.touch(mode=0o600)
+            password.write_text(passwords[concentrator])
+            mqtt = {
+                "host": state.mqtt_host,
+                "port": state.mqtt_port,
+                "username": concentrator,
+                "password_file": str(password),
+            }
+            config = render.edge_config(self.site, concentrator, links, mqtt, self.outbox(concentrator), self.first)
+            _write_json(folder / "config.json", config)
+        (self.folder / "site.json").write_bytes(site_file.write_site(render.central_site(self.site)))
+        tokens = self.folder / "tokens.json"
+        tokens.touch(mode=0o600)
+        _write_json(
+            tokens,
+            [
+                {"token": self.token, "name": "Předvádění", "rights": RIGHTS},
+                {"token": self.callback_token, "name": "Pískoviště OTE", "rights": ["market-callback"]},
+            ],
+        )
+        callback = self.folder / "callback-token"
+        callback.touch(mode=0o600)
+        callback.write_text(self.callback_token)
+
+    # Processes
+
+    def environment(self) -> dict[str, str]:
+        """What every process of the plant sees."""
+        state = self.stack.read_state()
+        assert state is not None
+        user, password = quote(state.central_user, safe=""), quote(state.central_password, safe="")
+        return {
+            ENVIRONMENT_VARIABLE: str(self.clock.path),
+            "ROZVODNA_DATABASE_URL": self.database_url,
+            "ROZVODNA_MQTT_URL": f"mqtt://{user}:{password}@{state.mqtt_host}:{state.mqtt_port}",
+            "ROZVODNA_TOKENS_FILE": str(self.folder / "tokens.json"),
+            "ROZVODNA_OTE_URL": f"http://127.0.0.1:{self.sandbox_port}",
+            "ROZVODNA_OTE_SENDER": self.site.operator_ean,
+            "ROZVODNA_API_PORT": str(self.api_port),
+        }
+
+    def prepare_children(self) -> None:
+        """The plant's processes, not started."""
+        environment = self.environment()
+        logs = self.folder / "logs"
+
+        def child(name: str, module: str, *arguments: str, ready: str | None = None) -> None:
+            self.children[name] = Child.python(
+                name, module, *arguments, log=logs / f"{name}.log", environment=environment, ready_line=ready
+            )
+
+        child("simulators", "firmware_sims", str(self.folder / "scenario.json"), ready="ready")
+        for n in range(1, self.ingests + 1):
+            child(f"ingest-{n}", "central", "ingest")
+        child("consolidate", "central", "consolidate")
+        child("api", "central", "api", "--port", str(self.api_port))
+        child(
+            "sandbox",
+            "central",
+            "ote-sandbox",
+            "--port",
+            str(self.sandbox_port),
+            "--callback",
+            f"http://127.0.0.1:{self.api_port}/v1/market/callback",
+            "--token-file",
+            str(self.folder / "callback-token"),
+        )
+        for concentrator in self.concentrators:
+            child(concentrator, "edge", str(self.folder / concentrator / "config.json"))
+
+    def start(self, *names: str) -> None:
+        """Start the named processes, or all."""
+        for name in names or tuple(self.children):
+            self.children[name].start()
+
+    def restart(self, name: str) -> None:
+        """SIGKILL it and start it again."""
+        self.children[name].kill()
+        self.children[name].start()
+
+    def stop(self) -> None:
+        """Stop all, concentrators first."""
+        for child in reversed(self.children.values()):
+            child.stop()
+
+    def check(self) -> None:
+        """Raise `ProcessError` if a process has ended by itself."""
+        for child in self.children.values():
+            child.check()
+
+    # Waiting
+
+    def set_clock(self, instant: datetime, rate: float = 0.0) -> None:
+        """Step the one clock."""
+        self.clock.set(instant, rate)
+
+    def wait_for(self, what: str, holds: Callable[[], bool], timeout: float) -> float:
+        """Wait until `holds()`, watching the processes; returns wall seconds. Raises `PlantTimeoutError`."""
+        begun = time.monotonic()
+        while not holds():
+            self.check()
+            if time.monotonic() - begun > timeout:
+                raise PlantTimeoutError(f"Waited {timeout:.0f} s for {what}; logs are in {self.folder / 'logs'}.")
+            time.sleep(POLL_S)
+        return time.monotonic() - begun
+
+    def edge_status(self, concentrator: str) -> Mapping[str, Any]:
+        """What the agent last wrote of itself; empty before it wrote."""
+        try:
+            status: Mapping[str, Any] = json.loads((self.outbox(concentrator).parent / "status.json").read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return status
+
+
+def _write_json(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False))
+
+
+__all__ = ["Plant", "PlantTimeoutError", "ProcessError"]
