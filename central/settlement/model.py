@@ -1,0 +1,143 @@
+"""What goes into pricing one supply point for one month, and what comes out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
+from typing import Any
+
+from central.settlement.prices import PriceBook, PriceValue
+
+QUANTITIES = frozenset(
+    {
+        "reserved_capacity_year_kw",
+        "reserved_capacity_month_kw",
+        "reserved_input_kw",
+        "reserved_output_kw",
+        "max_quarter_hour_kw",
+        "max_quarter_hour_output_kw",
+        "energy_mwh",
+        "energy_vt_mwh",
+        "energy_nt_mwh",
+        "reactive_taken_mvarh",
+        "reactive_delivery_mvarh",
+        "volume_m3",
+        "volume_coefficient",
+        "calorific_value_kwh_m3",
+        "daily_capacity_thousand_m3",
+    }
+)
+"""Names that rules of packages and quotes may use for quantities; the unit is the end of the name."""
+
+Quantities = Mapping[str, Decimal]
+
+
+@dataclass(frozen=True, slots=True)
+class TariffPoint:
+    """What of a supply point and its contract item decides the price.
+
+    `operator` is the key of the price list (regional distributor), `level` VVN, VN, NN or None for gas, `rate` the
+    distribution rate (low voltage), `annual_mwh` the converted annual consumption (gas).
+    """
+
+    operator: str
+    level: str | None = None
+    rate: str | None = None
+    breaker_phases: int | None = None
+    breaker_amperes: Decimal | None = None
+    annual_mwh: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One priced component: `amount` = `quantity` x `unit_price`, rounded half up once.
+
+    `code` is the rate code (číslo sazby). A line is only information where its legal price is 0: it gives no billing
+    basis. `why` says in Czech how the number came about, `inputs` holds the same for programs.
+    """
+
+    component: str
+    code: int
+    name: str
+    name_en: str
+    quantity: Decimal
+    unit: str
+    unit_price: Decimal
+    price_unit: str
+    amount: Decimal
+    why: str
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_information(self) -> bool:
+        return self.unit_price == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A fact of the settlement that gives no line: a component not evaluated, or evaluated without a payment."""
+
+    component: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """The month of one point: lines in the order of the package's rules, and findings."""
+
+    lines: tuple[Line, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def net(self) -> Decimal:
+        return sum((line.amount for line in self.lines), Decimal("0.00"))
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One point, its quantities, the day its prices are taken from, and the price book."""
+
+    point: TariffPoint
+    quantities: Quantities
+    day: date
+    prices: PriceBook
+
+    def quantity(self, name: str) -> Decimal | None:
+        return self.quantities.get(name)
+
+    def summed(self, names: str) -> Decimal | None:
+        """The sum of quantities named "a+b"; None where none of them is given."""
+        given = [value for name in names.split("+") if (value := self.quantity(name)) is not None]
+        return sum(given, Decimal(0)) if given else None
+
+
+class CannotPriceError(Exception):
+    """The point cannot be priced: it alone is left out, with the component and a sentence that says why."""
+
+    def __init__(self, component: str, reason: str) -> None:
+        super().__init__(f"{component}: {reason}")
+        self.component = component
+        self.reason = reason
+
+
+def half_up(value: Decimal, step: Decimal) -> Decimal:
+    """Round half up to a step of a power of ten, for example Decimal("0.01")."""
+    return value.quantize(step, rounding=ROUND_HALF_UP)
+
+
+def floor_to(value: Decimal, step: Decimal) -> Decimal:
+    """Round down to a step of a power of ten."""
+    return value.quantize(step, rounding=ROUND_FLOOR)
+
+
+def described(price: PriceValue) -> dict[str, Any]:
+    """A price as the inputs of a line tell it."""
+    return {
+        "component": price.component,
+        "value": str(price.value),
+        "unit": price.unit,
+        "source": price.source,
+        "mark": price.mark,
+        "keys": dict(price.keys),
+        "example": price.example,
+    }

@@ -1,0 +1,73 @@
+"""Price one supply point for one month: every rule of the package that applies, then the groups' choice."""
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+
+from central.settlement.gas import ALL_FORMULAS
+from central.settlement.model import CannotPriceError, Case, Finding, Line, Priced, Quantities, TariffPoint
+from central.settlement.prices import BillingRule, PriceBook
+
+
+def price_month(point: TariffPoint, quantities: Quantities, day: date, prices: PriceBook) -> Priced:
+    """The lines of a point for the month that `day` lies in.
+
+    Pure: the same point, quantities and price book always give the same lines. Raises CannotPriceError where a price,
+    a fact or a rule is missing.
+    """
+    registers: Sequence[str] = ()
+    if point.level == "NN":
+        registers = _registers(point, prices)
+    case = Case(point=point, quantities=_with_total(quantities), day=day, prices=prices)
+    rules = prices.rules(point.level, registers)
+    outcomes: list[tuple[BillingRule, Line]] = []
+    findings: list[Finding] = []
+    for rule in rules:
+        for outcome in ALL_FORMULAS[rule.formula](rule, case):
+            if isinstance(outcome, Finding):
+                findings.append(outcome)
+            else:
+                outcomes.append((rule, outcome))
+    lines, set_aside = _choose(outcomes, prices)
+    return Priced(lines=tuple(lines), findings=(*findings, *set_aside))
+
+
+def _choose(outcomes: list[tuple[BillingRule, Line]], prices: PriceBook) -> tuple[list[Line], list[Finding]]:
+    """Of a group that bills only the higher payment, keep that one and tell of the others."""
+    highest: dict[str, Line] = {}
+    for rule, line in outcomes:
+        group = rule.group
+        if group and prices.takes_only_higher(group) and (group not in highest or line.amount > highest[group].amount):
+            highest[group] = line
+    lines: list[Line] = []
+    findings: list[Finding] = []
+    for rule, line in outcomes:
+        winner = highest.get(rule.group or "")
+        if winner is None or line is winner:
+            lines.append(line)
+        else:
+            findings.append(
+                Finding(
+                    line.component,
+                    f"{line.name} {line.amount} Kč se neúčtuje: souběžně {winner.name} {winner.amount} Kč, "
+                    "účtuje se jen vyšší z plateb.",
+                )
+            )
+    return lines, findings
+
+
+def _registers(point: TariffPoint, prices: PriceBook) -> Sequence[str]:
+    registers = prices.rate_registers(point.rate or "")
+    if registers is None:
+        raise CannotPriceError(
+            "rate", f"Sazba {point.rate or '(nezadána)'} není v balíčku {prices.name} {prices.version}."
+        )
+    return registers
+
+
+def _with_total(quantities: Quantities) -> Quantities:
+    """Add the total energy where only its two tariffs are given."""
+    if "energy_mwh" in quantities or "energy_vt_mwh" not in quantities:
+        return quantities
+    total = quantities["energy_vt_mwh"] + quantities.get("energy_nt_mwh", Decimal(0))
+    return {**quantities, "energy_mwh": total}
