@@ -1,0 +1,36 @@
+"""Tables of the readings: day profiles (truth, versioned) and the days that are still open."""
+
+from sqlalchemy import BigInteger, CheckConstraint, Column, Date, DateTime, Index, Integer, SmallInteger, Table, Text
+from sqlalchemy.dialects.postgresql import ARRAY, BYTEA
+
+from central.platform.database import metadata
+
+day_profile = Table(
+    "day_profile",
+    metadata,
+    Column("channel", Integer, primary_key=True, autoincrement=False),
+    Column("day", Date, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("values", ARRAY(Integer), nullable=False),
+    Column("quality", ARRAY(SmallInteger)),
+    Column("method", ARRAY(SmallInteger)),
+    Column("step_ms", Integer, nullable=False),
+    Column("missing", SmallInteger, nullable=False),
+    Column("made_at", DateTime(timezone=True), nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("batches", ARRAY(BigInteger), nullable=False),
+    Column("digest", BYTEA, nullable=False),
+    CheckConstraint("version > 0", name="version"),
+    CheckConstraint("cardinality(values) > 0", name="values"),
+    comment="Truth: all values of one channel and metering day, in one version; appended, never changed",
+)
+
+open_day = Table(
+    "open_day",
+    metadata,
+    Column("channel", Integer, primary_key=True, autoincrement=False),
+    Column("day", Date, primary_key=True),
+    Column("due", DateTime(timezone=True), nullable=False),
+    Index("open_day_due_ix", "due"),
+    comment="Days with blocks and no version yet; due: when to look again (the day's end, then the deadline)",
+)
