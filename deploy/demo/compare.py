@@ -47,7 +47,8 @@ class Comparison:
 _STORED = text(
     """
     SELECT e.device, e.register, 'interval' AS kind,
-           (extract(epoch FROM b.start) * 1000)::bigint + (i - 1) * b.step AS at_ms, b.values[i]::bigint AS value, b.marks
+           (extract(epoch FROM b.start) * 1000)::bigint + (i - 1) * b.step AS at_ms,
+           b.values[i]::bigint AS value, b.marks
       FROM block b JOIN evidence_channel e ON e.id = b.evidence_channel,
            LATERAL generate_subscripts(b.values, 1) AS i
     UNION ALL

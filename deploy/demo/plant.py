@@ -4,7 +4,10 @@ The demo runs it, and the tests that kill processes at random use the same.
 """
 
 import json
+import os
 import secrets
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -22,6 +25,8 @@ from deploy.stack.ports import find_free_port
 from shared.clock import ENVIRONMENT_VARIABLE, SharedClockControl
 
 RIGHTS: Final = ["read", "operate", "settle", "invoice", "market", "admin"]
+HDLC_BAUD: Final = 115_200
+RTU_BAUD: Final = 19_200
 POLL_S: Final = 0.05
 
 
@@ -46,6 +51,7 @@ class Plant:
     sandbox_port: int = field(default_factory=find_free_port)
     children: dict[str, Child] = field(default_factory=dict)
     scenario: dict[str, Any] = field(init=False)
+    broker_kills: int = 0
     concentrators: tuple[str, ...] = (CONC_SUBSTATION, CONC_ESTATE)
 
     def __post_init__(self) -> None:
@@ -66,9 +72,9 @@ class Plant:
     def write_files(self) -> None:
         """Scenario, configurations of the concentrators, site file, tokens."""
         links: dict[str, dict[str, Any]] = {
-            "hdlc-1": {"kind": "serial", "path": str(self.folder / "hdlc-1"), "baud": render.HDLC_BAUD},
-            "hdlc-2": {"kind": "serial", "path": str(self.folder / "hdlc-2"), "baud": render.HDLC_BAUD},
-            "rtu-1": {"kind": "serial", "path": str(self.folder / "rtu-1"), "baud": render.RTU_BAUD},
+            "hdlc-1": {"kind": "serial", "path": str(self.folder / "hdlc-1"), "baud": HDLC_BAUD},
+            "hdlc-2": {"kind": "serial", "path": str(self.folder / "hdlc-2"), "baud": HDLC_BAUD},
+            "rtu-1": {"kind": "serial", "path": str(self.folder / "rtu-1"), "baud": RTU_BAUD},
             "dlms-tcp": {"kind": "tcp", "host": "127.0.0.1", "port": find_free_port()},
             "modbus-tcp": {"kind": "tcp", "host": "127.0.0.1", "port": find_free_port()},
         }
@@ -161,6 +167,18 @@ class Plant:
         self.children[name].kill()
         self.children[name].start()
 
+    def kill_broker(self, pause: float) -> None:
+        """SIGKILL the broker and start it again after `pause` wall seconds."""
+        self.stack.kill_broker()
+        self.broker_kills += 1
+        time.sleep(pause)
+        self.stack.start_broker()
+
+    def kills(self) -> dict[str, int]:
+        """Who was killed how often."""
+        killed = {name: child.kills for name, child in self.children.items() if child.kills}
+        return {**killed, "broker": self.broker_kills}
+
     def stop(self) -> None:
         """Stop all, concentrators first."""
         for child in reversed(self.children.values()):
@@ -170,6 +188,13 @@ class Plant:
         """Raise `ProcessError` if a process has ended by itself."""
         for child in self.children.values():
             child.check()
+
+    def load(self) -> None:
+        """Write the files, migrate the database, load the site into registry and network."""
+        self.write_files()
+        self.prepare_children()
+        run_central("migrate", environment=self.environment())
+        run_central("load-site", str(self.folder / "site.json"), environment=self.environment())
 
     # Waiting
 
@@ -196,8 +221,14 @@ class Plant:
         return status
 
 
+def run_central(*arguments: str, environment: Mapping[str, str]) -> None:
+    """`python -m central arguments`, to its end; raises `ProcessError` with its output if it fails."""
+    done = subprocess.run(
+        [sys.executable, "-m", "central", *arguments], env={**os.environ, **environment}, capture_output=True, text=True
+    )
+    if done.returncode:
+        raise ProcessError(f"central {arguments[0]} ended with status {done.returncode}: {done.stderr[-2000:]}")
+
+
 def _write_json(path: Path, content: Any) -> None:
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False))
-
-
-__all__ = ["Plant", "PlantTimeoutError", "ProcessError"]

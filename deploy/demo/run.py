@@ -1,0 +1,251 @@
+"""The demo: a month of the model site from the meters' terminals to invoices and messages to OTE, in about two minutes.
+
+Real protocols on real lines, a real broker, a real TimescaleDB; one concentrator and the broker are killed on the way.
+"""
+
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+from rich.console import Console
+
+from central.platform.database import make_engine
+from deploy.demo import expected, report
+from deploy.demo.compare import Comparison, compare, read_stored
+from deploy.demo.plant import Plant
+from deploy.demo.site import CONC_SUBSTATION, FIRST, MONTH, NEXT, YEAR, build_site
+from deploy.stack.local import LocalStack, home_folder
+from shared.metering_day import MeteringDay
+from shared.quantities import Commodity
+
+LIVE_QUARTERS: Final = 8
+KILLED_IN_QUARTER: Final = 4
+"""The live quarter-hour in which a concentrator is killed."""
+QUARTER: Final = timedelta(minutes=15)
+MONTH_TEXT: Final = f"{YEAR}-{MONTH:02d}"
+API_TIMEOUT_S: Final = 120.0
+
+
+class Demo:
+    """One run. `result` grows into what `build/demo.json` holds."""
+
+    def __init__(self, home: Path, console: Console) -> None:
+        self.console = console
+        self.stack = LocalStack(home, say=lambda line: console.print(f"  [dim]{line}[/dim]"))
+        self.folder = home / "demo"
+        self.seconds: dict[str, float] = {}
+        self.result: dict[str, Any] = {}
+        self.plant: Plant
+        self.api: httpx.Client
+
+    @contextmanager
+    def phase(self, name: str, text: str) -> Iterator[None]:
+        """One step: shown while it works, timed."""
+        begun = time.monotonic()
+        with self.console.status(f"{text} …"):
+            yield
+        self.seconds[name] = round(time.monotonic() - begun, 1)
+        self.console.print(f"[green]✓[/green] {text} [dim]{self.seconds[name]:.1f} s[/dim]")
+
+    def run(self) -> dict[str, Any]:
+        """All phases; the figures of the run."""
+        begun = time.monotonic()
+        with self.phase("stack", "TimescaleDB and mosquitto"):
+            self.stack.up()
+            self.stack.drop_database("demo")
+            url = self.stack.create_database("demo")
+        site = build_site()
+        self.plant = Plant(site, fresh_folder(self.folder), self.stack, url)
+        with self.phase("site", "Registry, network and concentrators of Průmyslový park Vlčí Důl"):
+            start = MeteringDay(Commodity.ELECTRICITY, FIRST).start
+            self.plant.set_clock(start)
+            self.plant.load()
+            self.plant.start()
+            self.api = self._connect()
+        with self.phase("states", "States at 1 March 00:00"):
+            self.plant.wait_for_round(start)
+        with self.phase("live", f"{LIVE_QUARTERS} live quarter-hours; a concentrator is killed in one"):
+            self._live(start)
+        with self.phase(
+            "backfill", "States at 1 April, then the month from the meters' memories; the broker is killed"
+        ):
+            self._backfill()
+        with self.phase("profiles", "Day profiles"):
+            self._wait_for_profiles()
+        with self.phase("settlement", "Settlement, billing bases, checks"):
+            run = self._settle()
+        with self.phase("invoices", "Invoices: PDF, ISDOC, QR payment"):
+            self._invoice(run)
+        with self.phase("ote", "Interval data to the sandbox of OTE"):
+            self._report_to_ote()
+        with self.phase("compare", "What the meters hold against what is stored"):
+            comparison = self._compare()
+        return self._finish(comparison, time.monotonic() - begun)
+
+    # Phases
+
+    def _connect(self) -> httpx.Client:
+        client = httpx.Client(
+            base_url=f"http://127.0.0.1:{self.plant.api_port}",
+            headers={"Authorization": f"Bearer {self.plant.token}"},
+            timeout=API_TIMEOUT_S,
+        )
+
+        def answers() -> bool:
+            try:
+                return client.get("/v1/health").status_code == 200
+            except httpx.TransportError:
+                return False
+
+        self.plant.wait_for("the API", answers, 30)
+        return client
+
+    def _live(self, start: datetime) -> None:
+        for n in range(1, LIVE_QUARTERS + 1):
+            instant = start + n * QUARTER
+            self.plant.set_clock(instant)
+            if n == KILLED_IN_QUARTER:
+                self.plant.wait_for_some_samples(CONC_SUBSTATION, instant)
+                self.plant.restart(CONC_SUBSTATION)
+            self.plant.wait_for_round(instant)
+
+    def _backfill(self) -> None:
+        end = MeteringDay(Commodity.ELECTRICITY, NEXT).start
+        self.plant.set_clock(end)
+        self.plant.wait_for_round(end)
+        gas_end = MeteringDay(Commodity.GAS, NEXT).start
+        self.plant.set_clock(gas_end)
+        self.plant.wait_for_round(gas_end)
+        self.plant.wait_for("a third of the month in evidence", lambda: self._batches() >= 10, 120)
+        self.plant.kill_broker(0.5)
+        self.plant.wait_until_delivered(timeout=150)
+
+    def _wait_for_profiles(self) -> None:
+        def complete() -> bool:
+            found = self._get(f"/v1/completeness?from={FIRST}&to={NEXT}")
+            return bool(found["days"]) and found["missing"] == 0
+
+        self.plant.wait_for("complete day profiles", complete, 60)
+
+    def _settle(self) -> int:
+        run = self._post("/v1/settlement/runs", {"month": MONTH_TEXT})
+        approved = self._post(f"/v1/settlement/runs/{run['id']}/approve", {})
+        self.result["billing_bases"] = approved["billing_bases"]
+        checks = self._post("/v1/checks/runs", {"run": run["id"]})
+        self.result["checks"] = {name: checks["results"].get(name, 0) for name in ("ok", "info", "warning", "error")}
+        return int(run["id"])
+
+    def _invoice(self, run: int) -> None:
+        issued = self._post("/v1/invoices", {"run": run})
+        numbers = issued["invoices"]
+        self.result["invoices"] = len(numbers)
+        self.result["isdoc_valid"] = sum(report.isdoc_is_valid(self._bytes(f"/v1/invoices/{n}/isdoc")) for n in numbers)
+        folder = self.folder / "invoices"
+        folder.mkdir(exist_ok=True)
+        for number in numbers:
+            (folder / f"{number}.pdf").write_bytes(self._bytes(f"/v1/invoices/{number}/pdf"))
+
+    def _report_to_ote(self) -> None:
+        self._post(f"/v1/market/months/{MONTH_TEXT}", {})
+        self._post("/v1/market/send", {})
+
+        def answered() -> bool:
+            states = [message["state"] for message in self._get("/v1/market/messages")]
+            self.result["ote"] = {
+                "sent": len(states),
+                "accepted": states.count("accepted"),
+                "rejected": states.count("rejected"),
+            }
+            return bool(states) and all(state in ("accepted", "rejected") for state in states)
+
+        self.plant.wait_for("OTE's answers", answered, 60)
+
+    def _compare(self) -> Comparison:
+        engine = make_engine(self.plant.database_url)
+        try:
+            values = expected.values_of(self.plant.scenario, self.plant.site, self.plant.truth_log, FIRST, NEXT)
+            return compare(values, read_stored(engine))
+        finally:
+            engine.dispose()
+
+    def _finish(self, comparison: Comparison, total: float) -> dict[str, Any]:
+        channels = len(self._get("/v1/channels"))
+        result = {
+            "meters": len(self.plant.site.points),
+            "channels": channels,
+            "values_expected": comparison.expected,
+            "values_stored": comparison.stored,
+            "lost": comparison.lost,
+            "duplicated": comparison.duplicated,
+            "mismatched": comparison.mismatched + comparison.unexpected,
+            **self.result,
+            "seconds": {"total": round(total, 1), **self.seconds},
+        }
+        result["kills"] = self.plant.kills()
+        result["broken"] = report.broken(result, comparison, self.plant)
+        return result
+
+    # Calls
+
+    def _batches(self) -> int:
+        return int(self._get("/v1/ingest/status")["batches"])
+
+    def _get(self, path: str) -> Any:
+        return _answer(self.api.get(path)).json()
+
+    def _bytes(self, path: str) -> bytes:
+        return _answer(self.api.get(path)).content
+
+    def _post(self, path: str, body: Any) -> Any:
+        return _answer(self.api.post(path, json=body)).json()
+
+
+def _answer(response: httpx.Response) -> httpx.Response:
+    if response.is_error:
+        raise RuntimeError(
+            f"{response.request.method} {response.request.url.path}: {response.status_code} {response.text}"
+        )
+    return response
+
+
+def fresh_folder(folder: Path) -> Path:
+    """An empty folder in the place of an earlier run's."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def main(once: bool = False, home: Path | None = None, output: Path = Path("build/demo.json")) -> int:
+    """Run the demo, print the report, write `output`; serve until Ctrl-C unless `once`. Status 0 only if all holds."""
+    console = Console()
+    demo = Demo(home or home_folder(), console)
+    status = 1
+    try:
+        result = demo.run()
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+        report.show(console, result, output, demo.folder / "invoices")
+        status = 1 if result["broken"] else 0
+        if not once:
+            _serve(demo, console)
+    except KeyboardInterrupt:
+        console.print("Stopped.")
+    finally:
+        if hasattr(demo, "plant"):
+            demo.plant.stop()
+        demo.stack.down()
+    return status
+
+
+def _serve(demo: Demo, console: Console) -> None:
+    console.print(f"API: http://127.0.0.1:{demo.plant.api_port}/docs   bearer token: {demo.plant.token}")
+    console.print("Ctrl-C stops it.")
+    while True:
+        demo.plant.check()
+        time.sleep(0.5)
