@@ -1,0 +1,211 @@
+"""COSEM objects of a simulated meter: what each attribute answers, as encoded data.
+
+Only reading; a missing object or attribute is refused as a meter would. Class and attribute numbers: Blue Book.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
+
+from firmware_sims.dlms.meter import EVENT_LOG, MeterData, MeterSpec, RegisterSpec, TimeStyle
+from firmware_sims.dlms.profile import ENCODERS, EventLog, LoadProfile, ProfileBuffer
+from shared.dlms import axdr
+from shared.dlms.datetime12 import encode_datetime
+from shared.dlms.get import AttributeDescriptor, DataAccessResult, Result
+from shared.dlms.selection import Selection
+from shared.identifiers import Obis
+from shared.metering_day import PRAGUE
+
+LOGICAL_DEVICE_NAME: Final = Obis(0, 0, 42, 0, 0)
+SERIAL: Final = Obis(0, 0, 96, 1, 0)
+CLOCK: Final = Obis(0, 0, 1, 0, 0)
+ASSOCIATION: Final = Obis(0, 0, 40, 0, 0)
+SAP_ASSIGNMENT: Final = Obis(0, 0, 41, 0, 0)
+
+_SUMMER_BEGINS: Final = bytes.fromhex("FFFF03FE07020000 00FFC400")
+_SUMMER_ENDS: Final = bytes.fromhex("FFFF0AFE07030000 00FF8880")
+
+Attribute = Callable[[Selection | None], bytes]
+
+
+class AccessRefusedError(Exception):
+    """The meter does not give this attribute."""
+
+    def __init__(self, result: DataAccessResult) -> None:
+        super().__init__(f"The meter refuses access: {result.name}.")
+        self.result = result
+
+
+def plain(read: Callable[[], bytes]) -> Attribute:
+    """An attribute without selective access."""
+
+    def attribute(selection: Selection | None) -> bytes:
+        if selection is not None:
+            raise AccessRefusedError(DataAccessResult.OTHER_REASON)
+        return read()
+
+    return attribute
+
+
+def constant(octets: bytes) -> Attribute:
+    """An attribute that never changes."""
+    return plain(lambda: octets)
+
+
+@dataclass(slots=True)
+class CosemObject:
+    """An instance: class, version, and its readable attributes beside the logical name (attribute 1)."""
+
+    class_id: int
+    obis: Obis
+    attributes: dict[int, Attribute]
+    version: int = 0
+    selectors: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    """Access selectors by attribute, for the object list."""
+
+    def __post_init__(self) -> None:
+        self.attributes = {1: constant(axdr.octet_string(self.obis.bytes)), **self.attributes}
+
+    def listed(self) -> bytes:
+        """The element of the association's object list."""
+        rights = axdr.array(
+            axdr.structure(
+                axdr.int8(number),
+                axdr.enum(1),  # read only
+                axdr.array(axdr.int8(each) for each in self.selectors[number])
+                if number in self.selectors
+                else axdr.NULL,
+            )
+            for number in self.attributes
+        )
+        return axdr.structure(
+            axdr.uint16(self.class_id),
+            axdr.uint8(self.version),
+            axdr.octet_string(self.obis.bytes),
+            axdr.structure(rights, axdr.array(())),
+        )
+
+
+class CosemMeter:
+    """A meter's logical device. Knows nothing of associations or links: it reads attributes."""
+
+    def __init__(self, spec: MeterSpec, data: MeterData) -> None:
+        self.spec = spec
+        self.data = data
+        self._objects: dict[tuple[int, bytes], CosemObject] = {}
+        for each in self._build():
+            self._objects[each.class_id, each.obis.bytes] = each
+        self._names = {name for _, name in self._objects}
+
+    def read(self, descriptor: AttributeDescriptor) -> Result:
+        """Data of one attribute, or why not."""
+        found = self._objects.get((descriptor.class_id, descriptor.logical_name))
+        if found is None:
+            known = descriptor.logical_name in self._names
+            return Result(
+                error=DataAccessResult.OBJECT_CLASS_INCONSISTENT if known else DataAccessResult.OBJECT_UNDEFINED
+            )
+        attribute = found.attributes.get(descriptor.attribute)
+        if attribute is None:
+            return Result(error=DataAccessResult.READ_WRITE_DENIED)
+        try:
+            return Result(attribute(descriptor.selection))
+        except AccessRefusedError as refused:
+            return Result(error=refused.result)
+
+    def stamp(self, at: datetime) -> bytes:
+        """A time stamp in the meter's style."""
+        if self.spec.time_style is TimeStyle.UTC:
+            return encode_datetime(at.astimezone(UTC))
+        return encode_datetime(at.astimezone(PRAGUE), deviation=self.spec.time_style is TimeStyle.LOCAL)
+
+    def _build(self) -> list[CosemObject]:
+        spec = self.spec
+        registers = {each.obis: each for profile in spec.profiles for each in profile.channels}
+        registers |= {each.obis: each for each in spec.registers}
+        statuses = {profile.status for profile in spec.profiles if profile.status is not None}
+        objects = [
+            _data(LOGICAL_DEVICE_NAME, axdr.octet_string(spec.logical_name.encode("ascii"))),
+            _data(SERIAL, axdr.octet_string(spec.serial.encode("ascii"))),
+            *(_data(obis, axdr.uint8(0)) for obis in sorted(statuses)),
+            _data(EventLog.CODE, axdr.uint16(0)),
+            self._clock(),
+            *(self._register(each) for each in registers.values()),
+            *(_profile(LoadProfile(self.data, profile, self.stamp)) for profile in spec.profiles),
+            _profile(EventLog(self.data, EVENT_LOG, spec.event_entries, self.stamp)),
+            CosemObject(
+                17,
+                SAP_ASSIGNMENT,
+                {2: constant(axdr.array([axdr.structure(axdr.uint16(1), _text(spec.logical_name))]))},
+            ),
+        ]
+        objects.append(
+            CosemObject(
+                15,
+                ASSOCIATION,
+                {2: plain(lambda: axdr.array(each.listed() for each in objects)), 8: constant(axdr.enum(2))},
+                version=1,
+            )
+        )
+        return objects
+
+    def _clock(self) -> CosemObject:
+        utc = self.spec.time_style is TimeStyle.UTC
+        return CosemObject(
+            8,
+            CLOCK,
+            {
+                2: plain(lambda: axdr.octet_string(self.stamp(self.data.now()))),
+                3: constant(axdr.int16(0 if utc else -60)),
+                4: plain(lambda: axdr.uint8(self.stamp(self.data.now())[11])),
+                5: constant(axdr.octet_string(_SUMMER_BEGINS)),
+                6: constant(axdr.octet_string(_SUMMER_ENDS)),
+                7: constant(axdr.int8(60)),
+                8: constant(axdr.boolean(not utc)),
+                9: constant(axdr.enum(1)),  # internal crystal
+            },
+        )
+
+    def _register(self, spec: RegisterSpec) -> CosemObject:
+        encode = ENCODERS[spec.type]
+        return CosemObject(
+            3,
+            spec.obis,
+            {
+                2: plain(lambda: encode(self.data.register(spec.obis))),
+                3: constant(axdr.structure(axdr.int8(spec.scaler), axdr.enum(spec.unit))),
+            },
+        )
+
+
+def _text(text: str) -> bytes:
+    return axdr.octet_string(text.encode("ascii"))
+
+
+def _data(obis: Obis, value: bytes) -> CosemObject:
+    return CosemObject(1, obis, {2: constant(value)})
+
+
+def _profile(profile: ProfileBuffer) -> CosemObject:
+    def buffer(selection: Selection | None) -> bytes:
+        try:
+            return profile.buffer(selection)
+        except ValueError:
+            raise AccessRefusedError(DataAccessResult.OTHER_REASON) from None
+
+    return CosemObject(
+        7,
+        profile.obis,
+        {
+            2: buffer,
+            3: constant(axdr.array(each.encode() for each in profile.captured)),
+            4: constant(axdr.uint32(profile.period_s)),
+            5: constant(axdr.enum(1)),  # first in, first out
+            6: constant(profile.captured[0].encode()),
+            7: plain(lambda: axdr.uint32(profile.entries_in_use())),
+            8: constant(axdr.uint32(profile.entries)),
+        },
+        version=1,
+        selectors={2: (1, 2)},
+    )

@@ -1,0 +1,151 @@
+"""Buffers of class 7 objects: the load profile and the event log, whole, by range of time, by entry."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import ClassVar, Final
+
+from firmware_sims.dlms.meter import IntegerType, MeterData, ProfileRow, ProfileSpec
+from shared.dlms import axdr
+from shared.dlms.datetime12 import decode_datetime
+from shared.dlms.errors import DecodeError
+from shared.dlms.selection import CaptureObject, EntrySelection, RangeSelection, Selection
+from shared.identifiers import Obis
+from shared.metering_day import PRAGUE
+
+CLOCK_COLUMN: Final = CaptureObject(8, Obis(0, 0, 1, 0, 0).bytes, 2)
+_BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_TICK: Final = timedelta(milliseconds=10)  # resolution of a COSEM time stamp
+
+Cells = list[bytes]
+
+ENCODERS: Final[dict[IntegerType, Callable[[int], bytes]]] = {
+    IntegerType.INT32: axdr.int32,
+    IntegerType.UINT32: axdr.uint32,
+    IntegerType.INT64: axdr.int64,
+    IntegerType.UINT64: axdr.uint64,
+}
+
+
+class ProfileBuffer(ABC):
+    """What all class 7 objects have in common. Rows are lists of encoded cells, parallel to `captured`."""
+
+    def __init__(self, obis: Obis, captured: tuple[CaptureObject, ...], period_s: int, entries: int) -> None:
+        self.obis = obis
+        self.captured = captured
+        self.period_s = period_s
+        self.entries = entries
+
+    @abstractmethod
+    def _rows(self, after: datetime, until: datetime) -> list[tuple[datetime, Cells]]:
+        """Rows stamped in (after, until] that the memory holds, oldest first; the stamp's cell is left empty."""
+
+    @abstractmethod
+    def _finish(self, rows: Sequence[tuple[datetime, Cells]]) -> Iterable[Cells]:
+        """The rows with the stamps' cells filled."""
+
+    def entries_in_use(self) -> int:
+        """Number of rows held."""
+        return len(self._rows(_BEGINNING, datetime.max.replace(tzinfo=UTC)))
+
+    def buffer(self, selection: Selection | None) -> bytes:
+        """Attribute 2. Raises ValueError for a selection that cannot be served."""
+        rows: list[tuple[datetime, Cells]]
+        columns: Sequence[int]
+        match selection:
+            case None:
+                rows, columns = self._rows(_BEGINNING, datetime.max.replace(tzinfo=UTC)), range(len(self.captured))
+            case RangeSelection():
+                rows, columns = self._range(selection)
+            case EntrySelection():
+                rows, columns = self._entries(selection)
+        width = len(columns)
+        if width == len(self.captured):
+            return axdr.array(axdr.structure(*cells) for cells in self._finish(rows))
+        return axdr.array(axdr.structure(*(cells[column] for column in columns)) for cells in self._finish(rows))
+
+    def _range(self, selection: RangeSelection) -> tuple[list[tuple[datetime, Cells]], Sequence[int]]:
+        if selection.restricting[:3] != CLOCK_COLUMN[:3]:
+            raise ValueError("Rows are restricted by the clock only.")
+        try:
+            first, last = (decode_datetime(each, PRAGUE).instant for each in (selection.first, selection.last))
+        except DecodeError as error:
+            raise ValueError(str(error)) from None
+        columns = [self.captured.index(column) for column in selection.columns]  # ValueError: not captured
+        return self._rows(first - _TICK, last), columns or range(len(self.captured))
+
+    def _entries(self, selection: EntrySelection) -> tuple[list[tuple[datetime, Cells]], Sequence[int]]:
+        last_column = selection.last_column or len(self.captured)
+        if not 1 <= selection.first_column <= last_column <= len(self.captured) or selection.first < 1:
+            raise ValueError("Entries and columns are counted from 1.")
+        rows = self._rows(_BEGINNING, datetime.max.replace(tzinfo=UTC))
+        last = selection.last or len(rows)
+        return rows[selection.first - 1 : last], range(selection.first_column - 1, last_column)
+
+
+class LoadProfile(ProfileBuffer):
+    """Load profile: clock, status if any, values of the channels."""
+
+    def __init__(self, data: MeterData, spec: ProfileSpec, stamp: Callable[[datetime], bytes]) -> None:
+        captured = [CLOCK_COLUMN]
+        if spec.status is not None:
+            captured.append(CaptureObject(1, spec.status.bytes, 2))
+        captured += [CaptureObject(3, channel.obis.bytes, 2) for channel in spec.channels]
+        super().__init__(spec.obis, tuple(captured), spec.period_s, spec.entries)
+        self._data = data
+        self._spec = spec
+        self._stamp = stamp
+        self._encoders = [ENCODERS[channel.type] for channel in spec.channels]
+
+    def _rows(self, after: datetime, until: datetime) -> list[tuple[datetime, Cells]]:
+        now = self._data.now()
+        after = max(after, now - timedelta(seconds=self.period_s * self.entries))
+        until = min(until, now)
+        if after >= until:
+            return []
+        return [(row.end, self._cells(row)) for row in self._data.rows(self.obis, after, until)]
+
+    def _cells(self, row: ProfileRow) -> Cells:
+        cells = [b""]
+        if self._spec.status is not None:
+            cells.append(axdr.uint8(row.status))
+        cells += [encode(value) for encode, value in zip(self._encoders, row.values, strict=True)]
+        return cells
+
+    def _finish(self, rows: Sequence[tuple[datetime, Cells]]) -> Iterable[Cells]:
+        period = timedelta(seconds=self.period_s)
+        shortened = self._spec.null_timestamps
+        before: datetime | None = None
+        status_before: bytes | None = None
+        for end, cells in rows:
+            if shortened and before is not None and end - before == period:
+                cells[0] = axdr.NULL
+            else:
+                cells[0] = axdr.octet_string(self._stamp(end))
+            if shortened and self._spec.status is not None:
+                status = cells[1]
+                if status == status_before:
+                    cells[1] = axdr.NULL
+                status_before = status
+            before = end
+            yield cells
+
+
+class EventLog(ProfileBuffer):
+    """Standard event log: clock and event code, one row an event (capture period 0)."""
+
+    CODE: ClassVar = Obis(0, 0, 96, 11, 0)
+
+    def __init__(self, data: MeterData, obis: Obis, entries: int, stamp: Callable[[datetime], bytes]) -> None:
+        super().__init__(obis, (CLOCK_COLUMN, CaptureObject(1, self.CODE.bytes, 2)), 0, entries)
+        self._data = data
+        self._stamp = stamp
+
+    def _rows(self, after: datetime, until: datetime) -> list[tuple[datetime, Cells]]:
+        kept = self._data.events(_BEGINNING, self._data.now())[-self.entries :]
+        return [(event.at, [b"", axdr.uint16(event.code)]) for event in kept if after < event.at <= until]
+
+    def _finish(self, rows: Sequence[tuple[datetime, Cells]]) -> Iterable[Cells]:
+        for at, cells in rows:
+            cells[0] = axdr.octet_string(self._stamp(at))
+            yield cells
