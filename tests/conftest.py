@@ -10,6 +10,11 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """The tiers that a test may be marked with."""
+    config.addinivalue_line("markers", "system: starts real parts (database, broker, processes)")
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The top folder of the project."""

@@ -63,8 +63,10 @@ class StackStatus(msgspec.Struct, frozen=True):
 
 
 def home_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """The folder of all state at run time: ROZVODNA_HOME, else .rozvodna in the current folder."""
-    return Path(environment.get("ROZVODNA_HOME") or ".rozvodna").absolute()
+    """The folder of all state at run time: ROZVODNA_HOME, else .rozvodna of the source tree or the current folder."""
+    top = Path(__file__).resolve().parents[2]
+    base = top if (top / "pyproject.toml").exists() else Path.cwd()
+    return Path(environment.get("ROZVODNA_HOME") or base / ".rozvodna").absolute()
 
 
 class LocalStack:

@@ -1,0 +1,170 @@
+"""The command `rozvodna`: the embedded stack, the processes, the demo, the benchmarks."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import runpy
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+
+from deploy.stack.errors import StackError
+from deploy.stack.local import LocalStack, StackState, home_folder
+
+__all__ = ["app", "main"]
+
+_TOP = Path(__file__).resolve().parent.parent
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="From the meter's terminals to the invoice and the market operator. State lies in ROZVODNA_HOME (.rozvodna).",
+)
+stack_app = typer.Typer(
+    no_args_is_help=True,
+    help="TimescaleDB and mosquitto on free loopback ports. DATABASE_URL and MQTT_URL replace the part that they name.",
+)
+app.add_typer(stack_app, name="stack")
+
+# The processes read their own arguments, --help among them.
+_PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+
+@stack_app.command("up")
+def stack_up() -> None:
+    """Start what does not run yet (fetched first where the machine lacks it) and say where it is."""
+    _print_state(LocalStack().up())
+
+
+@stack_app.command("down")
+def stack_down() -> None:
+    """Stop the database and the broker. Data stay."""
+    LocalStack().down()
+    print("stopped")
+
+
+@stack_app.command("status")
+def stack_status() -> None:
+    """Say what runs. Status 0 if all of it does, 3 if something is stopped."""
+    status = LocalStack().status()
+    print(f"database  {status.database}\nbroker    {status.broker}")
+    if status.state is not None:
+        _print_state(status.state)
+    if "stopped" in (status.database, status.broker):
+        raise typer.Exit(3)
+
+
+@stack_app.command("env")
+def stack_env() -> None:
+    """Print DATABASE_URL and MQTT_URL, with passwords, as shell exports: eval "$(rozvodna stack env)"."""
+    state = LocalStack().read_state()
+    if state is None:
+        raise StackError("The stack was never started; call `rozvodna stack up`.")
+    print(f"export DATABASE_URL='{state.database_url}'\nexport MQTT_URL='{state.mqtt_url}'")
+
+
+@stack_app.command("remove")
+def stack_remove() -> None:
+    """Stop every instance and remove its data: databases, accounts of the broker. There is no way back."""
+    LocalStack.destroy_all(home_folder())
+    print("removed")
+
+
+@app.command("sim", context_settings=_PASS_ON)
+def sim(context: typer.Context) -> None:
+    """Simulated meters of one scenario: rozvodna sim SCENARIO.json"""
+    _run_module("firmware_sims", context.args)
+
+
+@app.command("edge", context_settings=_PASS_ON)
+def edge(context: typer.Context) -> None:
+    """A concentrator's agent: rozvodna edge CONFIG.json"""
+    _run_module("edge", context.args)
+
+
+@app.command("central", context_settings=_PASS_ON)
+def central(context: typer.Context) -> None:
+    """The operator's system: rozvodna central ingest | api | consolidate | migrate | load-site | ote-sandbox ..."""
+    _run_module("central", context.args)
+
+
+@app.command("demo")
+def demo(
+    once: Annotated[
+        bool, typer.Option("--once", help="End after the report; status 0 only if all invariants hold.")
+    ] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the demo's databases and files for looking at.")] = False,
+) -> None:
+    """A local distribution network's March 2026: meters, invoices, messages to OTE, and a report of what must hold."""
+    run = importlib.import_module("deploy.demo.run")
+    raise typer.Exit(run.main(once=once, keep=keep))
+
+
+@app.command("bench")
+def bench(
+    only: Annotated[str | None, typer.Option(help="The name of one benchmark; all without it.")] = None,
+) -> None:
+    """Measure, and write build/bench/NAME.json."""
+    folder = _TOP / "tests" / "bench"
+    known = {path.stem: path for path in sorted(folder.glob("*.py")) if not path.stem.startswith("_")}
+    if only is not None and only not in known:
+        raise StackError(f"There is no benchmark '{only}'; there are: {', '.join(known) or 'none'}.")
+    failed = []
+    for name, path in known.items():
+        if only in (None, name):
+            # Each in a process of its own: memory and imports of one must not show in the figures of the next.
+            done = subprocess.run([sys.executable, str(path)], cwd=_TOP, check=False)
+            failed += [name] if done.returncode != 0 else []
+    if failed:
+        print(f"failed: {', '.join(failed)}", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+@app.command("version")
+def version() -> None:
+    """Print the version."""
+    print(_version())
+
+
+def main() -> None:
+    """The console script; what cannot be done is said in a sentence, with status 2."""
+    try:
+        app(prog_name="rozvodna")
+    except StackError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+
+
+def _run_module(name: str, arguments: list[str]) -> None:
+    """The same as `python -m NAME ARGUMENTS`, in this process."""
+    sys.argv = [f"rozvodna {name}", *arguments]
+    runpy.run_module(name, run_name="__main__", alter_sys=False)
+
+
+def _version() -> str:
+    source = _TOP / "pyproject.toml"
+    if source.exists():
+        return str(tomllib.loads(source.read_text())["project"]["version"])
+    return importlib.metadata.version("rozvodna")
+
+
+def _print_state(state: StackState) -> None:
+    print(f"database  {_without_password(state.database_url)}")
+    print(f"broker    {_without_password(state.mqtt_url)}")
+    print('with passwords: eval "$(rozvodna stack env)"')
+
+
+def _without_password(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.username}@{parts.hostname}:{parts.port}{parts.path}"
+
+
+if __name__ == "__main__":
+    main()

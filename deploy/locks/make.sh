@@ -1,0 +1,20 @@
+#!/bin/sh
+# make.sh [--upgrade]: writes run.lock and dev.lock from pyproject.toml: every Python from 3.11 on, every platform, hashes, no addresses.
+# uv is a tool of this script only and lies in an environment of its own.
+set -eu
+
+top=$(cd "$(dirname "$0")/../.." && pwd)
+cd "$top"
+tools=${ROZVODNA_HOME:-$top/.rozvodna}/tools
+
+if ! uv=$(command -v uv); then
+  uv=$tools/bin/uv
+  [ -x "$uv" ] || { python3 -m venv "$tools" && "$tools/bin/python" -m pip install --quiet --disable-pip-version-check uv; }
+fi
+
+compile() {
+  "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+    --no-emit-index-url --no-emit-find-links "$@" pyproject.toml
+}
+compile "$@" --output-file deploy/locks/run.lock
+compile "$@" --extra dev --constraint deploy/locks/run.lock --output-file deploy/locks/dev.lock
