@@ -98,15 +98,20 @@ def parse_instant(text: str) -> datetime:
         raise InboundError("bad_instant", f"The instant {text!r} lies outside the calendar in UTC.") from None
 
 
+def check_message_id(package: FormatPackage, message_id: str) -> None:
+    """OutboundError if a message must not have that id."""
+    if len(message_id) > package.envelope.message_id_length or not _MESSAGE_ID.fullmatch(message_id):
+        raise OutboundError(
+            "bad_message_id",
+            f"The message id {message_id[:80]!r} must be 1 to {package.envelope.message_id_length} letters, digits, "
+            "'.', '_' or '-', the first a letter or digit.",
+        )
+
+
 def opening(package: FormatPackage, envelope: Envelope) -> str:
     """XML declaration, root start tag and the common children; the payload and `closing` follow."""
     kind = package.message(envelope.code)
-    if len(envelope.id) > package.envelope.message_id_length or not _MESSAGE_ID.fullmatch(envelope.id):
-        raise OutboundError(
-            "bad_message_id",
-            f"The message id {envelope.id!r} must be 1 to {package.envelope.message_id_length} letters, digits, "
-            "'.', '_' or '-', the first a letter or digit.",
-        )
+    check_message_id(package, envelope.id)
     attributes = {
         "id": envelope.id,
         "message-code": envelope.code,
