@@ -1,0 +1,155 @@
+"""What a well-formed scenario can still get wrong: addresses, registers, references, units."""
+
+from collections.abc import Iterator
+from datetime import UTC
+from typing import Final, NamedTuple
+
+from firmware_sims.loads.model import Capacitive, Heating, Inductive, Sum
+from firmware_sims.scenario_model import Channel, DlmsMeter, Line, Meter, PtyLine, Scenario, Sdm630Meter, TcpLine
+from shared.identifiers import Obis
+from shared.quantities import Commodity
+
+ACTIVE_IMPORT: Final = ("1-0:1.29.0", "import")
+ACTIVE_EXPORT: Final = ("1-0:2.29.0", "export")
+TARIFF_STATE: Final = "1-0:1.8.0"
+_SDM_INITIAL_MAX: Final = 4_000_000
+"""10 Wh: 40 MWh. A float32 of kWh is exact to 10 Wh up to 83 MWh, which leaves years of consumption."""
+
+
+class Fault(NamedTuple):
+    """The first thing that is wrong: where, and a sentence."""
+
+    place: str
+    sentence: str
+
+
+def find_fault(scenario: Scenario) -> Fault | None:
+    """The first fault of the scenario, or None."""
+    return next(_faults(scenario), None)
+
+
+def _faults(scenario: Scenario) -> Iterator[Fault]:
+    if scenario.origin.astimezone(UTC).strftime("%M:%S.%f") != "00:00.000000":
+        yield Fault("origin", f"{scenario.origin.isoformat()} is not a full hour; give one.")
+    meters = {meter.id: meter for meter in scenario.meters}
+    names: set[str] = set()
+    ids: set[str] = set()
+    endpoints: set[str] = set()
+    for i, line in enumerate(scenario.lines):
+        place = f"lines[{i}]"
+        if line.name in names:
+            yield Fault(f"{place}.name", f'two lines are named "{line.name}"; each needs a name of its own.')
+        names.add(line.name)
+        endpoint = line.link if isinstance(line, PtyLine) else f"{line.host}:{line.port}"
+        if endpoint in endpoints:
+            yield Fault(place, f"two lines use {endpoint}; each needs its own.")
+        endpoints.add(endpoint)
+        addresses: set[tuple[int | None, ...]] = set()
+        for j, meter in enumerate(line.meters):
+            at = f"{place}.meters[{j}]"
+            if meter.id in ids:
+                yield Fault(f"{at}.id", f'two meters have the id "{meter.id}"; each needs its own.')
+            ids.add(meter.id)
+            yield from _address_faults(line, meter, at)
+            address = _address(meter)
+            if address in addresses:
+                yield Fault(at, f"two meters of the line {line.name} have the address of {meter.id}; change one.")
+            addresses.add(address)
+            yield from _meter_faults(meter, meters, at)
+
+
+def _address(meter: Meter) -> tuple[int | None, ...]:
+    if isinstance(meter, Sdm630Meter):
+        return (meter.unit,)
+    return (meter.address.server, meter.address.physical, meter.address.wport)
+
+
+def _address_faults(line: Line, meter: Meter, at: str) -> Iterator[Fault]:
+    modbus = line.protocol in ("modbus-rtu", "modbus-tcp")
+    if modbus != isinstance(meter, Sdm630Meter):
+        expected = "sdm630" if modbus else "dlms"
+        yield Fault(f"{at}.model", f"a line of {line.protocol} carries meters of the model {expected} only.")
+    elif isinstance(meter, DlmsMeter):
+        serial = isinstance(line, PtyLine)
+        fits = (meter.address.server is not None) == serial and (meter.address.wport is None) == serial
+        if not fits:
+            expected = "server and, on a shared bus, physical" if isinstance(line, PtyLine) else "wport"
+            yield Fault(f"{at}.address", f"a meter on {line.protocol} is addressed by {expected}; give just that.")
+        if isinstance(line, TcpLine) and meter.address.physical is not None:
+            yield Fault(f"{at}.address.physical", f"{meter.address.physical} means nothing on TCP; leave it out.")
+
+
+def _meter_faults(meter: Meter, meters: dict[str, Meter], at: str) -> Iterator[Fault]:
+    registers: set[str] = set()
+    for k, channel in enumerate(meter.channels):
+        here = f"{at}.channels[{k}]"
+        for register in (channel.register, channel.state):
+            if register in registers:
+                yield Fault(here, f"the register {register} stands twice in the meter {meter.id}; once is right.")
+            if register is not None:
+                registers.add(register)
+        yield from _register_faults(meter, channel, here)
+        yield from _load_faults(meter, channel, meters, here)
+    if isinstance(meter, DlmsMeter) and meter.tariff is not None:
+        yield from _tariff_faults(meter, at)
+
+
+def _register_faults(meter: Meter, channel: Channel, here: str) -> Iterator[Fault]:
+    if isinstance(meter, Sdm630Meter):
+        if channel.register not in ("import", "export"):
+            yield Fault(f"{here}.register", f'an SDM630 has "import" and "export", not "{channel.register}".')
+        if channel.state is not None:
+            yield Fault(f"{here}.state", f"an SDM630's register is a state itself; leave out {channel.state}.")
+        if channel.initial > _SDM_INITIAL_MAX:
+            yield Fault(
+                f"{here}.initial",
+                f"{channel.initial} x 10 Wh does not leave a float32 its 10 Wh; at most {_SDM_INITIAL_MAX}.",
+            )
+        return
+    for name, register in (("register", channel.register), ("state", channel.state)):
+        if register is not None and not _is_obis(register):
+            yield Fault(f"{here}.{name}", f'"{register}" is no OBIS code; expected one like 1-0:1.29.0.')
+
+
+def _is_obis(text: str) -> bool:
+    try:
+        return str(Obis.parse(text)) == text
+    except ValueError:
+        return False
+
+
+def _load_faults(meter: Meter, channel: Channel, meters: dict[str, Meter], here: str) -> Iterator[Fault]:
+    load = channel.load
+    at = f"{here}.load"
+    if isinstance(load, Heating) != (meter.commodity is Commodity.GAS):
+        yield Fault(at, f"the load kind heating and the commodity gas go together; {meter.id} has only one of them.")
+    if isinstance(load, Inductive | Capacitive):
+        names = [other.register for other in meter.channels if not isinstance(other.load, Inductive | Capacitive)]
+        if load.of not in names:
+            yield Fault(f"{at}.of", f'"{load.of}" is no active register of {meter.id}; expected one of {names}.')
+    if isinstance(load, Sum):
+        for id in load.of:
+            other = meters.get(id)
+            if other is None:
+                yield Fault(f"{at}.of", f'there is no meter "{id}" in the scenario; name one of its meters.')
+            elif other.commodity is not Commodity.ELECTRICITY:
+                yield Fault(f"{at}.of", f"{id} is a gas meter; a sum takes electricity meters.")
+            elif any(isinstance(c.load, Sum) for c in other.channels):
+                yield Fault(f"{at}.of", f"{id} is a sum itself; name the meters behind it.")
+
+
+def _tariff_faults(meter: DlmsMeter, at: str) -> Iterator[Fault]:
+    assert meter.tariff is not None
+    hours = meter.tariff.nt_hours
+    if len(hours) % 2 or len(set(hours)) != len(hours):
+        yield Fault(
+            f"{at}.tariff.nt_hours", f"{list(hours)} are not pairs of switching times; expected begin, end, begin ..."
+        )
+    channel = next((channel for channel in meter.channels if channel.state == TARIFF_STATE), None)
+    if channel is None:
+        yield Fault(f"{at}.tariff", f"{meter.id} has no channel with the state {TARIFF_STATE} to divide; add it.")
+    elif meter.tariff.initial_nt is not None and meter.tariff.initial_nt > channel.initial:
+        yield Fault(
+            f"{at}.tariff.initial_nt",
+            f"{meter.tariff.initial_nt} is more than the total {channel.initial}; expected at most that.",
+        )

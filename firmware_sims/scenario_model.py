@@ -1,0 +1,130 @@
+"""What a scenario file says: which simulated lines there are, which meters on them, and what these measure."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from firmware_sims.loads.model import Load, Seed
+from shared.quantities import Commodity
+
+MeterId = Annotated[str, Meta(min_length=1, max_length=64)]
+Port = Annotated[int, Meta(ge=1, le=65535)]
+ClockText = Annotated[str, Meta(pattern="^(([01][0-9]|2[0-3]):(00|15|30|45)|24:00)$")]
+
+
+class Channel(Struct, frozen=True, forbid_unknown_fields=True):
+    """One measured quantity of a meter: its interval register, its state register, and the load behind.
+
+    DLMS: OBIS of the interval quantity (1-0:1.29.0) and of the cumulative register (1-0:1.8.0), if it has one, in Wh,
+    varh, or m3 x 10^-3. SDM630: "import" or "export", state only, in 10 Wh.
+    """
+
+    register: str
+    load: Load
+    state: str | None = None
+    initial: Annotated[int, Meta(ge=0, le=2**53)] = 0
+    """State at the scenario's origin, in the register's unit."""
+
+
+class Tariff(Struct, frozen=True, forbid_unknown_fields=True):
+    """Two tariffs of the state register 1-0:1.8.0: high 1-0:1.8.1 (VT) and low 1-0:1.8.2 (NT)."""
+
+    nt_hours: tuple[ClockText, ...]
+    """Local times at which NT begins, ends, begins ...; an even number of them, over midnight where need be."""
+    initial_nt: Annotated[int, Meta(ge=0)] | None = None
+    """Part of the channel's `initial` that stands in the low tariff; 2/5 of it when not given."""
+
+
+class Address(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a DLMS meter answers: HDLC server (logical) and physical address, or the wrapper's wPort."""
+
+    server: Annotated[int, Meta(ge=1, le=16383)] | None = None
+    physical: Annotated[int, Meta(ge=0, le=16383)] | None = None
+    wport: Annotated[int, Meta(ge=1, le=65535)] | None = None
+
+
+class DlmsMeter(Struct, tag_field="model", tag="dlms", frozen=True, forbid_unknown_fields=True):
+    """A DLMS/COSEM meter with clock, registers, load profile and event log."""
+
+    id: MeterId
+    address: Address
+    channels: Annotated[tuple[Channel, ...], Meta(min_length=1)]
+    commodity: Commodity = Commodity.ELECTRICITY
+    serial: str | None = None
+    """On the type plate; the digits of the id when not given."""
+    tariff: Tariff | None = None
+    profile: str | None = None
+    """OBIS of the load profile: 1-0:99.1.0, of gas 7-0:99.99.3, when not given."""
+    memory_days: Annotated[int, Meta(ge=1, le=400)] = 45
+    time_style: Literal["local", "utc", "unspecified"] = "local"
+    null_timestamps: bool = False
+    max_information: Annotated[int, Meta(ge=32, le=2030)] = 512
+    max_window: Annotated[int, Meta(ge=1, le=7)] = 1
+    max_pdu: Annotated[int, Meta(ge=64, le=65535)] = 1024
+    passwords: dict[int, str] = {}
+    """LLS password by client address."""
+
+
+class Sdm630Meter(Struct, tag_field="model", tag="sdm630", frozen=True, forbid_unknown_fields=True):
+    """An Eastron SDM630: Modbus registers with present values, no memory."""
+
+    id: MeterId
+    unit: Annotated[int, Meta(ge=1, le=247)]
+    channels: Annotated[tuple[Channel, ...], Meta(min_length=1)]
+    serial: Annotated[int, Meta(ge=0, le=2**32 - 1)] | None = None
+    """Serial number in the holding registers; the digits of the id when not given."""
+
+    @property
+    def commodity(self) -> Commodity:
+        """It measures electricity."""
+        return Commodity.ELECTRICITY
+
+
+Meter = DlmsMeter | Sdm630Meter
+
+
+class PtyLine(Struct, tag_field="kind", tag="pty", frozen=True, forbid_unknown_fields=True):
+    """A serial bus: a pseudo-terminal paced to the line's speed."""
+
+    name: Annotated[str, Meta(min_length=1)]
+    link: str
+    """Path of the symbolic link that leads to the client's side."""
+    protocol: Literal["hdlc", "modbus-rtu"]
+    meters: tuple[Meter, ...]
+    baud: Annotated[int, Meta(ge=50, le=4_000_000)] = 9600
+    bits_per_character: Annotated[int, Meta(ge=7, le=12)] = 10
+    turnaround_ms: Annotated[float, Meta(ge=0, le=60_000)] = 5
+
+
+class TcpLine(Struct, tag_field="kind", tag="tcp", frozen=True, forbid_unknown_fields=True):
+    """A TCP listener with one or more meters behind it."""
+
+    name: Annotated[str, Meta(min_length=1)]
+    port: Port
+    protocol: Literal["dlms-wrapper", "modbus-tcp"]
+    meters: tuple[Meter, ...]
+    host: str = "127.0.0.1"
+    turnaround_ms: Annotated[float, Meta(ge=0, le=60_000)] = 0
+
+
+Line = PtyLine | TcpLine
+
+
+class Scenario(Struct, frozen=True, forbid_unknown_fields=True):
+    """A whole scenario."""
+
+    seed: Seed
+    """Of the weather that all loads share."""
+    origin: Annotated[datetime, Meta(tz=True)]
+    """When all registers show their `initial`, and before which no interval is known; at a full hour."""
+    lines: Annotated[tuple[Line, ...], Meta(min_length=1)]
+    truth: str | None = None
+    """Where the host writes what the meters without memory showed, a JSON object a line."""
+    statistics: str | None = None
+    """Where the host writes the lines' statistics, at its end and on SIGUSR1."""
+
+    @property
+    def meters(self) -> list[Meter]:
+        """All meters of all lines."""
+        return [meter for line in self.lines for meter in line.meters]
