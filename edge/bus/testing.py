@@ -1,0 +1,60 @@
+"""A scripted link: says what a test wants it to say, and keeps what it was told."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+from edge.errors import LineDownError
+
+Reaction = Iterable[tuple[float, bytes]]
+"""Octets that come, each after so many seconds."""
+
+
+class ScriptedLink:
+    """`react(request)` gives what comes back for each write; it may also raise `LineDownError`."""
+
+    def __init__(self, react: Callable[[bytes], Reaction] = lambda request: ()) -> None:
+        self.react = react
+        self.written: list[tuple[float, bytes]] = []
+        self.opened = 0
+        self.refuse_open: str | None = None
+        self._incoming: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> None:
+        if self.refuse_open:
+            raise LineDownError(self.refuse_open)
+        self._incoming = asyncio.Queue()
+        self.opened += 1
+
+    async def close(self) -> None:
+        self._incoming.put_nowait(None)
+
+    async def write(self, data: bytes) -> None:
+        self.written.append((asyncio.get_running_loop().time(), data))
+        for delay, octets in self.react(data):
+            self.say(octets, delay)
+
+    async def read(self, timeout: float) -> bytes:
+        async with asyncio.timeout(timeout):
+            data = await self._incoming.get()
+        if data is None:
+            raise LineDownError("The scripted link was closed.")
+        return data
+
+    def say(self, octets: bytes, delay: float = 0.0) -> None:
+        """Let `octets` come after `delay` seconds."""
+        if delay <= 0:
+            self._incoming.put_nowait(octets)
+            return
+
+        async def later() -> None:
+            await asyncio.sleep(delay)
+            self._incoming.put_nowait(octets)
+
+        task = asyncio.create_task(later())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def hang_up(self) -> None:
+        """The other side closes."""
+        self._incoming.put_nowait(None)

@@ -1,0 +1,67 @@
+"""Port to one meter. A driver turns what its meter sends (local time, stamps at the end, scalers) into our terms."""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Protocol
+
+from edge.bus.line import Line
+from edge.config import ProfileConfig, StateRegister
+from edge.errors import DeviceGarbledError
+from shared.metering_day import MeteringDay
+
+
+@dataclass(frozen=True, slots=True)
+class StateReading:
+    """One sampled register: integer in the unit and exponent of `register`, at its own time (business clock, ms)."""
+
+    register: StateRegister
+    value: int
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileDay:
+    """Rows of one metering day that the meter holds, oldest first; rows it does not hold are not there."""
+
+    day: MeteringDay
+    start_ms: Sequence[int]
+    """Beginning of each interval, UTC."""
+    flags: Sequence[int]
+    """`shared.quantities.Flag` mask per row."""
+    columns: dict[str, Sequence[int | None]]
+    """By register name on the wire, in its unit and exponent; None where the meter sent no value."""
+
+
+class MeterSession(Protocol):
+    """An open conversation with one meter. Everything raises `DeviceError` or `LineDownError`."""
+
+    async def read_states(self, registers: Sequence[StateRegister]) -> list[StateReading]:
+        """All `registers`, or an error: never some of them."""
+
+    async def read_day(self, profile: ProfileConfig, day: MeteringDay) -> ProfileDay:
+        """All columns of `profile` in `day`."""
+
+
+class MeterDriver(Protocol):
+    """Makes sessions with one meter over the line of its bus."""
+
+    def session(self, line: Line) -> AbstractAsyncContextManager[MeterSession]:
+        """Opens on entry, closes on exit."""
+
+
+def rescaled(value: int, exponent: int, wanted: int, what: str) -> int:
+    """`value` x 10^`exponent` in units of 10^`wanted`, exactly; `what` names the value in the error.
+
+    Raises `DeviceGarbledError` if digits would be lost: a configuration that drops them would bill wrongly for ever.
+    """
+    if exponent == wanted:
+        return value
+    scaled = Decimal(value).scaleb(exponent - wanted)
+    if scaled != scaled.to_integral_value():
+        raise DeviceGarbledError(
+            f"{what} is {value} x 10^{exponent}, which is no whole number of 10^{wanted}; "
+            f"set its exponent to {exponent} in the configuration."
+        )
+    return int(scaled)

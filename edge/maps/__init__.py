@@ -1,0 +1,1 @@
+"""Device maps as data; schema: `edge.modbus.maps.DeviceMap`."""

@@ -1,0 +1,1 @@
+"""Where readings wait until central has committed them: one SQLite file, one writer."""

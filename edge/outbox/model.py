@@ -1,0 +1,173 @@
+"""What goes into the outbox and comes out of it."""
+
+import sys
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from enum import IntEnum
+from typing import NamedTuple
+
+import msgspec
+
+from edge.errors import OutboxError
+from edge.schedule import SampleMark
+from shared.quantities import Kind
+from shared.wire import Block, Key, Record
+
+Ranges = list[tuple[int, int, int]]
+"""epoch, first, last."""
+
+
+class Lane(IntEnum):
+    """Order in which blocks leave."""
+
+    LIVE = 0
+    BACKFILL = 1
+
+
+class BatchState(IntEnum):
+    """State of a numbered batch. `REOFFERED`: acknowledged by a database that is no more, offered to the new one."""
+
+    UNACKED = 0
+    ACKED = 1
+    REOFFERED = 2
+
+
+class Address(NamedTuple):
+    """Number of a batch."""
+
+    epoch: int
+    seq: int
+
+
+class DayKey(NamedTuple):
+    """One metering day of one register."""
+
+    device: str
+    register: str
+    day: date
+
+
+@dataclass(frozen=True, slots=True)
+class Deposit:
+    """Blocks and records of one reading, and the progress that they mean: committed together or not at all."""
+
+    blocks: Sequence[Block] = ()
+    records: Sequence[Record] = ()
+    lane: Lane = Lane.LIVE
+    days: Sequence[DayKey] = ()
+    """Days that need not be read again. A block belongs to the day of its device and register that is named here."""
+    sample: tuple[str, SampleMark] | None = None
+    """Device, and how far its samples have come."""
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedBatch:
+    """A batch with its number, as published."""
+
+    address: Address
+    body: bytes
+
+
+@dataclass(slots=True)
+class Counts:
+    """What the outbox holds, kept in memory so that nobody needs to count rows."""
+
+    pending: int = 0
+    """Blocks and records without a number."""
+    unacked: int = 0
+    """Numbered batches that central has not acknowledged."""
+    acked: int = 0
+    reoffered: int = 0
+    refused: int = 0
+    """Blocks that central refused; they are in its quarantine and in our table."""
+
+
+@dataclass(slots=True)
+class Acknowledged:
+    """What an acknowledgement changed."""
+
+    batches: list[Address] = field(default_factory=list)
+    refused: list[tuple[int, int, str]] = field(default_factory=list)
+    """seq, index, reason that were not known yet."""
+
+
+class StoredBlock(msgspec.Struct, array_like=True):
+    """A block as it waits in the outbox; values and quality as little-endian typed arrays."""
+
+    key: Key
+    start_ms: int
+    step_ms: int
+    values: bytes
+    quality: bytes | None
+    marks: int
+
+
+_encoder = msgspec.msgpack.Encoder()
+_block_decoder = msgspec.msgpack.Decoder(StoredBlock)
+_record_decoder = msgspec.msgpack.Decoder(Record)
+_TYPECODES = {Kind.INTERVAL: "i", Kind.STATE: "q"}
+
+
+def encode_block(block: Block) -> bytes:
+    """`block` as stored. Raises `OutboxError` for what the wire could not carry: nothing unsendable gets in."""
+    try:
+        values = _octets(array(_TYPECODES[block.key.kind], block.values))
+        quality = _octets(array("H", block.quality)) if block.quality is not None else None
+    except (OverflowError, TypeError) as error:
+        raise OutboxError(
+            f"A value of {block.key.device} {block.key.register} at {block.start_ms} does not fit the wire: {error}."
+        ) from None
+    if block.quality is not None and len(block.quality) != len(block.values):
+        raise OutboxError(
+            f"A block of {block.key.device} {block.key.register} has {len(block.values)} values, "
+            f"but {len(block.quality)} qualities."
+        )
+    return _encoder.encode(StoredBlock(block.key, block.start_ms, block.step_ms, values, quality, block.marks))
+
+
+def decode_block(body: bytes) -> Block:
+    """The block of a stored body."""
+    stored = _block_decoder.decode(body)
+    quality = _array("H", stored.quality) if stored.quality is not None else None
+    values = _array(_TYPECODES[stored.key.kind], stored.values)
+    return Block(stored.key, stored.start_ms, stored.step_ms, values, quality, stored.marks)
+
+
+def encode_record(record: Record) -> bytes:
+    """`record` as stored."""
+    return _encoder.encode(record)
+
+
+def decode_record(body: bytes) -> Record:
+    """The record of a stored body."""
+    return _record_decoder.decode(body)
+
+
+def ranges_of(addresses: Iterable[Address]) -> Ranges:
+    """`addresses` as inclusive ranges, by epoch in the order of first appearance."""
+    by_epoch: dict[int, list[int]] = {}
+    for epoch, seq in addresses:
+        by_epoch.setdefault(epoch, []).append(seq)
+    ranges: Ranges = []
+    for epoch, numbers in by_epoch.items():
+        for seq in sorted(numbers):
+            if ranges and ranges[-1][0] == epoch and ranges[-1][2] == seq - 1:
+                ranges[-1] = (epoch, ranges[-1][1], seq)
+            else:
+                ranges.append((epoch, seq, seq))
+    return ranges
+
+
+def _octets(values: "array[int]") -> bytes:
+    if sys.byteorder == "big":
+        values.byteswap()
+    return values.tobytes()
+
+
+def _array(typecode: str, octets: bytes) -> "array[int]":
+    values = array(typecode, octets)
+    if sys.byteorder == "big":
+        values.byteswap()
+    return values

@@ -1,0 +1,419 @@
+"""The outbox file: what is done to it, each verb one transaction. Blocking; used by one thread (see outbox.py).
+
+WAL with `synchronous=FULL`: what a verb returned from survives a power cut. Killed in the middle of a verb, the file is
+as if the verb had not begun.
+"""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from edge.errors import OutboxError
+from edge.outbox.model import (
+    Acknowledged,
+    Address,
+    BatchState,
+    Counts,
+    DayKey,
+    Deposit,
+    NumberedBatch,
+    Ranges,
+    decode_block,
+    decode_record,
+    encode_block,
+    encode_record,
+    ranges_of,
+)
+from edge.schedule import DayState, DeviceProgress, SampleMark
+from shared.clock import EPOCH
+from shared.wire import (
+    MARK_REREAD,
+    Block,
+    Record,
+    decode_batch,
+    encode_batch,
+    pack_batch,
+    signed_epoch,
+    unpack_batch,
+    unsigned_epoch,
+)
+
+VERSION: Final = "1"
+SCHEMA: Final = Path(__file__).with_name("schema.sql")
+HELD: Final = f"state IN ({int(BatchState.UNACKED)}, {int(BatchState.REOFFERED)})"
+
+
+class OutboxStore:
+    """One open outbox file. Raises `OutboxError` if it cannot be opened or another agent has it."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        self.counts = Counts()
+        self._lock = self._take_lock()
+        try:
+            self._db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")
+            self._create()
+        except sqlite3.Error as error:
+            os.close(self._lock)
+            raise OutboxError(f"The outbox {self.path} cannot be used: {error}.") from None
+        self._count()
+
+    def close(self) -> None:
+        """Close the file; the lock goes with it."""
+        self._db.close()
+        os.close(self._lock)
+
+    # -- what other verbs are made of
+
+    def _take_lock(self) -> int:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        lock = os.open(self.path.with_name(self.path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(lock)
+            raise OutboxError(f"The outbox {self.path} is in use by another agent; stop that one first.") from None
+        return lock
+
+    def _execute(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Cursor:
+        return self._db.execute(sql, parameters)
+
+    def _executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        self._db.executemany(sql, rows)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+        self._execute("COMMIT")
+
+    def _create(self) -> None:
+        found = self._db.execute("SELECT name FROM sqlite_master WHERE name = 'meta'").fetchone()
+        if found is None:
+            script = SCHEMA.read_text(encoding="utf-8")
+            with self._transaction():
+                for statement in script.split(";\n"):
+                    if statement.strip():
+                        self._execute(statement)
+                self._set_meta("version", VERSION)
+        version = self.meta("version")
+        if version != VERSION:
+            raise OutboxError(f"The outbox {self.path} has version {version}; this agent knows version {VERSION}.")
+
+    def _count(self) -> None:
+        states = dict(self._db.execute("SELECT state, count(*) FROM batch GROUP BY state"))
+        self.counts = Counts(
+            pending=self._db.execute("SELECT count(*) FROM pending").fetchone()[0],
+            unacked=states.get(BatchState.UNACKED, 0),
+            acked=states.get(BatchState.ACKED, 0),
+            reoffered=states.get(BatchState.REOFFERED, 0),
+            refused=self._db.execute("SELECT count(*) FROM refused").fetchone()[0],
+        )
+
+    def meta(self, key: str) -> str | None:
+        """A remembered value: `version`, `incarnation` (central's, last heard of), `acquainted`."""
+        row = self._execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return row[0] if row else None
+
+    def _set_meta(self, key: str, value: str) -> None:
+        self._execute(
+            "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, value)
+        )
+
+    # -- readings come in
+
+    def deposit(self, deposits: Sequence[Deposit]) -> None:
+        """Commit readings with the progress they mean, many at a time."""
+        added = 0
+        with self._transaction():
+            for deposit in deposits:
+                rows = _pending_rows(deposit)
+                added += len(rows)
+                self._executemany(
+                    "INSERT INTO pending (lane, is_record, device, register, day, body) VALUES (?, ?, ?, ?, ?, ?)", rows
+                )
+                self._executemany(
+                    "INSERT INTO progress_day VALUES (?, ?, ?, 'read') "
+                    "ON CONFLICT (device, register, day) DO UPDATE SET state = 'read'",
+                    [(day.device, day.register, day.day.isoformat()) for day in deposit.days],
+                )
+                if deposit.sample is not None:
+                    device, mark = deposit.sample
+                    self._execute(
+                        "INSERT INTO progress_sample VALUES (?, ?, ?) ON CONFLICT (device) DO UPDATE "
+                        "SET handled_ms = excluded.handled_ms, sampled_ms = coalesce(excluded.sampled_ms, sampled_ms)",
+                        (device, _ms(mark.handled), _ms(mark.sampled)),
+                    )
+        self.counts.pending += added
+
+    def progress(self) -> dict[str, DeviceProgress]:
+        """What is stored, by device."""
+        found: dict[str, DeviceProgress] = {}
+        for device, register, day, state in self._execute("SELECT device, register, day, state FROM progress_day"):
+            days = found.setdefault(device, DeviceProgress()).days.setdefault(register, {})
+            days[date.fromisoformat(day)] = DayState(state)
+        for device, handled, sampled in self._execute("SELECT device, handled_ms, sampled_ms FROM progress_sample"):
+            mark = SampleMark(
+                EPOCH + timedelta(milliseconds=handled),
+                EPOCH + timedelta(milliseconds=sampled) if sampled is not None else None,
+            )
+            found.setdefault(device, DeviceProgress()).sample = mark
+        return found
+
+    # -- batches go out
+
+    def number(self, epoch: int, max_blocks: int, max_bytes: int) -> NumberedBatch | None:
+        """The next batch, numbered durably; None if nothing is pending. Live blocks come before back-fill."""
+        taken: list[Any] = []
+        size = 0
+        query = "SELECT id, is_record, device, register, day, body FROM pending ORDER BY lane, id LIMIT ?"
+        for row in self._execute(query, (max_blocks,)).fetchall():
+            size += len(row[5])
+            if taken and size > max_bytes:
+                break
+            taken.append(row)
+        if not taken:
+            return None
+        body = encode_batch(
+            pack_batch(
+                [decode_block(row[5]) for row in taken if not row[1]],
+                [decode_record(row[5]) for row in taken if row[1]],
+            )
+        )
+        stored = signed_epoch(epoch)
+        with self._transaction():
+            seq = self._execute(
+                "INSERT INTO epoch VALUES (?, 1) ON CONFLICT (epoch) DO UPDATE SET last_seq = last_seq + 1 "
+                "RETURNING last_seq",
+                (stored,),
+            ).fetchone()[0]
+            batch_id = self._execute(
+                "INSERT INTO batch (epoch, seq, state, size) VALUES (?, ?, ?, ?)",
+                (stored, seq, BatchState.UNACKED, len(body)),
+            ).lastrowid
+            self._execute("INSERT INTO batch_body VALUES (?, ?)", (batch_id, body))
+            self._executemany("DELETE FROM pending WHERE id = ?", [(row[0],) for row in taken])
+            self._executemany(
+                "INSERT OR IGNORE INTO batch_day VALUES (?, ?, ?, ?, ?)",
+                [(stored, seq, row[2], row[3], row[4]) for row in taken if row[4] is not None],
+            )
+        self.counts.pending -= len(taken)
+        self.counts.unacked += 1
+        return NumberedBatch(Address(epoch, seq), body)
+
+    def body(self, address: Address) -> bytes | None:
+        """The body of a kept batch."""
+        row = self._execute(
+            "SELECT body FROM batch JOIN batch_body USING (id) WHERE epoch = ? AND seq = ?",
+            (signed_epoch(address.epoch), address.seq),
+        ).fetchone()
+        return row[0] if row else None
+
+    def held(self, state: BatchState | None = None) -> list[Address]:
+        """Batches that central has yet to acknowledge, oldest first; of one `state`, or all that the birth lists."""
+        where = HELD if state is None else f"state = {int(state)}"
+        rows = self._execute(f"SELECT epoch, seq FROM batch WHERE {where} ORDER BY id")  # noqa: S608 - constants only
+        return [Address(unsigned_epoch(epoch), seq) for epoch, seq in rows]
+
+    def held_ranges(self) -> Ranges:
+        """The same, for the birth."""
+        return ranges_of(self.held())
+
+    # -- central answers
+
+    def acknowledge(
+        self,
+        epoch: int,
+        upto: int,
+        beyond: Sequence[tuple[int, int]],
+        refused: Sequence[tuple[int, int, str]],
+        now_ms: int,
+    ) -> Acknowledged:
+        """Note what central has committed; refused blocks are kept apart, because no resending would help them."""
+        done = Acknowledged()
+        stored = signed_epoch(epoch)
+        before = Counts(self.counts.pending, self.counts.unacked, self.counts.acked, self.counts.reoffered)
+        with self._transaction():
+            for first, last in [(1, upto), *beyond]:
+                rows = self._execute(
+                    f"SELECT id, seq, state FROM batch WHERE epoch = ? AND seq BETWEEN ? AND ? AND {HELD}",  # noqa: S608 - constants only
+                    (stored, first, last),
+                ).fetchall()
+                self._executemany(
+                    "UPDATE batch SET state = ?, acked_ms = ? WHERE id = ?",
+                    [(BatchState.ACKED, now_ms, row[0]) for row in rows],
+                )
+                for _, seq, state in rows:
+                    done.batches.append(Address(epoch, seq))
+                    before.acked += 1
+                    before.unacked -= state == BatchState.UNACKED
+                    before.reoffered -= state == BatchState.REOFFERED
+            for seq, place, reason in refused:
+                if self._refuse(Address(epoch, seq), place, reason, now_ms):
+                    done.refused.append((seq, place, reason))
+        before.refused = self.counts.refused + len(done.refused)
+        self.counts = before
+        return done
+
+    def _refuse(self, address: Address, place: int, reason: str, now_ms: int) -> bool:
+        key = (signed_epoch(address.epoch), address.seq, place)
+        if self._execute("SELECT 1 FROM refused WHERE epoch = ? AND seq = ? AND place = ?", key).fetchone():
+            return False
+        item = self._item(address, place)
+        device = register = start = kept = None
+        if isinstance(item, Block):
+            device, register, start = item.key.device, item.key.register, item.start_ms
+            kept = encode_block(item)
+        elif item is not None:
+            device, start, kept = item.device, item.at, encode_record(item)
+        self._execute(
+            "INSERT INTO refused VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*key, reason, device, register, start, now_ms, kept),
+        )
+        return True
+
+    def _item(self, address: Address, place: int) -> Block | Record | None:
+        body = self.body(address)
+        if body is None:
+            return None
+        blocks, records = unpack_batch(decode_batch(body))
+        items: list[Block | Record] = [*blocks, *records]
+        return items[place] if 0 <= place < len(items) else None
+
+    def offer_again(self, incarnation: str) -> int:
+        """Central's database is another one (`incarnation`): all kept acknowledged batches are offered again."""
+        with self._transaction():
+            cursor = self._execute(
+                "UPDATE batch SET state = ? WHERE state = ?", (BatchState.REOFFERED, BatchState.ACKED)
+            )
+            self._set_meta("incarnation", incarnation)
+        self.counts.reoffered += cursor.rowcount
+        self.counts.acked -= cursor.rowcount
+        return cursor.rowcount
+
+    def remember(self, key: str, value: str) -> None:
+        """Remember a meta value."""
+        with self._transaction():
+            self._set_meta(key, value)
+
+    def read_again(self, days: Iterable[DayKey]) -> None:
+        """Let `days` be read again, marked so; those that are read already stay read. Sets `acquainted`."""
+        with self._transaction():
+            self._executemany(
+                "INSERT OR IGNORE INTO progress_day VALUES (?, ?, ?, 'again')",
+                [(day.device, day.register, day.day.isoformat()) for day in days],
+            )
+            self._set_meta("acquainted", "yes")
+
+    def closed(self, ranges: Ranges) -> tuple[list[DayKey], int]:
+        """Central closed numbers: gives the days that are to be read again, and how many blocks were queued anew.
+
+        What we still hold of them goes back to pending, marked as re-read, because its number is spent. What we no
+        longer hold is read again from the meters.
+        """
+        days: list[DayKey] = []
+        requeued = 0
+        with self._transaction():
+            for epoch, first, last in ranges:
+                span = (signed_epoch(epoch), first, last)
+                held = self._execute(
+                    "SELECT id, seq, state, body FROM batch JOIN batch_body USING (id) "
+                    "WHERE epoch = ? AND seq BETWEEN ? AND ? ORDER BY seq",
+                    span,
+                ).fetchall()
+                for batch_id, seq, state, body in held:
+                    requeued += self._requeue(body)
+                    self._execute("DELETE FROM batch_body WHERE id = ?", (batch_id,))
+                    self._execute("DELETE FROM batch WHERE id = ?", (batch_id,))
+                    self._execute("DELETE FROM batch_day WHERE epoch = ? AND seq = ?", (span[0], seq))
+                    self._discount(BatchState(state))
+                lost = self._execute(
+                    "SELECT DISTINCT device, register, day FROM batch_day WHERE epoch = ? AND seq BETWEEN ? AND ?", span
+                ).fetchall()
+                self._executemany(
+                    "UPDATE progress_day SET state = 'again' WHERE device = ? AND register = ? AND day = ?", lost
+                )
+                self._execute("DELETE FROM batch_day WHERE epoch = ? AND seq BETWEEN ? AND ?", span)
+                days += [DayKey(device, register, date.fromisoformat(day)) for device, register, day in lost]
+        self.counts.pending += requeued
+        return days, requeued
+
+    def _discount(self, state: BatchState) -> None:
+        self.counts.unacked -= state is BatchState.UNACKED
+        self.counts.acked -= state is BatchState.ACKED
+        self.counts.reoffered -= state is BatchState.REOFFERED
+
+    def _requeue(self, body: bytes) -> int:
+        blocks, records = unpack_batch(decode_batch(body))
+        again = [
+            Block(block.key, block.start_ms, block.step_ms, block.values, block.quality, block.marks | MARK_REREAD)
+            for block in blocks
+        ]
+        rows = _pending_rows(Deposit(blocks=again, records=records))
+        self._executemany(
+            "INSERT INTO pending (lane, is_record, device, register, day, body) VALUES (?, ?, ?, ?, ?, ?)", rows
+        )
+        return len(rows)
+
+    # -- room
+
+    def used_bytes(self) -> int:
+        """Bytes of the file that hold something."""
+        pages = self._execute("PRAGMA page_count").fetchone()[0] - self._execute("PRAGMA freelist_count").fetchone()[0]
+        return int(pages) * int(self._execute("PRAGMA page_size").fetchone()[0])
+
+    def prune(self, acked_before_ms: int, budget_bytes: int) -> int:
+        """Drop acknowledged batches: those acknowledged before `acked_before_ms`, and the oldest until the rest fits
+        the budget. Gives how many went. Nothing unacknowledged is ever dropped.
+        """
+        gone = self._drop("acked_ms < ?", (acked_before_ms,))
+        while self.used_bytes() > budget_bytes and self.counts.acked:
+            gone += self._drop(
+                "id IN (SELECT id FROM batch WHERE state = ? ORDER BY id LIMIT 16)", (int(BatchState.ACKED),)
+            )
+        return gone
+
+    def _drop(self, where: str, parameters: tuple[int, ...]) -> int:
+        with self._transaction():
+            rows = self._execute(
+                f"SELECT id FROM batch WHERE state = {int(BatchState.ACKED)} AND {where}",  # noqa: S608 - constants only
+                parameters,
+            ).fetchall()
+            self._executemany("DELETE FROM batch_body WHERE id = ?", rows)
+            self._executemany("DELETE FROM batch WHERE id = ?", rows)
+        self.counts.acked -= len(rows)
+        return len(rows)
+
+
+def _ms(instant: Any) -> int | None:
+    return (instant - EPOCH) // timedelta(milliseconds=1) if instant is not None else None
+
+
+def _pending_rows(deposit: Deposit) -> list[tuple[int, int, str, str | None, str | None, bytes]]:
+    days = {(day.device, day.register): day.day.isoformat() for day in deposit.days}
+    lane = int(deposit.lane)
+    rows: list[tuple[int, int, str, str | None, str | None, bytes]] = [
+        (
+            lane,
+            0,
+            block.key.device,
+            block.key.register,
+            days.get((block.key.device, block.key.register)),
+            encode_block(block),
+        )
+        for block in deposit.blocks
+    ]
+    rows += [(lane, 1, record.device, None, None, encode_record(record)) for record in deposit.records]
+    return rows
