@@ -1,0 +1,125 @@
+"""Central's processes and acts: `python -m central SUBCOMMAND`. Each room is imported only when it is asked for."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from central.platform.errors import DomainError
+from central.platform.log import set_up_logging
+from central.platform.settings import Settings, get_settings
+
+Act = Callable[[Settings, argparse.Namespace], int | None]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one subcommand; 0 on success, 2 when what was given is refused."""
+    parser = _parser()
+    options, options.rest = parser.parse_known_args(arguments)
+    if options.rest and options.act is not _sandbox:
+        parser.error(f"unrecognized arguments: {' '.join(options.rest)}")
+    settings = get_settings()
+    set_up_logging(settings.log_level, json_lines=settings.log_json)
+    act: Act = options.act
+    try:
+        return act(settings, options) or 0
+    except DomainError as error:
+        print(f"{error.code}: {error.message}", file=sys.stderr)  # noqa: T201 - a command line's answer
+        return 2
+    except KeyboardInterrupt:
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="central", description="The operator's system: its services and acts.")
+    commands = parser.add_subparsers(required=True, metavar="SUBCOMMAND")
+
+    def command(name: str, act: Act, text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.set_defaults(act=act)
+        return sub
+
+    command("ingest", _service("central.ingest.service"), "take batches from the broker into the database")
+    command("consolidate", _service("central.readings.service"), "make day profiles of what ingest took in")
+    api = command("api", _api, "serve the HTTP interface")
+    api.add_argument("--host", help="address to listen on (ROZVODNA_API_HOST)")
+    api.add_argument("--port", type=int, help="port to listen on (ROZVODNA_API_PORT)")
+    migrate = command("migrate", _migrate, "bring the database's schema to the newest revision")
+    migrate.add_argument("--revision", default="head")
+    site = command("load-site", _load_site, "load registry and network of a site from a JSON file, all or nothing")
+    site.add_argument("file", type=Path)
+    life = command("new-incarnation", _new_incarnation, "say that the database was restored: edges offer again")
+    life.add_argument("--reason", default="said by the operator")
+    # The sandbox reads its own arguments, its help included.
+    commands.add_parser("ote-sandbox", help="serve a sandbox of the market operator", add_help=False).set_defaults(
+        act=_sandbox
+    )
+    return parser
+
+
+def _service(module: str) -> Act:
+    def act(settings: Settings, _options: argparse.Namespace) -> int | None:
+        result: int | None = import_module(module).main(settings)
+        return result
+
+    return act
+
+
+def _sandbox(_settings: Settings, options: argparse.Namespace) -> int | None:
+    result: int | None = import_module("central.market.sandbox.command").main(options.rest)
+    return result
+
+
+def _api(settings: Settings, options: argparse.Namespace) -> None:
+    import uvicorn
+
+    from central.api.app import create_app
+
+    host, port = options.host or settings.api_host, options.port or settings.api_port
+    uvicorn.run(create_app(settings), host=host, port=port, log_config=None, access_log=False)
+
+
+def _migrate(settings: Settings, options: argparse.Namespace) -> None:
+    from central.platform.migrations import upgrade
+
+    upgrade(settings.database_url, options.revision)
+
+
+def _load_site(settings: Settings, options: argparse.Namespace) -> None:
+    from central.platform.clock import get_clock
+    from central.platform.database import make_engine, transaction
+    from central.platform.identity import SYSTEM
+    from central.workflow.load_site import load_site
+    from central.workflow.site_file import read_site
+
+    site = read_site(options.file.read_bytes())
+    engine = make_engine(settings.database_url)
+    with transaction(engine) as connection:
+        outcomes = load_site(connection, site, SYSTEM, get_clock().now())
+    _answer({section: asdict(outcome) for section, outcome in outcomes.items()})
+
+
+def _new_incarnation(settings: Settings, options: argparse.Namespace) -> None:
+    from central.platform import audit
+    from central.platform.clock import get_clock
+    from central.platform.database import make_engine, transaction
+    from central.platform.identity import SYSTEM
+    from central.platform.incarnation import new_incarnation
+
+    now = get_clock().now()
+    with transaction(make_engine(settings.database_url)) as connection:
+        identifier = new_incarnation(connection, now, options.reason)
+        audit.record(connection, SYSTEM, "incarnation.new", identifier, {"reason": options.reason}, now)
+    _answer({"incarnation": identifier})
+
+
+def _answer(result: dict[str, Any]) -> None:
+    print(json.dumps(result, ensure_ascii=False))  # noqa: T201 - a command line's answer
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,199 @@
+"""Evidence channels, channels and the mappings between them: find, get, require, create."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, Table, func, select, tuple_
+from sqlalchemy.dialects.postgresql import Range
+
+from central.network.tables import channel, channel_mapping, evidence_channel, meter
+from central.platform.errors import BadInput, NotFound
+from central.platform.reconcile import Outcome, ids_of, reconcile
+
+Spec = Mapping[str, Any]
+
+STEP_S = {"electricity": 900, "gas": 3600}
+UNITS = {"electricity": ("Wh", "varh"), "gas": ("m3",)}
+_CHUNK = 2_000
+
+
+def create_evidence_channels(connection: Connection, specs: Sequence[Spec]) -> Outcome:
+    """Create evidence channels of meters: `meter`, `register`, `unit`, `exponent`, `kind`, `step_s`, limits."""
+    wanted = {spec["meter"] for spec in specs}
+    ids_of(connection, meter, "meter", "id", wanted)
+    meters = {row.id: row for row in connection.execute(select(meter).where(meter.c.id.in_(wanted)))}
+    rows = [
+        {
+            "concentrator": meters[spec["meter"]].concentrator,
+            "device": spec["meter"],
+            "register": spec["register"],
+            "unit": spec["unit"],
+            "exponent": spec.get("exponent", 0),
+            "kind": spec["kind"],
+            "step_ms": _step_ms(spec, meters[spec["meter"]].commodity),
+            "min_value": spec.get("min_value"),
+            "max_value": spec.get("max_value"),
+        }
+        for spec in specs
+    ]
+    return reconcile(connection, evidence_channel, "evidence channel", ("device", "register", "concentrator"), rows)
+
+
+def create_channels(connection: Connection, specs: Sequence[Spec], supply_points: Mapping[str, int]) -> Outcome:
+    """Create channels; `supply_points` gives the ids of the EANs that the specs name in `supply_point`."""
+    rows = []
+    for spec in specs:
+        if spec["unit"] not in UNITS[spec["commodity"]]:
+            raise BadInput(
+                "unit",
+                f"The {spec['commodity']} channel {spec['point']} {spec['direction']} is in {spec['unit']!r}; "
+                f"expected {' or '.join(UNITS[spec['commodity']])}.",
+            )
+        facts = {name: spec[name] for name in ("point", "direction", "commodity", "unit", "exponent", "kind")}
+        point = spec.get("supply_point")
+        rows.append(
+            {
+                **facts,
+                "supply_point": None if point is None else supply_points[point],
+                "step_ms": _step_ms(spec, spec["commodity"]),
+            }
+        )
+    return reconcile(connection, channel, "channel", ("point", "direction", "kind"), rows)
+
+
+def create_mappings(connection: Connection, specs: Sequence[Spec]) -> Outcome:
+    """Create mappings: (`meter`, `register`) feeds (`point`, `direction`, `kind`) from `since` until `until`.
+
+    Kind, unit and step of both sides must agree, and the register's exponent must not be below the channel's (a finer
+    register would lose digits). Overlaps on either side are Refused.
+    """
+    registers = _by_name(
+        connection, evidence_channel, ("device", "register"), {(spec["meter"], spec["register"]) for spec in specs}
+    )
+    channels = _by_name(
+        connection,
+        channel,
+        ("point", "direction", "kind"),
+        {(spec["point"], spec["direction"], spec["kind"]) for spec in specs},
+    )
+    rows = []
+    for spec in specs:
+        register = registers[spec["meter"], spec["register"]]
+        target = channels[spec["point"], spec["direction"], spec["kind"]]
+        what = f"mapping of {spec['meter']} {spec['register']} to {spec['point']} {spec['direction']}"
+        _check_pair(what, register, target)
+        rows.append(
+            {
+                "evidence_channel": register.id,
+                "channel": target.id,
+                "multiplier": spec.get("multiplier", 1),
+                "sign": spec.get("sign", 1),
+                "valid": _validity(what, spec["since"], spec.get("until")),
+            }
+        )
+    return reconcile(connection, channel_mapping, "mapping", ("evidence_channel", "channel", "valid"), rows)
+
+
+def _step_ms(spec: Spec, commodity: str) -> int:
+    step_s = spec.get("step_s")
+    if spec["kind"] == "state":
+        if step_s:
+            raise BadInput("step", f"A register of states has no step; {step_s} s was given. Leave it out.")
+        return 0
+    return int(STEP_S[commodity] if step_s is None else step_s) * 1000
+
+
+def _check_pair(what: str, register: Any, target: Any) -> None:
+    for field in ("kind", "unit", "step_ms"):
+        ours, theirs = getattr(register, field), getattr(target, field)
+        if ours != theirs:
+            raise BadInput("mapping", f"The {what}: the register's {field} is {ours}, the channel's {theirs}.")
+    if register.exponent < target.exponent:
+        raise BadInput(
+            "mapping",
+            f"The {what}: the register counts in 10^{register.exponent} {register.unit}, finer than the channel's "
+            f"10^{target.exponent}; digits would be lost. Give the channel the register's exponent.",
+        )
+
+
+def _validity(what: str, since: datetime, until: datetime | None) -> Range[datetime]:
+    for instant in (since, until):
+        if instant is not None and instant.tzinfo is None:
+            raise BadInput("validity", f"The {what} has the instant {instant} without an offset; add one.")
+    if until is not None and until <= since:
+        raise BadInput("validity", f"The {what} ends {until}, not after its start {since}; the end is exclusive.")
+    return Range(since, until, bounds="[)")
+
+
+def _by_name(
+    connection: Connection, table: Table, columns: Sequence[str], names: Iterable[tuple[str, ...]]
+) -> dict[tuple[str, ...], Any]:
+    wanted = sorted(names)
+    found: dict[tuple[str, ...], Any] = {}
+    for start in range(0, len(wanted), _CHUNK):
+        chosen = tuple_(*(table.c[column] for column in columns)).in_(wanted[start : start + _CHUNK])
+        for row in connection.execute(select(table).where(chosen)):
+            found[tuple(getattr(row, column) for column in columns)] = row
+    for name in wanted:
+        if name not in found:
+            raise NotFound(
+                f"{table.name}_not_found",
+                f"There is no {table.name.replace('_', ' ')} {' '.join(name)}; create it first or correct it.",
+            )
+    return found
+
+
+def find_channels(
+    connection: Connection,
+    *,
+    supply_point: int | None = None,
+    point: str | None = None,
+    direction: str | None = None,
+    kind: str | None = None,
+    commodity: str | None = None,
+) -> Sequence[RowMapping]:
+    """Channels by point and direction, filtered."""
+    query = select(channel).order_by(channel.c.point, channel.c.direction, channel.c.kind)
+    wanted = {
+        "supply_point": supply_point,
+        "point": point,
+        "direction": direction,
+        "kind": kind,
+        "commodity": commodity,
+    }
+    for column, value in wanted.items():
+        if value is not None:
+            query = query.where(channel.c[column] == value)
+    return connection.execute(query).mappings().all()
+
+
+def require_channel(connection: Connection, identifier: int) -> RowMapping:
+    """A channel by id, or NotFound."""
+    found = connection.execute(select(channel).where(channel.c.id == identifier)).mappings().first()
+    if found is None:
+        raise NotFound("channel_not_found", f"There is no channel {identifier}.")
+    return found
+
+
+def find_mappings(connection: Connection, *, channel_id: int | None = None) -> Sequence[RowMapping]:
+    """Mappings with the meter and register that feed each channel, oldest first."""
+    query = (
+        select(
+            channel_mapping.c.id,
+            channel_mapping.c.evidence_channel,
+            channel_mapping.c.channel,
+            channel_mapping.c.multiplier,
+            channel_mapping.c.sign,
+            func.lower(channel_mapping.c.valid).label("since"),
+            func.upper(channel_mapping.c.valid).label("until"),
+            evidence_channel.c.concentrator,
+            evidence_channel.c.device.label("meter"),
+            evidence_channel.c.register,
+        )
+        .join(evidence_channel, evidence_channel.c.id == channel_mapping.c.evidence_channel)
+        .order_by(channel_mapping.c.channel, func.lower(channel_mapping.c.valid))
+    )
+    if channel_id is not None:
+        query = query.where(channel_mapping.c.channel == channel_id)
+    return connection.execute(query).mappings().all()

@@ -1,0 +1,59 @@
+"""Load a whole site: all or nothing, and once more without effect."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection
+
+from central.network.channels import create_channels, create_evidence_channels, create_mappings
+from central.network.meters import create_concentrators, create_meters
+from central.platform import audit
+from central.platform.identity import Person
+from central.platform.reconcile import Outcome, ids_of
+from central.registry.contracts import create_contracts
+from central.registry.parties import create_parties, create_supply_points
+from central.registry.tables import supply_point
+from central.workflow.site_file import Site
+
+Specs = Sequence[Mapping[str, Any]]
+
+
+def load_site(connection: Connection, site: Site, person: Person, at: datetime) -> dict[str, Outcome]:
+    """Create everything the site names that is not stored yet, in the caller's transaction.
+
+    Returns what was inserted and what was there, by section. What is stored with other values is Refused, what breaks
+    a rule is BadInput: nothing of the site is in then, because the caller's transaction ends.
+    """
+    verbs: dict[str, Callable[[Connection, Specs], Outcome]] = {
+        "parties": create_parties,
+        "supply_points": create_supply_points,
+        "contracts": create_contracts,
+        "concentrators": create_concentrators,
+        "meters": create_meters,
+        "evidence_channels": create_evidence_channels,
+        "channels": _create_channels,
+        "mappings": create_mappings,
+    }
+    outcomes = {
+        section: verb(connection, [_plain(item) for item in getattr(site, section)]) for section, verb in verbs.items()
+    }
+    inserted = {section: outcome.inserted for section, outcome in outcomes.items() if outcome.inserted}
+    if inserted:
+        audit.record(connection, person, "site.load", f"site/{site.name}", inserted, at)
+    return outcomes
+
+
+def _create_channels(connection: Connection, specs: Specs) -> Outcome:
+    eans = ids_of(connection, supply_point, "supply point", "ean", (spec["supply_point"] for spec in specs))
+    return create_channels(connection, specs, eans)
+
+
+def _plain(item: msgspec.Struct) -> dict[str, Any]:
+    """The section's item as a dictionary, items of a contract included."""
+    facts = msgspec.structs.asdict(item)
+    return {
+        name: [msgspec.structs.asdict(part) for part in value] if isinstance(value, list) else value
+        for name, value in facts.items()
+    }
