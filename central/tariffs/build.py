@@ -98,6 +98,7 @@ def _common_tables(high: dict[str, Any]) -> list[dict[str, Any]]:
             "cv-15-2025",
             [[level, number(high["poze_mw_month"])] for level in high_low],
         ),
+        _payment_term(),
         _table("poze_ampere", "CZK/A/month", ["level"], "cv-15-2025", [["NN", "0"]]),
         _table("poze_cap", "CZK/MWh", [], "act-165-2012", [[number(high["poze_cap_mwh"])]]),
         _table(
@@ -244,6 +245,7 @@ def gas_2017_example() -> dict[str, Any]:
                     "gasnet-2017",
                     [["GASNET", names[-1], "115933.79"]],
                 ),
+                _payment_term(),
                 _table(
                     "calorific_value",
                     "kWh/m3",
@@ -264,6 +266,11 @@ def gas_2017_example() -> dict[str, Any]:
             },
         }
     )
+
+
+def _payment_term() -> dict[str, Any]:
+    note = "Days from issue to the due date where the contract says nothing else."
+    return _table("payment_term", "day", [], "product", [["14"]], mark="assumed", note=note)
 
 
 def _table(

@@ -60,7 +60,7 @@ def load_content(content: dict[str, Any], where: str, formulas: Collection[str] 
             f"Package {where} carries checksum {file.checksum or '(none)'}, its content has {computed}; "
             "it was changed after it was built. Fetch it again, or build it again from its sources."
         )
-    return Package(file=file, checksum=computed, index=index_tables(file), key_sets=key_sets(file))
+    return Package(file=file, checksum=computed, content=content, index=index_tables(file), key_sets=key_sets(file))
 
 
 def shipped_files() -> list[Path]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from central.tariffs.bands import breaker_band, consumption_band
 from central.tariffs.model import Mark, PackageFile, Rule, ValueTable
@@ -47,6 +48,7 @@ class Package:
 
     file: PackageFile
     checksum: str
+    content: Mapping[str, Any] = field(repr=False)
     index: Mapping[tuple[str, ...], Sequence[tuple[date, date, Price]]] = field(repr=False)
     key_sets: Mapping[str, Sequence[Sequence[str]]] = field(repr=False)
 
