@@ -1,0 +1,67 @@
+"""What a reader takes and gives: the transport below it, the meter's settings, the values that it reads."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from edge.dlms.profile import ClockConvention, ProfileLayout
+from shared.identifiers import Obis
+
+
+class Transport(Protocol):
+    """The line, as the bus lends it for one session: nobody else reads or writes meanwhile."""
+
+    async def write(self, data: bytes) -> None:
+        """Send; returns when handed to the line. Raises OSError when the line is gone."""
+
+    async def read(self, timeout: float) -> bytes:
+        """At least one byte as soon as there is any. Raises TimeoutError when nothing came within `timeout` wall
+        seconds, OSError or EOFError when the line is gone.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSettings:
+    """How to reach the meter."""
+
+    protocol: str
+    """"hdlc" or "dlms-wrapper"."""
+    client: int = 16
+    server: int = 1
+    """Logical device; with the wrapper its wPort."""
+    physical: int | None = None
+    """HDLC only: the lower address; None is a one-octet server address."""
+    address_size: int | None = None
+    """HDLC only: 2 or 4 octets where the meter demands it; None takes the shortest."""
+    information: int = 512
+    """HDLC: largest information field that we offer, both ways."""
+    window: int = 1
+    password: bytes | None = None
+    """LLS; None associates without authentication."""
+    response_timeout: float = 2.0
+    """Wall seconds of silence after a request."""
+    retries: int = 2
+    convention: ClockConvention = field(default_factory=ClockConvention)
+
+
+class RegisterValue(NamedTuple):
+    """value x 10^scaler in unit ("Wh", "varh", "m3", ...)."""
+
+    value: int
+    scaler: int
+    unit: str
+
+
+class ClockReading(NamedTuple):
+    """The meter's clock as aware UTC, and its clock status octet."""
+
+    at: datetime
+    status: int
+
+
+@dataclass(slots=True)
+class MeterFacts:
+    """What stays true between sessions: keep one per meter, hand it to each reader, drop it when the meter changes."""
+
+    scalers: dict[Obis, tuple[int, str]] = field(default_factory=dict)
+    layouts: dict[Obis, ProfileLayout] = field(default_factory=dict)
