@@ -85,7 +85,7 @@ class DlmsReader:
     async def close(self) -> None:
         """Release the association and close the link as well as the meter lets us; never fails because of it.
 
-        A session that was lost or cancelled in the middle of a request is left as it is: the next SNRM resets the meter.
+        A session lost or cancelled in the middle of a request is left as it is: the next SNRM resets the meter.
         """
         if not self.session.usable:
             return
