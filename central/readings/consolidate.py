@@ -1,0 +1,271 @@
+"""Consolidation: blocks of batches that nobody has consolidated yet become versions of day profiles.
+
+A day is open while it is not over, or incomplete and before its deadline; version 1 is made when it is complete or at
+the deadline; later blocks make a new version only when the content differs. Everything is set-based: a fixed number of
+queries per transaction, whatever the number of channels and days.
+
+Many processes may do this at once. Each works on one snapshot (REPEATABLE READ); whoever is second to write a version
+of the same day fails on the primary key and starts over with a new snapshot. The process that takes the last committed
+batch of a day sees all blocks of that day, so the newest version is always made from everything.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+from psycopg import errors
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
+
+from central.readings.assemble import Assembled, Days, assemble, day_keys
+from central.readings.calendar import Ints, date_of, number_of, to_ms
+from central.readings.digest import day_digest
+from central.readings.rows import ProfileWriter, read_blocks
+from central.readings.touched import Spans, days_of, join_days, join_mappings, mappings_of, spans_of, touched_days
+from shared.clock import Clock
+from shared.metering_day import PRAGUE
+
+BATCHES = 1_000
+OPEN_DAYS = 20_000
+DEADLINE = time(10, 0)
+MADE_BY = "consolidation"
+_TRIES = 6
+_COLLISIONS = (errors.UniqueViolation, errors.SerializationFailure, errors.DeadlockDetected)
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one pass did."""
+
+    batches: int = 0
+    versions: int = 0
+    corrections: int = 0
+    """Versions above 1."""
+    unchanged: int = 0
+    open: int = 0
+    values: int = 0
+    misaligned: int = 0
+    overflowed: int = 0
+
+    @property
+    def worked(self) -> bool:
+        """Whether there was anything to do; if so, ask again."""
+        return bool(self.batches or self.versions or self.unchanged)
+
+
+def consolidate_once(
+    engine: Engine, clock: Clock, *, batches: int = BATCHES, open_days: int = OPEN_DAYS, deadline: time = DEADLINE
+) -> Report:
+    """Take up to `batches` unconsolidated batches and `open_days` days that have come due, in one transaction.
+
+    `deadline` is the local time on the day after a metering day. Collisions with other processes are tried again.
+    """
+    for attempt in range(_TRIES):
+        try:
+            with (
+                engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection,
+                connection.begin(),
+            ):
+                return _consolidate(connection, clock.now(), batches, open_days, deadline)
+        except DBAPIError as error:
+            if not isinstance(error.orig, _COLLISIONS) or attempt == _TRIES - 1:
+                raise
+        except _COLLISIONS:  # raised by COPY, which goes past SQLAlchemy
+            if attempt == _TRIES - 1:
+                raise
+        _log.info("consolidation met another process", attempt=attempt + 1)
+    raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def _consolidate(connection: Connection, now: datetime, batch_limit: int, day_limit: int, deadline: time) -> Report:
+    taken = _take_batches(connection, batch_limit)
+    due = _take_due(connection, now, day_limit)
+    if not taken and not len(due[0]):
+        return Report()
+    spans = _spans(taken)
+    mappings = join_mappings(
+        mappings_of(connection, evidence=np.unique(spans.evidence).tolist()),
+        mappings_of(connection, channels=np.unique(due[0]).tolist()),
+    )
+    due_days = days_of(*due, mappings)
+    unfed = ~np.isin(day_keys(*due), due_days.keys)
+    _forget(connection, due[0][unfed], due[1][unfed])  # nothing feeds these channels any more
+    days = join_days([touched_days(spans, mappings), due_days])
+    over = days.start_ms + days.length * days.step_ms <= to_ms(now)
+    _remember_running(connection, days.take(~over))
+    over_days = days.take(over)
+    fresh = np.array(sorted(taken), np.int64)
+    whole = assemble(over_days, read_blocks(connection, spans_of(over_days, mappings)), mappings, fresh)
+    report = _make_versions(connection, whole, due_days, now, deadline)
+    if taken:
+        connection.execute(
+            text("UPDATE batch SET consolidated_at = :now WHERE id = ANY(:ids)"), {"now": now, "ids": fresh.tolist()}
+        )
+    if whole.misaligned or whole.overflowed:
+        _log.warning("values left out of profiles", misaligned=whole.misaligned, overflowed=whole.overflowed)
+    return Report(len(taken), *report, whole.misaligned, whole.overflowed)
+
+
+def _take_batches(connection: Connection, limit: int) -> Mapping[int, Any]:
+    rows = connection.execute(
+        text("""
+            SELECT id, evidence_channels, first_start, last_end
+            FROM batch WHERE consolidated_at IS NULL
+            ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED
+        """),
+        {"limit": limit},
+    )
+    return {row.id: row for row in rows}
+
+
+def _take_due(connection: Connection, now: datetime, limit: int) -> tuple[Ints, Ints]:
+    """Open days that have come due: channels and day numbers."""
+    rows = connection.execute(
+        text("SELECT channel, day FROM open_day WHERE due <= :now ORDER BY due LIMIT :limit FOR UPDATE SKIP LOCKED"),
+        {"now": now, "limit": limit},
+    ).all()
+    channels = np.array([row.channel for row in rows], np.int64)
+    return channels, np.array([number_of(row.day) for row in rows], np.int64)
+
+
+def _spans(taken: Mapping[int, Any]) -> Spans:
+    """Evidence channels and time spans of the batches; a hole that was closed has none."""
+    rows = [row for row in taken.values() if row.evidence_channels and row.first_start and row.last_end]
+    counts = [len(row.evidence_channels) for row in rows]
+    evidence = [channel for row in rows for channel in row.evidence_channels]
+    begin = np.repeat(np.array([to_ms(row.first_start) for row in rows], np.int64), counts)
+    end = np.repeat(np.array([to_ms(row.last_end) for row in rows], np.int64), counts)
+    return Spans(np.array(evidence, np.int64), begin, end)
+
+
+def _make_versions(
+    connection: Connection, whole: Assembled, due: Days, now: datetime, deadline: time
+) -> tuple[int, int, int, int, int]:
+    """Decide every day: a first version, a new version, unchanged, or still open.
+
+    Returns numbers of versions, of those above 1, of unchanged and open days, and of values in the new versions.
+    """
+    days = whole.days
+    wanted = whole.fresh | np.isin(days.keys, due.keys)
+    rows = np.flatnonzero(wanted)
+    closes_at = {number: _deadline(number, deadline) for number in np.unique(days.number[rows]).tolist()}
+    stored = _newest(connection, days.take(rows))
+    used, keys = whole.batches(), days.keys
+    writer = ProfileWriter(now, MADE_BY)
+    closed, corrections, unchanged, values = [], 0, 0, 0
+    still_open: list[tuple[int, date, datetime]] = []
+    for row in rows.tolist():
+        channel, number = int(days.channel[row]), int(days.number[row])
+        missing = int(whole.missing[row])
+        version, digest = stored.get(int(keys[row]), (0, b""))
+        if missing and not version and now < closes_at[number]:
+            still_open.append((channel, date_of(number), closes_at[number]))
+            continue
+        closed.append(row)
+        part = slice(int(whole.offset[row]), int(whole.offset[row + 1]))
+        content = whole.values[part]
+        quality: NDArray[np.int16] | None = whole.quality[part]
+        if quality is not None and not quality.any():
+            quality = None
+        step = int(days.step_ms[row])
+        new = day_digest(channel, number, step, content, quality)
+        if new == digest:
+            unchanged += 1
+            continue
+        corrections += version > 0
+        values += len(content) - missing
+        writer.add(channel, number, version + 1, step, content, quality, None, missing, used[row], new)
+    writer.write(connection)
+    done = days.take(np.array(closed, np.int64))
+    _forget(connection, done.channel, done.number)
+    _remember(connection, still_open)
+    return writer.count, corrections, unchanged, len(still_open), values
+
+
+def _deadline(number: int, deadline: time) -> datetime:
+    return datetime.combine(date_of(number) + timedelta(days=1), deadline, PRAGUE)
+
+
+def _newest(connection: Connection, days: Days) -> dict[int, tuple[int, bytes]]:
+    """Version and digest of the newest versions, by key."""
+    if not len(days):
+        return {}
+    rows = connection.execute(
+        text("""
+            SELECT p.channel, p.day, p.version, p.digest
+            FROM unnest(CAST(:channels AS integer[]), CAST(:days AS date[])) AS wanted (channel, day)
+            JOIN day_profile p ON p.channel = wanted.channel AND p.day = wanted.day
+            WHERE p.day BETWEEN :first AND :last
+            ORDER BY p.version
+        """),
+        {
+            "channels": days.channel.tolist(),
+            "days": _dates(days.number),
+            "first": date_of(int(days.number.min())),
+            "last": date_of(int(days.number.max())),
+        },
+    ).all()
+    channels = np.array([row.channel for row in rows], np.int64)
+    keys = day_keys(channels, np.array([number_of(row.day) for row in rows], np.int64))
+    return {key: (row.version, bytes(row.digest)) for key, row in zip(keys.tolist(), rows, strict=True)}
+
+
+def _remember_running(connection: Connection, days: Days) -> None:
+    """Days that are not over: look at them when they are."""
+    if not len(days):
+        return
+    connection.execute(
+        text("""
+            INSERT INTO open_day (channel, day, due)
+            SELECT channel, day, to_timestamp(due / 1000.0)
+            FROM unnest(CAST(:channels AS integer[]), CAST(:days AS date[]), CAST(:due AS bigint[]))
+                AS running (channel, day, due)
+            ON CONFLICT DO NOTHING
+        """),
+        {
+            "channels": days.channel.tolist(),
+            "days": _dates(days.number),
+            "due": (days.start_ms + days.length * days.step_ms).tolist(),
+        },
+    )
+
+
+def _remember(connection: Connection, still_open: list[tuple[int, date, datetime]]) -> None:
+    """Incomplete days before their deadline: look at them then."""
+    if not still_open:
+        return
+    channels, days, due = zip(*still_open, strict=True)
+    connection.execute(
+        text("""
+            INSERT INTO open_day (channel, day, due)
+            SELECT * FROM unnest(CAST(:channels AS integer[]), CAST(:days AS date[]), CAST(:due AS timestamptz[]))
+            ON CONFLICT (channel, day) DO UPDATE SET due = EXCLUDED.due
+        """),
+        {"channels": list(channels), "days": list(days), "due": list(due)},
+    )
+
+
+def _forget(connection: Connection, channels: Ints, numbers: Ints) -> None:
+    """These days are not open any more."""
+    if not len(channels):
+        return
+    connection.execute(
+        text("""
+            DELETE FROM open_day o
+            USING unnest(CAST(:channels AS integer[]), CAST(:days AS date[])) AS done (channel, day)
+            WHERE o.channel = done.channel AND o.day = done.day
+        """),
+        {"channels": channels.tolist(), "days": _dates(numbers)},
+    )
+
+
+def _dates(numbers: Ints) -> list[date]:
+    unique, places = np.unique(numbers, return_inverse=True)
+    dates = [date_of(number) for number in unique.tolist()]
+    return [dates[place] for place in places.tolist()]

@@ -1,0 +1,138 @@
+"""Blocks out of and day profiles into the database by binary COPY."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import psycopg
+from numpy.typing import NDArray
+from sqlalchemy import Connection
+
+from central.platform.copy_binary import (
+    HEADER,
+    PG_EPOCH_DAYS,
+    PG_EPOCH_MS,
+    TRAILER,
+    Array,
+    Column,
+    pack_rows,
+    unpack_rows,
+)
+from central.readings.assemble import Blocks
+from central.readings.calendar import Ints, from_ms, to_ms
+from central.readings.touched import Spans
+
+_BLOCKS = """
+COPY (
+    SELECT b.evidence_channel, b.start, b.step, b.batch_id, b."values", b.quality
+    FROM unnest(%s::integer[], %s::timestamptz[], %s::timestamptz[]) AS span (evidence_channel, begin, finish)
+    JOIN block b ON b.evidence_channel = span.evidence_channel AND b.start >= span.begin AND b.start < span.finish
+    WHERE b.start >= %s AND b.start < %s
+) TO STDOUT (FORMAT BINARY)
+"""
+_BLOCK_TYPES = ("int4", "timestamptz", "int4", "int8", "int4[]", "int4[]")
+
+_PROFILES = """
+COPY day_profile (channel, day, version, "values", quality, method, step_ms, missing, made_at, made_by, batches, digest)
+FROM STDIN (FORMAT BINARY)
+"""
+
+
+def driver(connection: Connection) -> psycopg.Connection[Any]:
+    """The psycopg connection under an SQLAlchemy one, in the same transaction."""
+    raw: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]  # psycopg is the driver
+    return raw
+
+
+def copy_out(connection: Connection, statement: str, parameters: Sequence[Any]) -> bytes:
+    """Everything a COPY ... TO STDOUT gives."""
+    with driver(connection).cursor() as cursor, cursor.copy(statement, parameters) as copy:
+        return b"".join(copy)
+
+
+def read_blocks(connection: Connection, spans: Spans) -> list[Blocks]:
+    """All blocks that begin within the spans, in groups of equal length."""
+    if not len(spans.evidence):
+        return []
+    begins = [from_ms(ms) for ms in spans.from_ms.tolist()]
+    ends = [from_ms(ms) for ms in spans.to_ms.tolist()]
+    parameters = (spans.evidence.tolist(), begins, ends, min(begins), max(ends))
+    groups = []
+    for columns in unpack_rows(copy_out(connection, _BLOCKS, parameters), _BLOCK_TYPES):
+        evidence, start, step, batch, values, flags = columns
+        assert evidence is not None and start is not None and step is not None and batch is not None
+        if values is None or values.shape[1] == 0:
+            continue
+        groups.append(
+            Blocks(
+                evidence.astype(np.int64),
+                start // 1000 + PG_EPOCH_MS,
+                step.astype(np.int64),
+                batch,
+                values,
+                flags,
+            )
+        )
+    return groups
+
+
+class ProfileWriter:
+    """Gathers new versions and copies them in at the end, rows of equal layout together."""
+
+    def __init__(self, made_at: datetime, made_by: str) -> None:
+        self._made_at = (to_ms(made_at) - PG_EPOCH_MS) * 1000 + made_at.microsecond % 1000
+        self._made_by = made_by.encode()
+        self._groups: dict[tuple[int, bool, bool, int], list[tuple[Any, ...]]] = {}
+        self.count = 0
+
+    def add(
+        self,
+        channel: int,
+        day_number: int,
+        version: int,
+        step_ms: int,
+        values: NDArray[np.int32],
+        quality: NDArray[np.int16] | None,
+        method: NDArray[np.int16] | None,
+        missing: int,
+        batches: Ints,
+        digest: bytes,
+    ) -> None:
+        """One new version of one day."""
+        layout = (len(values), quality is not None, method is not None, len(batches))
+        self._groups.setdefault(layout, []).append(
+            (channel, day_number, version, step_ms, missing, values, quality, method, batches, digest)
+        )
+        self.count += 1
+
+    def write(self, connection: Connection) -> None:
+        """COPY all of them; a version that another process has written meanwhile raises UniqueViolation."""
+        if not self.count:
+            return
+        with driver(connection).cursor() as cursor, cursor.copy(_PROFILES) as copy:
+            copy.write(HEADER)
+            for (_, has_quality, has_method, batches), rows in self._groups.items():
+                copy.write(self._pack(rows, has_quality, has_method, batches))
+            copy.write(TRAILER)
+
+    def _pack(self, rows: list[tuple[Any, ...]], has_quality: bool, has_method: bool, batches: int) -> bytes:
+        channel, day, version, step, missing, values, quality, method, used, digest = zip(*rows, strict=True)
+        used_array: Array = np.stack(used) if batches else np.empty((len(rows), 0), np.int64)
+        return pack_rows(
+            len(rows),
+            [
+                Column("int4", np.array(channel)),
+                Column("date", np.array(day) - PG_EPOCH_DAYS),
+                Column("int4", np.array(version)),
+                Column("int4[]", np.stack(values)),
+                Column("int2[]", np.stack(quality) if has_quality else None),
+                Column("int2[]", np.stack(method) if has_method else None),
+                Column("int4", np.array(step)),
+                Column("int2", np.array(missing)),
+                Column("timestamptz", np.full(len(rows), self._made_at)),
+                Column("text", self._made_by),
+                Column("int8[]", used_array),
+                Column("bytea", np.frombuffer(b"".join(digest), np.uint8).reshape(len(rows), 32)),
+            ],
+        )

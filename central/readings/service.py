@@ -1,0 +1,46 @@
+"""The consolidation service: looks for new batches and days that came due, and sleeps when there are none."""
+
+import signal
+import threading
+
+import structlog
+from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
+
+from central.platform.clock import get_clock
+from central.platform.database import make_engine
+from central.platform.settings import Settings
+from central.readings.consolidate import consolidate_once
+from shared.clock import Clock
+
+RETRY_S = 2.0
+_log = structlog.get_logger(__name__)
+
+
+def main(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT; a database that is away is waited for."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    engine = make_engine(settings.database_url, name="rozvodna-consolidate", pool_size=1)
+    _log.info("consolidation started")
+    run(engine, get_clock(), settings, stop)
+    engine.dispose()
+    _log.info("consolidation stopped")
+
+
+def run(engine: Engine, clock: Clock, settings: Settings, stop: threading.Event) -> None:
+    """Pass after pass until `stop`; between passes without work, `consolidate_poll_s` of wall time."""
+    while not stop.is_set():
+        try:
+            report = consolidate_once(
+                engine, clock, batches=settings.consolidate_batches, deadline=settings.day_deadline
+            )
+        except OperationalError as error:
+            _log.warning("the database is away", error=str(error.orig))
+            stop.wait(RETRY_S)
+            continue
+        if report.worked:
+            _log.info("consolidated", batches=report.batches, versions=report.versions, open=report.open)
+        else:
+            stop.wait(settings.consolidate_poll_s)
