@@ -64,6 +64,8 @@ CREATE TABLE market_message_event (
     why text NOT NULL
 );
 CREATE INDEX market_message_event_message_ix ON market_message_event (message);
+CREATE TRIGGER market_message_event_append_only BEFORE UPDATE OR DELETE ON market_message_event
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 COMMENT ON TABLE market_message_event IS 'Append-only: every change of a message''s state, who, when, why';
 """
 
@@ -83,6 +85,8 @@ CREATE TABLE market_inbox (
     messages bigint[] NOT NULL
 );
 CREATE INDEX market_inbox_sender_message_id_ix ON market_inbox (sender, message_id);
+CREATE TRIGGER market_inbox_append_only BEFORE UPDATE OR DELETE ON market_inbox
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 COMMENT ON TABLE market_inbox IS
     'Append-only: everything that came in, with what became of it; nothing is dropped';
 COMMENT ON COLUMN market_inbox.person IS 'whose token brought it';
