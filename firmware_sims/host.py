@@ -1,0 +1,165 @@
+"""Hosts all lines of a scenario in one event loop: meters on the truth, lines on pseudo-terminals and TCP ports."""
+
+import asyncio
+import selectors
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from firmware_sims.dlms.link import HdlcAddress, HdlcLine, WrapperLine
+from firmware_sims.dlms.objects import CosemMeter
+from firmware_sims.dlms_data import TruthMeterData, meter_spec
+from firmware_sims.half_duplex import LineSpeed
+from firmware_sims.line import SerialLine, Stations
+from firmware_sims.modbus_link import ModbusCounts, ModbusTcpLine, RtuLine
+from firmware_sims.modbus_meter import Sdm630
+from firmware_sims.scenario_model import DlmsMeter, Line, PtyLine, Scenario, Sdm630Meter, TcpLine
+from firmware_sims.tcp import Link, TcpListener
+from firmware_sims.truth import Truth
+from firmware_sims.truth_log import TruthLog
+from shared.clock import Clock
+
+_LOOK_S: Final = 0.05
+"""How often the clock is looked at for quarter-hours to write down."""
+
+
+def precise_event_loop() -> asyncio.AbstractEventLoop:
+    """A loop whose timers keep to microseconds: epoll rounds up to a millisecond, which at 115,200 Bd is 11 octets."""
+    return asyncio.SelectorEventLoop(selectors.SelectSelector())
+
+
+class _HdlcStations:
+    """HDLC meters as stations of a line: flags end their frames, silence means nothing to them."""
+
+    def __init__(self, line: HdlcLine) -> None:
+        self.receive = line.receive
+
+    def silence(self) -> bytes:
+        """Nothing to say."""
+        return b""
+
+
+class Host:
+    """All lines of a scenario. `open`, then `run` until `stop` is called, then `close`."""
+
+    def __init__(self, scenario: Scenario, clock: Clock) -> None:
+        self._scenario, self._clock = scenario, clock
+        self.truth = Truth(scenario)
+        self.lines: dict[str, SerialLine | TcpListener] = {}
+        """By name, once opened."""
+        self._modbus: dict[str, ModbusCounts] = {}
+        self._log = TruthLog(scenario.truth, scenario, self.truth) if scenario.truth else None
+        self._stop = asyncio.Event()
+
+    async def open(self) -> None:
+        """Listen on all lines. Raises `OSError` with a sentence where one cannot be opened."""
+        try:
+            for line in self._scenario.lines:
+                if isinstance(line, PtyLine):
+                    serial = self._serial(line)
+                    serial.open()
+                    self.lines[line.name] = serial
+                else:
+                    listener = self._listener(line)
+                    await listener.open()
+                    self.lines[line.name] = listener
+        except OSError:
+            await self.close()
+            raise
+
+    async def run(self) -> None:
+        """Serve until `stop`; write the truth log as the clock goes."""
+        while not self._stop.is_set():
+            if self._log is None:
+                await self._stop.wait()
+                break
+            self._log.look(self._clock.now(), self._clock.monotonic())
+            try:
+                await asyncio.wait_for(self._stop.wait(), _LOOK_S)
+            except TimeoutError:
+                continue
+
+    def stop(self) -> None:
+        """Let `run` return."""
+        self._stop.set()
+
+    async def close(self) -> None:
+        """Take all lines down and write the statistics, if the scenario names a file for them."""
+        self.write_statistics()
+        for line in self.lines.values():
+            if isinstance(line, SerialLine):
+                line.close()
+            else:
+                await line.close()
+        if self._log is not None:
+            self._log.close()
+
+    def statistics(self) -> list[dict[str, Any]]:
+        """What happened on each line: `LineCounts` or `TcpCounts`, and `ModbusCounts` where Modbus is spoken."""
+        described = {line.name: line for line in self._scenario.lines}
+        result: list[dict[str, Any]] = []
+        for name, line in self.lines.items():
+            counts = asdict(line.wire.counts if isinstance(line, SerialLine) else line.counts)
+            modbus = {"modbus": asdict(self._modbus[name])} if name in self._modbus else {}
+            result.append({"name": name, "protocol": described[name].protocol, **counts, **modbus})
+        return result
+
+    def write_statistics(self) -> None:
+        """Replace the statistics file, if the scenario names one."""
+        if self._scenario.statistics is None:
+            return
+        path = Path(self._scenario.statistics)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_name(f".{path.name}.new")
+        fresh.write_bytes(msgspec.json.format(msgspec.json.encode({"lines": self.statistics()})))
+        fresh.replace(path)
+
+    def _serial(self, line: PtyLine) -> SerialLine:
+        stations: Stations
+        if line.protocol == "modbus-rtu":
+            rtu = RtuLine(self._sdm630s(line))
+            self._modbus[line.name] = rtu.counts
+            stations = rtu
+        else:
+            stations = _HdlcStations(
+                HdlcLine(
+                    {
+                        HdlcAddress(meter.address.server or 1, meter.address.physical): self._cosem(meter)
+                        for meter in line.meters
+                        if isinstance(meter, DlmsMeter)
+                    }
+                )
+            )
+        speed = LineSpeed(
+            line.baud, line.bits_per_character, line.turnaround_ms / 1000, silent_gaps=line.protocol == "modbus-rtu"
+        )
+        return SerialLine(line.link, speed, stations)
+
+    def _listener(self, line: TcpLine) -> TcpListener:
+        if line.protocol == "modbus-tcp":
+            counts = self._modbus[line.name] = ModbusCounts()
+            registers = self._sdm630s(line)
+
+            def make_link() -> Link:
+                return ModbusTcpLine(registers, counts)
+        else:
+            meters = {
+                meter.address.wport or 1: self._cosem(meter) for meter in line.meters if isinstance(meter, DlmsMeter)
+            }
+
+            def make_link() -> Link:
+                return WrapperLine(meters)
+
+        return TcpListener(line.host, line.port, make_link, line.turnaround_ms / 1000)
+
+    def _sdm630s(self, line: Line) -> dict[int, Sdm630]:
+        return {
+            meter.unit: Sdm630(meter, self.truth, self._clock)
+            for meter in line.meters
+            if isinstance(meter, Sdm630Meter)
+        }
+
+    def _cosem(self, meter: DlmsMeter) -> CosemMeter:
+        return CosemMeter(meter_spec(meter), TruthMeterData(meter, self.truth, self._clock))

@@ -1,0 +1,1 @@
+"""Register maps of Modbus meters, as data."""
