@@ -19,6 +19,7 @@ from urllib.parse import quote
 from central.workflow import site_file
 from deploy.demo import render
 from deploy.demo.processes import Child, ProcessError
+from deploy.demo.scenario import render_scenario
 from deploy.demo.site import CONC_ESTATE, CONC_SUBSTATION, FIRST, Site
 from deploy.stack.local import LocalStack
 from deploy.stack.ports import find_free_port
@@ -78,7 +79,7 @@ class Plant:
             "dlms-tcp": {"kind": "tcp", "host": "127.0.0.1", "port": find_free_port()},
             "modbus-tcp": {"kind": "tcp", "host": "127.0.0.1", "port": find_free_port()},
         }
-        self.scenario = render.scenario(self.site, links, self.truth_log)
+        self.scenario = render_scenario(self.site, links, self.truth_log)
         _write_json(self.folder / "scenario.json", self.scenario)
         state = self.stack.read_state()
         assert state is not None

@@ -110,12 +110,12 @@ PARK: Final = ("Vlčí Důl", "517 41")
 
 FIRMS: Final = [
     # name, object, load, mean kW, yearly reserved capacity, monthly, reserved input, metering type
-    ("Lisovna Hájek, a.s.", "Hala A, lisovna plastů", "three_shift", 310, 520, 60, 630, "A"),
-    ("Strojírny Brož, s.r.o.", "Hala B, obrobna", "shift", 140, 380, 0, 400, "A"),
-    ("Chladírny Podhora, s.r.o.", "Hala C, mrazírna", "three_shift", 180, 320, 0, 350, "A"),
-    ("Galerie Na Důlu, s.r.o.", "Obchodní centrum", "retail", 160, 310, 40, 400, "A"),
-    ("Tiskárna Orlík, s.r.o.", "Hala D, tiskárna", "shift", 90, 240, 0, 250, "B"),
-    ("Kanceláře Vlčí Důl, s.r.o.", "Administrativní budova", "office", 70, 190, 0, 200, "B"),
+    ("Lisovna Hájek, a.s.", "Hala A, lisovna plastů", "three_shift", 310, 360, 20, 500, "A"),
+    ("Strojírny Brož, s.r.o.", "Hala B, obrobna", "shift", 140, 230, 20, 400, "A"),
+    ("Chladírny Podhora, s.r.o.", "Hala C, mrazírna", "three_shift", 180, 230, 0, 350, "A"),
+    ("Galerie Na Důlu, s.r.o.", "Obchodní centrum", "retail", 160, 240, 20, 400, "A"),
+    ("Tiskárna Orlík, s.r.o.", "Hala D, tiskárna", "shift", 90, 170, 0, 250, "B"),
+    ("Kanceláře Vlčí Důl, s.r.o.", "Administrativní budova", "office", 70, 150, 0, 200, "B"),
 ]
 
 SMALL_FIRMS: Final = [
@@ -213,7 +213,7 @@ def build_site(seed: int = SEED) -> Site:
         0,
         metering_type="A",
         category="VO",
-        reserved_capacity_year_kw=1600,
+        reserved_capacity_year_kw=1450,
         reserved_input_kw=2000,
     )
     for n, (name, place, load, kw, year, month, reserved, metering_type) in enumerate(FIRMS):
