@@ -1,10 +1,25 @@
 """Stand-ins for the ports of firmware_sims."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from firmware_sims.dlms.meter import EventRow, MeterSpec, ProfileRow
+from firmware_sims.dlms.meter import LOAD_PROFILE, EventRow, MeterSpec, ProfileRow, ProfileSpec, RegisterSpec
 from shared.identifiers import Obis
+
+CHANNELS = tuple(
+    RegisterSpec(Obis(1, 0, quantity, 29, 0), unit=30 if quantity <= 2 else 32) for quantity in (1, 2, 3, 4)
+)
+"""A+, A-, R+, R- of a quarter-hour load profile."""
+ENERGY = RegisterSpec(Obis(1, 0, 1, 8, 0), unit=30, scaler=1)
+
+
+def meter_spec(**changes: Any) -> MeterSpec:
+    """An industrial meter with a quarter-hour profile of four channels; `changes` to MeterSpec or its ProfileSpec."""
+    of_profile = {name: changes.pop(name) for name in ProfileSpec.__dataclass_fields__ if name in changes}
+    profile = replace(ProfileSpec(LOAD_PROFILE, 900, CHANNELS), **of_profile)
+    return replace(MeterSpec("48211001", "RZV0000048211001", (ENERGY,), (profile,)), **changes)
 
 
 def value_at(channel: int, end: datetime) -> int:
