@@ -72,7 +72,7 @@ TRANSITIONS: Final[dict[State, dict[Act, State]]] = {
 }
 
 ANSWERED: Final = frozenset({State.ACCEPTED, State.ACCEPTED_WITH_RESERVATION, State.REJECTED})
-ANSWER_ACTS: Final[dict[str, Act]] = {state.value: act for act, state in _ANSWERS.items()}
+ANSWER_ACTS: Final[dict[State, Act]] = {state: act for act, state in _ANSWERS.items()}
 """The act that brings a message into the state an answer means."""
 
 

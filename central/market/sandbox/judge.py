@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from lxml import etree
 
 from central.market.envelope import Envelope, check_message_id, children, parse_instant, read_envelope
-from central.market.errors import FormatError
+from central.market.errors import FormatError, InboundError, OutboundError
 from central.market.format_package import FormatPackage
 from central.market.response import ACCEPTED_CODE, Reason
 from central.market.sandbox.scenario import Scenario

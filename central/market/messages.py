@@ -1,0 +1,225 @@
+"""Messages of ours in the database: made, moved from state to state, found."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, RowMapping, func, insert, literal, select, update
+from sqlalchemy.dialects.postgresql import DATERANGE, Range
+
+from central.market.states import Act, State, advance
+from central.market.tables import market_inbox, market_message, market_message_event
+from central.platform.errors import NotFound
+from central.registry.tables import supply_point
+
+_GENERATION_LOCK: Final = 0x727A760007
+"""Advisory lock: two runs that make messages at once would both take the same next version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A message with its bytes, ready for the outbox; `period` half-open, `basis` JSON-able."""
+
+    message_id: str
+    code: str
+    package: str
+    package_digest: str
+    sender: str
+    receiver: str
+    supply_point: int
+    first_day: date
+    end_day: date
+    version: int
+    xml: bytes
+    basis: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class LastMessage:
+    """The message of the highest version for one point, code and period."""
+
+    id: int
+    message_id: str
+    version: int
+    state: State
+    basis: dict[str, Any]
+
+
+def lock_generation(connection: Connection) -> None:
+    """Let only this transaction make messages until it ends."""
+    connection.execute(select(func.pg_advisory_xact_lock(_GENERATION_LOCK)))
+
+
+def create(connection: Connection, draft: Draft, at: datetime, person: str) -> int:
+    """Put a message into the outbox, due at once: it is generated and saved."""
+    number = connection.execute(
+        insert(market_message)
+        .values(
+            message_id=draft.message_id,
+            message_code=draft.code,
+            format_package=draft.package,
+            format_digest=draft.package_digest,
+            sender=draft.sender,
+            receiver=draft.receiver,
+            supply_point=draft.supply_point,
+            period=Range(draft.first_day, draft.end_day),
+            version=draft.version,
+            state=State.GENERATED,
+            xml=draft.xml,
+            basis=draft.basis,
+            made_at=at,
+            made_by=person,
+            due_at=func.clock_timestamp(),
+        )
+        .returning(market_message.c.id)
+    ).scalar_one()
+    move(connection, number, Act.SAVE, at, person, f"version {draft.version}, {len(draft.xml)} bytes")
+    return int(number)
+
+
+def move(connection: Connection, number: int, act: Act, at: datetime, person: str, why: str, **columns: Any) -> State:
+    """Change a message's state by the table, with `columns` beside it; TransitionError where the table has none."""
+    row = connection.execute(
+        select(market_message.c.state).where(market_message.c.id == number).with_for_update()
+    ).one()
+    before = State(row.state)
+    after = advance(before, act)
+    connection.execute(update(market_message).where(market_message.c.id == number).values(state=after, **columns))
+    connection.execute(
+        insert(market_message_event).values(
+            message=number, at=at, person=person, act=act, from_state=before, to_state=after, why=why
+        )
+    )
+    return after
+
+
+def last_messages(connection: Connection, code: str, first_day: date, end_day: date) -> dict[int, LastMessage]:
+    """By supply point: the message of the highest version for exactly that code and period."""
+    table = market_message
+    rows = connection.execute(
+        select(table.c.supply_point, table.c.id, table.c.message_id, table.c.version, table.c.state, table.c.basis)
+        .distinct(table.c.supply_point)
+        .where(
+            table.c.message_code == code,
+            table.c.direction == "out",
+            table.c.period == literal(Range(first_day, end_day), DATERANGE),
+        )
+        .order_by(table.c.supply_point, table.c.version.desc())
+    )
+    return {
+        row.supply_point: LastMessage(row.id, row.message_id, row.version, State(row.state), row.basis) for row in rows
+    }
+
+
+_SHOWN: Final = (
+    market_message.c.id,
+    market_message.c.message_id,
+    market_message.c.message_code,
+    market_message.c.direction,
+    market_message.c.format_package,
+    market_message.c.sender,
+    market_message.c.receiver,
+    supply_point.c.ean.label("ean"),
+    market_message.c.period,
+    market_message.c.version,
+    market_message.c.state,
+    func.octet_length(market_message.c.xml).label("size"),
+    market_message.c.made_at,
+    market_message.c.made_by,
+    market_message.c.sent_at,
+    market_message.c.answered_at,
+    market_message.c.receipt,
+    market_message.c.reasons,
+    market_message.c.attempts,
+)
+
+
+def find(
+    connection: Connection,
+    *,
+    state: State | None = None,
+    ean: str | None = None,
+    month: date | None = None,
+    after: int = 0,
+    limit: int = 100,
+) -> Sequence[RowMapping]:
+    """Messages by id upwards, beginning behind `after`, without their bytes."""
+    query = select(*_SHOWN).join(supply_point, supply_point.c.id == market_message.c.supply_point)
+    if state is not None:
+        query = query.where(market_message.c.state == state)
+    if ean is not None:
+        query = query.where(supply_point.c.ean == ean)
+    if month is not None:
+        query = query.where(market_message.c.period.contains(month))
+    query = query.where(market_message.c.id > after).order_by(market_message.c.id).limit(limit)
+    return connection.execute(query).mappings().all()
+
+
+def count_by_state(connection: Connection) -> dict[str, int]:
+    """How many messages are in each state, every state named."""
+    rows = connection.execute(select(market_message.c.state, func.count()).group_by(market_message.c.state))
+    found = {str(state): int(count) for state, count in rows}
+    return {state.value: found.get(state, 0) for state in State}
+
+
+def require(connection: Connection, number: int) -> RowMapping:
+    """One message without its bytes, with its basis; NotFound."""
+    row = (
+        connection.execute(
+            select(*_SHOWN, market_message.c.basis)
+            .join(supply_point, supply_point.c.id == market_message.c.supply_point)
+            .where(market_message.c.id == number)
+        )
+        .mappings()
+        .one_or_none()
+    )
+    if row is None:
+        raise _not_found(number)
+    return row
+
+
+def require_xml(connection: Connection, number: int) -> bytes:
+    """A message's bytes as sent; NotFound."""
+    content = connection.execute(select(market_message.c.xml).where(market_message.c.id == number)).scalar_one_or_none()
+    if content is None:
+        raise _not_found(number)
+    return bytes(content)
+
+
+def events(connection: Connection, number: int) -> Sequence[RowMapping]:
+    """What happened to a message, oldest first."""
+    return (
+        connection.execute(
+            select(market_message_event)
+            .where(market_message_event.c.message == number)
+            .order_by(market_message_event.c.id)
+        )
+        .mappings()
+        .all()
+    )
+
+
+def find_received(connection: Connection, *, outcome: str | None, after: int, limit: int) -> Sequence[RowMapping]:
+    """What came in, by id upwards, beginning behind `after`, without its bytes."""
+    columns = [column for column in market_inbox.c if column.name not in {"xml", "digest"}]
+    query = select(*columns, func.octet_length(market_inbox.c.xml).label("size"))
+    if outcome is not None:
+        query = query.where(market_inbox.c.outcome == outcome)
+    return (
+        connection.execute(query.where(market_inbox.c.id > after).order_by(market_inbox.c.id).limit(limit))
+        .mappings()
+        .all()
+    )
+
+
+def require_received_xml(connection: Connection, number: int) -> bytes:
+    """The bytes of what came in; NotFound."""
+    content = connection.execute(select(market_inbox.c.xml).where(market_inbox.c.id == number)).scalar_one_or_none()
+    if content is None:
+        raise NotFound("received_message_not_found", f"There is no received message {number}.")
+    return bytes(content)
+
+
+def _not_found(number: int) -> NotFound:
+    return NotFound("market_message_not_found", f"There is no market message {number}.")

@@ -1,0 +1,190 @@
+"""Sends what is due, repeats what got no receipt or no answer, and stops waiting for answers that do not come.
+
+A message is marked sent and committed *before* its bytes leave: whatever dies afterwards, it is repeated under the same
+id, and the other end takes a repeated id only once. Waiting is paced by the database's own wall clock (`due_at`), which
+all processes share; the instants that people see (`sent_at`, events) come from the business clock.
+"""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Engine, and_, func, literal_column, or_, select, update
+
+from central.market.channel import Channel, Outgoing, RefusedByChannelError, UndeliveredError, refuse_wrong_address
+from central.market.errors import OutboundError
+from central.market.messages import move
+from central.market.states import Act, State, TransitionError
+from central.market.tables import market_message
+from central.platform.database import transaction
+from shared.clock import Clock
+
+_NOW: Final[ColumnElement[Any]] = func.clock_timestamp()
+_NEVER: Final[ColumnElement[Any]] = literal_column("'infinity'::timestamptz")
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How patient the sender is, in wall time."""
+
+    lease: timedelta = timedelta(seconds=60)
+    """A delivery that has not reported within this time has died: the message is repeated."""
+    answer: timedelta = timedelta(minutes=5)
+    """How long to wait for an answer after the receipt."""
+    first_pause: timedelta = timedelta(seconds=2)
+    longest_pause: timedelta = timedelta(minutes=15)
+    most_attempts: int = 20
+    """After so many deliveries a message that got no answer waits for a person."""
+    give_up_round_after: int = 3
+    """So many deliveries in a row without a receipt end the round: the other end is down."""
+
+    def pause(self, attempts: int) -> timedelta:
+        """Pause after the given number of attempts: doubling up to the longest."""
+        doublings: int = min(max(attempts - 1, 0), 30)
+        return min(self.first_pause * (1 << doublings), self.longest_pause)
+
+
+USUAL_PACE: Final = Pace()
+
+
+@dataclass(slots=True)
+class SendReport:
+    """What a round did; the database's ids of messages."""
+
+    sent: list[int] = field(default_factory=list)
+    undelivered: list[int] = field(default_factory=list)
+    refused: list[int] = field(default_factory=list)
+    held_back: list[int] = field(default_factory=list)
+    """Messages of a sandbox format that must not go to this address."""
+    timed_out: list[int] = field(default_factory=list)
+
+
+def send_due(engine: Engine, channel: Channel, clock: Clock, person: str, pace: Pace = USUAL_PACE) -> SendReport:
+    """Send all messages that are due, one transaction before and one after each delivery."""
+    return _Round(engine, channel, clock, person, pace).run()
+
+
+def expire(engine: Engine, clock: Clock, person: str, pace: Pace = USUAL_PACE) -> list[int]:
+    """Messages whose answer did not come in time become timed out, and due for a repeat unless tried too often."""
+    table = market_message
+    with transaction(engine) as connection:
+        found = connection.execute(
+            select(table.c.id, table.c.attempts)
+            .where(table.c.state == State.SENT, table.c.receipt.is_not(None), table.c.due_at <= _NOW)
+            .with_for_update(skip_locked=True)
+        ).all()
+        for number, attempts in found:
+            again = attempts < pace.most_attempts
+            why = "no answer in time; " + ("to be repeated" if again else f"sent {attempts} times: left to you")
+            move(connection, number, Act.EXPIRE, clock.now(), person, why, due_at=_NOW if again else _NEVER)
+    return [number for number, _ in found]
+
+
+@dataclass(frozen=True, slots=True)
+class _Claimed:
+    number: int
+    attempts: int
+    outgoing: Outgoing
+    may_leave: bool
+
+
+@dataclass
+class _Round:
+    engine: Engine
+    channel: Channel
+    clock: Clock
+    person: str
+    pace: Pace
+    report: SendReport = field(default_factory=SendReport)
+
+    def run(self) -> SendReport:
+        self.report.timed_out = expire(self.engine, self.clock, self.person, self.pace)
+        last = in_a_row = 0
+        while in_a_row < self.pace.give_up_round_after:
+            claimed = self._claim_after(last)
+            if claimed is None:
+                break
+            last = claimed.number
+            if not claimed.may_leave:
+                self.report.held_back.append(claimed.number)
+            elif self._deliver(claimed):
+                in_a_row = 0
+            else:
+                in_a_row += 1
+        return self.report
+
+    def _claim_after(self, last: int) -> _Claimed | None:
+        """The next due message behind `last`; marked sent and leased if it may leave for the channel's address."""
+        table = market_message
+        with transaction(self.engine) as connection:
+            row = connection.execute(
+                select(
+                    table.c.id,
+                    table.c.attempts,
+                    table.c.message_id,
+                    table.c.message_code,
+                    table.c.format_package,
+                    table.c.xml,
+                )
+                .where(_due(), table.c.id > last, table.c.direction == "out")
+                .order_by(table.c.id)
+                .limit(1)
+                .with_for_update(skip_locked=True)
+            ).one_or_none()
+            if row is None:
+                return None
+            outgoing = Outgoing(row.message_id, row.message_code, row.format_package, bytes(row.xml))
+            try:
+                refuse_wrong_address(outgoing.package, self.channel.address)
+            except OutboundError:
+                return _Claimed(row.id, row.attempts, outgoing, may_leave=False)
+            move(
+                connection,
+                row.id,
+                Act.SEND,
+                self.clock.now(),
+                self.person,
+                f"attempt {row.attempts + 1} to {self.channel.address.url}",
+                sent_at=self.clock.now(),
+                receipt=None,
+                attempts=row.attempts + 1,
+                due_at=_NOW + self.pace.lease,
+            )
+            return _Claimed(row.id, row.attempts + 1, outgoing, may_leave=True)
+
+    def _deliver(self, claimed: _Claimed) -> bool:
+        """Hand over and write down what came of it; whether the other end is there."""
+        try:
+            receipt = self.channel.deliver(claimed.outgoing)
+        except UndeliveredError as error:
+            self.report.undelivered.append(claimed.number)
+            self._move(claimed, Act.UNDELIVERED, str(error), due_at=_NOW + self.pace.pause(claimed.attempts))
+            return False
+        except RefusedByChannelError as error:
+            self.report.refused.append(claimed.number)
+            reasons = [{"type": "A02", "code": "HTTP", "text": str(error)}]
+            self._move(claimed, Act.REFUSE, str(error), reasons=reasons, answered_at=self.clock.now(), due_at=None)
+            return True
+        self.report.sent.append(claimed.number)
+        with transaction(self.engine) as connection:
+            # No change of state; and none at all if the answer was faster than its receipt.
+            connection.execute(
+                update(market_message)
+                .where(market_message.c.id == claimed.number, market_message.c.state == State.SENT)
+                .values(receipt=receipt.id, due_at=_NOW + self.pace.answer)
+            )
+        return True
+
+    def _move(self, claimed: _Claimed, act: Act, why: str, **columns: Any) -> None:
+        with transaction(self.engine) as connection:
+            try:
+                move(connection, claimed.number, act, self.clock.now(), self.person, why, **columns)
+            except TransitionError:
+                # The answer overtook the receipt that was lost: nothing is left to repeat.
+                return
+
+
+def _due() -> ColumnElement[bool]:
+    table = market_message
+    died = and_(table.c.state == State.SENT, table.c.receipt.is_(None))
+    return and_(or_(table.c.state.in_([State.SAVED, State.TIMED_OUT]), died), table.c.due_at <= _NOW)
