@@ -43,7 +43,8 @@ connection_messages false
 sys_interval 0
 set_tcp_nodelay true
 # The default drops what exceeds 1,000 messages for a slow reader without a word: bound the memory instead, per client.
-max_queued_messages 0
+# Not 0 (no limit): with that, mosquitto 2.0.21 ends the connection of a client after each publish that the ACL refuses.
+max_queued_messages 1000000000
 max_queued_bytes 268435456
 # The default of 20 makes every publisher wait for its reader. MQTT 5 clients still name their own Receive Maximum.
 max_inflight_messages 1000

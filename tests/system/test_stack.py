@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 import stat
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import aiomqtt
 import paho.mqtt.client as paho
 import psycopg
 import pytest
+from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from deploy.stack import process
@@ -137,6 +139,7 @@ def test_a_taken_port_is_given_up(own: LocalStack) -> None:
     before = own.up()
     own.stop_broker()
     with socket.socket() as squatter:
+        squatter.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         squatter.bind((before.mqtt_host, before.mqtt_port))
         squatter.listen()
         after = own.start_broker()
@@ -194,21 +197,64 @@ def test_publish_below_another_id_is_refused_by_its_acknowledgement(own: LocalSt
         answers[message] = reason.value
 
     client = paho.Client(paho.CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
+    connected = threading.Event()
     client.on_publish = on_publish
+    client.on_connect = lambda *_: connected.set()
     client.username_pw_set("CONC-1", password)
     client.connect(state.mqtt_host, state.mqtt_port)
     client.loop_start()
+    ended: list[object] = []
+    client.on_disconnect = lambda *reason: ended.append(reason)
     try:
+        assert connected.wait(10)
         foreign = client.publish("rzv/1/CONC-2/data", b"x", qos=1)
         foreign.wait_for_publish(10)
         own_topic = client.publish("rzv/1/CONC-1/data", b"x", qos=1)
         own_topic.wait_for_publish(10)
+        client.on_disconnect = None
     finally:
         client.disconnect()
         client.loop_stop()
     assert answers[foreign.mid] == NOT_AUTHORIZED
+    assert ended == [], "a refusal does not end the connection"
     # 0x10: accepted, nobody is subscribed at the moment.
     assert answers[own_topic.mid] in (0x00, 0x10)
+
+
+async def test_a_slow_reader_loses_nothing_beyond_the_brokers_default_of_a_thousand(own: LocalStack) -> None:
+    state = own.up()
+    password = own.add_edge("CONC-1")
+    session = Properties(PacketTypes.CONNECT)
+    session.SessionExpiryInterval = 60
+
+    def central(fresh: bool) -> aiomqtt.Client:
+        return aiomqtt.Client(
+            state.mqtt_host,
+            state.mqtt_port,
+            username=state.central_user,
+            password=state.central_password,
+            identifier="slow",
+            protocol=aiomqtt.ProtocolVersion.V5,
+            clean_start=fresh,
+            properties=session,
+        )
+
+    count = 1500
+    async with central(fresh=True) as reader:
+        await reader.subscribe("rzv/1/+/data", qos=1)
+    async with aiomqtt.Client(
+        state.mqtt_host, state.mqtt_port, username="CONC-1", password=password, protocol=aiomqtt.ProtocolVersion.V5
+    ) as edge:
+        for number in range(count):
+            await edge.publish("rzv/1/CONC-1/data", number.to_bytes(4, "little"), qos=1)
+    async with central(fresh=False) as reader:
+        numbers = [int.from_bytes(_payload(await _next(reader)), "little") for _ in range(count)]
+    assert numbers == list(range(count))
+
+
+def _payload(message: aiomqtt.Message) -> bytes:
+    assert isinstance(message.payload, bytes)
+    return message.payload
 
 
 async def _next(client: aiomqtt.Client) -> aiomqtt.Message:
