@@ -1,0 +1,1 @@
+"""Checks (Energo-Kontroly): verdicts over billing bases before anything is invoiced."""
