@@ -1,0 +1,50 @@
+"""`python -m edge CONFIG.json`: the concentrator's agent. Logs are JSON lines on standard error; SIGTERM stops it in
+order, SIGKILL at any moment loses nothing that is in the outbox or in a meter.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import signal
+import sys
+
+import edge.lean  # noqa: F401 - first of ours, see there
+from edge.agent import Agent
+from edge.config import EdgeConfig, load_config
+from edge.errors import ConfigError, OutboxError
+from edge.logs import set_up_logs
+from edge.uplink.mqtt import MqttLink, read_password
+from shared.clock import Clock, ClockError, clock_from_environment
+
+
+async def _serve(config: EdgeConfig, clock: Clock) -> None:
+    agent = asyncio.create_task(Agent(config, clock, MqttLink(config.mqtt, f"edge-{config.edge}")).run())
+    loop = asyncio.get_running_loop()
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signal_number, agent.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await agent
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """0 after an orderly stop, 2 if it cannot start."""
+    parser = argparse.ArgumentParser(prog="python -m edge", description="Agent of one concentrator.")
+    parser.add_argument("config", help="configuration, JSON (schema: edge/config.py)")
+    parser.add_argument("--check", action="store_true", help="only check the configuration")
+    options = parser.parse_args(arguments)
+    try:
+        config = load_config(options.config)
+        read_password(config.mqtt)
+        clock = clock_from_environment()
+        if options.check:
+            return 0
+        set_up_logs(config.edge)
+        asyncio.run(_serve(config, clock))
+    except (ConfigError, OutboxError, ClockError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

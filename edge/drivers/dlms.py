@@ -1,0 +1,133 @@
+"""DLMS meters: one association a session; profiles and registers through `edge.dlms.reader`."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from edge.bus.line import Line
+from edge.config import DeviceConfig, ProfileConfig, StateRegister
+from edge.dlms.errors import DlmsError
+from edge.dlms.reader import DlmsReader, LinkSettings, MeterFacts, ProfileRows
+from edge.drivers.port import MeterSession, ProfileDay, StateReading, rescaled
+from edge.errors import ConfigError, DeviceGarbledError, DeviceSilentError, LineDownError
+from shared.clock import Clock
+from shared.identifiers import Obis
+from shared.metering_day import MeteringDay
+
+
+def profile_day(profile: ProfileConfig, day: MeteringDay, rows: ProfileRows) -> ProfileDay:
+    """The reader's rows in the terms of the configuration: wire names, units, exponents. Raises `DeviceGarbledError`
+    where meter and configuration disagree.
+    """
+    step_ms = profile.step_s * 1000
+    if rows.period_ms != step_ms:
+        raise DeviceGarbledError(
+            f"The profile {profile.obis} captures every {rows.period_ms // 1000} s, but step_s is {profile.step_s}; "
+            "set the configuration to what the meter does."
+        )
+    columns: dict[str, Sequence[int | None]] = {}
+    for register in profile.registers:
+        column = rows.columns.get(Obis.parse(register.obis))
+        if column is None:
+            captured = ", ".join(str(obis) for obis in rows.columns)
+            raise DeviceGarbledError(
+                f"The profile {profile.obis} does not capture {register.obis}; it captures {captured}."
+            )
+        what = f"{register.obis} of the profile {profile.obis}"
+        _same_unit(register.unit, column.unit, what)
+        columns[register.register] = [
+            None if value is None else rescaled(value, column.scaler, register.exponent, what)
+            for value in column.values
+        ]
+    return ProfileDay(day, rows.start_ms, rows.flags, columns)
+
+
+def _same_unit(wanted: str, found: str, what: str) -> None:
+    if wanted != found:
+        raise DeviceGarbledError(f"{what} is in {found}, but the configuration says {wanted}.")
+
+
+class DlmsSession:
+    """An open association with one meter."""
+
+    def __init__(self, reader: DlmsReader, clock: Clock) -> None:
+        self._reader = reader
+        self._clock = clock
+
+    async def read_states(self, registers: Sequence[StateRegister]) -> list[StateReading]:
+        readings = []
+        with _errors():
+            for register in registers:
+                found = await self._reader.read_register(Obis.parse(register.obis or ""))
+                at_ms = self._clock.now_ms()
+                _same_unit(register.unit, found.unit, f"The register {register.obis}")
+                value = rescaled(found.value, found.scaler, register.exponent, f"The register {register.obis}")
+                readings.append(StateReading(register, value, at_ms))
+        return readings
+
+    async def read_day(self, profile: ProfileConfig, day: MeteringDay) -> ProfileDay:
+        with _errors():
+            rows = await self._reader.read_profile(Obis.parse(profile.obis), day.start, day.end)
+        return profile_day(profile, day, rows)
+
+
+class _errors:  # noqa: N801 - reads as a statement
+    """Turns what the reader raises into the agent's families of errors."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, LineDownError):
+            return
+        if isinstance(error, DlmsError):
+            raise DeviceGarbledError(str(error)) from error
+        if isinstance(error, TimeoutError):
+            raise DeviceSilentError("The meter did not answer.") from error
+        if isinstance(error, OSError | EOFError):
+            raise LineDownError(f"The line broke: {error}.") from error
+
+
+class DlmsDriver:
+    """One DLMS meter; keeps between sessions what stays true of it (scalers, captured objects)."""
+
+    def __init__(self, device: DeviceConfig, protocol: str, clock: Clock) -> None:
+        if device.address.server is None:
+            raise ValueError(f"The device {device.id} has no server address; check the configuration first.")
+        self._settings = LinkSettings(
+            protocol=protocol,
+            client=device.address.client,
+            server=device.address.server,
+            physical=device.address.physical,
+            information=device.information,
+            window=device.window,
+            password=_password(device),
+            response_timeout=device.timeout_s,
+            retries=device.retries,
+        )
+        self._facts = MeterFacts()
+        self._clock = clock
+
+    @asynccontextmanager
+    async def session(self, line: Line) -> AsyncIterator[MeterSession]:
+        """Associates on entry, releases on exit."""
+        await line.flush()
+        reader = DlmsReader(line, self._settings, self._facts)
+        with _errors():
+            await reader.open()
+        try:
+            yield DlmsSession(reader, self._clock)
+        finally:
+            with _errors():
+                await reader.close()
+
+
+def _password(device: DeviceConfig) -> bytes | None:
+    if device.password_file is None:
+        return None
+    try:
+        return Path(device.password_file).read_bytes().rstrip(b"\r\n")
+    except OSError as error:
+        raise ConfigError(
+            f"The password file {device.password_file} of {device.id} cannot be read: {error.strerror}."
+        ) from None

@@ -1,0 +1,27 @@
+"""Keeps a task alive: a fault of ours is logged and the task begins anew, with back-off."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+
+FIRST_S: Final = 1.0
+MOST_S: Final = 30.0
+
+
+async def supervise(name: str, run: Callable[[], Awaitable[None]]) -> None:
+    """Run `run` for ever; only cancellation ends it."""
+    log = structlog.get_logger("edge.supervise")
+    delay = FIRST_S
+    while True:
+        begun = asyncio.get_running_loop().time()
+        try:
+            await run()
+            log.error("task ended by itself", task=name)
+        except Exception as error:
+            log.error("task failed", task=name, exc_info=error)
+        if asyncio.get_running_loop().time() - begun > MOST_S:
+            delay = FIRST_S
+        await asyncio.sleep(delay)
+        delay = min(delay * 2, MOST_S)

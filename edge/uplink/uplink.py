@@ -1,0 +1,308 @@
+"""The uplink's task: connects, is born, numbers and sends batches, hears central. Never touches a bus.
+
+At most `window` numbered batches are unacknowledged. A batch gets its number when it is first sent, on disk before the
+publish; it is sent again until central acknowledges it. What a database that was restored has forgotten is offered
+again when its new incarnation is heard of.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from edge.config import DeviceConfig, UplinkConfig
+from edge.errors import BrokerDownError
+from edge.outbox.model import Address, BatchState
+from edge.outbox.outbox import Outbox
+from edge.uplink.births import CLAIM_MARGIN, birth, claimed
+from edge.uplink.link import FAILURE_FROM, BrokerLink, BrokerSession, Message
+from edge.uplink.resend import Resends
+from edge.uplink.welcome import days_in_evidence
+from shared.clock import Clock
+from shared.wire import (
+    Ack,
+    Welcome,
+    WireError,
+    ack_topic,
+    data_topic,
+    decode_message,
+    encode_birth,
+    state_topic,
+    user_properties,
+)
+
+STABLE_S = 10.0
+"""A session that lasted so long begins the back-off anew."""
+
+
+@dataclass(slots=True)
+class UplinkStatus:
+    """What the uplink did since the agent's start."""
+
+    connected: bool = False
+    sessions: int = 0
+    published: int = 0
+    publish_refused: int = 0
+    """Publishes that the broker answered with a refusal (0x87 not authorised, ...)."""
+    acknowledgements: int = 0
+    blocks_refused: int = 0
+    welcomes: int = 0
+    incarnation: str = ""
+    last_error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who publishes: concentrator, epoch of this start, version of the agent, configuration it runs."""
+
+    edge: str
+    epoch: int
+    agent: str
+    config_number: int
+
+
+class Uplink:
+    """`run()` is its task. `on_days_changed` is called when days are to be read again."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        settings: UplinkConfig,
+        link: BrokerLink,
+        outbox: Outbox,
+        clock: Clock,
+        devices: Sequence[DeviceConfig],
+        on_days_changed: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.status = UplinkStatus()
+        self.acquainted = False
+        """Whether this outbox has heard from central what is in evidence."""
+        self._identity = identity
+        self._settings = settings
+        self._link = link
+        self._outbox = outbox
+        self._clock = clock
+        self._devices = devices
+        self._on_days_changed = on_days_changed
+        self._wake = asyncio.Event()
+        self._resends = Resends(settings)
+        self._bodies: dict[Address, bytes] = {}
+        self._next_seq = 1
+        self._claim_end = 0
+        self._linger_until: float | None = None
+        self._log = structlog.get_logger("edge.uplink")
+        outbox.on_change(self._wake.set)
+
+    async def prepare(self) -> None:
+        """Take from the outbox what earlier starts knew."""
+        self.status.incarnation = await self._outbox.meta("incarnation") or ""
+        self.acquainted = await self._outbox.meta("acquainted") is not None
+
+    async def run(self) -> None:
+        """For ever, until cancelled; then the birth says offline. Call `prepare` before."""
+        delay = self._settings.reconnect_first_s
+        while True:
+            begun = self._clock.monotonic()
+            try:
+                await self._session()
+            except BaseExceptionGroup as group:
+                if group.split(BrokerDownError)[1] is None:
+                    self._failed(str(group.exceptions[0]))
+                else:
+                    self._log.error("uplink failed", exc_info=group)
+                    self._failed(repr(group))
+            except BrokerDownError as error:
+                self._failed(str(error))
+            except Exception as error:
+                # A fault of ours must not end the uplink: the readings are safe in the outbox meanwhile.
+                self._log.error("uplink failed", exc_info=error)
+                self._failed(repr(error))
+            if self._clock.monotonic() - begun > STABLE_S:
+                delay = self._settings.reconnect_first_s
+            await asyncio.sleep(delay * random.uniform(0.7, 1.3))  # noqa: S311 - spreads reconnects, keeps no secret
+            delay = min(delay * 2, self._settings.reconnect_most_s)
+
+    def _failed(self, reason: str) -> None:
+        self.status.connected = False
+        if reason != self.status.last_error:
+            self._log.warning("uplink down", reason=reason)
+        self.status.last_error = reason
+
+    async def _session(self) -> None:
+        edge = self._identity.edge
+        will = Message(state_topic(edge), await self._birth_body(online=False), retain=True)
+        async with self._link.session(will, [ack_topic(edge)]) as session:
+            self.status.connected = True
+            self.status.sessions += 1
+            self._resends = Resends(self._settings)
+            try:
+                await self._be_born(session)
+                self._log.info("uplink up", epoch=f"{self._identity.epoch:016x}")
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self._listen(session), name="uplink-listen")
+                    tasks.create_task(self._send(session, tasks), name="uplink-send")
+            except asyncio.CancelledError:
+                await self._say_goodbye(session)
+                raise
+            finally:
+                self.status.connected = False
+
+    async def _birth_body(self, *, online: bool, claim: bool = True) -> bytes:
+        held = await self._outbox.held_ranges()
+        if claim:
+            held = claimed(held, self._identity.epoch, self._next_seq)
+        return encode_birth(
+            birth(
+                online=online,
+                epoch=self._identity.epoch,
+                held=held,
+                incarnation=self.status.incarnation,
+                agent=self._identity.agent,
+                config_number=self._identity.config_number,
+                clock=self._clock,
+            )
+        )
+
+    async def _be_born(self, session: BrokerSession) -> None:
+        body = await self._birth_body(online=True)
+        self._claim_end = claimed([], self._identity.epoch, self._next_seq)[0][2]
+        code = await session.publish(Message(state_topic(self._identity.edge), body, retain=True))
+        if code >= FAILURE_FROM:
+            self.status.publish_refused += 1
+            self._log.error("broker refused the birth", code=hex(code), topic=state_topic(self._identity.edge))
+
+    async def _say_goodbye(self, session: BrokerSession) -> None:
+        try:
+            async with asyncio.timeout(2.0):
+                body = await self._birth_body(online=False, claim=False)
+                await session.publish(Message(state_topic(self._identity.edge), body, retain=True))
+        except (BrokerDownError, TimeoutError) as error:
+            self._log.warning("could not say goodbye", reason=str(error))
+
+    # -- sending
+
+    async def _send(self, session: BrokerSession, tasks: asyncio.TaskGroup) -> None:
+        while True:
+            self._wake.clear()
+            now = self._clock.monotonic()
+            await self._fill(session, now)
+            for address in self._resends.due(now):
+                self._resends.sending(address)
+                tasks.create_task(self._publish(session, address), name=f"publish-{address.seq}")
+            instants = [at for at in (self._resends.next_due(), self._linger_until) if at is not None]
+            timeout = max(0.0, min(instants) - self._clock.monotonic()) if instants else None
+            try:
+                async with asyncio.timeout(timeout):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+
+    async def _fill(self, session: BrokerSession, now: float) -> None:
+        window = self._settings.window
+        counts = self._outbox.counts
+        if counts.unacked + counts.reoffered > len(self._resends) and len(self._resends) < window:
+            held = await self._outbox.held(BatchState.UNACKED) + await self._outbox.held(BatchState.REOFFERED)
+            self._resends.add(held[:window], now)
+        while counts.pending and counts.unacked < window and self._may_number(counts.pending, now):
+            batch = await self._outbox.number(
+                self._identity.epoch, self._settings.batch_blocks, self._settings.batch_bytes
+            )
+            counts = self._outbox.counts
+            if batch is None:
+                break
+            self._next_seq = batch.address.seq + 1
+            self._bodies[batch.address] = batch.body
+            self._resends.add([batch.address], now)
+            if self._next_seq + CLAIM_MARGIN > self._claim_end:
+                await self._be_born(session)
+
+    def _may_number(self, pending: int, now: float) -> bool:
+        if pending >= self._settings.batch_blocks:
+            self._linger_until = None
+            return True
+        if self._linger_until is None:
+            self._linger_until = now + self._settings.linger_s
+        if now < self._linger_until:
+            return False
+        self._linger_until = None
+        return True
+
+    async def _publish(self, session: BrokerSession, address: Address) -> None:
+        body = self._bodies.pop(address, None) or await self._outbox.body(address)
+        if body is None:
+            self._resends.forget([address])
+            return
+        edge = self._identity.edge
+        properties = user_properties(edge, address.epoch, address.seq)
+        code = await session.publish(Message(data_topic(edge), body, properties))
+        now = self._clock.monotonic()
+        if code >= FAILURE_FROM:
+            self.status.publish_refused += 1
+            self._resends.refused(address, now)
+            self._log.error("broker refused a batch", code=hex(code), seq=address.seq, topic=data_topic(edge))
+        else:
+            self.status.published += 1
+            self._resends.sent(address, now)
+        self._wake.set()
+
+    # -- hearing
+
+    async def _listen(self, session: BrokerSession) -> None:
+        while True:
+            message = await session.receive()
+            try:
+                answer = decode_message(message.payload)
+            except WireError as error:
+                self._log.warning("message not understood", topic=message.topic, reason=str(error))
+                continue
+            if isinstance(answer, Ack):
+                await self._acknowledged(session, answer)
+            else:
+                await self._welcomed(session, answer)
+            self._wake.set()
+
+    async def _acknowledged(self, session: BrokerSession, ack: Ack) -> None:
+        self.status.acknowledgements += 1
+        await self._note_incarnation(session, ack.incarnation)
+        done = await self._outbox.acknowledge(ack.epoch, ack.upto, ack.beyond, ack.refused, self._clock.now_ms())
+        self._resends.forget(done.batches)
+        for seq, place, reason in done.refused:
+            self.status.blocks_refused += 1
+            self._log.error("central refused a block", seq=seq, place=place, reason=reason)
+
+    async def _welcomed(self, session: BrokerSession, welcome: Welcome) -> None:
+        self.status.welcomes += 1
+        await self._note_incarnation(session, welcome.incarnation)
+        days_changed = False
+        strange = False
+        for span in welcome.closed:
+            days, requeued = await self._outbox.closed([span])
+            self._resends.forget([address for address in self._resends.addresses() if _within(address, span)])
+            self._log.warning(
+                "central closed numbers", epoch=f"{span[0]:016x}", first=span[1], last=span[2],
+                days_to_read_again=len(days), blocks_queued_anew=requeued,
+            )  # fmt: skip
+            days_changed = days_changed or bool(days)
+            strange = strange or not (days or requeued)
+        if strange or not self.acquainted:
+            await self._outbox.read_again(days_in_evidence(self._devices, welcome.marks))
+            self.acquainted = days_changed = True
+        if days_changed:
+            self._on_days_changed()
+        self._resends.hurry(self._clock.monotonic())
+
+    async def _note_incarnation(self, session: BrokerSession, incarnation: str) -> None:
+        known = self.status.incarnation
+        if not incarnation or incarnation == known:
+            return
+        self.status.incarnation = incarnation
+        offered = await self._outbox.offer_again(incarnation)
+        if known:
+            self._log.warning("central has another database", before=known, now=incarnation, offered_again=offered)
+            await self._be_born(session)
+
+
+def _within(address: Address, span: tuple[int, int, int]) -> bool:
+    return address.epoch == span[0] and span[1] <= address.seq <= span[2]
