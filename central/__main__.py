@@ -19,7 +19,8 @@ Act = Callable[[Settings, argparse.Namespace], int | None]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one subcommand; 0 on success, 2 when what was given is refused."""
     parser = _parser()
-    options, options.rest = parser.parse_known_args(arguments)
+    options, rest = parser.parse_known_args(arguments)
+    options.rest = rest
     if options.rest and options.act is not _sandbox:
         parser.error(f"unrecognized arguments: {' '.join(options.rest)}")
     settings = get_settings()

@@ -1,0 +1,1 @@
+"""The HTTP interface: an app that carries every room's routes."""

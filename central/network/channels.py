@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Table, func, select, tuple_
+from sqlalchemy import Connection, RowMapping, Table, func, select, text, tuple_
 from sqlalchemy.dialects.postgresql import Range
 
 from central.network.tables import channel, channel_mapping, evidence_channel, meter
@@ -40,8 +40,9 @@ def create_evidence_channels(connection: Connection, specs: Sequence[Spec]) -> O
     return reconcile(connection, evidence_channel, "evidence channel", ("device", "register", "concentrator"), rows)
 
 
-def create_channels(connection: Connection, specs: Sequence[Spec], supply_points: Mapping[str, int]) -> Outcome:
-    """Create channels; `supply_points` gives the ids of the EANs that the specs name in `supply_point`."""
+def create_channels(connection: Connection, specs: Sequence[Spec]) -> Outcome:
+    """Create channels; `supply_point` is an EAN or EIC, or None for a point that belongs to no supply point."""
+    supply_points = _supply_points(connection, {spec["supply_point"] for spec in specs if spec.get("supply_point")})
     rows = []
     for spec in specs:
         if spec["unit"] not in UNITS[spec["commodity"]]:
@@ -93,6 +94,15 @@ def create_mappings(connection: Connection, specs: Sequence[Spec]) -> Outcome:
             }
         )
     return reconcile(connection, channel_mapping, "mapping", ("evidence_channel", "channel", "valid"), rows)
+
+
+def _supply_points(connection: Connection, eans: set[str]) -> dict[str, int]:
+    """Ids of supply points. The registry stands on this floor and is not imported: its table is read by name."""
+    query = text("SELECT ean, id FROM supply_point WHERE ean = ANY(:eans)")
+    found = {row.ean: row.id for row in connection.execute(query, {"eans": list(eans)})}
+    for ean in sorted(eans - found.keys()):
+        raise NotFound("supply_point_not_found", f"There is no supply point {ean}; create it first or correct it.")
+    return found
 
 
 def _step_ms(spec: Spec, commodity: str) -> int:

@@ -11,10 +11,9 @@ from central.network.channels import create_channels, create_evidence_channels, 
 from central.network.meters import create_concentrators, create_meters
 from central.platform import audit
 from central.platform.identity import Person
-from central.platform.reconcile import Outcome, ids_of
+from central.platform.reconcile import Outcome
 from central.registry.contracts import create_contracts
 from central.registry.parties import create_parties, create_supply_points
-from central.registry.tables import supply_point
 from central.workflow.site_file import Site
 
 Specs = Sequence[Mapping[str, Any]]
@@ -33,7 +32,7 @@ def load_site(connection: Connection, site: Site, person: Person, at: datetime) 
         "concentrators": create_concentrators,
         "meters": create_meters,
         "evidence_channels": create_evidence_channels,
-        "channels": _create_channels,
+        "channels": create_channels,
         "mappings": create_mappings,
     }
     outcomes = {
@@ -43,11 +42,6 @@ def load_site(connection: Connection, site: Site, person: Person, at: datetime) 
     if inserted:
         audit.record(connection, person, "site.load", f"site/{site.name}", inserted, at)
     return outcomes
-
-
-def _create_channels(connection: Connection, specs: Specs) -> Outcome:
-    eans = ids_of(connection, supply_point, "supply point", "ean", (spec["supply_point"] for spec in specs))
-    return create_channels(connection, specs, eans)
 
 
 def _plain(item: msgspec.Struct) -> dict[str, Any]:

@@ -1,0 +1,251 @@
+"""Routes of the network: concentrators, meters, evidence channels, channels, mappings."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from sqlalchemy import select
+
+from central.network import channels, meters
+from central.network.tables import evidence_channel
+from central.platform import audit
+from central.platform.errors import Refused
+from central.platform.identity import Person, require
+from central.platform.reconcile import Outcome
+from central.platform.web import Db, Now
+
+router = APIRouter(prefix="/v1", tags=["network"])
+
+Reader = Annotated[Person, Depends(require("read"))]
+Operator = Annotated[Person, Depends(require("operate"))]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Concentrator(_Body):
+    """A concentrator; the id is its name at the broker."""
+
+    id: str
+    name: str
+    place: str
+
+
+class Meter(_Body):
+    """A physical meter; the id is its name on the wire."""
+
+    id: str
+    serial: str
+    model: str
+    commodity: Literal["electricity", "gas"]
+    concentrator: str
+    place: str = ""
+
+
+class EvidenceChannelIn(_Body):
+    """A register of a meter as it is delivered."""
+
+    meter: str
+    register_: Annotated[str, Field(alias="register")]
+    unit: str
+    exponent: int = 0
+    kind: Literal["interval", "state"] = "interval"
+    step_s: int | None = None
+    min_value: int | None = None
+    max_value: int | None = None
+
+
+class EvidenceChannelOut(BaseModel):
+    """A register as stored; `device` is the meter."""
+
+    id: int
+    concentrator: str
+    device: str
+    register_: Annotated[str, Field(alias="register")]
+    unit: str
+    exponent: int
+    kind: str
+    step_ms: int
+    min_value: int | None
+    max_value: int | None
+
+
+class ChannelIn(_Body):
+    """What is settled; `supply_point` is an EAN or EIC."""
+
+    point: str
+    direction: Literal["A+", "A-", "R+", "R-", "V", "VT", "NT", "JT"]
+    commodity: Literal["electricity", "gas"]
+    unit: str
+    supply_point: str | None = None
+    exponent: int = 0
+    kind: Literal["interval", "state"] = "interval"
+    step_s: int | None = None
+
+
+class ChannelOut(BaseModel):
+    """A channel as stored; `supply_point` is an id."""
+
+    id: int
+    supply_point: int | None
+    point: str
+    direction: str
+    commodity: str
+    unit: str
+    exponent: int
+    kind: str
+    step_ms: int
+
+
+class MappingIn(_Body):
+    """A register feeds a channel from `since` until `until` (exclusive, null is open)."""
+
+    meter: str
+    register_: Annotated[str, Field(alias="register")]
+    point: str
+    direction: Literal["A+", "A-", "R+", "R-", "V", "VT", "NT", "JT"]
+    since: AwareDatetime
+    until: AwareDatetime | None = None
+    kind: Literal["interval", "state"] = "interval"
+    multiplier: int = Field(default=1, ge=1)
+    sign: Literal[1, -1] = 1
+
+
+class MappingOut(BaseModel):
+    """A mapping as stored."""
+
+    id: int
+    evidence_channel: int
+    channel: int
+    multiplier: int
+    sign: int
+    since: datetime | None
+    until: datetime | None
+    concentrator: str
+    meter: str
+    register_: Annotated[str, Field(alias="register")]
+
+
+@router.get("/concentrators", summary="Concentrators by id")
+def find_concentrators(connection: Db, _: Reader) -> list[Concentrator]:
+    """All of them."""
+    return [Concentrator(**row) for row in meters.find_concentrators(connection)]
+
+
+@router.get("/concentrators/{identifier}", summary="One concentrator")
+def get_concentrator(connection: Db, _: Reader, identifier: str) -> Concentrator:
+    """By its id."""
+    return Concentrator(**meters.require_concentrator(connection, identifier))
+
+
+@router.post("/concentrators", status_code=201, summary="Create a concentrator")
+def create_concentrator(connection: Db, person: Operator, clock: Now, body: Concentrator) -> Concentrator:
+    """Refused when the id is in use."""
+    _created(meters.create_concentrators(connection, [body.model_dump()]), f"The concentrator {body.id}")
+    audit.record(connection, person, "concentrator.create", f"concentrator/{body.id}", body.model_dump(), clock.now())
+    return body
+
+
+@router.get("/meters", summary="Meters by id")
+def find_meters(
+    connection: Db, _: Reader, concentrator: str | None = None, commodity: str | None = None
+) -> list[Meter]:
+    """Filtered by concentrator and commodity."""
+    found = meters.find_meters(connection, concentrator_id=concentrator, commodity=commodity)
+    return [Meter(**row) for row in found]
+
+
+@router.get("/meters/{identifier}", summary="One meter")
+def get_meter(connection: Db, _: Reader, identifier: str) -> Meter:
+    """By its id."""
+    return Meter(**meters.require_meter(connection, identifier))
+
+
+@router.post("/meters", status_code=201, summary="Create a meter")
+def create_meter(connection: Db, person: Operator, clock: Now, body: Meter) -> Meter:
+    """Refused when the id is in use."""
+    _created(meters.create_meters(connection, [body.model_dump()]), f"The meter {body.id}")
+    audit.record(connection, person, "meter.create", f"meter/{body.id}", body.model_dump(), clock.now())
+    return body
+
+
+@router.get("/evidence-channels", summary="Registers of meters")
+def find_evidence_channels(connection: Db, _: Reader, meter: str | None = None) -> list[EvidenceChannelOut]:
+    """What meters deliver, by meter and register."""
+    query = select(evidence_channel).order_by(evidence_channel.c.device, evidence_channel.c.register)
+    if meter is not None:
+        query = query.where(evidence_channel.c.device == meter)
+    return [EvidenceChannelOut(**row) for row in connection.execute(query).mappings()]
+
+
+@router.post("/evidence-channels", status_code=201, summary="Create a register of a meter")
+def create_evidence_channel(
+    connection: Db, person: Operator, clock: Now, body: EvidenceChannelIn
+) -> EvidenceChannelOut:
+    """Refused when the meter has this register already."""
+    details = body.model_dump(by_alias=True)
+    what = f"{body.meter} {body.register_}"
+    _created(channels.create_evidence_channels(connection, [details]), f"The register {what}")
+    audit.record(connection, person, "evidence_channel.create", f"evidence_channel/{what}", details, clock.now())
+    return next(
+        row for row in find_evidence_channels(connection, person, body.meter) if row.register_ == body.register_
+    )
+
+
+@router.get("/channels", summary="Channels by point and direction")
+def find_channels(
+    connection: Db,
+    _: Reader,
+    supply_point: int | None = None,
+    point: str | None = None,
+    direction: str | None = None,
+    kind: str | None = None,
+    commodity: str | None = None,
+) -> list[ChannelOut]:
+    """What is settled, filtered."""
+    found = channels.find_channels(
+        connection, supply_point=supply_point, point=point, direction=direction, kind=kind, commodity=commodity
+    )
+    return [ChannelOut(**row) for row in found]
+
+
+@router.get("/channels/{identifier}", summary="One channel")
+def get_channel(connection: Db, _: Reader, identifier: int) -> ChannelOut:
+    """By its id."""
+    return ChannelOut(**channels.require_channel(connection, identifier))
+
+
+@router.post("/channels", status_code=201, summary="Create a channel")
+def create_channel(connection: Db, person: Operator, clock: Now, body: ChannelIn) -> ChannelOut:
+    """Refused when the point has this direction and kind already."""
+    _created(channels.create_channels(connection, [body.model_dump()]), f"The channel {body.point} {body.direction}")
+    row = channels.find_channels(connection, point=body.point, direction=body.direction, kind=body.kind)[0]
+    audit.record(connection, person, "channel.create", f"channel/{row['id']}", body.model_dump(), clock.now())
+    return ChannelOut(**row)
+
+
+@router.get("/mappings", summary="Which register feeds which channel")
+def find_mappings(connection: Db, _: Reader, channel: int | None = None) -> list[MappingOut]:
+    """With validity, multiplier and sign, oldest first."""
+    return [MappingOut(**row) for row in channels.find_mappings(connection, channel_id=channel)]
+
+
+@router.post("/mappings", status_code=201, summary="Let a register feed a channel")
+def create_mapping(connection: Db, person: Operator, clock: Now, body: MappingIn) -> MappingOut:
+    """Refused when the validity overlaps another of the register or of the channel."""
+    spec: Mapping[str, Any] = body.model_dump(by_alias=True)
+    what = f"{body.meter} {body.register_} to {body.point} {body.direction}"
+    _created(channels.create_mappings(connection, [spec]), f"The mapping of {what}")
+    row = channels.find_channels(connection, point=body.point, direction=body.direction, kind=body.kind)[0]
+    details = body.model_dump(mode="json", by_alias=True)
+    audit.record(connection, person, "mapping.create", f"channel/{row['id']}", details, clock.now())
+    found = channels.find_mappings(connection, channel_id=row["id"])
+    return MappingOut(**next(each for each in found if each["since"] == body.since))
+
+
+def _created(outcome: Outcome, what: str) -> None:
+    if not outcome.inserted:
+        raise Refused("exists", f"{what} is stored already; change it by its own act.")
