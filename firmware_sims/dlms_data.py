@@ -24,8 +24,8 @@ from shared.identifiers import Obis
 from shared.metering_day import PRAGUE, STEP
 from shared.quantities import Commodity
 
-_WH, _VARH, _M3 = 30, 32, 13
-"""COSEM unit codes (shared.dlms.units)."""
+_WH, _VARH, _M3 = 30, 32, 14
+"""COSEM unit codes (shared.dlms.units); 14 is corrected volume, what a volume converter counts."""
 _GAS_SCALER: Final = -3
 _PROFILE: Final = {Commodity.ELECTRICITY: "1-0:99.1.0", Commodity.GAS: "7-0:99.99.3"}
 _REACTIVE: Final = (3, 4, 5, 6, 7, 8)

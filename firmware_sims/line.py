@@ -76,7 +76,7 @@ class SerialLine:
         if self._master < 0:
             return
         self._loop.remove_reader(self._master)
-        if self._link.is_symlink() and os.readlink(self._link) == os.ttyname(self._slave):
+        if self._link.is_symlink() and str(self._link.readlink()) == os.ttyname(self._slave):
             self._link.unlink()
         os.close(self._master)
         os.close(self._slave)

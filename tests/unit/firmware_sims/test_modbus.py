@@ -1,0 +1,161 @@
+"""SDM630: its map, its values, and what the meters' end of an RTU or TCP stream answers."""
+
+import struct
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+from pymodbus.framer import FramerRTU
+
+from firmware_sims.maps.schema import register_map
+from firmware_sims.modbus_link import ModbusCounts, ModbusTcpLine, RtuLine
+from firmware_sims.modbus_meter import RefusedError, Sdm630
+from firmware_sims.scenario_model import Scenario, Sdm630Meter
+from firmware_sims.truth import Truth
+from shared.metering_day import month_bounds
+from shared.quantities import Commodity
+from shared.testing import ManualClock
+
+START = month_bounds(Commodity.ELECTRICITY, 2026, 3)[0]
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(START)
+
+
+@pytest.fixture
+def meter(scenario: Scenario, truth: Truth, clock: ManualClock) -> Sdm630:
+    (described,) = [each for each in scenario.meters if isinstance(each, Sdm630Meter)]
+    return Sdm630(described, truth, clock)
+
+
+def floats(words: list[int]) -> list[float]:
+    octets = struct.pack(f">{len(words)}H", *words)
+    return list(struct.unpack(f">{len(words) // 2}f", octets))
+
+
+def rtu(unit: int, pdu: bytes) -> bytes:
+    frame = bytes([unit]) + pdu
+    return frame + FramerRTU.compute_CRC(frame).to_bytes(2, "big")
+
+
+def read_pdu(function: int, address: int, count: int) -> bytes:
+    return struct.pack(">BHH", function, address, count)
+
+
+def test_energies_are_exact_to_10_wh(meter: Sdm630, truth: Truth, clock: ManualClock) -> None:
+    for _ in range(40):
+        shown = floats(meter.read(4, 0x48, 4))
+        state = truth.state_at("NN-5", "import", clock.now())
+        assert round(shown[0] * 100) == state
+        assert shown[1] == 0
+        (total,) = floats(meter.read(4, 0x156, 2))
+        assert round(total * 100) == state
+        assert round(sum(floats(meter.read(4, 0x15A, 6))) * 100) == state
+        clock.advance(timedelta(minutes=15))
+
+
+def test_the_clock_that_stands_shows_the_same(meter: Sdm630, clock: ManualClock) -> None:
+    before = meter.read(4, 0, 80)
+    assert meter.read(4, 0, 80) == before
+    clock.advance(timedelta(hours=1))
+    assert meter.read(4, 0x48, 2) != before[0x48:0x4A]
+
+
+def test_present_values_are_consistent(meter: Sdm630, truth: Truth, clock: ManualClock) -> None:
+    clock.advance(timedelta(hours=12, minutes=3))
+    values = dict(zip(range(0, 80, 2), floats(meter.read(4, 0, 80)), strict=True))
+    energy, length = truth.interval_at("NN-5", "import", clock.now())
+    assert values[0x34] == pytest.approx(energy * 3600 / length.total_seconds())
+    assert values[0x0C] + values[0x0E] + values[0x10] == pytest.approx(values[0x34], rel=1e-6)
+    assert 225 < values[0] < 236
+    assert 49.9 < values[0x46] < 50.1
+    assert values[6] == pytest.approx(values[0x12] / values[0], rel=1e-6)
+
+
+def test_holding_registers(meter: Sdm630) -> None:
+    assert meter.read(3, 0xFC00, 2) == [0, 5]
+    assert floats(meter.read(3, 20, 2)) == [5.0]
+
+
+def test_odd_reads_cut_values(meter: Sdm630) -> None:
+    assert meter.read(4, 0x49, 3) == meter.read(4, 0x48, 4)[1:]
+
+
+@pytest.mark.parametrize(
+    ("function", "address", "count", "code"),
+    [(6, 0, 1, 1), (4, 0, 81, 3), (4, 0, 0, 3), (4, 79, 2, 2), (4, 200, 2, 2), (4, 380, 4, 2), (3, 0, 2, 2)],
+)
+def test_exceptions(meter: Sdm630, function: int, address: int, count: int, code: int) -> None:
+    with pytest.raises(RefusedError) as refused:
+        meter.read(function, address, count)
+    assert refused.value.code.value == code
+    line = RtuLine({5: meter})
+    pdu = read_pdu(function, address, count)
+    assert line.receive(rtu(5, pdu)) == rtu(5, bytes([function | 0x80, code]))
+    assert line.counts.refused == 1
+
+
+def test_map_has_no_overlaps() -> None:
+    found = register_map("sdm630")
+    for function in (3, 4):
+        addresses = sorted(found.items(function))
+        assert all(second - first >= 2 for first, second in pairwise(addresses))
+        for address in addresses:
+            assert any(begin <= address and address + 1 <= end for begin, end in found.spaces(function))
+
+
+def test_rtu_in_pieces(meter: Sdm630) -> None:
+    line = RtuLine({5: meter})
+    frame = rtu(5, read_pdu(4, 0x48, 2))
+    assert [line.receive(frame[i : i + 1]) for i in range(len(frame) - 1)] == [b""] * 7
+    answer = line.receive(frame[-1:])
+    assert answer[:3] == bytes([5, 4, 4])
+    assert answer == rtu(5, answer[1:-2])
+
+
+@pytest.mark.parametrize(
+    ("frame", "foreign", "bad"),
+    [
+        (rtu(6, read_pdu(4, 0, 2)), 1, 0),
+        (rtu(0, read_pdu(4, 0, 2)), 1, 0),
+        (rtu(5, read_pdu(4, 0, 2))[:-1] + b"\x00", 0, 1),
+        (b"\x05\x04\x00", 0, 1),
+    ],
+    ids=["foreign unit", "broadcast", "wrong CRC", "cut off"],
+)
+def test_rtu_keeps_silent(meter: Sdm630, frame: bytes, foreign: int, bad: int) -> None:
+    line = RtuLine({5: meter})
+    assert line.receive(frame) == b""
+    assert line.silence() == b""
+    assert (line.counts.foreign, line.counts.bad) == (foreign, bad)
+    assert line.receive(rtu(5, read_pdu(4, 0, 2))) != b"", "the next frame is heard"
+
+
+def test_rtu_unknown_function_ends_with_silence(meter: Sdm630) -> None:
+    line = RtuLine({5: meter})
+    assert line.receive(rtu(5, b"\x63\x01\x02\x03")) == b""
+    assert line.silence() == rtu(5, bytes([0xE3, 1]))
+
+
+def mbap(transaction: int, unit: int, pdu: bytes) -> bytes:
+    return struct.pack(">HHHB", transaction, 0, len(pdu) + 1, unit) + pdu
+
+
+def test_tcp_answers_in_order(meter: Sdm630) -> None:
+    counts = ModbusCounts()
+    line = ModbusTcpLine({5: meter}, counts)
+    stream = mbap(7, 5, read_pdu(4, 0x48, 2)) + mbap(8, 9, read_pdu(4, 0, 2)) + mbap(9, 5, read_pdu(1, 0, 1))
+    answer = line.receive(stream[:5]) + line.receive(stream[5:])
+    energy = struct.pack(">HH", *meter.read(4, 0x48, 2))
+    assert answer == mbap(7, 5, b"\x04\x04" + energy) + mbap(9, 5, b"\x81\x01")
+    assert (counts.frames, counts.foreign, counts.refused) == (3, 1, 1)
+
+
+def test_tcp_that_is_not_modbus_is_given_up(meter: Sdm630) -> None:
+    counts = ModbusCounts()
+    line = ModbusTcpLine({5: meter}, counts)
+    assert line.receive(b"GET / HTTP/1.1\r\n\r\n") == b""
+    assert line.broken
+    assert counts.bad == 1
