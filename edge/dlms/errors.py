@@ -8,7 +8,7 @@ class DlmsError(Exception):
 
 
 class LinkLostError(DlmsError):
-    """The line, the connection or the data link to the meter is gone: open a new session."""
+    """The meter ended the data link, or does not know it: open a new session."""
 
 
 class NoAnswerError(DlmsError):

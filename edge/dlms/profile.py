@@ -133,7 +133,7 @@ def profile_rows(
     irregular = tuple(stamp for stamp in stamps if stamp % grid and start_ms < stamp <= end_ms)
     wanted = [row for row, stamp in enumerate(stamps) if start_ms <= stamp - period < end_ms and not stamp % grid]
     kept, repeated = _once(wanted, stamps, flags, buffer, layout)
-    everything = len(kept) == len(buffer)
+    as_they_came = kept is wanted and len(kept) == len(buffer)
     columns: dict[Obis, ProfileColumn] = {}
     for position, captured in layout.registers.items():
         obis = Obis.from_bytes(captured.logical_name)
@@ -141,7 +141,9 @@ def profile_rows(
         if not set(map(type, values)) <= {int, type(None)}:
             raise ProtocolError(f"values of {obis} that are not integers", "integers with a scaler")
         scaler, unit = units[obis]
-        columns[obis] = ProfileColumn(obis, scaler, unit, list(values) if everything else [values[row] for row in kept])
+        columns[obis] = ProfileColumn(
+            obis, scaler, unit, list(values) if as_they_came else [values[row] for row in kept]
+        )
     return ProfileRows(
         period, [stamps[row] - period for row in kept], [flags[row] for row in kept], columns, repeated, irregular
     )

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from edge.dlms.association import Answered, Association, Failed, name_of
-from edge.dlms.errors import AccessDeniedError, DlmsError, LinkLostError, ProtocolError
+from edge.dlms.errors import AccessDeniedError, DlmsError, ProtocolError
 from edge.dlms.hdlc_link import HdlcLink
 from edge.dlms.link import Link
 from edge.dlms.port import ClockReading, LinkSettings, MeterFacts, RegisterValue, Transport
@@ -59,8 +59,9 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 class DlmsReader:
     """A session with one meter: `async with DlmsReader(...) as meter: await meter.read_register(...)`.
 
-    Every method raises `DlmsError` (edge.dlms.errors). After LinkLostError or NoAnswerError the session is of no more
-    use; after AccessDeniedError and ProtocolError it goes on.
+    Every method raises `DlmsError` (edge.dlms.errors) for what the meter does, and lets through what the transport
+    raises. After LinkLostError, NoAnswerError and the transport's errors the session is of no more use; after
+    AccessDeniedError and ProtocolError it goes on.
     """
 
     def __init__(self, transport: Transport, settings: LinkSettings, facts: MeterFacts | None = None) -> None:
@@ -79,13 +80,18 @@ class DlmsReader:
         await self.close()
 
     async def open(self) -> None:
-        """Open link and association."""
-        await self._run(Open())
+        """Open link and association; a link whose association is refused is closed again."""
+        try:
+            await self._run(Open())
+        except DlmsError:
+            await self.close()
+            raise
 
     async def close(self) -> None:
         """Release the association and close the link as well as the meter lets us; never fails because of it.
 
-        A session lost or cancelled in the middle of a request is left as it is: the next SNRM resets the meter.
+        What the transport raises goes through. A session that was lost or cancelled in the middle of a request is left
+        as it is: the next SNRM resets the meter.
         """
         if not self.session.usable:
             return
@@ -197,8 +203,9 @@ class DlmsReader:
             except TimeoutError:
                 events = session.silence()
                 continue
-            except (OSError, EOFError) as error:
-                raise LinkLostError(f"The line to the meter is lost: {error or type(error).__name__}.") from error
+            except BaseException:  # the line broke, or the task was cancelled: not for us to judge
+                session.abandon()
+                raise
             events = session.receive(data)
             if session.progress != progress:
                 progress, deadline = session.progress, loop.time() + limit + LONGEST_FRAME

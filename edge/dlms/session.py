@@ -99,6 +99,11 @@ class DlmsSession:
             self._left = self._retries
         return events
 
+    def abandon(self) -> None:
+        """The line is gone, or nobody waits any more: no further request."""
+        self._request = None
+        self._lost = True
+
     def silence(self) -> list[Event]:
         """Nothing came for longer than the meter may take: ask again, or give up."""
         if self._request is None:
