@@ -40,6 +40,8 @@ class LinkSettings:
     """LLS; None associates without authentication."""
     response_timeout: float = 2.0
     """Wall seconds of silence after a request."""
+    frame_time: float = 2.5
+    """Wall seconds that a frame may take on top: 2,042 octets at 9,600 Bd are 2.1 s. Bounds a line that babbles."""
     retries: int = 2
     convention: ClockConvention = field(default_factory=ClockConvention)
 

@@ -50,8 +50,6 @@ __all__ = [
 CLOCK: Final = Obis(0, 0, 1, 0, 0)
 INTER_OCTET_TIMEOUT: Final = 0.5
 """Wall seconds of silence inside a frame after which the rest will not come: generous for radio and USB in between."""
-LONGEST_FRAME: Final = 2.5
-"""Wall seconds that one frame may take beyond the response time-out: 2,042 octets at 9,600 Bd are 2.1 s."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
@@ -135,6 +133,7 @@ class DlmsReader:
 
     async def read_profile(self, obis: Obis, start: datetime, end: datetime) -> ProfileRows:
         """Rows of a load profile whose interval begins in [start, end), aware instants; by range of the clock."""
+        start_ms, end_ms = _ms(start), _ms(end)
         layout = await self._layout(obis)
         await self._learn_scalers(layout)
         convention = self._settings.convention
@@ -145,7 +144,7 @@ class DlmsReader:
             self._stamp(end),
         )
         buffer = await self.get(7, obis, 2, selection)
-        return profile_rows(buffer, layout, self.facts.scalers, _ms(start), _ms(end), convention)
+        return profile_rows(buffer, layout, self.facts.scalers, start_ms, end_ms, convention)
 
     async def _layout(self, obis: Obis) -> ProfileLayout:
         layout = self.facts.layouts.get(obis)
@@ -191,13 +190,14 @@ class DlmsReader:
         events = session.start(request)
         loop = asyncio.get_running_loop()
         limit = self._settings.response_timeout
-        progress, deadline = session.progress, loop.time() + limit + LONGEST_FRAME
+        longest = limit + self._settings.frame_time
+        progress, deadline = session.progress, loop.time() + longest
         while not events:
             try:
                 octets = session.outgoing()
                 if octets:
                     await self._transport.write(octets)
-                    deadline = loop.time() + limit + LONGEST_FRAME
+                    deadline = loop.time() + longest
                 patience = min(limit, INTER_OCTET_TIMEOUT) if session.link.pending else limit
                 data = await self._transport.read(min(patience, max(deadline - loop.time(), 0.0)))
             except TimeoutError:
@@ -208,7 +208,7 @@ class DlmsReader:
                 raise
             events = session.receive(data)
             if session.progress != progress:
-                progress, deadline = session.progress, loop.time() + limit + LONGEST_FRAME
+                progress, deadline = session.progress, loop.time() + longest
             elif loop.time() >= deadline and not events:
                 events = session.silence()
         event = events[-1]
