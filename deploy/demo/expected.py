@@ -2,36 +2,36 @@
 
 import json
 from datetime import date, datetime
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from deploy.demo.compare import Instant
+from deploy.demo.plant import Plant
 from deploy.demo.render import commodity_of, evidence_of
-from deploy.demo.site import Metering, Point, Site
+from deploy.demo.site import Metering, Point
 from firmware_sims.scenario import parse_scenario
 from firmware_sims.truth import Truth
 from firmware_sims.truth_log import read_truth_log
-from shared.metering_day import MeteringDay, month_bounds
+from shared.metering_day import MeteringDay, day_of
 from shared.quantities import Commodity
 
 SDM630_REGISTER: Final = {"import": "1-0:1.8.0"}
 """Names on the wire of the registers in the log of true states."""
 
 
-def values_of(scenario: dict[str, Any], site: Site, truth_log: Path, first: date, last: date) -> dict[Instant, int]:
-    """Every value that the meters of the site hold of the metering days from `first` up to, not including, `last`.
+def values_of(plant: Plant, first: date, last: date) -> dict[Instant, int]:
+    """Every value that the meters of the plant hold of the metering days from `first` up to, not including, `last`.
 
-    Intervals of meters with a memory; their states at the beginnings of months in the period; of meters without one
-    what the simulator logged as true at each held quarter-hour.
+    Intervals of meters with a memory; their states at the beginnings of months at which the clock stood; of meters
+    without one what the simulator logged as true at each held quarter-hour.
     """
-    truth = Truth(parse_scenario(json.dumps(scenario).encode()))
+    truth = Truth(parse_scenario(json.dumps(plant.scenario).encode()))
     expected: dict[Instant, int] = {}
-    for point in site.points:
+    for point in plant.site.points:
         if point.metering is not Metering.SINGLE_TARIFF:
             expected.update(_intervals(truth, point, first, last))
-            expected.update(_month_states(truth, point, first, last))
-    devices = {point.meter for point in site.points}
-    for line in read_truth_log(truth_log):
+            expected.update(_month_states(truth, point, plant.held))
+    devices = {point.meter for point in plant.site.points}
+    for line in read_truth_log(plant.truth_log):
         if line.meter in devices:
             place = Instant(line.meter, SDM630_REGISTER[line.register], "state", _ms(line.instant))
             expected[place] = line.value
@@ -51,15 +51,14 @@ def _intervals(truth: Truth, point: Point, first: date, last: date) -> dict[Inst
     }
 
 
-def _month_states(truth: Truth, point: Point, first: date, last: date) -> dict[Instant, int]:
+def _month_states(truth: Truth, point: Point, held: set[datetime]) -> dict[Instant, int]:
     commodity = commodity_of(point)
-    bounds = {month_bounds(commodity, day.year, day.month)[0] for day in (first, last)}
-    inside = [at for at in bounds if MeteringDay(commodity, first).start <= at <= MeteringDay(commodity, last).start]
+    starts = [at for at in held if (day := day_of(commodity, at)).date.day == 1 and day.start == at]
     return {
         Instant(point.meter, register, "state", int(at.timestamp()) * 1000): truth.state_at(point.meter, register, at)
         for _, register, _, _, kind in evidence_of(point)
         if kind == "state"
-        for at in inside
+        for at in starts
     }
 
 

@@ -23,7 +23,8 @@ from deploy.demo.scenario import render_scenario
 from deploy.demo.site import CONC_ESTATE, CONC_SUBSTATION, FIRST, Site
 from deploy.stack.local import LocalStack
 from deploy.stack.ports import find_free_port
-from shared.clock import ENVIRONMENT_VARIABLE, SharedClockControl
+from edge.status import status_path
+from shared.clock import ENVIRONMENT_VARIABLE, EPOCH, SharedClockControl
 
 RIGHTS: Final = ["read", "operate", "settle", "invoice", "market", "admin"]
 HDLC_BAUD: Final = 115_200
@@ -53,6 +54,9 @@ class Plant:
     children: dict[str, Child] = field(default_factory=dict)
     scenario: dict[str, Any] = field(init=False)
     broker_kills: int = 0
+    now: datetime = EPOCH
+    held: set[datetime] = field(default_factory=set)
+    """Instants at which the clock stood: what is read at one is expected."""
     concentrators: tuple[str, ...] = (CONC_SUBSTATION, CONC_ESTATE)
 
     def __post_init__(self) -> None:
@@ -202,6 +206,8 @@ class Plant:
     def set_clock(self, instant: datetime, rate: float = 0.0) -> None:
         """Step the one clock."""
         self.clock.set(instant, rate)
+        self.now = instant
+        self.held.add(instant)
 
     def wait_for(self, what: str, holds: Callable[[], bool], timeout: float) -> float:
         """Wait until `holds()`, watching the processes; returns wall seconds. Raises `PlantTimeoutError`."""
@@ -213,13 +219,56 @@ class Plant:
             time.sleep(POLL_S)
         return time.monotonic() - begun
 
+    def wait_for_round(self, timeout: float = 60.0) -> float:
+        """Wait until the sampling round of the instant at which the clock stands is in all outboxes."""
+        return self.wait_for(
+            f"the sampling round of {self.now.isoformat()}",
+            lambda: all(self._sampled(concentrator) for concentrator in self.concentrators),
+            timeout,
+        )
+
+    def wait_for_first_sample(self, concentrator: str, timeout: float = 60.0) -> float:
+        """Wait until a meter of the concentrator has been read at the instant at which the clock stands."""
+
+        def begun() -> bool:
+            devices = self.edge_status(concentrator).get("devices", {}).values()
+            return any(_reached(device["last_success"], self.now) for device in devices)
+
+        return self.wait_for(f"a first sample of {self.now.isoformat()}", begun, timeout)
+
+    def wait_until_delivered(self, timeout: float) -> float:
+        """Wait until the concentrators have read all that the meters hold and central has acknowledged all of it."""
+        return self.wait_for("all readings in evidence", lambda: all(map(self._delivered, self.concentrators)), timeout)
+
+    def _sampled(self, concentrator: str) -> bool:
+        status = self.edge_status(concentrator)
+        return (
+            bool(status)
+            and _reached(status["clock"], self.now)
+            and status["due"]["samples"] == 0
+            and _reached(status["rounds"]["quarter-hour"]["sampled"], self.now)
+        )
+
+    def _delivered(self, concentrator: str) -> bool:
+        status = self.edge_status(concentrator)
+        return (
+            self._sampled(concentrator)
+            and status["due"]["profile_days"] == 0
+            and status["outbox"]["pending"] == 0
+            and status["outbox"]["numbered_unacked"] == 0
+        )
+
     def edge_status(self, concentrator: str) -> Mapping[str, Any]:
         """What the agent last wrote of itself; empty before it wrote."""
         try:
-            status: Mapping[str, Any] = json.loads((self.outbox(concentrator).parent / "status.json").read_bytes())
+            status: Mapping[str, Any] = json.loads(status_path(self.outbox(concentrator)).read_bytes())
         except (OSError, ValueError):
             return {}
         return status
+
+
+def _reached(shown: str | None, instant: datetime) -> bool:
+    return shown is not None and datetime.fromisoformat(shown) >= instant
 
 
 def run_central(*arguments: str, environment: Mapping[str, str]) -> None:

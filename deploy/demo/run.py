@@ -69,7 +69,7 @@ class Demo:
             self.plant.start()
             self.api = self._connect()
         with self.phase("states", "States at 1 March 00:00"):
-            self.plant.wait_for_round(start)
+            self.plant.wait_for_round()
         with self.phase("live", f"{LIVE_QUARTERS} live quarter-hours; a concentrator is killed in one"):
             self._live(start)
         with self.phase(
@@ -111,17 +111,17 @@ class Demo:
             instant = start + n * QUARTER
             self.plant.set_clock(instant)
             if n == KILLED_IN_QUARTER:
-                self.plant.wait_for_some_samples(CONC_SUBSTATION, instant)
+                self.plant.wait_for_first_sample(CONC_SUBSTATION)
                 self.plant.restart(CONC_SUBSTATION)
-            self.plant.wait_for_round(instant)
+            self.plant.wait_for_round()
 
     def _backfill(self) -> None:
         end = MeteringDay(Commodity.ELECTRICITY, NEXT).start
         self.plant.set_clock(end)
-        self.plant.wait_for_round(end)
+        self.plant.wait_for_round()
         gas_end = MeteringDay(Commodity.GAS, NEXT).start
         self.plant.set_clock(gas_end)
-        self.plant.wait_for_round(gas_end)
+        self.plant.wait_for_round()
         self.plant.wait_for("a third of the month in evidence", lambda: self._batches() >= 10, 120)
         self.plant.kill_broker(0.5)
         self.plant.wait_until_delivered(timeout=150)
@@ -169,7 +169,7 @@ class Demo:
     def _compare(self) -> Comparison:
         engine = make_engine(self.plant.database_url)
         try:
-            values = expected.values_of(self.plant.scenario, self.plant.site, self.plant.truth_log, FIRST, NEXT)
+            values = expected.values_of(self.plant, FIRST, NEXT)
             return compare(values, read_stored(engine))
         finally:
             engine.dispose()

@@ -55,7 +55,7 @@ def test_whoever_is_killed_nothing_is_lost_or_doubled(stack: LocalStack, databas
         plant.set_clock(day_start(0).start)
         plant.load()
         plant.start("simulators", "ingest-1", "ingest-2", "consolidate", *plant.concentrators)
-        plant.wait_for_round(day_start(0).start)
+        plant.wait_for_round()
         for day in range(1, DAYS + 1):
             plant.set_clock(day_start(day).start)
             time.sleep(draw.uniform(0.0, 0.8))
@@ -74,16 +74,13 @@ def test_whoever_is_killed_nothing_is_lost_or_doubled(stack: LocalStack, databas
             else:
                 plant.restart(victim)
             kills[victim] += 1
-            plant.wait_for_round(day_start(day).start)
+            plant.wait_for_round()
         # The gas day of the last date ends six hours later.
         last = MeteringDay(Commodity.GAS, FIRST + timedelta(days=DAYS)).start
         plant.set_clock(last)
-        plant.wait_for_round(last)
+        plant.wait_for_round()
         plant.wait_until_delivered(timeout=120)
-        result = compare(
-            expected.values_of(plant.scenario, plant.site, plant.truth_log, FIRST, FIRST + timedelta(days=DAYS)),
-            read_stored(engine),
-        )
+        result = compare(expected.values_of(plant, FIRST, FIRST + timedelta(days=DAYS)), read_stored(engine))
         with engine.connect() as connection:
             quarantined = connection.execute(text("SELECT count(*) FROM quarantine")).scalar_one()
             missing = connection.execute(
