@@ -1,0 +1,163 @@
+"""An invoice as a document: everything that is printed or exported, as plain values."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import ROUND_HALF_UP, Decimal
+
+CENT = Decimal("0.01")
+
+INVOICE = 1
+"""ISDOC document type of an invoice; 2 is a credit note, 3 a debit note."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartyDetails:
+    """A party as it stands on the invoice; `iban` and `registration` are the supplier's."""
+
+    name: str
+    street: str
+    postal_code: str
+    city: str
+    country: str = "CZ"
+    ico: str | None = None
+    dic: str | None = None
+    iban: str | None = None
+    registration: str | None = None
+    licence: str | None = None
+    email: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentLine:
+    """One line. `basis` is the billing basis behind it; a line without one is information with amount 0.00."""
+
+    number: int
+    supply_point: int
+    basis: int | None
+    rate: int
+    name: str
+    quantity: Decimal
+    unit: str
+    unit_price: Decimal
+    price_unit: str
+    amount: Decimal
+    vat_percent: Decimal
+    source: str
+    example: bool = False
+
+    @property
+    def is_information(self) -> bool:
+        return self.basis is None
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterStates:
+    """States of one register at both ends, in the printed unit (kWh, m3), and what it counted."""
+
+    meter: str
+    register: str
+    start_at: datetime
+    start: Decimal
+    end_at: datetime
+    end: Decimal
+    multiplier: int
+    consumption: Decimal
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A labelled value about the supply point: reserved capacity, quarter-hour maximum, calorific value, ..."""
+
+    label: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class PointSection:
+    """What the invoice says about one supply point: who it is, what was measured, its lines and remarks.
+
+    `start` and `end` are aware instants; `label` is EAN or EIC.
+    """
+
+    supply_point: int
+    label: str
+    code: str
+    name: str
+    address: str
+    contract: str
+    commodity: str
+    start: datetime
+    end: datetime
+    facts: Sequence[Fact]
+    registers: Sequence[RegisterStates]
+    lines: Sequence[DocumentLine]
+    remarks: Sequence[str] = ()
+
+    @property
+    def net(self) -> Decimal:
+        return sum((line.amount for line in self.lines), Decimal("0.00"))
+
+
+@dataclass(frozen=True, slots=True)
+class VatRow:
+    """One rate of the VAT recapitulation: VAT is taken once, of the sum of the bases."""
+
+    percent: Decimal
+    base: Decimal
+    vat: Decimal
+
+    @property
+    def gross(self) -> Decimal:
+        return self.base + self.vat
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceDocument:
+    """A whole invoice of one payer; `period` first and last day (inclusive) for the head."""
+
+    number: str
+    variable_symbol: str
+    issue_date: date
+    tax_date: date
+    due_date: date
+    supplier: PartyDetails
+    customer: PartyDetails
+    points: Sequence[PointSection]
+    packages: Sequence[str]
+    currency: str = "CZK"
+    document_type: int = INVOICE
+    vat_rows: Sequence[VatRow] = field(default=())
+
+    @property
+    def lines(self) -> list[DocumentLine]:
+        return [line for point in self.points for line in point.lines]
+
+    @property
+    def net(self) -> Decimal:
+        return sum((row.base for row in self.vat_rows), Decimal("0.00"))
+
+    @property
+    def vat(self) -> Decimal:
+        return sum((row.vat for row in self.vat_rows), Decimal("0.00"))
+
+    @property
+    def gross(self) -> Decimal:
+        return self.net + self.vat
+
+    @property
+    def example(self) -> bool:
+        """Whether a price on it is only an example."""
+        return any(line.example for line in self.lines)
+
+
+def recapitulate(lines: Sequence[DocumentLine]) -> list[VatRow]:
+    """The VAT recapitulation: lines summed by rate, VAT rounded half up to 0.01 once a rate."""
+    sums: dict[Decimal, Decimal] = {}
+    for line in lines:
+        sums[line.vat_percent] = sums.get(line.vat_percent, Decimal("0.00")) + line.amount
+    return [
+        VatRow(percent, base, (base * percent / 100).quantize(CENT, rounding=ROUND_HALF_UP))
+        for percent, base in sorted(sums.items())
+    ]
