@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from central.platform.errors import BadInput
 
-RIGHTS = frozenset({"read", "operate", "settle", "invoice", "market", "admin"})
+RIGHTS = frozenset({"read", "operate", "settle", "invoice", "market", "market-callback", "admin"})
 
 
 class TokenSetting(BaseModel):
