@@ -115,7 +115,7 @@ class Agent:
         readers.append(asyncio.create_task(supervise("housekeeping", lambda: self._keep_house(outbox))))
         readers.append(asyncio.create_task(supervise("status", lambda: keep_status(path, self.clock, current))))
         try:
-            await asyncio.gather(uplink_task, *readers)
+            await asyncio.wait([uplink_task, *readers])  # unlike gather, leaves the order of stopping to us
         finally:
             # Meters first, so that nothing new comes while the uplink says goodbye.
             for group in (readers, [uplink_task]):

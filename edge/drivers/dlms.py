@@ -6,10 +6,10 @@ from pathlib import Path
 
 from edge.bus.line import Line
 from edge.config import DeviceConfig, ProfileConfig, StateRegister
-from edge.dlms.errors import DlmsError
+from edge.dlms.errors import AccessDeniedError, AssociationRefusedError, DlmsError, NoAnswerError
 from edge.dlms.reader import DlmsReader, LinkSettings, MeterFacts, ProfileRows
 from edge.drivers.port import MeterSession, ProfileDay, StateReading, rescaled
-from edge.errors import ConfigError, DeviceGarbledError, DeviceSilentError, LineDownError
+from edge.errors import ConfigError, DeviceGarbledError, DeviceRefusedError, DeviceSilentError, LineDownError
 from shared.clock import Clock
 from shared.identifiers import Obis
 from shared.metering_day import MeteringDay
@@ -80,6 +80,10 @@ class _errors:  # noqa: N801 - reads as a statement
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, LineDownError):
             return
+        if isinstance(error, NoAnswerError):
+            raise DeviceSilentError(str(error)) from error
+        if isinstance(error, AccessDeniedError | AssociationRefusedError):
+            raise DeviceRefusedError(str(error)) from error
         if isinstance(error, DlmsError):
             raise DeviceGarbledError(str(error)) from error
         if isinstance(error, TimeoutError):
