@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import runpy
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -67,7 +68,8 @@ def stack_env() -> None:
     state = LocalStack().read_state()
     if state is None:
         raise StackError("The stack was never started; call `rozvodna stack up`.")
-    print(f"export DATABASE_URL='{state.database_url}'\nexport MQTT_URL='{state.mqtt_url}'")
+    print(f"export DATABASE_URL={shlex.quote(state.database_url)}")
+    print(f"export MQTT_URL={shlex.quote(state.mqtt_url)}")
 
 
 @stack_app.command("remove")

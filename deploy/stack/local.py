@@ -89,6 +89,7 @@ class LocalStack:
         self._top = self.home / "stack"
         suffix = "" if instance == DEFAULT_INSTANCE else f"-{instance}"
         self._state_file = self._top / f"state{suffix}.json"
+        self._lock_file = self._top / f"{instance}.lock"
         self._account: Account | None = None
 
     # The whole
@@ -129,6 +130,7 @@ class LocalStack:
                 process.wait_until_gone(state.broker_process, _STOP_SECONDS)
             shutil.rmtree(self._folder(), ignore_errors=True)
             self._state_file.unlink(missing_ok=True)
+            self._lock_file.unlink(missing_ok=True)
 
     def status(self) -> StackStatus:
         """What runs now."""
@@ -315,7 +317,7 @@ class LocalStack:
             return require_programs(folder, self._say)
 
     def _lock(self) -> AbstractContextManager[None]:
-        return _file_lock(self._top / f"{self.instance}.lock")
+        return _file_lock(self._lock_file)
 
     def _write(self, state: StackState) -> None:
         written = self._state_file.with_suffix(".new")
