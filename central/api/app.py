@@ -6,7 +6,7 @@ from importlib import import_module
 from importlib.util import find_spec
 
 import structlog
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import HTMLResponse
 from starlette.routing import Route
 
@@ -40,6 +40,8 @@ Instants are in UTC, metering days are local dates (electricity from midnight, g
 integers in unit x 10^exponent, money is decimal text.
 """
 
+OPEN_PATH = "/v1/health"
+
 _log = structlog.get_logger(__name__)
 
 
@@ -70,10 +72,18 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.identities = Identities(tokens)
     add_error_handlers(app)
     for router in room_routers():
-        app.include_router(router)
+        # First of all dependencies: a caller without a token never reaches the database.
+        app.include_router(router, dependencies=[Depends(identified)])
     document = HTMLResponse(page(app))
     app.router.routes.append(Route("/docs", lambda _: document, include_in_schema=False))
     return app
+
+
+def identified(request: Request) -> None:
+    """Every route needs a known caller, whatever right it asks for besides; only health is open."""
+    if request.url.path != OPEN_PATH:
+        identities: Identities = request.app.state.identities
+        identities.require(request.headers.get("authorization"))
 
 
 def room_routers() -> list[APIRouter]:

@@ -1,10 +1,11 @@
 """Routes of the readings: profiles, versions, trace, states, completeness."""
 
+from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import AwareDatetime, BaseModel
+from pydantic import AwareDatetime, BaseModel, Field
 
 from central.network.channels import find_channels
 from central.platform.errors import BadInput
@@ -61,7 +62,7 @@ class StateOut(BaseModel):
     evidence_channel: int
     concentrator: str
     meter: str
-    register: str
+    register_: Annotated[str, Field(alias="register")]
     at: datetime
     value: int
     unit: str
@@ -137,7 +138,7 @@ def find_states(
     """The state at the instant or the first one after it, at most `within_s` later."""
     wanted = channel or [row["id"] for row in find_channels(connection, kind="state", supply_point=supply_point)]
     found = states_at(connection, wanted, at, timedelta(seconds=within_s))
-    return [StateOut.model_validate(state, from_attributes=True) for state in found.values()]
+    return [StateOut(**asdict(state)) for state in found.values()]
 
 
 @router.get("/readings/states/trace", summary="Where a register state came from")

@@ -65,7 +65,7 @@ _CELLS = text("""
     LEFT JOIN newest n ON n.channel = c.channel AND n.day = c.day
     LEFT JOIN open_day o ON n.channel IS NULL AND o.channel = c.channel AND o.day = c.day
     LEFT JOIN LATERAL (
-        SELECT least(sum(cardinality(b."values")), c.end_index - c.first_index) AS present
+        SELECT least(coalesce(sum(cardinality(b."values")), 0), c.end_index - c.first_index) AS present
         FROM block b
         WHERE o.channel IS NOT NULL AND b.evidence_channel = c.evidence_channel
           AND b.start >= c.since AND b.start < c.until

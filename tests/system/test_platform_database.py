@@ -1,0 +1,133 @@
+"""The migrated database against the tables in the code, and what the platform keeps in it."""
+
+from datetime import UTC, datetime
+from importlib import import_module
+from importlib.util import find_spec
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, func, select, text
+from sqlalchemy.exc import DBAPIError
+
+from central.platform import audit
+from central.platform.database import make_engine, metadata, sqlalchemy_url, transaction
+from central.platform.identity import SYSTEM
+from central.platform.incarnation import current_incarnation, new_incarnation
+from central.platform.migrations import upgrade
+from central.platform.tables import audit as audit_table
+from central.platform.tables import incarnation
+
+ROOMS = (
+    "platform",
+    "registry",
+    "network",
+    "ingest",
+    "readings",
+    "tariffs",
+    "settlement",
+    "checks",
+    "invoicing",
+    "market",
+    "documents",
+)
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def load_tables() -> None:
+    for room in ROOMS:
+        if find_spec(f"central.{room}") and find_spec(f"central.{room}.tables"):
+            import_module(f"central.{room}.tables")
+
+
+def test_the_tables_in_the_code_are_those_in_the_database(database_url: str) -> None:
+    load_tables()
+    with make_engine(database_url).connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        differences = compare_metadata(context, metadata)
+        checks = {
+            (table, name)
+            for table, name in connection.execute(
+                text("""
+                    SELECT r.relname, c.conname FROM pg_constraint c JOIN pg_class r ON r.oid = c.conrelid
+                    WHERE r.relnamespace = 'public'::regnamespace AND c.contype IN ('c', 'x')
+                """)
+            )
+        }
+    assert differences == []
+    # alembic does not compare check and exclusion constraints: compare their names.
+    declared = {
+        (table.name, str(constraint.name))
+        for table in metadata.tables.values()
+        for constraint in table.constraints
+        if type(constraint).__name__ in ("CheckConstraint", "ExcludeConstraint")
+    }
+    assert {name for name in declared if name not in checks} == set()
+
+
+def test_migrating_twice_changes_nothing(empty_database_url: str) -> None:
+    upgrade(empty_database_url)
+    upgrade(empty_database_url)
+    with make_engine(empty_database_url).connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM alembic_version")).scalar_one() == 1
+        license_ = connection.execute(text("SHOW timescaledb.license")).scalar_one()
+    assert license_ in ("apache", "timescale")
+
+
+def test_sessions_run_in_utc(database_url: str) -> None:
+    with make_engine(database_url).connect() as connection:
+        assert connection.execute(text("SHOW timezone")).scalar_one() == "UTC"
+
+
+def test_an_act_is_recorded_with_its_transaction_and_cannot_be_changed(database_url: str) -> None:
+    engine = make_engine(database_url)
+    with pytest.raises(RuntimeError), transaction(engine) as connection:
+        audit.record(connection, SYSTEM, "thing.create", "thing/1", {"a": 1}, NOW)
+        raise RuntimeError
+    with transaction(engine) as connection:
+        audit.record(connection, "Anna", "thing.create", "thing/2", None, NOW)
+    with engine.connect() as connection:
+        rows = connection.execute(select(audit_table.c.person, audit_table.c.subject)).all()
+    assert [tuple(row) for row in rows] == [("Anna", "thing/2")]
+    for statement in ("UPDATE audit SET person = 'Bob'", "DELETE FROM audit", "TRUNCATE audit"):
+        with pytest.raises(DBAPIError, match="append-only"), transaction(engine) as connection:
+            connection.execute(text(statement))
+
+
+def test_an_act_without_an_instant_is_a_fault_of_the_caller(database_url: str) -> None:
+    with transaction(make_engine(database_url)) as connection, pytest.raises(ValueError, match="aware"):
+        audit.record(connection, SYSTEM, "thing.create", "thing/1", None, datetime(2026, 3, 1))  # noqa: DTZ001 - the fault itself
+
+
+def test_the_incarnation_stays_until_the_cluster_differs_or_the_operator_says_so(database_url: str) -> None:
+    engine = make_engine(database_url)
+    with transaction(engine) as connection:
+        first = current_incarnation(connection, NOW)
+    with transaction(engine) as connection:
+        assert current_incarnation(connection, NOW) == first
+        said = new_incarnation(connection, NOW, "restored by hand")
+        assert said != first
+        assert current_incarnation(connection, NOW) == said
+    for change in ("timeline = timeline + 1", "system_identifier = '1'", "database_oid = 1"):
+        with transaction(engine) as connection:
+            before = current_incarnation(connection, NOW)
+            connection.execute(text(f"UPDATE incarnation SET {change}"))
+            assert current_incarnation(connection, NOW) != before
+    with engine.connect() as connection:
+        assert connection.execute(select(func.count()).select_from(incarnation)).scalar_one() == 5
+
+
+def test_a_copy_of_the_database_is_another_incarnation(stack, database_url: str) -> None:  # type: ignore[no-untyped-def]
+    engine = make_engine(database_url)
+    with transaction(engine) as connection:
+        original = current_incarnation(connection, NOW)
+    engine.dispose()
+    name = database_url.rsplit("/", 1)[1]
+    copy_url = stack.create_database(f"{name}_copy", template=name)
+    copy = create_engine(sqlalchemy_url(copy_url))
+    try:
+        with copy.begin() as connection:
+            assert current_incarnation(connection, NOW) != original
+    finally:
+        copy.dispose()
+        stack.drop_database(f"{name}_copy")

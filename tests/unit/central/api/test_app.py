@@ -1,0 +1,78 @@
+"""The app without a database: what is refused before one is asked, and what the documentation says."""
+
+import json
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from central.api.app import ROOMS, create_app, room_routers
+from central.platform.settings import Settings
+
+TOKEN = "a-token-for-tests-only"
+# Nothing listens on the discard port of loopback.
+NOWHERE = "postgresql://nobody@127.0.0.1:9/none"
+
+
+@pytest.fixture
+async def client(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[httpx.AsyncClient]:
+    monkeypatch.setenv("ROZVODNA_TOKENS", json.dumps([{"token": TOKEN, "name": "Anna", "rights": ["read"]}]))
+    monkeypatch.setenv("ROZVODNA_DATABASE_URL", NOWHERE)
+    transport = httpx.ASGITransport(create_app(Settings()), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://central") as opened:
+        yield opened
+
+
+async def test_every_route_but_health_wants_a_token(client: httpx.AsyncClient) -> None:
+    paths = (await client.get("/openapi.json")).json()["paths"]
+    assert len(paths) > 20
+    for path, methods in paths.items():
+        for method in methods:
+            if path == "/v1/health":
+                continue
+            answer = await client.request(method, path.replace("{", "").replace("}", ""))
+            assert answer.status_code == 401, f"{method} {path}"
+            assert answer.json()["code"] == "token_missing"
+            assert answer.headers["www-authenticate"] == "Bearer"
+
+
+async def test_a_right_that_is_missing_is_named(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/v1/audit", headers={"Authorization": f"Bearer {TOKEN}"})
+    # The database is away here too: whichever is asked first, the caller learns nothing that it may not.
+    assert answer.status_code in (403, 503)
+    assert set(answer.json()) == {"code", "message"}
+
+
+async def test_a_database_that_is_away_is_503_with_a_sentence(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/v1/health")
+    assert answer.status_code == 503
+    assert answer.json()["code"] == "database_away"
+    assert "127.0.0.1" not in answer.text
+
+
+async def test_an_unknown_path_has_the_common_form(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/v1/nothing")
+    assert answer.status_code == 404
+    assert set(answer.json()) == {"code", "message"}
+
+
+async def test_the_documentation_lists_the_routes_and_loads_nothing_from_elsewhere(client: httpx.AsyncClient) -> None:
+    page = (await client.get("/docs")).text
+    for path in (await client.get("/openapi.json")).json()["paths"]:
+        assert path in page
+    assert "http://" not in page
+    assert "https://" not in page
+    assert "<script" not in page
+
+
+async def test_every_route_has_a_summary_and_a_room_that_is_described(client: httpx.AsyncClient) -> None:
+    document = (await client.get("/openapi.json")).json()
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            assert operation.get("summary"), f"{method} {path}"
+            assert operation.get("tags"), f"{method} {path}"
+            assert set(operation["tags"]) <= set(ROOMS), f"{method} {path}"
+
+
+def test_every_room_with_routes_is_served() -> None:
+    assert len(room_routers()) >= 4

@@ -1,0 +1,69 @@
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from central.platform.errors import BadInput, NotIdentified
+from central.platform.identity import Identities
+from central.platform.settings import Settings, TokenSetting
+
+ANNA = {"token": "a-very-long-token-1", "name": "Anna", "rights": ["read", "invoice"]}
+BOB = {"token": "a-very-long-token-2", "name": "Bob", "rights": ["read"]}
+
+
+def identities(*people: dict[str, object]) -> Identities:
+    return Identities(TokenSetting.model_validate(person) for person in people)
+
+
+def test_a_token_names_person_and_rights() -> None:
+    person = identities(ANNA, BOB).require("Bearer a-very-long-token-1")
+    assert person.name == "Anna"
+    assert person.rights == {"read", "invoice"}
+
+
+@pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Basic a-very-long-token-1", "a-very-long-token-1"])
+def test_a_request_without_a_bearer_token_is_not_identified(header: str | None) -> None:
+    with pytest.raises(NotIdentified) as refused:
+        identities(ANNA).require(header)
+    assert refused.value.code == "token_missing"
+
+
+def test_an_unknown_token_is_not_identified_and_not_repeated_in_the_message() -> None:
+    with pytest.raises(NotIdentified) as refused:
+        identities(ANNA).require("Bearer a-very-long-token-x")
+    assert refused.value.code == "token_unknown"
+    assert "token-x" not in refused.value.message
+
+
+def test_tokens_come_from_environment_and_file(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    file = tmp_path / "tokens.json"
+    file.write_text(json.dumps([BOB]))
+    monkeypatch.setenv("ROZVODNA_TOKENS", json.dumps([ANNA]))
+    monkeypatch.setenv("ROZVODNA_TOKENS_FILE", str(file))
+    settings = Settings()
+    assert [token.name for token in settings.all_tokens()] == ["Anna", "Bob"]
+    assert "a-very-long-token-1" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "code"),
+    [([ANNA, {**BOB, "token": ANNA["token"]}], "repeated_token"), ([{**BOB, "rights": ["fly"]}], "unknown_right")],
+)
+def test_tokens_that_cannot_stand_are_refused(
+    monkeypatch: pytest.MonkeyPatch, tokens: list[dict[str, object]], code: str
+) -> None:
+    monkeypatch.setenv("ROZVODNA_TOKENS", json.dumps(tokens))
+    with pytest.raises(BadInput) as refused:
+        Settings().all_tokens()
+    assert refused.value.code == code
+
+
+def test_a_short_token_is_refused() -> None:
+    with pytest.raises(ValidationError):
+        TokenSetting.model_validate({**BOB, "token": "short"})
+
+
+def test_the_database_is_also_named_by_the_usual_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ROZVODNA_DATABASE_URL", raising=False)
+    monkeypatch.setenv("DATABASE_URL", "postgresql://somewhere/else")
+    assert Settings().database_url == "postgresql://somewhere/else"
