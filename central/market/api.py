@@ -20,7 +20,7 @@ from central.platform import audit
 from central.platform.database import transaction
 from central.platform.errors import BadInput, Refused
 from central.platform.identity import Person, require
-from central.platform.settings import Settings, get_settings
+from central.platform.settings import Settings
 from central.platform.web import Db, Now
 
 router = APIRouter(prefix="/v1/market", tags=["market"])
@@ -124,8 +124,9 @@ class TakenResult(BaseModel):
     message: str
 
 
-def get_channel(settings: Annotated[Settings, Depends(get_settings)]) -> Iterator[Channel]:
-    """The channel to the address of the settings."""
+def get_channel(request: Request) -> Iterator[Channel]:
+    """The channel to the address of the app's settings."""
+    settings: Settings = request.app.state.settings
     if settings.ote_url is None:
         raise Refused(
             "no_market_address",

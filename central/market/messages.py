@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, func, insert, literal, select, update
-from sqlalchemy.dialects.postgresql import DATERANGE, Range
+from sqlalchemy import Connection, RowMapping, func, insert, select, text, update
+from sqlalchemy.dialects.postgresql import Range
 
 from central.market.states import Act, State, advance
 from central.market.tables import market_inbox, market_message, market_message_event
@@ -94,21 +94,20 @@ def move(connection: Connection, number: int, act: Act, at: datetime, person: st
     return after
 
 
+_LAST_MESSAGES: Final = text("""
+    SELECT DISTINCT ON (supply_point) supply_point, id, message_id, version, state, basis
+    FROM market_message
+    WHERE message_code = :code AND direction = 'out' AND period = daterange(:first_day, :end_day)
+    ORDER BY supply_point, version DESC
+""")
+
+
 def last_messages(connection: Connection, code: str, first_day: date, end_day: date) -> dict[int, LastMessage]:
     """By supply point: the message of the highest version for exactly that code and period."""
-    table = market_message
-    rows = connection.execute(
-        select(table.c.supply_point, table.c.id, table.c.message_id, table.c.version, table.c.state, table.c.basis)
-        .distinct(table.c.supply_point)
-        .where(
-            table.c.message_code == code,
-            table.c.direction == "out",
-            table.c.period == literal(Range(first_day, end_day), DATERANGE),
-        )
-        .order_by(table.c.supply_point, table.c.version.desc())
-    )
+    rows = connection.execute(_LAST_MESSAGES, {"code": code, "first_day": first_day, "end_day": end_day})
     return {
-        row.supply_point: LastMessage(row.id, row.message_id, row.version, State(row.state), row.basis) for row in rows
+        point: LastMessage(number, message_id, version, State(state), basis)
+        for point, number, message_id, version, state, basis in rows
     }
 
 

@@ -8,9 +8,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, text
 
 from central.market.cdsdata import INTERVAL_DATA, Profile, ProfileDay
 from central.market.errors import OutboundError
@@ -21,7 +21,6 @@ from central.network.tables import channel
 from central.platform import audit
 from central.platform.errors import Refused
 from central.platform.identity import Person
-from central.readings.tables import day_profile
 from central.registry.tables import party, supply_point
 from shared.clock import Clock
 from shared.metering_day import MeteringDay, month_bounds, month_days, next_month
@@ -181,16 +180,20 @@ def _channels(connection: Connection, package: FormatPackage, points: Sequence[_
     return found
 
 
+_NEWEST_PROFILES: Final = text("""
+    SELECT DISTINCT ON (channel, day) channel, day, version, "values", quality
+    FROM day_profile
+    WHERE channel = ANY(:channels) AND day >= :first_day AND day < :end_day
+    ORDER BY channel, day, version DESC
+""")
+
+
 def _profiles(
     connection: Connection, channels: Sequence[int], first_day: date, end_day: date
 ) -> dict[tuple[int, date], _Day]:
     """The newest version of every day of these channels."""
-    table = day_profile
-    rows: Any = connection.execute(
-        select(table.c.channel, table.c.day, table.c.version, table.c["values"], table.c.quality)
-        .distinct(table.c.channel, table.c.day)
-        .where(table.c.channel.in_(channels), table.c.day >= first_day, table.c.day < end_day)
-        .order_by(table.c.channel, table.c.day, table.c.version.desc())
+    rows = connection.execute(
+        _NEWEST_PROFILES, {"channels": list(channels), "first_day": first_day, "end_day": end_day}
     )
     return {(number, day): _Day(version, values, quality) for number, day, version, values, quality in rows}
 

@@ -29,8 +29,8 @@ MESSAGE = Outgoing("121-1", "121", "sandbox-2026", b"<CDSDATA/>")
 class OtherEnd(Protocol):
     """What a test can do with the other end of a channel."""
 
-    channel: Channel
-
+    @property
+    def channel(self) -> Channel: ...
     def go_down(self) -> None: ...
     def refuse(self, message_id: str) -> None: ...
     def lose_receipt(self, message_id: str) -> None: ...
@@ -70,10 +70,12 @@ class HttpEnd:
                 message_id = str(self.headers["X-Message-Id"])
                 content = self.rfile.read(int(self.headers["Content-Length"]))
                 if message_id in end.refuses:
-                    return self.reply(400, b'{"code": "xml_malformed", "message": "no XML"}')
+                    self.reply(400, b'{"code": "xml_malformed", "message": "no XML"}')
+                    return
                 end.kept.append((message_id, content))
                 if message_id in end.loses:
-                    return self.connection.close()
+                    self.connection.close()
+                    return
                 receipt = json.dumps({"receipt": f"r-{len(end.kept)}"}).encode()
                 self.reply(end.status, receipt if end.body is None else end.body)
 
@@ -216,4 +218,6 @@ def test_bad_addresses_are_refused(text: str, code: str) -> None:
 def test_only_sandbox_addresses_take_sandbox_formats() -> None:
     with pytest.raises(OutboundError, match=r"install the operator's formats, or mark the address"):
         refuse_wrong_address("sandbox-2026", parse_address("https://cds.example.cz/"))
-    assert refuse_wrong_address("sandbox-2026", parse_address("sandbox+https://cds.example.cz/")) is None
+    address = parse_address("sandbox+https://cds.example.cz/")
+    refuse_wrong_address("sandbox-2026", address)
+    assert address.is_sandbox
