@@ -115,7 +115,7 @@ class VatRow:
 
 @dataclass(frozen=True, slots=True)
 class InvoiceDocument:
-    """A whole invoice of one payer; `period` first and last day (inclusive) for the head."""
+    """A whole invoice of one payer. `sources` are the price decisions behind its lines."""
 
     number: str
     variable_symbol: str
@@ -125,7 +125,7 @@ class InvoiceDocument:
     supplier: PartyDetails
     customer: PartyDetails
     points: Sequence[PointSection]
-    packages: Sequence[str]
+    sources: Sequence[str]
     currency: str = "CZK"
     document_type: int = INVOICE
     vat_rows: Sequence[VatRow] = field(default=())

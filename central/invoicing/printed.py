@@ -38,7 +38,7 @@ def printed(document: InvoiceDocument) -> dict[str, Any]:
         "many_points": len(document.points) > 1,
         "vat": [[f"{number(row.percent)} %", *map(money, (row.base, row.vat, row.gross))] for row in document.vat_rows],
         "total": [money(document.net), money(document.vat), money(document.gross)],
-        "packages": list(document.packages),
+        "sources": list(document.sources),
         "example": document.example,
     }
 

@@ -135,12 +135,11 @@ def power_factor_neutral_band(rule: BillingRule, case: Case) -> Sequence[Line | 
     if tangent > limit:
         raise CannotPriceError(
             rule.component,
-            f"tg φ = {tangent} je nad neutrálním pásmem (do {limit}, cos φ 0,95); pásma přirážky platná od roku 2021 "
-            "balíček nemá. Doplňte pravidlo do balíčku a místo zúčtujte znovu.",
+            f"tg φ = {_czech(tangent)} je nad neutrálním pásmem (do {_czech(limit)}, cos φ 0,95); pásma přirážky "
+            "platná od roku 2021 balíček nemá. Doplňte pravidlo do balíčku a místo zúčtujte znovu.",
         )
-    return [
-        Finding(rule.component, f"{rule.name.cs}: tg φ = {tangent}, v neutrálním pásmu (do {limit}), bez přirážky.")
-    ]
+    text = f"{rule.name.cs}: tg φ = {_czech(tangent)}, v neutrálním pásmu (do {_czech(limit)}), bez přirážky."
+    return [Finding(rule.component, text)]
 
 
 FORMULAS: dict[str, Formula] = {
@@ -247,6 +246,10 @@ def _breaker(rule: BillingRule, case: Case) -> tuple[int, Decimal]:
 
 def _mw(case: Case, kilowatts: Decimal) -> Decimal:
     return half_up(kilowatts / KILO, case.prices.rounding_step("power_mw"))
+
+
+def _czech(value: Decimal) -> str:
+    return str(value).replace(".", ",")
 
 
 def _rounded(case: Case, value: Decimal, kind: str) -> Decimal:

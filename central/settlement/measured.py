@@ -5,31 +5,13 @@ Energy and volume stay integers until the last step: a quantity is Decimal(integ
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from central.readings.profiles import Profiles
 from shared.quantities import MISSING_VALUE
-
-
-@dataclass(frozen=True)
-class ProfileMonth:
-    """A month of day profiles of many channels.
-
-    `values` is channels x intervals (all days of the month one after another), MISSING_VALUE where there is none;
-    `versions` is channels x days, 0 where a day has no profile. `day_of_interval` gives the column's day, `start` is
-    the beginning of the first interval, `step` the length of one.
-    """
-
-    channels: Sequence[int]
-    values: NDArray[np.int32]
-    versions: NDArray[np.int32]
-    days: Sequence[date]
-    day_of_interval: NDArray[np.int32]
-    start: datetime
-    step: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +27,12 @@ class ChannelSum:
 
 @dataclass(frozen=True, slots=True)
 class StateReading:
-    """One register state: the integer as delivered, when it was read, the register, its batch and quality."""
+    """One register state: the register's integer in its unit x 10^exponent, when it was read, its batch and quality."""
 
     evidence_channel: int
     at: datetime
     value: int
+    exponent: int
     batch: int
     quality: int = 0
 
@@ -58,7 +41,7 @@ class StateReading:
 class RegisterPeriod:
     """The states of a channel's register at both ends of the time in which it fed the channel within the month.
 
-    `multiplier` x `sign` is the mapping's. A side is None where the state is missing.
+    `factor` turns a difference of two states into the channel's unit. A side is None where the state is missing.
     """
 
     channel: int
@@ -66,8 +49,7 @@ class RegisterPeriod:
     wanted_to: datetime
     start: StateReading | None
     end: StateReading | None
-    multiplier: int
-    sign: int
+    factor: int
 
 
 class NotMeasuredError(Exception):
@@ -79,7 +61,7 @@ class NotMeasuredError(Exception):
         self.day = day
 
 
-def sum_profiles(month: ProfileMonth) -> Mapping[int, ChannelSum]:
+def sum_profiles(month: Profiles) -> Mapping[int, ChannelSum]:
     """Reduce every channel of a month at once; sums are exact int64."""
     if not len(month.channels):
         return {}
@@ -90,15 +72,16 @@ def sum_profiles(month: ProfileMonth) -> Mapping[int, ChannelSum]:
     visible = np.where(missing, np.iinfo(np.int64).min, values)
     positions = visible.argmax(axis=1)
     counts = missing.sum(axis=1)
-    first_missing = missing.argmax(axis=1)
+    first_missing = np.searchsorted(month.offset, missing.argmax(axis=1), side="right") - 1
+    start, step = month.days[0].start, month.days[0].step
     sums: dict[int, ChannelSum] = {}
     for row, channel in enumerate(month.channels):
         count, position = int(counts[row]), int(positions[row])
         sums[channel] = ChannelSum(
             total=int(totals[row]),
             maximum=int(values[row, position]),
-            maximum_at=month.start + position * month.step,
-            missing_day=month.days[int(month.day_of_interval[int(first_missing[row])])] if count else None,
+            maximum_at=start + position * step,
+            missing_day=month.days[int(first_missing[row])].date if count else None,
             missing_count=count,
         )
     return sums
@@ -137,5 +120,5 @@ def register_consumption(periods: Sequence[RegisterPeriod], what: str) -> int:
                 f"na {period.end.value} ({period.end.at.isoformat()}).",
                 period.end.at.date(),
             )
-        total += (period.end.value - period.start.value) * period.multiplier * period.sign
+        total += (period.end.value - period.start.value) * period.factor
     return total

@@ -204,6 +204,7 @@ def _input(entry: Settled, measured: Measured) -> dict[str, Any]:
                 "unit": line.unit,
                 "unit_price": str(line.unit_price),
                 "price_unit": line.price_unit,
+                "source": line.inputs["price"]["source"],
                 "why": line.why,
             }
             for line in entry.priced.lines
@@ -229,7 +230,7 @@ def _profiles(entry: Settled, measured: Measured) -> list[dict[str, Any]]:
         {
             "channel": channel,
             "direction": direction,
-            "first": month.days[0].isoformat(),
+            "first": month.days[0].date.isoformat(),
             "versions": month.versions[rows[channel]].tolist(),
         }
         for channel, direction in sorted(used.items())

@@ -6,12 +6,12 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from central.readings.profiles import Profiles
 from central.settlement.evidence import as_text
 from central.settlement.facts import ChannelFacts, PointFacts
 from central.settlement.measured import (
     ChannelSum,
     NotMeasuredError,
-    ProfileMonth,
     RegisterPeriod,
     StateReading,
     in_cubic_metres,
@@ -32,7 +32,7 @@ class Measured:
     """What was measured in the month: sums of interval channels, their profile months, periods of state channels."""
 
     sums: Mapping[int, ChannelSum]
-    profiles: Mapping[Commodity, ProfileMonth]
+    profiles: Mapping[Commodity, Profiles]
     states: Mapping[int, Sequence[RegisterPeriod]]
 
 
@@ -210,7 +210,7 @@ def _state_source(channel: ChannelFacts, periods: Sequence[RegisterPeriod]) -> d
         "exponent": channel.exponent,
         "periods": [
             {
-                "multiplier": period.multiplier * period.sign,
+                "factor": period.factor,
                 "from": None if period.start is None else _state(period.start),
                 "to": None if period.end is None else _state(period.end),
             }
@@ -224,6 +224,7 @@ def _state(reading: StateReading) -> dict[str, Any]:
         "evidence_channel": reading.evidence_channel,
         "at": reading.at.isoformat(),
         "value": reading.value,
+        "exponent": reading.exponent,
         "batch": reading.batch,
         "quality": reading.quality,
     }

@@ -1,9 +1,44 @@
-"""Routes of acts that drive several rooms; each act has its own module, added to the list below."""
+"""Routes that drive several rooms: settle a month, prepare a new database."""
 
-from fastapi import APIRouter
+from datetime import date
+from typing import Annotated, Any
 
-from central.workflow import market_api
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, Field
 
-router = APIRouter()
-for act in (market_api,):
-    router.include_router(act.router)
+from central.platform.identity import Person, require
+from central.platform.web import Db, Now
+from central.workflow.prepare import prepare
+from central.workflow.settle_month import settle_month
+
+router = APIRouter(prefix="/v1", tags=["workflow"])
+
+Settler = Annotated[Person, Depends(require("settle"))]
+Admin = Annotated[Person, Depends(require("admin"))]
+
+
+class SettleOrder(BaseModel, extra="forbid"):
+    """Settle a month; `points` limits it to these supply points."""
+
+    month: Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", examples=["2026-03"])]
+    points: list[int] | None = None
+
+
+@router.post("/settlement/runs", status_code=201, summary="Settle a month")
+def settle(order: SettleOrder, connection: Db, clock: Now, person: Settler) -> dict[str, Any]:
+    """A draft run of every supply point that no approved run holds for the month; what cannot be settled is listed."""
+    prepare(connection, person, clock.now())
+    made = settle_month(connection, date.fromisoformat(f"{order.month}-01"), clock, person, order.points)
+    return {
+        "id": made.id,
+        "number": made.number,
+        "settled": made.settled,
+        "omitted": made.omitted,
+        "billing_bases": made.bases,
+    }
+
+
+@router.post("/prepare", summary="Install shipped law and checks")
+def prepare_database(connection: Db, clock: Now, person: Admin) -> dict[str, Any]:
+    """Install what ships with the product where a scope has no package yet, and missing standard checks."""
+    return {"packages": prepare(connection, person, clock.now())}

@@ -7,9 +7,10 @@ from sqlalchemy import Connection
 
 from central.platform.errors import Refused
 from central.platform.identity import Person
+from central.readings.profiles import Profiles
 from central.settlement.evidence import interval_channels, read_profiles, read_states, state_channels
 from central.settlement.facts import PointFacts, read_facts
-from central.settlement.measured import ProfileMonth, sum_profiles
+from central.settlement.measured import sum_profiles
 from central.settlement.prices import PriceBook
 from central.settlement.runs import RunMade, write_run
 from central.settlement.settle import BookFinder, Measured, settle_points
@@ -39,7 +40,7 @@ def settle_month(
     if not facts:
         raise Refused(
             "nothing_to_settle",
-            f"There is no supply point left to settle for {month:%Y-%m}: each is in an approved run, or none was given.",
+            f"There is no supply point left to settle for {month:%Y-%m}: approved runs hold all of them.",
         )
     measured = read_measured(connection, month, facts)
     settled, omitted = settle_points(facts, measured, finder(packages), now)
@@ -58,7 +59,7 @@ def settle_month(
 
 def read_measured(connection: Connection, month: date, facts: list[PointFacts]) -> Measured:
     """Profiles and states of the month for all points, in one query a kind."""
-    profiles: dict[Commodity, ProfileMonth] = {}
+    profiles: dict[Commodity, Profiles] = {}
     for commodity in Commodity:
         profiles[commodity] = read_profiles(connection, commodity, month, interval_channels(facts, commodity))
     start, stop = month_bounds(Commodity.ELECTRICITY, month.year, month.month)

@@ -1,0 +1,64 @@
+"""Look at issued invoices: lists, one with its lines, its files."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, text
+
+from central.invoicing.tables import invoice, invoice_file
+from central.platform.errors import NotFound
+
+LISTED = text("""
+    SELECT i.number, i.state, i.document_type, i.issue_date, i.tax_date, i.due_date, i.variable_symbol, i.currency,
+           i.net, i.vat, i.gross, i.run, payer.name AS payer, payer.code AS payer_code,
+           array(SELECT DISTINCT sp.ean FROM invoice_line l JOIN supply_point sp ON sp.id = l.supply_point
+                  WHERE l.invoice = i.id ORDER BY sp.ean) AS supply_points
+      FROM invoice i
+      JOIN party payer ON payer.id = i.payer
+     WHERE (CAST(:run AS bigint) IS NULL OR i.run = :run)
+       AND (CAST(:month AS date) IS NULL OR date_trunc('month', i.tax_date) = :month)
+     ORDER BY i.number
+     LIMIT :limit
+""")
+
+LINES = text("""
+    SELECT l.line_no, l.basis, sp.ean, l.rate, l.name, l.quantity, l.unit, l.unit_price, l.price_unit, l.amount,
+           l.vat_percent, l.information
+      FROM invoice_line l
+      JOIN supply_point sp ON sp.id = l.supply_point
+     WHERE l.invoice = :invoice
+     ORDER BY l.line_no
+""")
+
+
+def find_invoices(
+    connection: Connection, run: int | None = None, month: date | None = None, limit: int = 1_000
+) -> Sequence[Row[Any]]:
+    """Invoices by number, of one settlement run or one month of tax point."""
+    return connection.execute(LISTED, {"run": run, "month": month, "limit": limit}).all()
+
+
+def require_invoice(connection: Connection, number: str) -> Row[Any]:
+    """The invoice's row, or NotFound."""
+    row = connection.execute(select(invoice).where(invoice.c.number == number)).one_or_none()
+    if row is None:
+        raise NotFound("invoice_not_found", f"There is no invoice {number}; see GET /v1/invoices.")
+    return row
+
+
+def get_lines(connection: Connection, invoice_id: int) -> Sequence[Row[Any]]:
+    """The lines of an invoice in their order."""
+    return connection.execute(LINES, {"invoice": invoice_id}).all()
+
+
+def require_file(connection: Connection, number: str, kind: str) -> bytes:
+    """The issued document itself: "pdf" or "isdoc"."""
+    content = connection.execute(
+        select(invoice_file.c.content)
+        .join(invoice, invoice.c.id == invoice_file.c.invoice)
+        .where(invoice.c.number == number, invoice_file.c.kind == kind)
+    ).scalar()
+    if content is None:
+        raise NotFound("invoice_not_found", f"There is no invoice {number}; see GET /v1/invoices.")
+    return bytes(content)

@@ -1,0 +1,117 @@
+"""From an invoice line to the meter: basis, run with its pinned inputs, price, profiles or states, blocks, batches."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, text
+
+from central.platform.errors import NotFound
+from central.readings.trace import trace_profile, trace_state
+
+LINE = text("""
+    -- the line with its invoice, its basis (none behind information), and the run's input for its supply point
+    SELECT i.number, i.run, i.issue_date, l.line_no, l.basis, l.rate, l.name, l.quantity, l.unit, l.unit_price,
+           l.price_unit, l.amount, l.information, sp.ean, b.component, b.measurements, b.why, b.state AS basis_state,
+           b.statement_type, lower(b.valid) AS basis_from, upper(b.valid) AS basis_to,
+           r.number AS run_number, r.month, r.state AS run_state, r.digest AS run_digest, r.packages, r.made_at,
+           r.made_by, r.approved_at, r.approved_by,
+           si.package, si.facts, si.digest AS facts_digest, si.quantities, si.profiles, si.information AS informed,
+           si.findings
+      FROM invoice i
+      JOIN invoice_line l ON l.invoice = i.id
+      JOIN supply_point sp ON sp.id = l.supply_point
+      JOIN settlement_run r ON r.id = i.run
+      JOIN settlement_input si ON si.run = i.run AND si.supply_point = l.supply_point
+      LEFT JOIN billing_basis b ON b.id = l.basis
+     WHERE i.number = :number AND l.line_no = :line
+""")
+
+
+def trace_line(connection: Connection, number: str, line: int, day: date | None = None) -> dict[str, Any]:
+    """The whole way of one line. `day` limits profiles to one metering day; NotFound where there is no such line."""
+    row = connection.execute(LINE, {"number": number, "line": line}).mappings().one_or_none()
+    if row is None:
+        raise NotFound("line_not_found", f"Invoice {number} has no line {line}, or there is no such invoice.")
+    pinned = {entry["channel"]: entry for entry in row["profiles"]}
+    return {
+        "invoice": {"number": row["number"], "issue_date": row["issue_date"]},
+        "line": {
+            name: row[name]
+            for name in ("line_no", "ean", "rate", "name", "quantity", "unit", "unit_price", "price_unit", "amount")
+        },
+        "basis": _basis(row),
+        "why": _why(row),
+        "run": {
+            "id": row["run"],
+            "number": row["run_number"],
+            "month": row["month"],
+            "state": row["run_state"],
+            "digest": row["run_digest"],
+            "made_at": row["made_at"],
+            "made_by": row["made_by"],
+            "approved_at": row["approved_at"],
+            "approved_by": row["approved_by"],
+        },
+        "inputs": {
+            "registry": {"digest": row["facts_digest"], "facts": row["facts"]},
+            "package": next(
+                (entry for entry in row["packages"] if f"{entry['name']} {entry['version']}" == row["package"]), None
+            ),
+            "quantities": row["quantities"],
+            "findings": row["findings"],
+        },
+        "measurements": [_measurement(connection, source, pinned, day) for source in row["measurements"] or []],
+    }
+
+
+def _basis(row: RowMapping) -> dict[str, Any] | None:
+    if row["basis"] is None:
+        return None
+    return {
+        "id": row["basis"],
+        "component": row["component"],
+        "state": row["basis_state"],
+        "statement_type": row["statement_type"],
+        "from": row["basis_from"],
+        "to": row["basis_to"],
+    }
+
+
+def _why(row: RowMapping) -> Mapping[str, Any]:
+    """How the number came about: formula, price and its decision; of information, the sentence kept with the input."""
+    if row["why"] is not None:
+        why: Mapping[str, Any] = row["why"]
+        return why
+    return next(({"text": entry["why"]} for entry in row["informed"] if entry["rate"] == row["rate"]), {})
+
+
+def _measurement(
+    connection: Connection, source: Mapping[str, Any], pinned: Mapping[int, Mapping[str, Any]], day: date | None
+) -> dict[str, Any]:
+    if source["kind"] == "profile":
+        days = [
+            trace_profile(connection, source["channel"], metering_day, version)
+            for metering_day, version in _versions(pinned[source["channel"]])
+            if day is None or metering_day == day
+        ]
+        return {**source, "days": days}
+    periods = [
+        {
+            **period,
+            "from": {**period["from"], "trace": _state(connection, period["from"])},
+            "to": {**period["to"], "trace": _state(connection, period["to"])},
+        }
+        for period in source["periods"]
+    ]
+    return {**source, "periods": periods}
+
+
+def _versions(pinned: Mapping[str, Any]) -> Iterator[tuple[date, int]]:
+    first = date.fromisoformat(pinned["first"])
+    for place, version in enumerate(pinned["versions"]):
+        yield first + timedelta(days=place), version
+
+
+def _state(connection: Connection, state: Mapping[str, Any]) -> dict[str, Any]:
+    return trace_state(connection, state["evidence_channel"], datetime.fromisoformat(state["at"]), state["batch"])
