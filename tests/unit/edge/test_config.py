@@ -1,0 +1,92 @@
+"""A configuration is refused whole, with file, place, value and expectation."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.config import SerialLink, TcpLink, load_config, parse_config
+from edge.errors import ConfigError
+from tests.unit.edge.examples import config_data
+
+Spoil = Callable[[dict[str, Any]], object]
+
+
+def test_a_right_configuration_is_read() -> None:
+    config = parse_config(json.dumps(config_data()).encode(), "x.json")
+    assert [device.id for _, device in config.devices()] == ["LU-1", "EA-1", "EA-2", "GA-1"]
+    assert isinstance(config.buses[0].link, SerialLink)
+    assert isinstance(config.buses[2].link, TcpLink)
+    assert config.uplink.window == 64
+
+
+@pytest.mark.parametrize(
+    ("spoil", "expected"),
+    [
+        (lambda c: c.update(colour="red"), ["at the top level", "unknown field `colour`"]),
+        (lambda c: c.update(number="one"), ["at number", "Expected `int`", 'found "one"']),
+        (lambda c: c.update(edge="a/b"), ["at edge", "'a/b'"]),
+        (lambda c: c["buses"][0]["link"].update(baud="fast"), ["at buses[0].link.baud", 'found "fast"']),
+        (lambda c: c["buses"][1].update(name="hdlc-1"), ["at buses[1].name", "twice"]),
+        (lambda c: c["buses"][2].update(protocol="modbus-tcp"), ["buses[2].devices[0].model", "dlms speaks"]),
+        (
+            lambda c: c["buses"][2].update(link={"kind": "serial", "path": "x", "baud": 9600}),
+            ["buses[2].link.kind", "runs on tcp"],
+        ),
+        (lambda c: c["buses"][1]["devices"][1].update(id="LU-1"), ["buses[1].devices[1].id", "buses[0].devices[0]"]),
+        (
+            lambda c: c["buses"][1]["devices"][0]["address"].update(unit=248),
+            ["buses[1].devices[0].address", "1 to 247", "found 248"],
+        ),
+        (lambda c: c["buses"][0]["devices"][0]["address"].pop("server"), ["devices[0].address", "server"]),
+        (lambda c: c["buses"][0]["devices"][0]["profile"].update(step_s=60), ["profile.step_s", "60 must be 900"]),
+        (
+            lambda c: c["buses"][0]["devices"][0]["profile"].update(since="2026-03-01T00:00:00"),
+            ["profile.since", "has no zone"],
+        ),
+        (
+            lambda c: c["buses"][0]["devices"][0]["profile"]["registers"][1].update(register="1-0:1.29.0"),
+            ["profile.registers", "1-0:1.29.0 is there twice"],
+        ),
+        (
+            lambda c: c["buses"][0]["devices"][0]["states"]["registers"][0].update(obis="1.8.0"),
+            ["states.registers[0].obis", "1.8.0"],
+        ),
+        (
+            lambda c: c["buses"][1]["devices"][0]["states"]["registers"][0].update(item="imports"),
+            ["states.registers[0].item", "no item 'imports'", "it has import"],
+        ),
+        (
+            lambda c: c["buses"][1]["devices"][0]["states"]["registers"][0].update(unit="m3"),
+            ["states.registers[0].unit", "m3 differs from the map's Wh"],
+        ),
+        (lambda c: c["buses"][1]["devices"][0].pop("states"), ["devices[0]", "neither profile nor states"]),
+    ],
+)
+def test_a_wrong_one_is_refused_with_place_and_value(spoil: Spoil, expected: list[str]) -> None:
+    data = config_data()
+    spoil(data)
+    with pytest.raises(ConfigError) as caught:
+        parse_config(json.dumps(data).encode(), "conc.json")
+    sentence = str(caught.value)
+    assert "conc.json" in sentence
+    for part in expected:
+        assert part in sentence, sentence
+
+
+def test_all_problems_are_told_at_once() -> None:
+    data = config_data()
+    data["buses"][0]["devices"][0]["profile"]["step_s"] = 60
+    data["buses"][1]["devices"][0]["address"]["unit"] = 0
+    with pytest.raises(ConfigError) as caught:
+        parse_config(json.dumps(data).encode(), "conc.json")
+    assert len(str(caught.value).splitlines()) == 2
+
+
+def test_no_json_and_no_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"conc\.json is not JSON"):
+        parse_config(b"{", "conc.json")
+    with pytest.raises(ConfigError, match=r"nowhere\.json cannot be read"):
+        load_config(tmp_path / "nowhere.json")
