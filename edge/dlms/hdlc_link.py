@@ -87,6 +87,7 @@ class HdlcLink:
         self._server = server
         self._proposed = proposed
         self._parser = FrameParser()
+        self._incoming: deque[Frame] = deque()
         self._outgoing: list[bytes] = []
         self._reset()
 
@@ -148,13 +149,15 @@ class HdlcLink:
                 return False
         return True
 
-    def receive(self, data: bytes) -> list[LinkEvent]:
-        events: list[LinkEvent] = []
-        for frame in self._parser.feed(data):
-            event = self._receive_frame(frame)
+    def feed(self, data: bytes) -> None:
+        self._incoming.extend(self._parser.feed(data))
+
+    def next_event(self) -> LinkEvent | None:
+        while self._incoming:
+            event = self._receive_frame(self._incoming.popleft())
             if event is not None:
-                events.append(event)
-        return events
+                return event
+        return None
 
     def _receive_frame(self, frame: Frame) -> LinkEvent | None:
         accepted_before = self.accepted

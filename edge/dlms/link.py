@@ -32,7 +32,10 @@ LinkEvent = Connected | Received | Disconnected | Lost
 
 
 class Link(Protocol):
-    """A data link as a state machine without I/O: `outgoing` is to be written, `receive` takes what was read."""
+    """A data link as a state machine without I/O: `outgoing` is to be written, `feed` takes what was read.
+
+    Events come one by one, so that what the session does about one is done before the next frame is looked at.
+    """
 
     discarded: int
     """Frames that were whole but not for this connection, out of sequence or of another time."""
@@ -58,8 +61,11 @@ class Link(Protocol):
     def outgoing(self) -> bytes:
         """Octets to write now; each only once."""
 
-    def receive(self, data: bytes) -> list[LinkEvent]:
-        """What the octets from the line mean. Never raises on them."""
+    def feed(self, data: bytes) -> None:
+        """Octets from the line. Never raises on them."""
+
+    def next_event(self) -> LinkEvent | None:
+        """What they mean; None when nothing more has come of them."""
 
     def retry(self) -> bool:
         """The line was silent for too long: ask again. False if the protocol has nothing to ask again with."""

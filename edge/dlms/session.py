@@ -87,14 +87,12 @@ class DlmsSession:
         """What octets from the line mean for the request. Never raises on them."""
         accepted = self.link.accepted
         events: list[Event] = []
-        pending = self.link.receive(data)
-        while pending:
-            for link_event in pending:
-                outcome = self._meaning(link_event)
-                if outcome is not None and self._request is not None:
-                    self._request = None
-                    events.append(outcome)
-            pending = self.link.receive(_NOTHING)  # what a link answers by itself, as the wrapper does
+        self.link.feed(data)
+        while (link_event := self.link.next_event()) is not None:
+            outcome = self._meaning(link_event)
+            if outcome is not None and self._request is not None:
+                self._request = None
+                events.append(outcome)
         if self.link.accepted != accepted:
             self._left = self._retries
         return events

@@ -1,5 +1,7 @@
 """Client's end of the DLMS wrapper over TCP: nothing to open or close, one message a frame."""
 
+from collections import deque
+
 from edge.dlms.errors import MisuseError
 from edge.dlms.link import Connected, Disconnected, LinkEvent, Received
 from shared.dlms.wrapper import WrapperFrame, WrapperParser
@@ -15,7 +17,7 @@ class WrapperLink:
         self._server = server
         self._parser = WrapperParser()
         self._connected = False
-        self._events: list[LinkEvent] = []
+        self._events: deque[LinkEvent] = deque()
         self._outgoing = b""
 
     @property
@@ -47,15 +49,16 @@ class WrapperLink:
         octets, self._outgoing = self._outgoing, b""
         return octets
 
-    def receive(self, data: bytes) -> list[LinkEvent]:
-        events, self._events = self._events, []
+    def feed(self, data: bytes) -> None:
         for frame in self._parser.feed(data):
             if self._connected and frame.source == self._server and frame.destination == self._client:
                 self.accepted += 1
-                events.append(Received(frame.payload))
+                self._events.append(Received(frame.payload))
             else:
                 self.discarded += 1
-        return events
+
+    def next_event(self) -> LinkEvent | None:
+        return self._events.popleft() if self._events else None
 
     def retry(self) -> bool:
         self._parser.reset()
