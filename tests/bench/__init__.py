@@ -1,0 +1,1 @@
+"""Measurements, each into build/bench/NAME.json; what bounds them stands in README.md."""
