@@ -105,10 +105,10 @@ class MeterAssociation:
 
     def _whole_or_blocks(self, invoke: int, whole: bytes, data: bytes) -> bytes:
         """The whole answer if it fits into the client's messages, else the first block of `data`."""
-        if len(whole) <= self._limit:
+        if len(whole) <= self._limit or not data:
             self.state = State.ASSOCIATED
             return whole
-        size = self._limit - BLOCK_HEADER
+        size = max(self._limit - BLOCK_HEADER, 1)
         self._blocks = [data[place : place + size] for place in range(0, len(data), size)]
         self._block = 0
         self.state = State.SENDING
