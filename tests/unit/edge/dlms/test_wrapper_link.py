@@ -58,6 +58,7 @@ def test_silence_forgets_half_a_message() -> None:
 def test_nothing_from_the_line_raises(pieces: list[bytes]) -> None:
     link = WrapperLink(16, 1)
     link.connect()
+    assert events_of(link) == [Connected()]
     for piece in pieces:
         events_of(link, piece)
     link.retry()
