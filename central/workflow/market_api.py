@@ -13,7 +13,8 @@ from central.platform.settings import Settings
 from central.platform.web import Db, Now
 from central.workflow.report_month import report_month
 
-router = APIRouter(prefix="/v1/market", tags=["market"])
+router = APIRouter(prefix="/market", tags=["market"])
+"""To be included by the router of `central.workflow.api`, which begins with /v1."""
 
 
 class Made(BaseModel):
