@@ -2,14 +2,19 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from edge.config import UplinkConfig
 from edge.outbox.model import Address
+
+MOMENT: Final = 0.2
+"""Part of the first resend time within which central may well be at work on what was sent."""
 
 
 @dataclass(slots=True)
 class _Try:
     due: float
+    sent_at: float = float("-inf")
     sent: int = 0
     refused: int = 0
     on_the_way: bool = False
@@ -40,9 +45,12 @@ class Resends:
             self._tries.setdefault(address, _Try(now))
 
     def hurry(self, now: float) -> None:
-        """Central has just spoken: what waits for a resend goes now, at the first pace; refusals keep waiting."""
+        """Central has just come: what waits for a resend goes now, at the first pace. What was sent a moment ago, and
+        what the broker refused, keeps waiting.
+        """
+        moment = self._settings.resend_first_s * MOMENT
         for each in self._tries.values():
-            if not each.refused:
+            if not each.refused and now - each.sent_at >= moment:
                 each.due, each.sent = now, 0
 
     def forget(self, addresses: Iterable[Address]) -> None:
@@ -69,6 +77,7 @@ class Resends:
             return
         delay = min(self._settings.resend_first_s * 2**each.sent, self._settings.resend_most_s)
         each.on_the_way, each.due, each.sent, each.refused = False, now + delay, each.sent + 1, 0
+        each.sent_at = now
 
     def refused(self, address: Address, now: float) -> None:
         """The broker refused it."""

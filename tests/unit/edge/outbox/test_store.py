@@ -1,0 +1,231 @@
+"""The outbox file: commits, numbers, acknowledgements, restored databases, room."""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from edge import inspect
+from edge.errors import OutboxError
+from edge.outbox.model import (
+    Address,
+    BatchState,
+    DayKey,
+    Deposit,
+    Lane,
+    decode_block,
+    encode_block,
+    ranges_of,
+)
+from edge.outbox.store import OutboxStore
+from edge.schedule import DayState, SampleMark
+from shared.quantities import Kind
+from shared.wire import MARK_REREAD, Block, Key, Record, decode_batch, unpack_batch
+from tests.unit.edge.examples import MARCH, interval_block, state_block
+
+DAY = date(2026, 3, 1)
+EPOCH_A, EPOCH_B = 2**64 - 3, 7
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "outbox.sqlite"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[OutboxStore]:
+    found = OutboxStore(path)
+    yield found
+    found.close()
+
+
+def blocks_of(body: bytes) -> list[Block]:
+    return unpack_batch(decode_batch(body))[0]
+
+
+def day_deposit(n: int, device: str = "LU-1") -> Deposit:
+    return Deposit(
+        [interval_block(device, n * 86_400_000, [n, n + 1])],
+        [],
+        Lane.BACKFILL,
+        [DayKey(device, "1-0:1.29.0", DAY + timedelta(days=n))],
+    )
+
+
+def test_what_was_deposited_is_there_after_reopening(path: Path) -> None:
+    mark = SampleMark(MARCH, MARCH)
+    first = OutboxStore(path)
+    first.deposit([Deposit([state_block("EA-1", 5, 1000)], [Record("gap", "EA-1", 3)], sample=("EA-1", mark))])
+    first.deposit([day_deposit(1)])
+    first.close()
+    second = OutboxStore(path)
+    assert second.counts.pending == 3
+    progress = second.progress()
+    second.close()
+    assert progress["EA-1"].sample == mark
+    assert progress["LU-1"].days == {"1-0:1.29.0": {DAY + timedelta(days=1): DayState.READ}}
+    assert [each.block.values[0] for each in inspect.committed_blocks(path)] == [5, 1]
+    assert inspect.committed_records(path) == [Record("gap", "EA-1", 3)]
+
+
+def test_a_gap_keeps_the_last_sampled_instant(store: OutboxStore) -> None:
+    later = MARCH + timedelta(minutes=15)
+    store.deposit([Deposit(sample=("EA-1", SampleMark(MARCH, MARCH)))])
+    store.deposit([Deposit(sample=("EA-1", SampleMark(later)))])
+    assert store.progress()["EA-1"].sample == SampleMark(later, MARCH)
+
+
+def test_live_goes_before_backfill_and_numbers_count_from_one(store: OutboxStore) -> None:
+    store.deposit([day_deposit(n) for n in range(3)])
+    store.deposit([Deposit([state_block("EA-1", 77, 1)])])
+    first = store.number(EPOCH_A, 2, 10_000)
+    second = store.number(EPOCH_A, 2, 10_000)
+    assert first is not None
+    assert second is not None
+    assert (first.address, second.address) == (Address(EPOCH_A, 1), Address(EPOCH_A, 2))
+    assert [block.key.device for block in blocks_of(first.body)] == ["LU-1", "EA-1"]  # intervals, then states
+    assert store.body(first.address) == first.body
+    assert store.number(EPOCH_A, 2, 10_000) is None
+    assert (store.counts.pending, store.counts.unacked) == (0, 2)
+
+
+def test_a_batch_keeps_within_its_bytes_but_takes_at_least_one(store: OutboxStore) -> None:
+    store.deposit([Deposit([interval_block("LU-1", 0, list(range(96)))]) for _ in range(3)])
+    body_size = len(encode_block(interval_block("LU-1", 0, list(range(96)))))
+    first = store.number(1, 64, body_size + 1)
+    second = store.number(1, 64, 1)
+    third = store.number(1, 64, 10 * body_size)
+    assert [len(blocks_of(each.body)) for each in (first, second, third) if each] == [1, 1, 1]
+
+
+def test_numbers_are_not_given_twice_even_when_the_batches_are_gone(store: OutboxStore, path: Path) -> None:
+    store.deposit([day_deposit(1)])
+    store.number(EPOCH_A, 64, 10_000)
+    store.acknowledge(EPOCH_A, 1, [], [], 0)
+    assert store.prune(10, 10**9) == 1
+    store.deposit([day_deposit(2)])
+    batch = store.number(EPOCH_A, 64, 10_000)
+    assert batch is not None
+    assert batch.address.seq == 2
+
+
+def test_acknowledgements_upto_and_beyond(store: OutboxStore) -> None:
+    for n in range(6):
+        store.deposit([day_deposit(n)])
+        store.number(EPOCH_A, 1, 10_000)
+    done = store.acknowledge(EPOCH_A, 2, [(4, 5)], [], 123)
+    assert [address.seq for address in done.batches] == [1, 2, 4, 5]
+    assert store.held() == [Address(EPOCH_A, 3), Address(EPOCH_A, 6)]
+    assert store.held_ranges() == [(EPOCH_A, 3, 3), (EPOCH_A, 6, 6)]
+    assert store.acknowledge(EPOCH_A, 2, [(4, 5)], [], 124).batches == []
+    assert store.acknowledge(EPOCH_B, 6, [], [], 124).batches == []
+    assert (store.counts.unacked, store.counts.acked) == (2, 4)
+
+
+def test_refused_blocks_are_kept_apart_once(store: OutboxStore, path: Path) -> None:
+    store.deposit([Deposit([state_block("EA-1", 5, 1000), interval_block("LU-1", 0, [1])], [Record("gap", "x", 9)])])
+    store.number(EPOCH_A, 64, 10_000)
+    done = store.acknowledge(EPOCH_A, 1, [], [(1, 1, "unknown channel"), (1, 2, "x"), (1, 9, "y")], 55)
+    assert len(done.refused) == 3
+    assert store.acknowledge(EPOCH_A, 1, [], [(1, 1, "unknown channel")], 56).refused == []
+    assert store.counts.refused == 3
+    rows = store._execute("SELECT device, register, reason, body FROM refused ORDER BY place").fetchall()
+    assert rows[0][:3] == ("EA-1", "1-0:1.8.0", "unknown channel")
+    assert decode_block(rows[0][3]).values[0] == 5
+    assert rows[1][:2] == ("x", None)
+    assert rows[2][3] is None
+    assert inspect.counts(path).refused == 3
+
+
+def test_a_new_incarnation_is_offered_what_the_old_one_had(store: OutboxStore) -> None:
+    for n in range(3):
+        store.deposit([day_deposit(n)])
+        store.number(EPOCH_A, 1, 10_000)
+    store.acknowledge(EPOCH_A, 2, [], [], 0)
+    assert store.offer_again("two") == 2
+    assert store.meta("incarnation") == "two"
+    assert [a.seq for a in store.held(BatchState.REOFFERED)] == [1, 2]
+    assert store.held_ranges() == [(EPOCH_A, 1, 3)]
+    assert store.counts.unacked == 1, "what is offered again does not block new numbers"
+    store.acknowledge(EPOCH_A, 3, [], [], 0)
+    assert (store.counts.unacked, store.counts.reoffered, store.counts.acked) == (0, 0, 3)
+
+
+def test_closed_numbers_that_nobody_holds_are_read_again(store: OutboxStore) -> None:
+    for n in range(3):
+        store.deposit([day_deposit(n)])
+        store.number(EPOCH_A, 1, 10_000)
+    store.acknowledge(EPOCH_A, 3, [], [], 0)
+    store.prune(10, 10**9)
+    days, requeued = store.closed([(EPOCH_A, 2, 2)])
+    assert days == [DayKey("LU-1", "1-0:1.29.0", DAY + timedelta(days=1))]
+    assert requeued == 0
+    states = store.progress()["LU-1"].days["1-0:1.29.0"]
+    assert [states[DAY + timedelta(days=n)] for n in range(3)] == [DayState.READ, DayState.AGAIN, DayState.READ]
+
+
+def test_closed_numbers_that_we_hold_go_out_under_new_ones(store: OutboxStore) -> None:
+    store.deposit([day_deposit(0), Deposit([], [Record("gap", "x", 1)])])
+    store.number(EPOCH_A, 64, 10_000)
+    days, requeued = store.closed([(EPOCH_A, 1, 1)])
+    assert (days, requeued) == ([], 2)
+    assert store.held() == []
+    batch = store.number(EPOCH_A, 64, 10_000)
+    assert batch is not None
+    assert batch.address.seq == 2
+    assert blocks_of(batch.body)[0].marks & MARK_REREAD
+    assert store.counts.unacked == 1
+
+
+def test_days_in_doubt_are_read_again_but_not_those_read_already(store: OutboxStore) -> None:
+    store.deposit([day_deposit(0)])
+    store.read_again([DayKey("LU-1", "1-0:1.29.0", DAY), DayKey("LU-1", "1-0:1.29.0", DAY + timedelta(days=1))])
+    states = store.progress()["LU-1"].days["1-0:1.29.0"]
+    assert states == {DAY: DayState.READ, DAY + timedelta(days=1): DayState.AGAIN}
+    assert store.meta("acquainted") == "yes"
+
+
+def test_acknowledged_batches_stay_their_days_and_go_first_when_room_is_short(store: OutboxStore) -> None:
+    for n in range(40):
+        store.deposit([Deposit([interval_block("LU-1", n, list(range(500)))])])
+        store.number(EPOCH_A, 1, 10_000)
+    store.acknowledge(EPOCH_A, 10, [], [], 1_000)
+    store.acknowledge(EPOCH_A, 30, [], [], 2_000)
+    assert store.prune(1_500, 10**9) == 10
+    assert store.counts.acked == 20
+    store.prune(0, 1)
+    assert store.counts.acked == 0
+    assert store.counts.unacked == 10, "what central has not is never dropped"
+    assert store.used_bytes() > 1
+
+
+def test_a_block_that_the_wire_cannot_carry_does_not_get_in(store: OutboxStore) -> None:
+    with pytest.raises(OutboxError, match="does not fit the wire"):
+        store.deposit([day_deposit(0), Deposit([interval_block("LU-1", 0, [2**31])])])
+    assert store.counts.pending == 0
+    assert store.progress() == {}
+    key = Key("LU-1", "r", "Wh", 0, Kind.INTERVAL)
+    with pytest.raises(OutboxError, match="2 values, but 1 qualities"):
+        store.deposit([Deposit([Block(key, 0, 1, [1, 2], [0])])])
+
+
+def test_one_agent_at_a_time(store: OutboxStore, path: Path) -> None:
+    with pytest.raises(OutboxError, match="in use by another agent"):
+        OutboxStore(path)
+
+
+def test_a_file_of_another_version_or_none_of_ours_is_refused(tmp_path: Path) -> None:
+    store = OutboxStore(tmp_path / "a")
+    store._execute("UPDATE meta SET value = '99' WHERE key = 'version'")
+    store.close()
+    with pytest.raises(OutboxError, match="version 99"):
+        OutboxStore(tmp_path / "a")
+    (tmp_path / "b").write_bytes(b"not a database, not a database" * 100)
+    with pytest.raises(OutboxError, match="cannot be used"):
+        OutboxStore(tmp_path / "b")
+
+
+def test_ranges() -> None:
+    addresses = [Address(1, 3), Address(1, 1), Address(2, 9), Address(1, 2), Address(1, 7)]
+    assert ranges_of(addresses) == [(1, 1, 3), (1, 7, 7), (2, 9, 9)]
