@@ -102,11 +102,10 @@ def demo(
     once: Annotated[
         bool, typer.Option("--once", help="End after the report; status 0 only if all invariants hold.")
     ] = False,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave the demo's databases and files for looking at.")] = False,
 ) -> None:
     """A local distribution network's March 2026: meters, invoices, messages to OTE, and a report of what must hold."""
     run = importlib.import_module("deploy.demo.run")
-    raise typer.Exit(run.main(once=once, keep=keep))
+    raise typer.Exit(run.main(once=once))
 
 
 @app.command("bench")

@@ -8,10 +8,12 @@ from pydantic import BaseModel, Field
 
 from central.platform.identity import Person, require
 from central.platform.web import Db, Now
+from central.workflow.market_api import router as market_router
 from central.workflow.prepare import prepare
 from central.workflow.settle_month import settle_month
 
 router = APIRouter(prefix="/v1", tags=["workflow"])
+router.include_router(market_router)
 
 Settler = Annotated[Person, Depends(require("settle"))]
 Admin = Annotated[Person, Depends(require("admin"))]

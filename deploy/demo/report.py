@@ -44,6 +44,7 @@ def broken(result: dict[str, Any], comparison: Comparison, plant: Plant) -> list
         ),
         (result["invoices"] == invoices, f"{result['invoices']} invoices instead of {invoices}."),
         (result["isdoc_valid"] == invoices, f"{result['isdoc_valid']} of {invoices} ISDOC documents are valid."),
+        (not result["omitted"], f"Left out of the settlement: {result['omitted']}."),
         (result["billing_bases"] > 0, "There are no billing bases."),
         (result["checks"]["error"] == 0, f"The checks found {result['checks']['error']} errors."),
         (result["checks"]["ok"] > 0, "No billing basis was checked."),
