@@ -34,7 +34,6 @@ from central.market.testing import FakeChannel
 from central.network.tables import channel
 from central.platform.clock import get_clock
 from central.platform.database import make_engine, transaction
-from central.platform.identity import Identities
 from central.platform.settings import Settings, TokenSetting
 from central.platform.tables import audit
 from central.readings.tables import day_profile
@@ -51,6 +50,10 @@ SENDER = "8591824900017"
 NOW = datetime(2026, 4, 1, 4, 0, tzinfo=UTC)
 DAYS = month_days(Commodity.ELECTRICITY, 2026, 3)
 PERSON_TOKEN, CALLBACK_TOKEN = "person-token-0123456789", "callback-token-0123456789"
+TOKENS = (
+    TokenSetting(token=SecretStr(PERSON_TOKEN), name="Jana", rights=frozenset({"read", "market"})),
+    TokenSetting(token=SecretStr(CALLBACK_TOKEN), name="OTE", rights=frozenset({"market-callback"})),
+)
 IMPATIENT = Pace(answer=timedelta(milliseconds=300), first_pause=timedelta(milliseconds=50))
 
 
@@ -212,12 +215,6 @@ def make_app(house: House) -> FastAPI:
     app = create_app(house.settings)
     if not any(isinstance(route, APIRoute) and route.path == "/v1/market/months/{month}" for route in app.routes):
         app.include_router(market_api.router, prefix="/v1")
-    app.state.identities = Identities(
-        [
-            TokenSetting(token=SecretStr(PERSON_TOKEN), name="Jana", rights=frozenset({"read", "market"})),
-            TokenSetting(token=SecretStr(CALLBACK_TOKEN), name="OTE", rights=frozenset({"market-callback"})),
-        ]
-    )
     app.dependency_overrides[get_clock] = lambda: house.clock
     return app
 
@@ -227,7 +224,7 @@ def house(database_url: str, tmp_path: Path) -> Iterator[House]:
     with ExitStack() as stack:
         engine = make_engine(database_url)
         stack.callback(engine.dispose)
-        house = House(engine, Settings(database_url=database_url), tmp_path, ManualClock(NOW), stack)
+        house = House(engine, Settings(database_url=database_url, tokens=TOKENS), tmp_path, ManualClock(NOW), stack)
         with transaction(engine) as db:
             operator = db.execute(
                 insert(party)
