@@ -26,6 +26,7 @@ from edge.schedule import (
     Due,
     SampleDue,
     SampleMark,
+    days_left,
     due,
     first_mark,
     next_instant,
@@ -53,6 +54,8 @@ class DeviceState:
     failures: int = 0
     last_error: str = ""
     due: Due = field(default_factory=Due)
+    days_left: int = 0
+    """Days that are over and not read."""
     looked_at: datetime | None = None
     stale_at: datetime | None = None
     """`due` holds from `looked_at` until `stale_at`."""
@@ -66,7 +69,13 @@ class DeviceState:
     def refresh(self, now: datetime) -> None:
         """Look what is due at `now`."""
         self.due = due(self.config, self.progress, now)
+        self.days_left = days_left(self.config, self.progress, now)
         self.looked_at, self.stale_at = now, next_instant(self.config, now)
+
+    def refresh_if_stale(self, now: datetime) -> None:
+        """Look again if the clock has brought news, or went back."""
+        if self.looked_at is None or self.stale_at is None or not self.looked_at <= now < self.stale_at:
+            self.refresh(now)
 
     def days_due(self, wall: float) -> tuple[DayDue, ...]:
         """Days to be read now."""
@@ -159,8 +168,7 @@ class Collector:
     async def _look_after(self, device: DeviceState, now: datetime, wall: float) -> None:
         if device.progress.sample is None and (mark := first_mark(device.config, now)) is not None:
             await self._deposit(device, Deposit(sample=(device.config.id, mark)))
-        if device.looked_at is None or device.stale_at is None or not device.looked_at <= now < device.stale_at:
-            device.refresh(now)
+        device.refresh_if_stale(now)
         if device.due.gap is not None:
             await self._note_gap(device)
         if wall < max(device.health.retry_at, device.line_retry_at) or not self._has_room():

@@ -5,6 +5,7 @@ import sys
 from typing import Any, Final
 
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
 
 SHARED: Final[list[Any]] = [
     structlog.stdlib.add_log_level,
@@ -21,7 +22,7 @@ def set_up_logs(edge: str, level: int = logging.INFO) -> None:
 
     renderer: list[Any] = [
         with_edge,
-        structlog.processors.dict_tracebacks,
+        structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
         structlog.processors.JSONRenderer(default=str),
     ]
     structlog.configure(

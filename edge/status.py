@@ -12,7 +12,6 @@ from edge.bus.owner import Bus
 from edge.collector import DeviceState, round_reached
 from edge.config import EdgeConfig
 from edge.outbox.model import Counts
-from edge.schedule import days_left
 from edge.uplink.uplink import UplinkStatus
 from shared.clock import Clock
 
@@ -24,6 +23,12 @@ LOOK_S: Final = 0.1
 def status_path(outbox: Path | str) -> Path:
     """Where the status of the agent with this outbox is."""
     return Path(outbox).with_name(NAME)
+
+
+def _owes_sample(device: DeviceState) -> bool:
+    if device.config.states is None:
+        return False
+    return device.progress.sample is None or device.due.sample is not None
 
 
 def _iso(instant: datetime | None) -> str | None:
@@ -46,6 +51,8 @@ def compose(
     `rounds`: by schedule, the last instant that all its devices have dealt with (sampled, or noted as a gap) and the
     last that all have sampled, on disk. `due`: what the meters still hold and we have not read.
     """
+    for device in devices.values():
+        device.refresh_if_stale(now)
     schedules = sorted({d.config.states.at for d in devices.values() if d.config.states is not None})
     rounds = {}
     for schedule in schedules:
@@ -66,8 +73,8 @@ def compose(
         "uplink": msgspec.to_builtins(uplink),
         "rounds": rounds,
         "due": {
-            "profile_days": sum(days_left(d.config, d.progress, now) for d in devices.values()),
-            "samples": sum(d.due.sample is not None for d in devices.values()),
+            "profile_days": sum(device.days_left for device in devices.values()),
+            "samples": sum(_owes_sample(device) for device in devices.values()),
         },
         "buses": {
             name: {"state": bus.state, **msgspec.to_builtins(bus.counters), "last_error": bus.last_error}

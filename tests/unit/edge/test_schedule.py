@@ -78,9 +78,7 @@ def test_since_in_the_middle_of_a_day_begins_with_the_next() -> None:
         id=data.id,
         model=data.model,
         address=data.address,
-        profile=type(data.profile)(
-            obis=data.profile.obis, step_s=900, registers=data.profile.registers, since=late
-        ),
+        profile=type(data.profile)(obis=data.profile.obis, step_s=900, registers=data.profile.registers, since=late),
     )
     assert due(changed, DeviceProgress(), MARCH + timedelta(days=1)).days == ()
     assert len(due(changed, DeviceProgress(), MARCH + timedelta(days=2)).days) == 1

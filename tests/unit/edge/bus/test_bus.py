@@ -17,7 +17,7 @@ from edge.errors import DeviceGarbledError, DeviceSilentError, LineDownError
 
 @asynccontextmanager
 async def running(link: ScriptedLink, *, reset_on_fault: bool = False) -> AsyncIterator[Bus]:
-    bus = Bus("b", Line(link, LineTiming(quiet_s=0.01), time.monotonic), reset_on_fault=reset_on_fault)
+    bus = Bus("b", Line(link, LineTiming(quiet_s=0.05), time.monotonic), reset_on_fault=reset_on_fault)
     task = asyncio.create_task(bus.run())
     try:
         yield bus
@@ -94,7 +94,7 @@ async def test_a_job_that_fails_fails_alone(error: Exception) -> None:
 async def test_after_a_fault_the_line_is_drained() -> None:
     link = ScriptedLink()
     async with running(link) as bus:
-        link.say(b"late", 0.005)
+        link.say(b"late", 0.01)
         with pytest.raises(DeviceSilentError):
             await bus.submit("a", Priority.LIVE, failing(DeviceSilentError("x")))
         await bus.submit("b", Priority.LIVE, fine)

@@ -31,9 +31,7 @@ class Bench:
 
     def __init__(self, *, tcp: bool = False, timeout_s: float = 0.05) -> None:
         base = device("EA-1")
-        config = DeviceConfig(
-            id="EA-1", model="sdm630", address=base.address, states=base.states, timeout_s=timeout_s
-        )
+        config = DeviceConfig(id="EA-1", model="sdm630", address=base.address, states=base.states, timeout_s=timeout_s)
         self.clock = ManualClock(MARCH)
         self.link = ScriptedLink()
         self.line = Line(self.link, LineTiming(0.0, 0.002, 0.02), time.monotonic)

@@ -27,7 +27,13 @@ def test_an_answer_in_pieces() -> None:
 
 @pytest.mark.parametrize(
     "foreign",
-    [answer(2, [7, 7]), answer(1, [7]), answer(1, [7, 7, 7]), answer(1, [7, 7], 3), b"\x01\x04\x04\x00\x07\x00\x07\xaa\xbb"],
+    [
+        answer(2, [7, 7]),
+        answer(1, [7]),
+        answer(1, [7, 7, 7]),
+        answer(1, [7, 7], 3),
+        b"\x01\x04\x04\x00\x07\x00\x07\xaa\xbb",
+    ],
     ids=["other unit", "fewer registers", "more registers", "other function", "wrong CRC"],
 )
 def test_what_is_no_answer_is_passed_over(foreign: bytes) -> None:

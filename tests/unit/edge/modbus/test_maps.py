@@ -1,5 +1,6 @@
 """Device maps: schema, values, merged reads."""
 
+import itertools
 import json
 import struct
 from decimal import Decimal
@@ -36,7 +37,7 @@ def test_sdm630_as_documented() -> None:
 
 
 def test_unknown_maps_and_items_say_what_there_is() -> None:
-    with pytest.raises(MapError, match="no device map for 'sdm63'; there are maps for .*sdm630"):
+    with pytest.raises(MapError, match=r"no device map for 'sdm63'; there are maps for .*sdm630"):
         find_map("sdm63")
     with pytest.raises(MapError, match="no item 'imports'; it has import, export"):
         find_map("sdm630").item("imports")
@@ -107,4 +108,4 @@ def test_every_item_is_read_whole_and_no_read_is_too_long(addresses: set[int], s
         for each in read.items:
             assert read.address <= each.address
             assert each.address + each.count <= read.address + read.count
-    assert all(a.address + a.count <= b.address for a, b in zip(reads, reads[1:], strict=False))
+    assert all(a.address + a.count <= b.address for a, b in itertools.pairwise(reads))
