@@ -41,6 +41,7 @@ VERDICTS = text("""
       FROM check_result r
      WHERE r.run = :run
      GROUP BY r.basis
+     ORDER BY r.basis -- two runs at once lock in the same order
     ON CONFLICT (basis) DO UPDATE
        SET run = excluded.run, result = excluded.result, text_cs = excluded.text_cs, text_en = excluded.text_en
      WHERE v.cancelled_at IS NULL

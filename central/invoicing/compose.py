@@ -109,7 +109,7 @@ def _section(given: PointInput, bases: Sequence[BasisRow], count: int) -> PointS
         start=given.start,
         end=given.end,
         facts=_facts(given, bases),
-        registers=[register for reading in given.readings for register in _registers(reading, given.facts)],
+        registers=[register for reading in _in_order(given.readings) for register in _registers(reading, given.facts)],
         lines=_lines(given, bases, count),
         remarks=[finding["text"] for finding in given.findings],
     )
@@ -192,7 +192,7 @@ def _gas_facts(given: PointInput, bases: Sequence[BasisRow], put: Any) -> None:
     put("Objem za období", _plain(given.quantities.get("volume_m3")), "m³")
     put("Objemový koeficient", _plain(why.get("volume_coefficient")))
     put("Spalné teplo", _plain(why.get("calorific_value_kwh_m3")), "kWh/m³")
-    put("Energie", None if energy is None else number(energy * 1000, 0), "kWh")
+    put("Energie", None if energy is None else number(_trimmed(energy * 1000)), "kWh")
 
 
 def _maximum(given: PointInput) -> str | None:
@@ -204,6 +204,11 @@ def _maximum(given: PointInput) -> str | None:
 
 def _meters(facts: Mapping[str, Any]) -> list[str]:
     return sorted({mapping["serial"] for channel in facts["channels"] for mapping in channel["mappings"]})
+
+
+def _in_order(readings: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The high tariff before the low one, as the lines have them."""
+    return sorted(readings, key=lambda reading: list(DIRECTIONS).index(reading["direction"]))
 
 
 def _registers(reading: Mapping[str, Any], facts: Mapping[str, Any]) -> list[RegisterStates]:

@@ -84,7 +84,7 @@ def issue_invoices(
     or the whole invoicing is refused with the bases named. Raises Refused where the run is not approved, or nothing is
     left to invoice.
     """
-    row = require_run(connection, run)
+    row = require_run(connection, run, lock=True)
     if row.state != "approved":
         raise Refused("run_not_approved", f"Settlement run {row.number} is a {row.state}; approve it before invoicing.")
     checked = run_checks(connection, Scope(run=run), "invoicing", person, now)

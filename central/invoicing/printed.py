@@ -36,7 +36,10 @@ def printed(document: InvoiceDocument) -> dict[str, Any]:
         "qr": None if payment is None else qr_svg(payment),
         "points": [_point(point) for point in document.points],
         "many_points": len(document.points) > 1,
-        "vat": [[f"{number(row.percent)} %", *map(money, (row.base, row.vat, row.gross))] for row in document.vat_rows],
+        "vat": [
+            [f"{number(row.percent.normalize() + 0)} %", *map(money, (row.base, row.vat, row.gross))]
+            for row in document.vat_rows
+        ],
         "total": [money(document.net), money(document.vat), money(document.gross)],
         "sources": list(document.sources),
         "example": document.example,

@@ -262,6 +262,6 @@ def _mark(price: PriceValue) -> str:
 
 
 def _unit_of_price(price_unit: str, quantity_unit: str) -> str:
-    """The unit of the unit price as it is printed: Kč per unit (and month, where the price is monthly)."""
-    per_month = "/měs" if price_unit.endswith("/month") and quantity_unit != "měs" else ""
+    """The unit of the unit price as it is printed: Kč per unit, and month where it is for one."""
+    per_month = "/měs" if price_unit.endswith(("/month", "/year")) and quantity_unit != "měs" else ""
     return f"Kč/{quantity_unit}{per_month}"

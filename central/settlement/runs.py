@@ -98,9 +98,10 @@ def write_run(
     return made
 
 
-def require_run(connection: Connection, run: int) -> Row[Any]:
-    """The run's row, or NotFound."""
-    row = connection.execute(select(settlement_run).where(settlement_run.c.id == run)).one_or_none()
+def require_run(connection: Connection, run: int, *, lock: bool = False) -> Row[Any]:
+    """The run's row, or NotFound; `lock` holds it until the transaction ends."""
+    statement = select(settlement_run).where(settlement_run.c.id == run)
+    row = connection.execute(statement.with_for_update() if lock else statement).one_or_none()
     if row is None:
         raise NotFound("run_not_found", f"There is no settlement run {run}; see GET /v1/settlement/runs.")
     return row
@@ -112,9 +113,7 @@ def approve_run(connection: Connection, run: int, person: Person | str, at: date
     Raises Refused where the run is approved already, has nothing settled, or where another approved run holds one of
     its points for the same time.
     """
-    row = connection.execute(select(settlement_run).where(settlement_run.c.id == run).with_for_update()).one_or_none()
-    if row is None:
-        raise NotFound("run_not_found", f"There is no settlement run {run}; see GET /v1/settlement/runs.")
+    row = require_run(connection, run, lock=True)
     if row.state != "draft":
         raise Refused(
             "run_not_draft", f"Run {row.number} was approved by {row.approved_by} at {row.approved_at.isoformat()}."

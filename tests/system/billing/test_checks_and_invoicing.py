@@ -1,0 +1,263 @@
+"""From approved bases through the checks to issued invoices, their documents and the trace, on a real database."""
+
+from __future__ import annotations
+
+import threading
+import time
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from lxml import etree
+from sqlalchemy import text
+
+from central.checks.results import cancel_error
+from central.checks.settings import PreventInvoicing, set_prevent_invoicing
+from central.invoicing import issue
+from central.invoicing.isdoc import NAMESPACE, problems_of
+from central.invoicing.issue import Issued, issue_invoices
+from central.platform.database import transaction
+from central.platform.errors import Refused
+from central.settlement.runs import approve_run
+from central.workflow.prepare import prepare
+from central.workflow.settle_month import settle_month
+from tests.system.billing.site import CLERK, MONTH, NOW, POINTS, READER_TOKEN, BilledSite
+
+NUMBERS = [f"26{number:08d}" for number in range(1, POINTS + 1)]
+
+
+def approved_run(site: BilledSite) -> int:
+    with transaction(site.engine) as connection:
+        prepare(connection, CLERK, NOW)
+        run = settle_month(connection, MONTH, site.clock, CLERK).id
+        approve_run(connection, run, CLERK, NOW)
+    return run
+
+
+def issue_all(site: BilledSite, run: int, **options: Any) -> Issued:
+    with transaction(site.engine) as connection:
+        return issue_invoices(connection, run, CLERK, NOW, **options)
+
+
+def break_one_price(site: BilledSite) -> int:
+    """Put a zero price under one basis, as a faulty price list would; returns the basis."""
+    basis: int = site.one("SELECT min(id) FROM billing_basis WHERE rate = 12")
+    site.do("UPDATE billing_basis SET unit_price = 0, amount = 0 WHERE id = :basis", basis=basis)
+    return basis
+
+
+def set_prevention(site: BilledSite, value: PreventInvoicing) -> None:
+    with transaction(site.engine) as connection:
+        set_prevent_invoicing(connection, value, CLERK, NOW)
+
+
+def test_one_invoice_a_point_numbered_without_holes(site: BilledSite) -> None:
+    run = approved_run(site)
+    begun = time.monotonic()
+    issued = issue_all(site, run)
+    assert time.monotonic() - begun < 15
+    assert issued.numbers == NUMBERS
+    assert issued.left_out == []
+    assert issued.checks["error"] == issued.checks["warning"] == 0
+    assert issued.checks["ok"] + issued.checks["info"] == site.one("SELECT count(*) FROM billing_basis")
+    assert site.one("SELECT array_agg(DISTINCT state) FROM billing_basis") == ["invoiced"]
+    assert site.one("SELECT sum(net) FROM invoice") == site.one("SELECT sum(amount) FROM billing_basis")
+    assert site.one("SELECT count(*) FROM invoice WHERE vat <> round(net * 0.21, 2)") == 0
+    sums = """
+        SELECT count(*) FROM invoice i
+         WHERE net <> (SELECT sum(amount) FROM invoice_line l WHERE l.invoice = i.id)
+    """
+    assert site.one(sums) == 0
+    assert site.one("SELECT count(*) FROM invoice_line WHERE information AND rate = 8") == POINTS - 1
+    assert site.one("SELECT array_agg(DISTINCT due_date - issue_date) FROM invoice") == [14]
+    assert site.one("SELECT min(tax_date)::text || max(tax_date)::text FROM invoice") == "2026-03-312026-03-31"
+    with pytest.raises(Refused, match="no basis left to invoice"):
+        issue_all(site, run)
+
+
+def test_every_isdoc_keeps_the_schema_and_tells_the_invoice(site: BilledSite) -> None:
+    issue_all(site, approved_run(site))
+    with transaction(site.engine) as connection:
+        rows = connection.execute(
+            text("SELECT i.number, i.gross, f.content FROM invoice i JOIN invoice_file f ON f.invoice = i.id"
+                 " WHERE f.kind = 'isdoc'")
+        ).all()  # fmt: skip
+    assert len(rows) == POINTS
+    for row in rows:
+        assert problems_of(row.content) == []
+        root = etree.fromstring(row.content)
+        assert root.findtext(f"{{{NAMESPACE}}}ID") == row.number
+        payable = root.findtext(f"{{{NAMESPACE}}}LegalMonetaryTotal/{{{NAMESPACE}}}PayableAmount")
+        assert Decimal(str(payable)) == row.gross
+
+
+def test_an_invoice_may_carry_all_points_of_a_payer(site: BilledSite) -> None:
+    payers = site.one("SELECT count(DISTINCT payer) FROM contract c JOIN contract_item ci ON ci.contract = c.id")
+    site.do("UPDATE contract SET payer = (SELECT min(payer) FROM contract)")
+    issued = issue_all(site, approved_run(site), grouping="payer")
+    assert payers > 1
+    assert issued.numbers == NUMBERS[:1]
+    assert site.one("SELECT count(DISTINCT supply_point) FROM invoice_line") == POINTS
+    assert site.one("SELECT max(line_no) = count(*) FROM invoice_line") is True
+
+
+def test_an_error_leaves_its_point_out_until_it_is_cancelled(site: BilledSite) -> None:
+    run = approved_run(site)
+    basis = break_one_price(site)
+    issued = issue_all(site, run)
+    assert len(issued.numbers) == POINTS - 1
+    assert [entry["basis"] for entry in issued.left_out] == [basis]
+    assert "jednotková cena je nulová" in issued.left_out[0]["reason"]
+    with pytest.raises(Refused, match=r"left out for an error \(1\)"):
+        issue_all(site, run)
+    with transaction(site.engine) as connection:
+        cancel_error(connection, basis, CLERK, NOW)
+    again = issue_all(site, run)
+    assert again.numbers == [NUMBERS[-1]]
+    verdict = "SELECT result || ' ' || cancelled_by FROM basis_verdict WHERE basis = :basis"
+    assert site.one(verdict, basis=basis) == "4 Fakturantka"
+
+
+def test_an_error_can_forbid_the_whole_invoicing(site: BilledSite) -> None:
+    run = approved_run(site)
+    basis = break_one_price(site)
+    set_prevention(site, PreventInvoicing.FORBID)
+    with pytest.raises(Refused, match=f"1 bases are in error. basis {basis} of"):
+        issue_all(site, run)
+    assert site.one("SELECT count(*) FROM invoice") == 0
+    assert site.one("SELECT count(*) FROM invoice_series") == 0
+
+
+def test_an_error_can_be_let_through(site: BilledSite) -> None:
+    run = approved_run(site)
+    break_one_price(site)
+    set_prevention(site, PreventInvoicing.DO_NOT)
+    assert issue_all(site, run).numbers == NUMBERS
+
+
+def test_a_failure_in_the_middle_leaves_neither_holes_nor_halves(
+    site: BilledSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = approved_run(site)
+    rendered = issue.render_pdf
+    count = 0
+
+    def fail_at_the_tenth(document: Any) -> bytes:
+        nonlocal count
+        count += 1
+        if count == 10:
+            raise OSError("no space left on device")
+        return rendered(document)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(issue, "render_pdf", fail_at_the_tenth)
+        with pytest.raises(OSError, match="no space left"):
+            issue_all(site, run)
+    assert count == 10
+    assert site.one("SELECT (SELECT count(*) FROM invoice) + (SELECT count(*) FROM invoice_file)") == 0
+    assert site.one("SELECT array_agg(DISTINCT state) FROM billing_basis") == ["approved"]
+    assert issue_all(site, run).numbers == NUMBERS
+
+
+def test_two_issuers_at_once_issue_everything_once(site: BilledSite) -> None:
+    run = approved_run(site)
+    outcomes: list[int | str] = []
+
+    def issue_it() -> None:
+        try:
+            outcomes.append(len(issue_all(site, run).numbers))
+        except Refused as error:
+            outcomes.append(error.code)
+
+    threads = [threading.Thread(target=issue_it) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(map(str, outcomes)) == [str(POINTS), "nothing_to_invoice"]
+    assert site.one("SELECT last FROM invoice_series") == POINTS
+
+
+def test_the_interface_from_bases_to_the_meter(site: BilledSite) -> None:
+    run = approved_run(site)
+    with site.client() as client:
+        checked = client.post("/v1/checks/runs", json={"run": run}).json()
+        assert checked["results"]["error"] == 0
+        assert checked["results"]["ok"] > POINTS
+        assert len(client.get(f"/v1/checks/runs/{checked['id']}/log").json()) == checked["bases"]
+        results = client.get("/v1/checks/results", params={"result": "ok"}).json()
+        assert {entry["check"] for entry in results} == {6}
+
+        answer = client.post("/v1/invoices", json={"run": run})
+        assert answer.status_code == 201, answer.text
+        assert answer.json()["invoices"] == NUMBERS
+        assert len(client.get("/v1/invoices", params={"month": "2026-03"}).json()) == POINTS
+        assert client.get("/v1/invoices", params={"month": "2026-02"}).json() == []
+        assert client.get("/v1/invoices", params={"month": "March"}).status_code == 422
+        assert client.get("/v1/invoices/2699999999").status_code == 404
+        assert client.get("/v1/invoices/2699999999/pdf").status_code == 404
+        pdf = client.get(f"/v1/invoices/{NUMBERS[0]}/pdf")
+        assert (pdf.content[:5], pdf.headers["content-type"]) == (b"%PDF-", "application/pdf")
+        assert problems_of(client.get(f"/v1/invoices/{NUMBERS[0]}/isdoc").content) == []
+    with site.client(READER_TOKEN) as reader:
+        assert reader.post("/v1/invoices", json={"run": run}).status_code == 403
+        assert reader.get(f"/v1/invoices/{NUMBERS[0]}").status_code == 200
+
+
+def lines_of(client: Any, component: str, site: BilledSite) -> tuple[str, int]:
+    number = site.one(
+        "SELECT i.number || ' ' || l.line_no FROM invoice i JOIN invoice_line l ON l.invoice = i.id"
+        " JOIN billing_basis b ON b.id = l.basis WHERE b.component = :component ORDER BY i.number LIMIT 1",
+        component=component,
+    )
+    invoice, line = number.split()
+    assert client.get(f"/v1/invoices/{invoice}").json()["lines"][int(line) - 1]["line_no"] == int(line)
+    return invoice, int(line)
+
+
+def test_the_trace_of_a_line_reaches_the_meter(site: BilledSite) -> None:
+    run = approved_run(site)
+    issue_all(site, run)
+    with site.client() as client:
+        number, line = lines_of(client, "use_of_networks", site)
+        trace = client.get(f"/v1/invoices/{number}/lines/{line}/trace").json()
+        assert trace["run"]["id"] == run
+        assert trace["run"]["approved_by"] == CLERK.name
+        assert trace["inputs"]["registry"]["digest"].startswith("sha256:")
+        assert trace["inputs"]["package"]["name"] == "cz-electricity-2026"
+        assert trace["why"]["price"]["source"] == "Cenový výměr ERÚ č. 13/2025"
+        (measurement,) = trace["measurements"]
+        assert (measurement["kind"], measurement["direction"]) == ("profile", "A+")
+        assert len(measurement["days"]) == 31
+        for day in measurement["days"]:
+            assert day["version"] == 1
+            assert [block["batch"] for block in day["blocks"]] == [batch["id"] for batch in day["batches"]]
+            assert day["batches"][0]["seq"] > 0
+            assert day["registers"][0]["concentrator"] == day["batches"][0]["concentrator"]
+        one_day = client.get(f"/v1/invoices/{number}/lines/{line}/trace", params={"day": "2026-03-29"}).json()
+        (day,) = one_day["measurements"][0]["days"]
+        assert (day["day"], day["blocks"][0]["count"]) == ("2026-03-29", 92)
+
+        number, line = lines_of(client, "energy_vt", site)
+        trace = client.get(f"/v1/invoices/{number}/lines/{line}/trace").json()
+        (period,) = trace["measurements"][0]["periods"]
+        consumed = (period["to"]["value"] - period["from"]["value"]) * period["factor"]
+        assert Decimal(trace["line"]["quantity"]) == round(Decimal(consumed).scaleb(-6), 3)
+        for side in ("from", "to"):
+            assert period[side]["trace"]["batches"][0]["concentrator"]
+            assert period[side]["trace"]["registers"][0]["meter"]
+
+        number, line = lines_of(client, "gas_energy", site)
+        trace = client.get(f"/v1/invoices/{number}/lines/{line}/trace").json()
+        assert sum(block["count"] for day in trace["measurements"][0]["days"] for block in day["blocks"]) == 743
+        assert trace["why"]["price"]["example"] is True
+        assert client.get(f"/v1/invoices/{number}/lines/99/trace").status_code == 404
+
+        information = site.one(
+            "SELECT i.number || ' ' || l.line_no FROM invoice i JOIN invoice_line l ON l.invoice = i.id"
+            " WHERE l.information ORDER BY 1 LIMIT 1"
+        ).split()
+        trace = client.get(f"/v1/invoices/{information[0]}/lines/{information[1]}/trace").json()
+        assert (trace["basis"], trace["line"]["amount"], trace["measurements"]) == (None, "0.00", [])
+        assert "POZE" in trace["line"]["name"]
+        assert trace["why"]["text"]
