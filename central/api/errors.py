@@ -4,7 +4,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from starlette.exceptions import HTTPException
 
 from central.platform.constraints import explain
@@ -24,6 +24,11 @@ def add_error_handlers(app: FastAPI) -> None:
     async def integrity(_: Request, error: IntegrityError) -> JSONResponse:
         explained = explain(error)
         return _answer(explained.status, explained.code, explained.message)
+
+    @app.exception_handler(DataError)
+    async def data(_: Request, error: DataError) -> JSONResponse:
+        reason = getattr(getattr(error.orig, "diag", None), "message_primary", None) or "it cannot be stored"
+        return _answer(422, "out_of_range", f"A value is out of the range that it may have: {reason}.")
 
     @app.exception_handler(RequestValidationError)
     async def validation(_: Request, error: RequestValidationError) -> JSONResponse:

@@ -4,13 +4,16 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    DateTime,
     ForeignKey,
     Identity,
+    Index,
     Integer,
     SmallInteger,
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.dialects.postgresql import TSTZRANGE, ExcludeConstraint
 
@@ -98,6 +101,12 @@ channel_mapping = Table(
     Column("multiplier", Integer, nullable=False, server_default="1"),
     Column("sign", SmallInteger, nullable=False, server_default="1"),
     Column("valid", TSTZRANGE, nullable=False),
+    Column(
+        "consolidated_at",
+        DateTime(timezone=True),
+        comment="When the days of blocks that were there before the mapping were made; NULL: to be done",
+    ),
+    Index("channel_mapping_unconsolidated_ix", "id", postgresql_where=text("consolidated_at IS NULL")),
     CheckConstraint("multiplier > 0", name="multiplier"),
     CheckConstraint("sign IN (-1, 1)", name="sign"),
     CheckConstraint("NOT isempty(valid)", name="valid"),

@@ -20,6 +20,8 @@ Reader = Annotated[Person, Depends(require("read"))]
 First = Annotated[date, Query(alias="from", description="first metering day")]
 End = Annotated[date, Query(alias="to", description="the day after the last one")]
 
+YEARS = (1990, 2400)
+"""Years that one may ask for: beyond them the calendar's arithmetic or the database's ends."""
 LONGEST = 400
 """Days that one request may ask for."""
 
@@ -117,12 +119,14 @@ def get_profile(connection: Db, _: Reader, identifier: int, first: First, end: E
 @router.get("/channels/{identifier}/days/{day}/versions", summary="Versions of a day's profile")
 def find_versions(connection: Db, _: Reader, identifier: int, day: date) -> list[VersionOut]:
     """Oldest first, with what each was made from."""
+    _check_day(day)
     return [VersionOut(**row) for row in profile_view.versions(connection, identifier, day)]
 
 
 @router.get("/channels/{identifier}/days/{day}/trace", summary="Where a day's values came from")
 def get_trace(connection: Db, _: Reader, identifier: int, day: date, version: int | None = None) -> dict[str, Any]:
     """Down to blocks, batches, concentrator and meter; default the newest version."""
+    _check_day(day)
     return trace.trace_profile(connection, identifier, day, version)
 
 
@@ -136,6 +140,7 @@ def find_states(
     within_s: Annotated[int, Query(ge=0, le=86_400)] = int(WITHIN.total_seconds()),
 ) -> list[StateOut]:
     """The state at the instant or the first one after it, at most `within_s` later."""
+    _check_day(at.date())
     wanted = channel or [row["id"] for row in find_channels(connection, kind="state", supply_point=supply_point)]
     found = states_at(connection, wanted, at, timedelta(seconds=within_s))
     return [StateOut(**asdict(state)) for state in found.values()]
@@ -146,6 +151,7 @@ def get_state_trace(
     connection: Db, _: Reader, evidence_channel: int, at: AwareDatetime, batch: int | None = None
 ) -> dict[str, Any]:
     """Down to batch, concentrator and meter."""
+    _check_day(at.date())
     return trace.trace_state(connection, evidence_channel, at, batch)
 
 
@@ -192,7 +198,13 @@ def _counts(total: list[int]) -> dict[str, int]:
     return {"expected": total[0], "present": total[1], "missing": total[0] - total[1]}
 
 
+def _check_day(day: date) -> None:
+    _check_period(day, day + timedelta(days=1) if day < date.max else day)
+
+
 def _check_period(first: date, end: date) -> None:
+    if not YEARS[0] <= first.year <= end.year <= YEARS[1]:
+        raise BadInput("period", f"The period {first} to {end} must lie in the years {YEARS[0]} to {YEARS[1]}.")
     if not 0 < (end - first).days <= LONGEST:
         raise BadInput(
             "period", f"The period {first} to {end} must have 1 to {LONGEST} days; its end is exclusive. Ask in parts."

@@ -5,8 +5,8 @@ the deadline; later blocks make a new version only when the content differs. Eve
 queries per transaction, whatever the number of channels and days.
 
 Many processes may do this at once. Each works on one snapshot (REPEATABLE READ); whoever is second to write a version
-of the same day fails on the primary key and starts over with a new snapshot. The process that takes the last committed
-batch of a day sees all blocks of that day, so the newest version is always made from everything.
+of the same day fails on the primary key and starts over with a new snapshot, this time alone. The process that takes
+the last committed batch of a day sees all blocks of that day, so the newest version is always made from everything.
 """
 
 from collections.abc import Mapping
@@ -24,6 +24,7 @@ from sqlalchemy.exc import DBAPIError
 from central.readings.assemble import Assembled, Days, assemble, day_keys
 from central.readings.calendar import Ints, date_of, number_of, to_ms
 from central.readings.digest import day_digest
+from central.readings.late_mappings import finish_late_mappings, take_late_mappings
 from central.readings.rows import ProfileWriter, read_blocks
 from central.readings.touched import Spans, days_of, join_days, join_mappings, mappings_of, spans_of, touched_days
 from shared.clock import Clock
@@ -33,7 +34,11 @@ BATCHES = 1_000
 OPEN_DAYS = 20_000
 DEADLINE = time(10, 0)
 MADE_BY = "consolidation"
-_TRIES = 6
+_TRIES = 4
+# LOCK TABLE is the one statement that waits before the snapshot is taken. Passes run beside one another; one that
+# collided waits for those that run and holds off those that come. Readers are not in the way of either.
+_TOGETHER = text("LOCK TABLE open_day IN ROW EXCLUSIVE MODE")
+_ALONE = text("LOCK TABLE open_day IN EXCLUSIVE MODE")
 _COLLISIONS = (errors.UniqueViolation, errors.SerializationFailure, errors.DeadlockDetected)
 
 _log = structlog.get_logger(__name__)
@@ -44,6 +49,8 @@ class Report:
     """What one pass did."""
 
     batches: int = 0
+    mappings: int = 0
+    """New mappings whose earlier blocks were looked for."""
     versions: int = 0
     corrections: int = 0
     """Versions above 1."""
@@ -56,7 +63,7 @@ class Report:
     @property
     def worked(self) -> bool:
         """Whether there was anything to do; if so, ask again."""
-        return bool(self.batches or self.versions or self.unchanged)
+        return bool(self.batches or self.mappings or self.versions or self.unchanged)
 
 
 def consolidate_once(
@@ -72,6 +79,7 @@ def consolidate_once(
                 engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection,
                 connection.begin(),
             ):
+                connection.execute(_ALONE if attempt else _TOGETHER)
                 return _consolidate(connection, clock.now(), batches, open_days, deadline)
         except DBAPIError as error:
             if not isinstance(error.orig, _COLLISIONS) or attempt == _TRIES - 1:
@@ -86,30 +94,35 @@ def consolidate_once(
 def _consolidate(connection: Connection, now: datetime, batch_limit: int, day_limit: int, deadline: time) -> Report:
     taken = _take_batches(connection, batch_limit)
     due = _take_due(connection, now, day_limit)
-    if not taken and not len(due[0]):
+    late = take_late_mappings(connection)
+    if not taken and not len(due[0]) and not late.ids:
         return Report()
     spans = _spans(taken)
     mappings = join_mappings(
-        mappings_of(connection, evidence=np.unique(spans.evidence).tolist()),
+        mappings_of(connection, evidence=np.union1d(spans.evidence, late.spans.evidence).tolist()),
         mappings_of(connection, channels=np.unique(due[0]).tolist()),
     )
     due_days = days_of(*due, mappings)
     unfed = ~np.isin(day_keys(*due), due_days.keys)
     _forget(connection, due[0][unfed], due[1][unfed])  # nothing feeds these channels any more
-    days = join_days([touched_days(spans, mappings), due_days])
+    late_days = touched_days(late.spans, mappings)
+    days = join_days([touched_days(spans, mappings), due_days, late_days])
     over = days.start_ms + days.length * days.step_ms <= to_ms(now)
     _remember_running(connection, days.take(~over))
     over_days = days.take(over)
     fresh = np.array(sorted(taken), np.int64)
     whole = assemble(over_days, read_blocks(connection, spans_of(over_days, mappings)), mappings, fresh)
-    report = _make_versions(connection, whole, due_days, now, deadline)
+    known = (whole.missing < over_days.length) & np.isin(over_days.keys, late_days.keys)
+    wanted = whole.fresh | known | np.isin(over_days.keys, due_days.keys)
+    report = _make_versions(connection, whole, np.flatnonzero(wanted), now, deadline)
+    finish_late_mappings(connection, late, now)
     if taken:
         connection.execute(
             text("UPDATE batch SET consolidated_at = :now WHERE id = ANY(:ids)"), {"now": now, "ids": fresh.tolist()}
         )
     if whole.misaligned or whole.overflowed:
         _log.warning("values left out of profiles", misaligned=whole.misaligned, overflowed=whole.overflowed)
-    return Report(len(taken), *report, whole.misaligned, whole.overflowed)
+    return Report(len(taken), len(late.ids), *report, whole.misaligned, whole.overflowed)
 
 
 def _take_batches(connection: Connection, limit: int) -> Mapping[int, Any]:
@@ -145,15 +158,13 @@ def _spans(taken: Mapping[int, Any]) -> Spans:
 
 
 def _make_versions(
-    connection: Connection, whole: Assembled, due: Days, now: datetime, deadline: time
+    connection: Connection, whole: Assembled, rows: Ints, now: datetime, deadline: time
 ) -> tuple[int, int, int, int, int]:
-    """Decide every day: a first version, a new version, unchanged, or still open.
+    """Decide the days at these places: a first version, a new version, unchanged, or still open.
 
     Returns numbers of versions, of those above 1, of unchanged and open days, and of values in the new versions.
     """
     days = whole.days
-    wanted = whole.fresh | np.isin(days.keys, due.keys)
-    rows = np.flatnonzero(wanted)
     closes_at = {number: _deadline(number, deadline) for number in np.unique(days.number[rows]).tolist()}
     stored = _newest(connection, days.take(rows))
     used, keys = whole.batches(), days.keys

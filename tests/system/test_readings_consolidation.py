@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pytest
-from sqlalchemy import Engine, delete, select, text
+from sqlalchemy import Engine, delete, func, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from central.ingest.tables import batch
@@ -48,6 +48,7 @@ def register(engine: Engine) -> int:
     with transaction(engine) as connection:
         number = make_meter(connection, "M1")
         map_channel(connection, number, make_channel(connection, "P1"), ALWAYS)
+        connection.execute(update(channel_mapping).values(consolidated_at=func.now()))
     return number
 
 
@@ -198,6 +199,19 @@ def test_a_meter_exchange_at_noon_gives_one_whole_day(engine: Engine, clock: Man
         cells = completeness.count(connection, DAY.date, DAY.date, clock.now())
     assert profiles.values[0].tolist() == [2] * 48 + [30] * 46 + [MISSING_VALUE] * 2
     assert [(cell.meter, cell.expected, cell.present) for cell in cells] == [("NEW", 48, 46), ("OLD", 48, 48)]
+
+
+def test_a_mapping_that_comes_after_the_data_makes_their_days(engine: Engine, clock: ManualClock) -> None:
+    noon = DAY.start + timedelta(hours=12)
+    with transaction(engine) as connection:
+        register, target = make_meter(connection, "M1"), make_channel(connection, "P1")
+        Evidence(connection).batch(*(GivenBlock(register, day.start, range(96)) for day in (DAY, DAY.next)))
+    assert consolidate_once(engine, clock) == Report(batches=1)
+    with transaction(engine) as connection:
+        map_channel(connection, register, target, f"[{noon.isoformat()},)")
+    assert consolidate_once(engine, clock) == Report(mappings=1, versions=2, values=48 + 96)
+    assert not consolidate_once(engine, clock).worked
+    assert [(version, missing) for version, missing, _ in stored(engine)] == [(1, 48), (1, 0)]
 
 
 def test_an_open_day_that_nothing_feeds_any_more_is_forgotten(

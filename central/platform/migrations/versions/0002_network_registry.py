@@ -162,10 +162,14 @@ CREATE TABLE channel_mapping (
     multiplier integer NOT NULL DEFAULT 1 CONSTRAINT channel_mapping_multiplier_check CHECK (multiplier > 0),
     sign smallint NOT NULL DEFAULT 1 CONSTRAINT channel_mapping_sign_check CHECK (sign IN (-1, 1)),
     valid tstzrange NOT NULL CONSTRAINT channel_mapping_valid_check CHECK (NOT isempty(valid)),
+    consolidated_at timestamptz,
     CONSTRAINT channel_mapping_evidence_channel_valid_excl
         EXCLUDE USING gist (evidence_channel WITH =, valid WITH &&),
     CONSTRAINT channel_mapping_channel_valid_excl EXCLUDE USING gist (channel WITH =, valid WITH &&)
 );
+CREATE INDEX channel_mapping_unconsolidated_ix ON channel_mapping (id) WHERE consolidated_at IS NULL;
+COMMENT ON COLUMN channel_mapping.consolidated_at IS
+    'When the days of blocks that were there before the mapping were made; NULL: to be done';
 COMMENT ON TABLE channel_mapping IS
     'Which register feeds which channel, since when until when: a meter exchange adds a row here';
 """
