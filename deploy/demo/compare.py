@@ -4,12 +4,14 @@ Expected values come from the simulators' memory (and their log of true states),
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 from sqlalchemy import Engine, text
 
+from edge.inspect import committed_blocks
 from shared.quantities import MISSING_VALUE
 from shared.wire import MARK_REREAD
 
@@ -67,8 +69,25 @@ def read_stored(engine: Engine) -> list[tuple[Instant, int, int]]:
         ]
 
 
-def compare(expected: Mapping[Instant, int], stored: Iterable[tuple[Instant, int, int]]) -> Comparison:
-    """Counts over all places; a re-read value may stand beside an earlier one, but must agree."""
+def read_committed(outboxes: Iterable[Path]) -> set[Instant]:
+    """Every place that a concentrator's outbox holds: pending, numbered, acknowledged and kept."""
+    return {
+        Instant(block.key.device, block.key.register, str(block.key.kind), block.start_ms + n * block.step_ms)
+        for outbox in outboxes
+        for block, *_ in committed_blocks(outbox)
+        for n in range(len(block.values))
+    }
+
+
+def compare(
+    expected: Mapping[Instant, int],
+    stored: Iterable[tuple[Instant, int, int]],
+    committed: Collection[Instant] = (),
+) -> Comparison:
+    """Counts over all places; a re-read value may stand beside an earlier one, but must agree.
+
+    Lost is what a meter holds (`expected`) or an outbox has committed, and evidence (`stored`) has not.
+    """
     result = Comparison(expected=len(expected))
     first_readings: Counter[Instant] = Counter()
     seen: set[Instant] = set()
@@ -84,7 +103,7 @@ def compare(expected: Mapping[Instant, int], stored: Iterable[tuple[Instant, int
         elif wanted != value or value == MISSING_VALUE:
             result.mismatched += 1
             _note(result, "mismatched", f"{place} = {value}, the meter holds {wanted}")
-    for place in expected:
+    for place in {*expected, *committed}:
         if place not in seen:
             result.lost += 1
             _note(result, "lost", str(place))

@@ -4,10 +4,7 @@ The demo runs it, and the tests that kill processes at random use the same.
 """
 
 import json
-import os
 import secrets
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,9 +13,13 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
+from central.platform.database import make_engine, transaction
+from central.platform.identity import SYSTEM
+from central.platform.migrations import upgrade
 from central.workflow import site_file
+from central.workflow.load_site import load_site
 from deploy.demo import render
-from deploy.demo.processes import Child, ProcessError
+from deploy.demo.processes import Child
 from deploy.demo.scenario import render_scenario
 from deploy.demo.site import CONC_ESTATE, CONC_SUBSTATION, FIRST, Site
 from deploy.stack.local import LocalStack
@@ -112,6 +113,7 @@ class Plant:
                 {"token": self.callback_token, "name": "Pískoviště OTE", "rights": ["market-callback"]},
             ],
         )
+        _write_json(self.folder / "ote.json", {"senders": [self.site.operator_ean]})
         callback = self.folder / "callback-token"
         callback.touch(mode=0o600)
         callback.write_text(self.callback_token)
@@ -128,7 +130,7 @@ class Plant:
             "ROZVODNA_DATABASE_URL": self.database_url,
             "ROZVODNA_MQTT_URL": f"mqtt://{user}:{password}@{state.mqtt_host}:{state.mqtt_port}",
             "ROZVODNA_TOKENS_FILE": str(self.folder / "tokens.json"),
-            "ROZVODNA_OTE_URL": f"http://127.0.0.1:{self.sandbox_port}",
+            "ROZVODNA_OTE_URL": f"sandbox+http://127.0.0.1:{self.sandbox_port}/messages",
             "ROZVODNA_OTE_SENDER": self.site.operator_ean,
             "ROZVODNA_API_PORT": str(self.api_port),
         }
@@ -158,6 +160,10 @@ class Plant:
             f"http://127.0.0.1:{self.api_port}/v1/market/callback",
             "--token-file",
             str(self.folder / "callback-token"),
+            "--scenario",
+            str(self.folder / "ote.json"),
+            "--folder",
+            str(self.folder / "ote"),
         )
         for concentrator in self.concentrators:
             child(concentrator, "edge", str(self.folder / concentrator / "config.json"))
@@ -198,8 +204,12 @@ class Plant:
         """Write the files, migrate the database, load the site into registry and network."""
         self.write_files()
         self.prepare_children()
-        run_central("migrate", environment=self.environment())
-        run_central("load-site", str(self.folder / "site.json"), environment=self.environment())
+        upgrade(self.database_url)
+        engine = make_engine(self.database_url)
+        with transaction(engine) as connection:
+            site = site_file.read_site((self.folder / "site.json").read_bytes())
+            load_site(connection, site, SYSTEM, self.now)
+        engine.dispose()
 
     # Waiting
 
@@ -269,15 +279,6 @@ class Plant:
 
 def _reached(shown: str | None, instant: datetime) -> bool:
     return shown is not None and datetime.fromisoformat(shown) >= instant
-
-
-def run_central(*arguments: str, environment: Mapping[str, str]) -> None:
-    """`python -m central arguments`, to its end; raises `ProcessError` with its output if it fails."""
-    done = subprocess.run(
-        [sys.executable, "-m", "central", *arguments], env={**os.environ, **environment}, capture_output=True, text=True
-    )
-    if done.returncode:
-        raise ProcessError(f"central {arguments[0]} ended with status {done.returncode}: {done.stderr[-2000:]}")
 
 
 def _write_json(path: Path, content: Any) -> None:

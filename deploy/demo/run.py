@@ -18,7 +18,7 @@ from sqlalchemy import Engine, text
 
 from central.platform.database import make_engine
 from deploy.demo import expected, report
-from deploy.demo.compare import Comparison, compare, read_stored
+from deploy.demo.compare import Comparison, compare, read_committed, read_stored
 from deploy.demo.plant import Plant
 from deploy.demo.render import evidence_of
 from deploy.demo.site import CONC_SUBSTATION, FIRST, MONTH, NEXT, YEAR, build_site
@@ -70,15 +70,14 @@ class Demo:
             start = MeteringDay(Commodity.ELECTRICITY, FIRST).start
             self.plant.set_clock(start)
             self.plant.load()
-            self.plant.start()
+            self.plant.start(*(name for name in self.plant.children if name not in self.plant.concentrators))
             self.api = self._connect()
         with self.phase("states", "States at 1 March 00:00"):
+            self.plant.start(*self.plant.concentrators)
             self.plant.wait_for_round()
         with self.phase("live", f"{LIVE_QUARTERS} live quarter-hours; a concentrator is killed in one"):
             self._live(start)
-        with self.phase(
-            "backfill", "States at 1 April, then the month from the meters' memories; the broker is killed"
-        ):
+        with self.phase("backfill", "States at 1 April, a month of back-fill; the broker is killed"):
             self._backfill()
         with self.phase("profiles", "Day profiles"):
             self._wait_for_profiles()
@@ -165,18 +164,19 @@ class Demo:
         self._post("/v1/market/send", {})
 
         def answered() -> bool:
-            states = [message["state"] for message in self._get("/v1/market/messages")]
+            states = self._get("/v1/market/messages")["states"]
             self.result["ote"] = {
-                "sent": len(states),
-                "accepted": states.count("accepted"),
-                "rejected": states.count("rejected"),
+                "sent": sum(states.values()),
+                "accepted": states.get("accepted", 0),
+                "rejected": states.get("rejected", 0),
             }
-            return bool(states) and all(state in ("accepted", "rejected") for state in states)
+            return not any(states.get(state, 0) for state in ("generated", "saved", "sent"))
 
         self.plant.wait_for("OTE's answers", answered, 60)
 
     def _compare(self) -> Comparison:
-        return compare(expected.values_of(self.plant, FIRST, NEXT), read_stored(self.engine))
+        outboxes = [self.plant.outbox(concentrator) for concentrator in self.plant.concentrators]
+        return compare(expected.values_of(self.plant, FIRST, NEXT), read_stored(self.engine), read_committed(outboxes))
 
     def _finish(self, comparison: Comparison, total: float) -> dict[str, Any]:
         channels = len(self._get("/v1/channels"))

@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from central.platform.database import make_engine
 from deploy.demo import expected
-from deploy.demo.compare import compare, read_stored
+from deploy.demo.compare import compare, read_committed, read_stored
 from deploy.demo.plant import Plant
 from deploy.demo.site import CONC_ESTATE, CONC_SUBSTATION, Metering, Site, build_site
 from deploy.stack.local import LocalStack
@@ -85,7 +85,11 @@ def test_whoever_is_killed_nothing_is_lost_or_doubled(stack: LocalStack, databas
         plant.set_clock(last)
         plant.wait_for_round()
         plant.wait_until_delivered(timeout=120)
-        result = compare(expected.values_of(plant, FIRST, FIRST + timedelta(days=DAYS)), read_stored(engine))
+        result = compare(
+            expected.values_of(plant, FIRST, FIRST + timedelta(days=DAYS)),
+            read_stored(engine),
+            read_committed(plant.outbox(concentrator) for concentrator in plant.concentrators),
+        )
         with engine.connect() as connection:
             quarantined = connection.execute(text("SELECT count(*) FROM quarantine")).scalar_one()
             missing = connection.execute(

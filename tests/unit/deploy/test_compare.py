@@ -32,3 +32,9 @@ def test_doubled_unless_read_again() -> None:
 def test_mismatched_and_invented() -> None:
     result = compare(EXPECTED, [(place(0), 5, 0), (place(1), 0, 0), (place(2), 7, 0), (place(3), 1, 0)])
     assert (result.mismatched, result.unexpected, result.holds) == (1, 1, False)
+
+
+def test_what_an_outbox_committed_must_be_in_evidence() -> None:
+    whole = [(place(n), 5 + n, 0) for n in range(3)]
+    assert compare(EXPECTED, whole, {place(0), place(2)}).holds
+    assert compare(EXPECTED, whole, {place(9)}).lost == 1
