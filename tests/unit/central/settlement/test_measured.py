@@ -1,0 +1,129 @@
+"""Sums, maxima and gaps over profile matrices; consumption from register states."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from central.readings.profiles import Profiles
+from central.settlement.measured import (
+    NotMeasuredError,
+    RegisterPeriod,
+    StateReading,
+    in_cubic_metres,
+    in_mega,
+    quarter_hour_kw,
+    register_consumption,
+    sum_profiles,
+)
+from shared.metering_day import MeteringDay, month_days
+from shared.quantities import MISSING_VALUE, Commodity
+
+MARCH = month_days(Commodity.ELECTRICITY, 2026, 3)
+
+
+def month(values: np.ndarray, days: list[MeteringDay] = MARCH) -> Profiles:
+    offset = np.concatenate([np.zeros(1, np.int64), np.cumsum([day.length for day in days])])
+    return Profiles(
+        channels=list(range(len(values))),
+        days=days,
+        offset=offset,
+        values=values.astype(np.int32),
+        quality=np.zeros(values.shape, np.int16),
+        versions=np.ones((len(values), len(days)), np.int32),
+    )
+
+
+def test_march_has_the_short_day() -> None:
+    values = np.full((1, 2972), 1000)
+    values[0, 28 * 96 + 91] = 93_000  # the last quarter-hour of 29 March
+    total = sum_profiles(month(values))[0]
+    assert total.total == 2971 * 1000 + 93_000
+    assert total.maximum_at == datetime(2026, 3, 29, 21, 45, tzinfo=UTC)
+    assert quarter_hour_kw(total.maximum, 0) == 372
+    assert total.missing_day is None
+
+
+@pytest.mark.parametrize(
+    ("place", "day"),
+    [
+        (0, date(2026, 3, 1)),
+        (95, date(2026, 3, 1)),
+        (96, date(2026, 3, 2)),
+        (2780, date(2026, 3, 30)),
+        (2971, date(2026, 3, 31)),
+    ],
+)
+def test_the_first_missing_day_is_named(place: int, day: date) -> None:
+    values = np.full((2, 2972), 5)
+    values[1, place:] = MISSING_VALUE
+    sums = sum_profiles(month(values))
+    assert (sums[0].missing_day, sums[0].missing_count) == (None, 0)
+    assert (sums[1].missing_day, sums[1].missing_count) == (day, 2972 - place)
+
+
+def test_a_missing_value_never_wins_the_maximum() -> None:
+    values = np.full((1, 2972), -7)
+    values[0, 3] = MISSING_VALUE
+    assert sum_profiles(month(values))[0].maximum == -7
+
+
+def test_no_channels_no_sums() -> None:
+    assert sum_profiles(month(np.zeros((0, 2972)))) == {}
+
+
+@given(arrays(np.int32, (3, 2972), elements=st.integers(0, 2**31 - 1), fill=st.integers(0, 100)))
+def test_sums_are_exact(values: np.ndarray) -> None:
+    sums = sum_profiles(month(values))
+    for row in range(3):
+        assert sums[row].total == sum(values[row].tolist())
+        assert sums[row].maximum == max(values[row].tolist())
+
+
+def test_units() -> None:
+    assert in_mega(118_456_000, 0) == Decimal("118.456")
+    assert in_mega(1842, 3) == Decimal("1.842")
+    assert in_cubic_metres(6_741_115, -3) == Decimal("6741.115")
+    assert quarter_hour_kw(9300, 1) == 372
+
+
+def period(first: int | None, last: int | None, factor: int = 1) -> RegisterPeriod:
+    start, end = datetime(2026, 2, 28, 23, tzinfo=UTC), datetime(2026, 3, 31, 22, tzinfo=UTC)
+
+    def state(value: int | None, at: datetime) -> StateReading | None:
+        return None if value is None else StateReading(1, at, value, 0, 9)
+
+    return RegisterPeriod(4, start, end, state(first, start), state(last, end), factor)
+
+
+@pytest.mark.parametrize(
+    ("periods", "consumed"),
+    [
+        ([period(100, 350)], 250),
+        ([period(100, 100)], 0),
+        ([period(100, 350, 40)], 10_000),
+        ([period(100, 103), period(5, 12)], 10),
+        ([period(100, 103, -1)], -3),
+    ],
+)
+def test_consumption_from_states(periods: list[RegisterPeriod], consumed: int) -> None:
+    assert register_consumption(periods, "registr VT") == consumed
+
+
+@pytest.mark.parametrize(
+    ("periods", "sentence", "day"),
+    [
+        ([], "nemá v období přiřazen žádný registr", None),
+        ([period(None, 5)], "chybí stav k 2026-02-28T23:00", date(2026, 2, 28)),
+        ([period(5, None)], "chybí stav k 2026-03-31T22:00", date(2026, 3, 31)),
+        ([period(5, 3)], "stav klesl z 5 .* na 3", date(2026, 3, 31)),
+    ],
+)
+def test_what_cannot_be_consumption(periods: list[RegisterPeriod], sentence: str, day: date | None) -> None:
+    with pytest.raises(NotMeasuredError, match=sentence) as caught:
+        register_consumption(periods, "registr VT")
+    assert caught.value.day == day
