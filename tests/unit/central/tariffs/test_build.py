@@ -1,0 +1,74 @@
+"""Packages from raw price tables: what a label becomes, and that building again gives the same bytes."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from central.tariffs.build import electricity_2026, gas_2017_example, main, number, spelled
+from central.tariffs.load import load_content, shipped_files
+
+LOW = {
+    "C25d": {
+        "name": "Dvoutarifová sazba  s operativním řízením po dobu 8 hodin",
+        "breaker": {
+            "jistič do  3x10 A a do 1x25 A včetně": {"CEZ": 211.0},
+            "jistič nad 3x10 A do 3x16 A včetně": {"CEZ": 337.0},
+            "jistič nad 3x160 A za každou 1A": {"CEZ": 21.09},
+            "jistič nad 1x25 A za každou 1 A": {"CEZ": 7.03},
+        },
+        "VT": {"CEZ": 2208.39},
+        "NT": {"CEZ": 116.5},
+    },
+    "C60d": {"name": "Neměřené", "breaker": {}, "other": [["Částka za každých (i započatých) 10 W", {"CEZ": 65.35}]]},
+}
+HIGH = {
+    "system_services": 164.24,
+    "nonnetwork_infrastructure_month": 12.87,
+    "poze_mw_month": 0,
+    "poze_cap_mwh": 495,
+    "overrun_export_kw_month": {"VN": 1108},
+    "dso": {"CEZ": {"VN": [252565, 281823, 106.22, 5157.52]}},
+    "dso_fields": ["rk_rocni", "rk_mesicni", "pouziti_siti", "jednoslozkova"],
+}
+
+
+def test_raw_tables_become_a_package() -> None:
+    package = load_content(electricity_2026(LOW, HIGH), "built")
+    assert package.file.rates["C25d"].registers == ["VT", "NT"]
+    assert package.file.rates["C25d"].low_tariff_hours == 8
+    breaker = next(table for table in package.file.tables if table.component == "breaker")
+    assert [row[2:] for row in breaker.rows] == [
+        ["3x10", "211"],
+        ["3x16", "337"],
+        ["3x>160", "21.09"],
+        ["1x>25", "7.03"],
+    ]
+    unmetered = next(table for table in package.file.tables if table.component == "unmetered_10w")
+    assert unmetered.rows == [["C60d", "CEZ", "65.35"]]
+
+
+def test_building_again_gives_the_same_bytes(tmp_path: Path) -> None:
+    low, high = tmp_path / "low.json", tmp_path / "high.json"
+    low.write_text(json.dumps(LOW), encoding="utf-8")
+    high.write_text(json.dumps(HIGH), encoding="utf-8")
+    assert main([str(low), str(high), str(tmp_path)]) == 0
+    first = (tmp_path / "cz-electricity-2026.json").read_bytes()
+    assert main([str(low), str(high), str(tmp_path)]) == 0
+    assert (tmp_path / "cz-electricity-2026.json").read_bytes() == first
+
+
+def test_the_shipped_gas_package_is_what_the_source_builds() -> None:
+    shipped = next(path for path in shipped_files() if path.stem == "cz-gas-2017-example")
+    assert shipped.read_text(encoding="utf-8") == spelled(gas_2017_example())
+
+
+def test_an_unknown_band_is_refused() -> None:
+    wrong = {"C99d": {"name": "x", "breaker": {"jistič dle dohody": {"CEZ": 1.0}}}}
+    with pytest.raises(ValueError, match="jistič dle dohody is not understood"):
+        electricity_2026(wrong, HIGH)
+
+
+@pytest.mark.parametrize(("raw", "text"), [(66.0, "66"), (2418.4, "2418.4"), (252565, "252565"), (0, "0")])
+def test_numbers(raw: float, text: str) -> None:
+    assert number(raw) == text
