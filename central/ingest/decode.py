@@ -22,8 +22,8 @@ from central.ingest.reasons import Reason
 from shared.quantities import Commodity, Kind
 from shared.wire import Batch, BlockColumns, Key, Record, WireError, encode_batch
 
-VALUES_BUDGET: Final = 8 * 1024 * 1024
-"""Octets of values in one transaction: 340 messages of 64 blocks of 96 (larger was not faster, tests/bench)."""
+VALUES_BUDGET: Final = 4 * 1024 * 1024
+"""Octets of values in one transaction: 170 messages of 64 blocks of 96 (larger was not faster, tests/bench)."""
 
 Pack = Callable[[Blocks, NDArray[np.bool_], NDArray[np.int32]], list[PackedRows]]
 

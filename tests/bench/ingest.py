@@ -5,6 +5,7 @@
 """
 
 import argparse
+import json
 import os
 import signal
 import subprocess
@@ -20,6 +21,7 @@ import numpy as np
 import psutil
 import psycopg
 
+from central.ingest.service import STATUS_EVERY_S
 from central.platform.copy_binary import unpack_rows
 from central.platform.migrations import upgrade
 from deploy.stack import process
@@ -38,6 +40,7 @@ class Memory:
     """Resident memory of a process over a run, MB."""
 
     samples: list[float] = field(default_factory=list)
+    transactions: int = 0
 
     @property
     def most(self) -> float:
@@ -79,6 +82,8 @@ def ingest_process(module: list[str], url: str, stack: LocalStack) -> Iterator[M
             time.sleep(0.05)
         sampler.start()
         yield memory
+        time.sleep(STATUS_EVERY_S)
+        memory.transactions = int(json.loads(status.read_text())["transactions"])
     finally:
         over.set()
         if sampler.ident:
@@ -250,7 +255,7 @@ def run_part(stack: LocalStack, part: str, number: int) -> dict[str, float]:
     print(
         f"{part:>5} run {number + 1}: {load.values_count:,} values in {seconds:.2f} s, "
         f"{result['values_per_s']:,.0f} values/s, {result['bytes_per_value']:.2f} bytes/value, "
-        f"memory {memory.most:.0f} MB (x{memory.growth:.2f}), processor seconds "
+        f"{memory.transactions} transactions, memory {memory.most:.0f} MB (x{memory.growth:.2f}), processor seconds "
         + ", ".join(f"{name} {used:.1f}" for name, used in processor.items()),
         flush=True,
     )
