@@ -17,7 +17,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-20s%s\n", $$1, $$2}'
 
 demo: env-run ## the whole path, from simulated meters to invoices and OTE; serves until Ctrl-C (ONCE=1: ends after the report)
-	@$(PY) -m deploy.cli demo $(if $(call yes,$(ONCE)),--once) $(if $(call yes,$(KEEP)),--keep) $(ARGS)
+	@$(PY) -m deploy.cli demo $(if $(call yes,$(ONCE)),--once) $(ARGS)
 
 test: env-dev ## all tests (ARGS="-k name" goes to pytest)
 	@$(PY) -m pytest $(ARGS)

@@ -179,7 +179,9 @@ class Plant:
         self.children[name].start()
 
     def kill_broker(self, pause: float) -> None:
-        """SIGKILL the broker and start it again after `pause` wall seconds."""
+        """SIGKILL the broker and start it again after `pause` wall seconds; one named by MQTT_URL is not ours to kill."""
+        if self.stack.status().broker == "foreign":
+            return
         self.stack.kill_broker()
         self.broker_kills += 1
         time.sleep(pause)
@@ -188,7 +190,7 @@ class Plant:
     def kills(self) -> dict[str, int]:
         """Who was killed how often."""
         killed = {name: child.kills for name, child in self.children.items() if child.kills}
-        return {**killed, "broker": self.broker_kills}
+        return killed if self.stack.status().broker == "foreign" else {**killed, "broker": self.broker_kills}
 
     def stop(self) -> None:
         """Stop all, concentrators first."""

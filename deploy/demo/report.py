@@ -50,7 +50,7 @@ def broken(result: dict[str, Any], comparison: Comparison, plant: Plant) -> list
         (result["checks"]["ok"] > 0, "No billing basis was checked."),
         (result["ote"]["sent"] == messages, f"{result['ote']['sent']} messages to OTE instead of {messages}."),
         (result["ote"]["accepted"] == messages, f"OTE accepted {result['ote']['accepted']} of {messages} messages."),
-        (min(plant.kills().values()) >= 1, f"Not everybody was killed who should be: {plant.kills()}."),
+        (min(plant.kills().values(), default=0) >= 1, f"Not everybody was killed who should be: {plant.kills()}."),
     ]
     examples = [f"{fault}: {place}" for fault, places in comparison.examples.items() for place in places]
     return [sentence for holds, sentence in rules if not holds] + examples

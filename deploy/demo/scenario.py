@@ -55,7 +55,7 @@ def _line(name: str, link: dict[str, Any]) -> dict[str, Any]:
 def _meter(site: Site, point: Point) -> dict[str, Any]:
     draw = random.Random(point.seed)  # noqa: S311 - made-up states, not secrets
     if point.metering is Metering.SINGLE_TARIFF:
-        channel = {"register": "import", "load": _load(point), "initial": draw.randrange(100_000, 4_000_000)}
+        channel = {"register": "import", "load": _load(point), "initial": draw.randrange(100_000, 3_900_000)}
         return {"model": "sdm630", "id": point.meter, "unit": point.bus.address, "channels": [channel]}
     hdlc = point.bus.name.startswith("hdlc")
     meter: dict[str, Any] = {
@@ -72,7 +72,8 @@ def _meter(site: Site, point: Point) -> dict[str, Any]:
 
 
 def _channels(site: Site, point: Point, draw: random.Random) -> list[dict[str, Any]]:
-    initial = draw.randrange(10_000_000, 900_000_000)
+    flat = point.metering is Metering.TWO_TARIFF
+    initial = draw.randrange(2_000_000, 90_000_000) if flat else draw.randrange(100_000_000, 900_000_000)
     if commodity_of(point) is Commodity.GAS:
         return [{"register": GAS_REGISTER, "state": STATE_REGISTERS["V"], "load": _load(point), "initial": initial}]
     taken: dict[str, Any] = {"kind": "constant", "mean_w": 0}
