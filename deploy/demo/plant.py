@@ -179,7 +179,7 @@ class Plant:
         self.children[name].start()
 
     def kill_broker(self, pause: float) -> None:
-        """SIGKILL the broker and start it again after `pause` wall seconds; one named by MQTT_URL is not ours to kill."""
+        """SIGKILL the broker, start it again after `pause` wall seconds; one named by MQTT_URL is not ours to kill."""
         if self.stack.status().broker == "foreign":
             return
         self.stack.kill_broker()
