@@ -17,6 +17,7 @@ from central.platform.incarnation import current_incarnation, new_incarnation
 from central.platform.migrations import upgrade
 from central.platform.tables import audit as audit_table
 from central.platform.tables import incarnation
+from deploy.stack.local import LocalStack
 
 ROOMS = (
     "platform",
@@ -117,7 +118,7 @@ def test_the_incarnation_stays_until_the_cluster_differs_or_the_operator_says_so
         assert connection.execute(select(func.count()).select_from(incarnation)).scalar_one() == 5
 
 
-def test_a_copy_of_the_database_is_another_incarnation(stack, database_url: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_copy_of_the_database_is_another_incarnation(stack: LocalStack, database_url: str) -> None:
     engine = make_engine(database_url)
     with transaction(engine) as connection:
         original = current_incarnation(connection, NOW)

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from copy import deepcopy
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import Engine, func, select, text
+from sqlalchemy import Engine, Table, func, select, text
 from sqlalchemy.exc import IntegrityError
 
 from central.network.tables import channel_mapping
@@ -74,7 +75,7 @@ def load(engine: Engine, site: s.Site) -> int:
         return sum(outcome.inserted for outcome in load_site(connection, site, SYSTEM, NOW).values())
 
 
-def count(engine: Engine, table) -> int:  # type: ignore[no-untyped-def]
+def count(engine: Engine, table: Table) -> int:
     with engine.connect() as connection:
         return connection.execute(select(func.count()).select_from(table)).scalar_one()
 
@@ -109,9 +110,9 @@ def changed(path: str, value: object) -> s.Site:
     """The small site with one field changed: `section.index.field`."""
     site = deepcopy(small_site())
     *parents, field = path.split(".")
-    target: object = site
+    target: Any = site
     for part in parents:
-        target = target[int(part)] if part.isdigit() else getattr(target, part)  # type: ignore[index]
+        target = target[int(part)] if part.isdigit() else getattr(target, part)
     setattr(target, field, value)
     return site
 

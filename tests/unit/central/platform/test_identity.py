@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -35,7 +36,7 @@ def test_an_unknown_token_is_not_identified_and_not_repeated_in_the_message() ->
     assert "token-x" not in refused.value.message
 
 
-def test_tokens_come_from_environment_and_file(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_tokens_come_from_environment_and_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file = tmp_path / "tokens.json"
     file.write_text(json.dumps([BOB]))
     monkeypatch.setenv("ROZVODNA_TOKENS", json.dumps([ANNA]))
