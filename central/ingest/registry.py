@@ -6,7 +6,7 @@ channel that was created a moment ago is found whatever the notification does.
 """
 
 from collections.abc import Collection, Iterable
-from typing import Final
+from typing import Any, Final
 
 import psycopg
 
@@ -25,17 +25,30 @@ _SELECT: Final = """
 
 
 class Registry:
-    """Keeps a `ChannelTable` as the database has it. `connection` is in autocommit mode and used by nobody else."""
+    """Keeps a `ChannelTable` as the database has it.
 
-    def __init__(self, connection: "psycopg.Connection[tuple[object, ...]]", table: ChannelTable | None = None) -> None:
+    With `listen`, the connection is in autocommit mode, used by nobody else, and heard for changes; without, what is
+    read is good for one transaction.
+    """
+
+    def __init__(
+        self,
+        connection: "psycopg.Connection[tuple[Any, ...]]",
+        table: ChannelTable | None = None,
+        *,
+        listen: bool = True,
+    ) -> None:
         self.table = table if table is not None else ChannelTable()
         self._connection = connection
-        connection.execute("LISTEN evidence_channel")
+        self._listen = listen
+        if listen:
+            connection.execute("LISTEN evidence_channel")
 
     def require(self, edges: Collection[str]) -> None:
         """Know the channels of `edges`, as the database has them now as far as it has said."""
-        for _ in self._connection.notifies(timeout=0):
-            self.table.forget()
+        if self._listen:
+            for _ in self._connection.notifies(timeout=0):
+                self.table.forget()
         if len(self.table) > MOST_CHANNELS:
             self.table.forget()
         missing = sorted(edge for edge in edges if edge not in self.table.edges)

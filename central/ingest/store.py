@@ -87,7 +87,7 @@ class Stored:
 
 def store(connection: Connection, prepared: Prepared, received_at: datetime, copy_block: str = COPY_BLOCK) -> Stored:
     """Store a prepared transaction; raises psycopg's errors and leaves the transaction to the caller."""
-    ids = _insert_batches(connection, prepared, received_at)
+    ids = insert_batches(connection, prepared, received_at)
     stored = Stored(batches=int((ids > 0).sum()))
     stored.repeated = (
         len(prepared.messages) - stored.batches - sum(1 for place, _ in prepared.refusals if place is None)
@@ -121,7 +121,7 @@ def fill(
         stored.refused[refusal.reason.code] = stored.refused.get(refusal.reason.code, 0) + 1
 
 
-def _insert_batches(connection: Connection, prepared: Prepared, received_at: datetime) -> NDArray[np.int64]:
+def insert_batches(connection: Connection, prepared: Prepared, received_at: datetime) -> NDArray[np.int64]:
     """Batch ids by position; 0 where the number was committed before."""
     ids = np.zeros(len(prepared.numbers), np.int64)
     if not prepared.numbers:

@@ -1,0 +1,72 @@
+"""Looking into quarantine: what is kept, why, and what is inside."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select
+
+from central.ingest.tables import quarantine
+from central.platform.errors import NotFound
+from shared.wire import Block, WireError, decode_batch, unpack_batch
+
+SHOWN_BLOCKS = 20
+"""Blocks of a body that `look_inside` shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which entries: of an edge, with a reason code; None for all."""
+
+    edge: str | None = None
+    reason: str | None = None
+
+    def conditions(self) -> list[Any]:
+        """For a query on `quarantine`."""
+        found = []
+        if self.edge is not None:
+            found.append(quarantine.c.edge == self.edge)
+        if self.reason is not None:
+            found.append(quarantine.c.reason_code == self.reason)
+        return found
+
+
+def count_by_reason(connection: Connection, chosen: Filter) -> dict[str, int]:
+    """Entries by reason code."""
+    query = (
+        select(quarantine.c.reason_code, func.count())
+        .where(*chosen.conditions())
+        .group_by(quarantine.c.reason_code)
+        .order_by(quarantine.c.reason_code)
+    )
+    return {str(row[0]): int(row[1]) for row in connection.execute(query)}
+
+
+def find(connection: Connection, chosen: Filter, after: int, limit: int) -> list[Row[Any]]:
+    """Entries with a higher id than `after`, oldest first, with the size instead of the body."""
+    columns = [column for column in quarantine.c if column.name not in ("body", "digest", "user_properties")]
+    query = (
+        select(*columns, func.length(quarantine.c.body).label("size"))
+        .where(quarantine.c.id > after, *chosen.conditions())
+        .order_by(quarantine.c.id)
+        .limit(limit)
+    )
+    return list(connection.execute(query))
+
+
+def get(connection: Connection, entry_id: int) -> Row[Any]:
+    """One entry, body and all; raises NotFound."""
+    entry = connection.execute(select(quarantine).where(quarantine.c.id == entry_id)).first()
+    if entry is None:
+        raise NotFound(
+            "quarantine_not_found", f"There is no entry {entry_id} in quarantine; it may be replayed already."
+        )
+    return entry
+
+
+def look_inside(body: bytes) -> list[Block] | None:
+    """The first blocks of a body, or None when it cannot be decoded."""
+    try:
+        blocks, _ = unpack_batch(decode_batch(body))
+    except WireError:
+        return None
+    return blocks[:SHOWN_BLOCKS]
