@@ -16,7 +16,7 @@ from central.ingest.reasons import Reason
 from shared.clock import EPOCH
 from shared.metering_day import MeteringDay
 from shared.quantities import MISSING_VALUE, Commodity, Kind
-from shared.wire import Key
+from shared.wire import Key, Record
 
 FUTURE_MS: Final = 15 * 60_000
 """A block may end this much after central's clock: clocks differ."""
@@ -115,6 +115,21 @@ def _extremes(blocks: Blocks) -> tuple[NDArray[Any], NDArray[Any]]:
         low[filled] = np.minimum.reduceat(values, blocks.first[filled])
         high[filled] = np.maximum.reduceat(values, blocks.first[filled])
     return low, high
+
+
+def refuse_record(record: Record, edge: str, now_ms: int) -> str | None:
+    """Why a record cannot be stored, or None."""
+    texts = [record.kind, record.device, *record.data]
+    texts += [value for value in record.data.values() if isinstance(value, str)]
+    if any("\0" in text for text in texts):
+        return f"A record of {edge} holds the character NUL, which no text has."
+    first = int(day_borders(Commodity.ELECTRICITY)[0])
+    if not first <= record.at <= now_ms + FUTURE_MS:
+        return (
+            f"The record {record.kind} of {record.device} at {edge} has the instant {record.at} ms; "
+            f"expected one from {FIRST_DAY} to 15 minutes ahead of central's clock."
+        )
+    return None
 
 
 def sentence_of(reason: Reason, blocks: Blocks, place: int, key: Key, table: ChannelTable, edge: str) -> str:

@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from central.ingest.channels import ChannelTable, decode_keys
-from central.ingest.check import FIRST_DAY, FUTURE_MS, day_borders, refuse_blocks, sentence_of
+from central.ingest.check import refuse_blocks, refuse_record, sentence_of
 from central.ingest.columns import Blocks, Part, assemble
 from central.ingest.message import Message, Opened, Refusal, open_message
 from central.ingest.pack import PackedRows, pack_blocks, pack_readings
 from central.ingest.reasons import Reason
-from shared.quantities import Commodity, Kind
-from shared.wire import Batch, BlockColumns, Key, Record, WireError, encode_batch
+from shared.quantities import Kind
+from shared.wire import Batch, BlockColumns, Key, WireError, encode_batch
 
 VALUES_BUDGET: Final = 4 * 1024 * 1024
 """Octets of values in one transaction: 170 messages of 64 blocks of 96 (larger was not faster, tests/bench)."""
@@ -284,18 +284,3 @@ def _take_records(prepared: Prepared, position: int, batch: Opened, now_ms: int)
         refusal.index = first + place
         refusal.body = encode_batch(Batch([], records=[record]))
         prepared.refusals.append((position, refusal))
-
-
-def refuse_record(record: Record, edge: str, now_ms: int) -> str | None:
-    """Why a record cannot be stored, or None."""
-    texts = [record.kind, record.device, *record.data]
-    texts += [value for value in record.data.values() if isinstance(value, str)]
-    if any("\0" in text for text in texts):
-        return f"A record of {edge} holds the character NUL, which no text has."
-    first = int(day_borders(Commodity.ELECTRICITY)[0])
-    if not first <= record.at <= now_ms + FUTURE_MS:
-        return (
-            f"The record {record.kind} of {record.device} at {edge} has the instant {record.at} ms; "
-            f"expected one from {FIRST_DAY} to 15 minutes ahead of central's clock."
-        )
-    return None
