@@ -114,6 +114,14 @@ CREATE TRIGGER evidence_channel_notify AFTER INSERT OR UPDATE OR DELETE OR TRUNC
     FOR EACH STATEMENT EXECUTE FUNCTION notify_evidence_channel();
 """
 
+# Statement triggers: they cost nothing while nobody breaks the rule, and dropping old chunks does not fire them.
+APPEND_ONLY = """
+CREATE TRIGGER block_append_only BEFORE UPDATE OR DELETE ON block
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER register_reading_append_only BEFORE UPDATE OR DELETE ON register_reading
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+"""
+
 VIEW = """
 CREATE VIEW block_value AS
 SELECT b.evidence_channel,
@@ -133,6 +141,7 @@ def upgrade() -> None:
     op.execute(TABLES)
     for statement in HYPERTABLES:
         op.execute(statement)
+    op.execute(APPEND_ONLY)
     op.execute(NOTIFY)
     op.execute(VIEW)
 
