@@ -21,7 +21,15 @@ async def supervise(name: str, run: Callable[[], Awaitable[None]]) -> None:
             log.error("task ended by itself", task=name)
         except Exception as error:
             log.error("task failed", task=name, exc_info=error)
+        end_if_cancelled()
         if asyncio.get_running_loop().time() - begun > MOST_S:
             delay = FIRST_S
         await asyncio.sleep(delay)
         delay = min(delay * 2, MOST_S)
+
+
+def end_if_cancelled() -> None:
+    """Raise `CancelledError` if the running task was cancelled and another exception took the cancellation's place."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

@@ -85,6 +85,20 @@ class Counts:
 
 
 @dataclass(slots=True)
+class Closed:
+    """What closed numbers meant."""
+
+    numbers: Ranges = field(default_factory=list)
+    """Those of which nothing was known before."""
+    days: list[DayKey] = field(default_factory=list)
+    """To be read again: they travelled in batches that nobody holds any more."""
+    requeued: int = 0
+    """Blocks and records that were still held and go out under new numbers."""
+    unknown: bool = False
+    """There was a number of which this outbox knows nothing: it is not the one that gave it."""
+
+
+@dataclass(slots=True)
 class Acknowledged:
     """What an acknowledgement changed."""
 
@@ -143,6 +157,21 @@ def encode_record(record: Record) -> bytes:
 def decode_record(body: bytes) -> Record:
     """The record of a stored body."""
     return _record_decoder.decode(body)
+
+
+def without(span: tuple[int, int], known: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """What is left of the inclusive range `span` when the ranges `known` are taken out."""
+    left = []
+    first, last = span
+    for begin, end in sorted(known):
+        if begin > last:
+            break
+        if begin > first:
+            left.append((first, begin - 1))
+        first = max(first, end + 1)
+    if first <= last:
+        left.append((first, last))
+    return left
 
 
 def ranges_of(addresses: Iterable[Address]) -> Ranges:

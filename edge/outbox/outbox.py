@@ -11,6 +11,7 @@ from edge.outbox.model import (
     Acknowledged,
     Address,
     BatchState,
+    Closed,
     Counts,
     DayKey,
     Deposit,
@@ -145,7 +146,7 @@ class Outbox:
         """See `OutboxStore.read_again`."""
         await self._run(self._store.read_again, days)
 
-    async def closed(self, ranges: Ranges) -> tuple[list[DayKey], int]:
+    async def closed(self, ranges: Ranges) -> Closed:
         """See `OutboxStore.closed`."""
         result = await self._run(self._store.closed, ranges)
         self._tell()

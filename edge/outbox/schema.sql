@@ -63,3 +63,11 @@ CREATE TABLE refused (
     body BLOB,                           -- the block as stored in pending
     PRIMARY KEY (epoch, seq, place)
 ) WITHOUT ROWID;
+
+-- Numbers that central closed and that were dealt with: it tells them with each welcome for days.
+CREATE TABLE closed (
+    epoch INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    PRIMARY KEY (epoch, first)
+) WITHOUT ROWID;

@@ -9,6 +9,7 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +19,7 @@ from edge.outbox.model import (
     Acknowledged,
     Address,
     BatchState,
+    Closed,
     Counts,
     DayKey,
     Deposit,
@@ -28,6 +30,7 @@ from edge.outbox.model import (
     encode_block,
     encode_record,
     ranges_of,
+    without,
 )
 from edge.schedule import DayState, DeviceProgress, SampleMark
 from shared.clock import EPOCH
@@ -244,7 +247,7 @@ class OutboxStore:
         """Note what central has committed; refused blocks are kept apart, because no resending would help them."""
         done = Acknowledged()
         stored = signed_epoch(epoch)
-        before = Counts(self.counts.pending, self.counts.unacked, self.counts.acked, self.counts.reoffered)
+        counts = replace(self.counts)
         with self._transaction():
             for first, last in [(1, upto), *beyond]:
                 rows = self._execute(
@@ -257,14 +260,14 @@ class OutboxStore:
                 )
                 for _, seq, state in rows:
                     done.batches.append(Address(epoch, seq))
-                    before.acked += 1
-                    before.unacked -= state == BatchState.UNACKED
-                    before.reoffered -= state == BatchState.REOFFERED
+                    counts.acked += 1
+                    counts.unacked -= state == BatchState.UNACKED
+                    counts.reoffered -= state == BatchState.REOFFERED
             for seq, place, reason in refused:
                 if self._refuse(Address(epoch, seq), place, reason, now_ms):
                     done.refused.append((seq, place, reason))
-        before.refused = self.counts.refused + len(done.refused)
-        self.counts = before
+        counts.refused += len(done.refused)
+        self.counts = counts
         return done
 
     def _refuse(self, address: Address, place: int, reason: str, now_ms: int) -> bool:
@@ -317,43 +320,54 @@ class OutboxStore:
             )
             self._set_meta("acquainted", "yes")
 
-    def closed(self, ranges: Ranges) -> tuple[list[DayKey], int]:
-        """Central closed numbers: gives the days that are to be read again, and how many blocks were queued anew.
+    def closed(self, ranges: Ranges) -> Closed:
+        """Central closed numbers; what it told before is passed over.
 
         What we still hold of them goes back to pending, marked as re-read, because its number is spent. What we no
-        longer hold is read again from the meters.
+        longer hold is to be read again from the meters.
         """
-        days: list[DayKey] = []
-        requeued = 0
+        found = Closed()
+        counts = replace(self.counts)
         with self._transaction():
             for epoch, first, last in ranges:
-                span = (signed_epoch(epoch), first, last)
-                held = self._execute(
-                    "SELECT id, seq, state, body FROM batch JOIN batch_body USING (id) "
-                    "WHERE epoch = ? AND seq BETWEEN ? AND ? ORDER BY seq",
-                    span,
-                ).fetchall()
-                for batch_id, seq, state, body in held:
-                    requeued += self._requeue(body)
-                    self._execute("DELETE FROM batch_body WHERE id = ?", (batch_id,))
-                    self._execute("DELETE FROM batch WHERE id = ?", (batch_id,))
-                    self._execute("DELETE FROM batch_day WHERE epoch = ? AND seq = ?", (span[0], seq))
-                    self._discount(BatchState(state))
-                lost = self._execute(
-                    "SELECT DISTINCT device, register, day FROM batch_day WHERE epoch = ? AND seq BETWEEN ? AND ?", span
-                ).fetchall()
-                self._executemany(
-                    "UPDATE progress_day SET state = 'again' WHERE device = ? AND register = ? AND day = ?", lost
-                )
-                self._execute("DELETE FROM batch_day WHERE epoch = ? AND seq BETWEEN ? AND ?", span)
-                days += [DayKey(device, register, date.fromisoformat(day)) for device, register, day in lost]
-        self.counts.pending += requeued
-        return days, requeued
+                stored = signed_epoch(epoch)
+                known = self._execute("SELECT first, last FROM closed WHERE epoch = ?", (stored,)).fetchall()
+                for span in without((first, last), known):
+                    self._execute("INSERT INTO closed VALUES (?, ?, ?)", (stored, *span))
+                    found.numbers.append((epoch, *span))
+                    requeued = self._requeue_numbers((stored, *span), counts)
+                    days = self._forget_days((stored, *span))
+                    found.requeued += requeued
+                    found.days += days
+                    found.unknown = found.unknown or not (requeued or days)
+        self.counts = counts
+        return found
 
-    def _discount(self, state: BatchState) -> None:
-        self.counts.unacked -= state is BatchState.UNACKED
-        self.counts.acked -= state is BatchState.ACKED
-        self.counts.reoffered -= state is BatchState.REOFFERED
+    def _requeue_numbers(self, span: tuple[int, int, int], counts: Counts) -> int:
+        held = self._execute(
+            "SELECT id, seq, state, body FROM batch JOIN batch_body USING (id) "
+            "WHERE epoch = ? AND seq BETWEEN ? AND ? ORDER BY seq",
+            span,
+        ).fetchall()
+        requeued = 0
+        for batch_id, seq, state, body in held:
+            requeued += self._requeue(body)
+            self._execute("DELETE FROM batch_body WHERE id = ?", (batch_id,))
+            self._execute("DELETE FROM batch WHERE id = ?", (batch_id,))
+            self._execute("DELETE FROM batch_day WHERE epoch = ? AND seq = ?", (span[0], seq))
+            counts.unacked -= state == BatchState.UNACKED
+            counts.acked -= state == BatchState.ACKED
+            counts.reoffered -= state == BatchState.REOFFERED
+        counts.pending += requeued
+        return requeued
+
+    def _forget_days(self, span: tuple[int, int, int]) -> list[DayKey]:
+        lost = self._execute(
+            "SELECT DISTINCT device, register, day FROM batch_day WHERE epoch = ? AND seq BETWEEN ? AND ?", span
+        ).fetchall()
+        self._executemany("UPDATE progress_day SET state = 'again' WHERE device = ? AND register = ? AND day = ?", lost)
+        self._execute("DELETE FROM batch_day WHERE epoch = ? AND seq BETWEEN ? AND ?", span)
+        return [DayKey(device, register, date.fromisoformat(day)) for device, register, day in lost]
 
     def _requeue(self, body: bytes) -> int:
         blocks, records = unpack_batch(decode_batch(body))

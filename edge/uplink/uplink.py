@@ -16,6 +16,7 @@ from edge.config import DeviceConfig, UplinkConfig
 from edge.errors import BrokerDownError
 from edge.outbox.model import Address, BatchState
 from edge.outbox.outbox import Outbox
+from edge.supervise import end_if_cancelled
 from edge.uplink.births import CLAIM_MARGIN, birth, claimed
 from edge.uplink.link import FAILURE_FROM, BrokerLink, BrokerSession, Message
 from edge.uplink.resend import Resends
@@ -119,6 +120,8 @@ class Uplink:
                 # A fault of ours must not end the uplink: the readings are safe in the outbox meanwhile.
                 self._log.error("uplink failed", exc_info=error)
                 self._failed(repr(error))
+            # What breaks while we are being cancelled (3.11's TaskGroup, a disconnect) may hide the cancellation.
+            end_if_cancelled()
             if self._clock.monotonic() - begun > STABLE_S:
                 delay = self._settings.reconnect_first_s
             await asyncio.sleep(delay * random.uniform(0.7, 1.3))  # noqa: S311 - spreads reconnects, keeps no secret
@@ -275,18 +278,14 @@ class Uplink:
     async def _welcomed(self, session: BrokerSession, welcome: Welcome) -> None:
         self.status.welcomes += 1
         await self._note_incarnation(session, welcome.incarnation)
-        days_changed = False
-        strange = False
-        for span in welcome.closed:
-            days, requeued = await self._outbox.closed([span])
+        closed = await self._outbox.closed(welcome.closed)
+        for span in closed.numbers:
             self._resends.forget([address for address in self._resends.addresses() if _within(address, span)])
-            self._log.warning(
-                "central closed numbers", epoch=f"{span[0]:016x}", first=span[1], last=span[2],
-                days_to_read_again=len(days), blocks_queued_anew=requeued,
-            )  # fmt: skip
-            days_changed = days_changed or bool(days)
-            strange = strange or not (days or requeued)
-        if strange or not self.acquainted:
+            self._log.warning("central closed numbers", epoch=f"{span[0]:016x}", first=span[1], last=span[2])
+        if closed.numbers:
+            self._log.warning("what was in them", days_read_again=len(closed.days), queued_anew=closed.requeued)
+        days_changed = bool(closed.days)
+        if closed.unknown or not self.acquainted:
             await self._outbox.read_again(days_in_evidence(self._devices, welcome.marks))
             self.acquainted = days_changed = True
         if days_changed:

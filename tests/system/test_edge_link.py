@@ -27,9 +27,7 @@ class TestMqttLink(LinkContract):
     def link(self, edge: str) -> BrokerLink:
         password = self.folder / f"{edge}.password"
         password.write_text(self.broker.add_edge(edge))
-        config = MqttConfig(
-            host=self.broker.host, port=self.broker.port, username=edge, password_file=str(password)
-        )
+        config = MqttConfig(host=self.broker.host, port=self.broker.port, username=edge, password_file=str(password))
         return MqttLink(config, f"edge-{edge}")
 
     async def break_connections(self) -> None:

@@ -17,6 +17,7 @@ from edge.outbox.model import (
     decode_block,
     encode_block,
     ranges_of,
+    without,
 )
 from edge.outbox.store import OutboxStore
 from edge.schedule import DayState, SampleMark
@@ -158,9 +159,9 @@ def test_closed_numbers_that_nobody_holds_are_read_again(store: OutboxStore) -> 
         store.number(EPOCH_A, 1, 10_000)
     store.acknowledge(EPOCH_A, 3, [], [], 0)
     store.prune(10, 10**9)
-    days, requeued = store.closed([(EPOCH_A, 2, 2)])
-    assert days == [DayKey("LU-1", "1-0:1.29.0", DAY + timedelta(days=1))]
-    assert requeued == 0
+    closed = store.closed([(EPOCH_A, 2, 2)])
+    assert closed.days == [DayKey("LU-1", "1-0:1.29.0", DAY + timedelta(days=1))]
+    assert (closed.requeued, closed.unknown) == (0, False)
     states = store.progress()["LU-1"].days["1-0:1.29.0"]
     assert [states[DAY + timedelta(days=n)] for n in range(3)] == [DayState.READ, DayState.AGAIN, DayState.READ]
 
@@ -168,14 +169,35 @@ def test_closed_numbers_that_nobody_holds_are_read_again(store: OutboxStore) -> 
 def test_closed_numbers_that_we_hold_go_out_under_new_ones(store: OutboxStore) -> None:
     store.deposit([day_deposit(0), Deposit([], [Record("gap", "x", 1)])])
     store.number(EPOCH_A, 64, 10_000)
-    days, requeued = store.closed([(EPOCH_A, 1, 1)])
-    assert (days, requeued) == ([], 2)
+    closed = store.closed([(EPOCH_A, 1, 1)])
+    assert (closed.days, closed.requeued, closed.unknown) == ([], 2, False)
     assert store.held() == []
     batch = store.number(EPOCH_A, 64, 10_000)
     assert batch is not None
     assert batch.address.seq == 2
     assert blocks_of(batch.body)[0].marks & MARK_REREAD
     assert store.counts.unacked == 1
+
+
+def test_closed_numbers_are_dealt_with_once_however_often_they_are_told(store: OutboxStore) -> None:
+    for n in range(5):
+        store.deposit([day_deposit(n)])
+        store.number(EPOCH_A, 1, 10_000)
+    store.acknowledge(EPOCH_A, 5, [], [], 0)
+    store.prune(10, 10**9)
+    assert store.closed([(EPOCH_A, 2, 2)]).numbers == [(EPOCH_A, 2, 2)]
+    assert store.closed([(EPOCH_A, 2, 2)]).numbers == []
+    second = store.closed([(EPOCH_A, 1, 4)])
+    assert second.numbers == [(EPOCH_A, 1, 1), (EPOCH_A, 3, 4)]
+    assert [key.day for key in second.days] == [DAY, DAY + timedelta(days=2), DAY + timedelta(days=3)]
+    assert store.closed([(EPOCH_B, 1, 3)]).unknown
+
+
+def test_ranges_without_ranges() -> None:
+    assert without((1, 9), []) == [(1, 9)]
+    assert without((1, 9), [(3, 4), (0, 1), (8, 20)]) == [(2, 2), (5, 7)]
+    assert without((1, 9), [(1, 9)]) == []
+    assert without((5, 6), [(1, 2), (9, 9)]) == [(5, 6)]
 
 
 def test_days_in_doubt_are_read_again_but_not_those_read_already(store: OutboxStore) -> None:
