@@ -110,12 +110,17 @@ class Agent:
 
         self._log.info("agent starts", config=self.config.number, epoch=f"{self.epoch:016x}", agent=AGENT)
         uplink_task = asyncio.create_task(supervise("uplink", uplink.run), name="uplink")
-        readers = [asyncio.create_task(supervise(f"bus {name}", bus.run)) for name, bus in self.buses.items()]
+        readers = [
+            asyncio.create_task(supervise(f"bus {name}", bus.run), name=f"bus {name}")
+            for name, bus in self.buses.items()
+        ]
         readers.append(asyncio.create_task(supervise("collector", collector.run)))
         readers.append(asyncio.create_task(supervise("housekeeping", lambda: self._keep_house(outbox))))
         readers.append(asyncio.create_task(supervise("status", lambda: keep_status(path, self.clock, current))))
         try:
-            await asyncio.wait([uplink_task, *readers])  # unlike gather, leaves the order of stopping to us
+            # Unlike gather, wait leaves the order of stopping to us.
+            done, _ = await asyncio.wait([uplink_task, *readers], return_when=asyncio.FIRST_COMPLETED)
+            raise RuntimeError(f"The supervised task {done.pop().get_name()} ended: an error of the agent's own.")
         finally:
             # Meters first, so that nothing new comes while the uplink says goodbye.
             for group in (readers, [uplink_task]):

@@ -19,6 +19,10 @@ async def supervise(name: str, run: Callable[[], Awaitable[None]]) -> None:
         try:
             await run()
             log.error("task ended by itself", task=name)
+        except asyncio.CancelledError:
+            # Only a cancellation of ours ends it, not one that a library let slip out.
+            end_if_cancelled()
+            log.error("task was cancelled from within", task=name)
         except Exception as error:
             log.error("task failed", task=name, exc_info=error)
         end_if_cancelled()

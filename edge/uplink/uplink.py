@@ -93,6 +93,8 @@ class Uplink:
         self._next_seq = 1
         self._claim_end = 0
         self._linger_until: float | None = None
+        self._publishing: set[asyncio.Task[None]] = set()
+        self._publish_error: BaseException | None = None
         self._log = structlog.get_logger("edge.uplink")
         outbox.on_change(self._wake.set)
 
@@ -108,19 +110,13 @@ class Uplink:
             begun = self._clock.monotonic()
             try:
                 await self._session()
-            except BaseExceptionGroup as group:
-                if group.split(BrokerDownError)[1] is None:
-                    self._failed(str(group.exceptions[0]))
-                else:
-                    self._log.error("uplink failed", exc_info=group)
-                    self._failed(repr(group))
             except BrokerDownError as error:
                 self._failed(str(error))
             except Exception as error:
                 # A fault of ours must not end the uplink: the readings are safe in the outbox meanwhile.
                 self._log.error("uplink failed", exc_info=error)
                 self._failed(repr(error))
-            # What breaks while we are being cancelled (3.11's TaskGroup, a disconnect) may hide the cancellation.
+            # What breaks while we are being cancelled (a disconnect that fails) may hide the cancellation.
             end_if_cancelled()
             if self._clock.monotonic() - begun > STABLE_S:
                 delay = self._settings.reconnect_first_s
@@ -143,14 +139,28 @@ class Uplink:
             try:
                 await self._be_born(session)
                 self._log.info("uplink up", epoch=f"{self._identity.epoch:016x}")
-                async with asyncio.TaskGroup() as tasks:
-                    tasks.create_task(self._listen(session), name="uplink-listen")
-                    tasks.create_task(self._send(session, tasks), name="uplink-send")
+                await self._converse(session)
             except asyncio.CancelledError:
                 await self._say_goodbye(session)
                 raise
             finally:
                 self.status.connected = False
+
+    async def _converse(self, session: BrokerSession) -> None:
+        """Listen and send until one of them fails; raises what it raised. (Not a TaskGroup: that of Python 3.11 leaves
+        the task marked as cancelled when a child fails, so that a true cancellation cannot be told from it.)
+        """
+        tasks = [asyncio.create_task(self._listen(session)), asyncio.create_task(self._send(session))]
+        self._publishing = set()
+        self._publish_error = None
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in [*tasks, *self._publishing]:
+                task.cancel()
+            await asyncio.gather(*tasks, *self._publishing, return_exceptions=True)
 
     async def _birth_body(self, *, online: bool, claim: bool = True) -> bytes:
         held = await self._outbox.held_ranges()
@@ -186,14 +196,18 @@ class Uplink:
 
     # -- sending
 
-    async def _send(self, session: BrokerSession, tasks: asyncio.TaskGroup) -> None:
+    async def _send(self, session: BrokerSession) -> None:
         while True:
             self._wake.clear()
+            if self._publish_error is not None:
+                raise self._publish_error
             now = self._clock.monotonic()
             await self._fill(session, now)
             for address in self._resends.due(now):
                 self._resends.sending(address)
-                tasks.create_task(self._publish(session, address), name=f"publish-{address.seq}")
+                task = asyncio.create_task(self._publish(session, address))
+                self._publishing.add(task)
+                task.add_done_callback(self._published)
             instants = [at for at in (self._resends.next_due(), self._linger_until) if at is not None]
             timeout = max(0.0, min(instants) - self._clock.monotonic()) if instants else None
             try:
@@ -248,6 +262,11 @@ class Uplink:
         else:
             self.status.published += 1
             self._resends.sent(address, now)
+
+    def _published(self, task: "asyncio.Task[None]") -> None:
+        self._publishing.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._publish_error = task.exception()
         self._wake.set()
 
     # -- hearing

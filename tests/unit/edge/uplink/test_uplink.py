@@ -235,6 +235,22 @@ async def test_numbers_that_central_closed_although_we_hold_them_go_out_anew(tmp
     assert [block.marks for block in central.blocks(EDGE)] == [MARK_REREAD]
 
 
+async def test_one_uplink_outlives_many_broken_connections(tmp_path: Path) -> None:
+    broker, central = FakeBroker(), CentralModel()
+    central.attach(broker)
+    async with uplink(tmp_path / "o", broker) as (found, outbox):
+        for n in range(5):
+            await until(lambda n=n: found.status.connected and found.status.sessions == n + 1)
+            await outbox.deposit(Deposit([state_block("EA-1", n, n)]))
+            if n % 2:
+                await until(lambda: idle(outbox))
+            broker.break_connections()
+        await until(lambda: idle(outbox))
+        assert found.status.sessions >= 6
+    assert sorted(block.values[0] for block in central.blocks(EDGE)) == list(range(5))
+    assert not decode_birth(broker.retained[state_topic(EDGE)].payload).online
+
+
 @pytest.mark.parametrize("seed", range(8))
 async def test_whatever_breaks_nothing_is_lost_or_doubled(tmp_path: Path, seed: int) -> None:
     draw = random.Random(seed)

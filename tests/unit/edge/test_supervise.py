@@ -1,0 +1,50 @@
+"""A supervised task goes on after faults and ends only when it is cancelled."""
+
+import asyncio
+
+import pytest
+
+from edge.supervise import end_if_cancelled, supervise
+
+
+@pytest.fixture(autouse=True)
+def fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.supervise.FIRST_S", 0.005)
+
+
+@pytest.mark.parametrize("fault", [ValueError("x"), asyncio.CancelledError(), None])
+async def test_faults_cancellations_from_within_and_plain_ends_are_outlived(fault: BaseException | None) -> None:
+    runs = 0
+
+    async def run() -> None:
+        nonlocal runs
+        runs += 1
+        if fault is not None:
+            raise fault
+
+    task = asyncio.create_task(supervise("t", run))
+    async with asyncio.timeout(3):
+        while runs < 3:
+            await asyncio.sleep(0.002)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_a_cancellation_that_another_error_hides_is_not_lost() -> None:
+    begun = asyncio.Event()
+
+    async def run() -> None:
+        try:
+            begun.set()
+            await asyncio.sleep(10)
+        except asyncio.CancelledError:
+            raise OSError("the connection broke while it was closed") from None
+
+    task = asyncio.create_task(supervise("t", run))
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        async with asyncio.timeout(1):
+            await task
+    end_if_cancelled()
