@@ -4,6 +4,7 @@ aiomqtt's (2.5) API changes with 3.x; this port is the only place that knows it.
 """
 
 import asyncio
+import socket
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
@@ -74,11 +75,13 @@ class Subscriber:
         address: BrokerAddress,
         on_data: Callable[[Message], None],
         on_birth: Callable[[str, bytes], None],
+        on_connected: Callable[[], None] = lambda: None,
         receive_maximum: int = RECEIVE_MAXIMUM,
     ) -> None:
         self._address = address
         self._on_data = on_data
         self._on_birth = on_birth
+        self._on_connected = on_connected
         self._receive_maximum = receive_maximum
         self._client: aiomqtt.Client | None = None
         self._acknowledger: paho.Client | None = None
@@ -121,6 +124,8 @@ class Subscriber:
             clean_start=True,
             properties=properties,
             max_inflight_messages=1_000,
+            # Small packets both ways: with Nagle's algorithm, each would wait for the other side's delayed ACK.
+            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
             queue_type=cast(Any, lambda maxsize: inbox),
         )
         # aiomqtt acknowledges on arrival and has no other way yet; paho beneath it has.
@@ -132,6 +137,7 @@ class Subscriber:
             await client.subscribe(DATA_FILTER, qos=1)
             self._client = client
             self.connections += 1
+            self._on_connected()
             log.info("broker.connected", host=self._address.host, port=self._address.port)
             async for _ in client.messages:  # ends only with the connection: `_Deliver` keeps the queue empty
                 pass

@@ -62,7 +62,9 @@ class Ingest:
         self._preparer = preparer or Preparer(url, clock)
         self._committer = committer or Committer(url, clock)
         self._greeter = Committer(url, clock)
-        self._subscriber = Subscriber(parse_mqtt_url(settings.mqtt_url), self._take, self._take_birth)
+        self._subscriber = Subscriber(
+            parse_mqtt_url(settings.mqtt_url), self._take, self._take_birth, lambda: self._status_due.set()
+        )
         self._status_file = settings.home / "status" / f"ingest-{os.getpid()}.json"
         self._waiting: deque[Message] = deque()
         self._waiting_octets = 0
@@ -75,6 +77,7 @@ class Ingest:
         self._committing = ThreadPoolExecutor(1, "commit")
         self._greeting = ThreadPoolExecutor(1, "greet")
         self._sending: set[asyncio.Task[None]] = set()
+        self._status_due = asyncio.Event()
         self._stopping = False
 
     async def run(self) -> None:
@@ -293,7 +296,10 @@ class Ingest:
             if turn % STATUS_LOGGED_EVERY == 0:
                 log.info("ingest.status", **status)
             turn += 1
-            await asyncio.sleep(STATUS_EVERY_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(STATUS_EVERY_S):
+                    await self._status_due.wait()
+            self._status_due.clear()
 
 
 def main(settings: Settings) -> None:

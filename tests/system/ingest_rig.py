@@ -4,10 +4,11 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -194,9 +195,12 @@ class Concentrator:
         """Publish a birth, retained."""
         await self._client.publish(state_topic(self.edge), encode_birth(birth), qos=1, retain=True)
 
-    async def until(self, condition: "object", within_s: float = 20.0) -> None:
+    async def forget_birth(self) -> None:
+        """Remove the retained birth from the broker."""
+        await self._client.publish(state_topic(self.edge), b"", qos=1, retain=True)
+
+    async def until(self, condition: Callable[[], object], within_s: float = 20.0) -> None:
         """Wait until a condition over what was heard holds."""
-        assert callable(condition)
         async with asyncio.timeout(within_s):
             while not condition():
                 self._heard.clear()
@@ -213,7 +217,12 @@ async def concentrator(
 ) -> AsyncIterator[Concentrator]:
     """A connected concentrator."""
     async with aiomqtt.Client(
-        host, port, username=edge, password=password, protocol=aiomqtt.ProtocolVersion.V5
+        host,
+        port,
+        username=edge,
+        password=password,
+        protocol=aiomqtt.ProtocolVersion.V5,
+        socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
     ) as client:
         await client.subscribe(ack_topic(edge), qos=1)
         one = Concentrator(edge, client, epoch)
