@@ -14,8 +14,6 @@ from typing import Any
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
 
 from edge.uplink.link import Message
 from edge.uplink.testing import CentralModel
@@ -47,7 +45,7 @@ class ListeningCentral:
         with self.lock:
             answer = self.model.hear(Message(message.topic, bytes(message.payload), list(pairs)))
         if answer is not None:
-            self._client.publish(answer.topic, answer.payload, 1, properties=Properties(PacketTypes.PUBLISH))
+            self._client.publish(answer.topic, answer.payload, 1)
 
     def close(self) -> None:
         self._client.disconnect()

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -153,14 +154,15 @@ def central(broker: BrokerAccess) -> Iterator[ListeningCentral]:
 
 
 def sampled(rig: Rig, instant: datetime, schedule: str = "quarter-hour") -> bool:
-    return bool(rig.status(EDGE).get("rounds", {}).get(schedule, {}).get("sampled") == instant.isoformat())
+    found = rig.status(EDGE).get("rounds", {}).get(schedule, {}).get("sampled")
+    return found is not None and datetime.fromisoformat(found) == instant
 
 
 def delivered(rig: Rig) -> bool:
     status = rig.status(EDGE)
     if not status or status["due"] != {"profile_days": 0, "samples": 0}:
         return False
-    return status["outbox"]["pending"] == 0 and status["outbox"]["numbered_unacked"] == 0
+    return (status["outbox"]["pending"], status["outbox"]["numbered_unacked"]) == (0, 0)
 
 
 def compare(blocks: list[Block], truth: Truth, last: datetime) -> None:
@@ -202,7 +204,7 @@ def test_everything_arrives_once_across_kills_of_agent_and_broker(
         if n == 2:
             rig.kill(EDGE)
             rig.start_agent(settings)
-        rig.wait(f"round {n}", lambda now=now: sampled(rig, now))
+        rig.wait(f"round {n}", partial(sampled, rig, now))
     days = days_between(Commodity.ELECTRICITY, date(2026, 3, 1), date(2026, 4, 1))
     april = days[-1].end
     rig.clock.set(april)

@@ -105,7 +105,8 @@ def test_delayed_replies_are_never_taken_for_another_request(seed: int) -> None:
     draw = random.Random(seed)
     window, patience = 2.0, 0.5
     exchange = Exchange(tcp=False, late_window=window)
-    now, coming = 0.0, []
+    now = 0.0
+    coming: list[tuple[float, bytes]] = []
     for number in range(1, 40):
         unit = draw.choice([1, 2])
         coming = [each for each in coming if each[0] > now]  # flushed before each question

@@ -6,6 +6,7 @@ import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -235,12 +236,16 @@ async def test_numbers_that_central_closed_although_we_hold_them_go_out_anew(tmp
     assert [block.marks for block in central.blocks(EDGE)] == [MARK_REREAD]
 
 
+def _session_stands(found: Uplink, number: int) -> bool:
+    return found.status.connected and found.status.sessions == number
+
+
 async def test_one_uplink_outlives_many_broken_connections(tmp_path: Path) -> None:
     broker, central = FakeBroker(), CentralModel()
     central.attach(broker)
     async with uplink(tmp_path / "o", broker) as (found, outbox):
         for n in range(5):
-            await until(lambda n=n: found.status.connected and found.status.sessions == n + 1)
+            await until(partial(_session_stands, found, n + 1))
             await outbox.deposit(Deposit([state_block("EA-1", n, n)]))
             if n % 2:
                 await until(lambda: idle(outbox))
