@@ -76,6 +76,8 @@ class Broker:
 
     def start(self, program: Path, port: int) -> process.ProcessRecord:
         """Start it on loopback and wait until it takes central's log-in. Raises StackError."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        process.end_left_running(self.folder, signal.SIGTERM)
         self._prepare(port)
         command = [*self._account.prefix, str(program), "-c", str(self.folder / "mosquitto.conf")]
         log = self.folder / "mosquitto.log"
@@ -119,7 +121,6 @@ class Broker:
             time.sleep(0.02)
 
     def _prepare(self, port: int) -> None:
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         (self.folder / "accounts").mkdir(mode=0o700, exist_ok=True)
         if not (self.folder / "accounts" / CENTRAL).exists():
             self._create_account(CENTRAL)

@@ -78,6 +78,7 @@ class Cluster:
     def start(self, programs: Programs, port: int) -> process.ProcessRecord:
         """Make the cluster if it is new, start it on loopback, wait until it takes connections. Raises StackError."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        process.end_left_running(self.folder, signal.SIGINT)
         if not (self.folder / "made").exists():
             self._initialise(programs)
         self._write_configuration(port)
@@ -123,14 +124,16 @@ class Cluster:
         return f"postgresql://{ADMIN}:{self._secret('admin')}@{LOOPBACK}:{port}/postgres"
 
     def _initialise(self, programs: Programs) -> None:
-        # A run that was interrupted leaves a folder without `made`: nothing of use is in it.
-        if self._data.exists():
-            shutil.rmtree(self._data)
-        self._data.mkdir(mode=0o700)
+        # A run that was interrupted leaves a folder without `made`: nothing of use is in it. Its initdb may still
+        # write, so each makes a folder of its own.
+        for left in (*self.folder.glob(f"{self._data.name}.new-*"), self._data):
+            shutil.rmtree(left, ignore_errors=True)
+        new = self._data.with_name(f"{self._data.name}.new-{os.getpid()}")
+        new.mkdir(mode=0o700)
         password_file = self.folder / "admin.password"
         self._secret("admin")
         self._account.give(self.folder)
-        options = [f"--pgdata={self._data}", f"--username={ADMIN}", f"--pwfile={password_file}", "--auth=scram-sha-256"]
+        options = [f"--pgdata={new}", f"--username={ADMIN}", f"--pwfile={password_file}", "--auth=scram-sha-256"]
         # The built-in provider sorts alike on every machine and needs no locale of the system.
         options += ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         options += ["--data-checksums", "--no-instructions"]
@@ -144,8 +147,9 @@ class Cluster:
         )
         if done.returncode != 0:
             raise StackError(f"initdb could not make a cluster in {self._data}:\n{done.stderr.strip()[-1500:]}")
-        with (self._data / "postgresql.conf").open("a") as settings:
+        with (new / "postgresql.conf").open("a") as settings:
             settings.write("\ninclude 'rozvodna.conf'\n")
+        new.rename(self._data)
         (self.folder / "made").touch()
 
     def _write_configuration(self, port: int) -> None:

@@ -10,6 +10,7 @@ import fcntl
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from deploy.stack import database, process
+from deploy.stack import database, keeper, process
 from deploy.stack.account import Account, choose_account
 from deploy.stack.broker import CENTRAL, Broker
 from deploy.stack.errors import StackError
@@ -91,6 +92,7 @@ class LocalStack:
         self._state_file = self._top / f"state{suffix}.json"
         self._lock_file = self._top / f"{instance}.lock"
         self._account: Account | None = None
+        self._keeper: subprocess.Popen[bytes] | None = None
 
     # The whole
 
@@ -99,38 +101,38 @@ class LocalStack:
         with self._lock():
             state = self.read_state()
             needed = not (self._foreign_database and self._foreign_broker)
+            if needed and self._owner is not None:
+                self.keep(self._owner, "destroy")
             programs = self._programs() if needed else None
             state = self._up_database(state, programs)
             state = self._up_broker(state, programs)
             self._write(state)
             return state
 
+    def keep(self, owner: ProcessRecord, act: str, pass_fds: tuple[int, ...] = ()) -> None:
+        """Let a process of its own do `act` ("down" or "destroy") should `owner` end without having done so."""
+        if self._keeper is None or self._keeper.poll() is not None:
+            self._keeper = keeper.start(self.home, self.instance, act, owner, pass_fds)
+
     def down(self) -> None:
         """Stop what runs of it; data stay."""
+        if not self._top.exists():
+            return
         with self._lock():
             state = self.read_state()
-            if state is None:
-                return
-            process.stop(state.broker_process)
-            process.stop(state.database_process, signal.SIGINT)  # "fast": ends connections, writes a checkpoint
-            if not process.wait_until_gone(state.database_process, _STOP_SECONDS):
-                process.stop(state.database_process, signal.SIGQUIT)
-            if not process.wait_until_gone(state.broker_process, _STOP_SECONDS):
-                process.stop(state.broker_process, signal.SIGKILL)
-            self._write(msgspec.structs.replace(state, database_process=None, broker_process=None))
+            self._end_servers(signal.SIGTERM, signal.SIGINT)  # "fast": ends connections, writes a checkpoint
+            if state is not None:
+                self._write(msgspec.structs.replace(state, database_process=None, broker_process=None))
+        self._end_keeper()
 
     def destroy(self) -> None:
         """Stop it at once and remove its data (not the programs)."""
         with self._lock():
-            state = self.read_state()
-            if state is not None:
-                process.stop(state.broker_process, signal.SIGKILL)
-                process.stop(state.database_process, signal.SIGQUIT)
-                process.wait_until_gone(state.database_process, _STOP_SECONDS)
-                process.wait_until_gone(state.broker_process, _STOP_SECONDS)
+            self._end_servers(signal.SIGKILL, signal.SIGQUIT)
             shutil.rmtree(self._folder(), ignore_errors=True)
             self._state_file.unlink(missing_ok=True)
             self._lock_file.unlink(missing_ok=True)
+        self._end_keeper()
 
     def status(self) -> StackStatus:
         """What runs now."""
@@ -152,10 +154,13 @@ class LocalStack:
 
     @classmethod
     def instances(cls, home: Path) -> list[LocalStack]:
-        """All instances of a home that have a state."""
+        """All instances of a home: those with a state, and those that were killed before they had one."""
         files = sorted((home / "stack").glob("state*.json"))
         names = [file.stem.removeprefix("state").removeprefix("-") or DEFAULT_INSTANCE for file in files]
-        return [cls(home, name) for name in names]
+        begun = sorted(
+            {path.parent.name for part in ("postgres", "mosquitto") for path in home.glob(f"stack/*/{part}")}
+        )
+        return [cls(home, name) for name in dict.fromkeys([*names, *begun])]
 
     @classmethod
     def destroy_all(cls, home: Path) -> None:
@@ -273,6 +278,19 @@ class LocalStack:
             central_password=broker.password_of(CENTRAL),
             broker_process=record,
         )
+
+    def _end_servers(self, broker_signal: signal.Signals, database_signal: signal.Signals) -> None:
+        """End what runs in this instance's folders, whether or not the state knows of it."""
+        broker, cluster = self._folder() / "mosquitto", self._folder() / "postgres"
+        process.stop(process.left_running(broker), broker_signal)
+        process.end_left_running(cluster, database_signal, _STOP_SECONDS)
+        process.end_left_running(broker, signal.SIGTERM, _STOP_SECONDS)
+
+    def _end_keeper(self) -> None:
+        if self._keeper is not None:
+            self._keeper.kill()
+            self._keeper.wait()
+            self._keeper = None
 
     def _end_database(self, with_signal: signal.Signals) -> None:
         with self._lock():

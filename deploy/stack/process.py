@@ -11,7 +11,18 @@ from pathlib import Path
 
 import msgspec
 
-__all__ = ["ProcessRecord", "is_running", "start", "stop", "this_process", "wait_until_gone"]
+__all__ = [
+    "ProcessRecord",
+    "end_left_running",
+    "is_running",
+    "left_running",
+    "start",
+    "stop",
+    "this_process",
+    "wait_until_gone",
+]
+
+_RECORD = "process.json"
 
 # Children of this very process must be reaped, else a stopped server would stay as a zombie.
 _children: dict[int, subprocess.Popen[bytes]] = {}
@@ -26,7 +37,10 @@ class ProcessRecord(msgspec.Struct, frozen=True):
 
 
 def start(command: list[str], log: Path, environment: Mapping[str, str], folder: Path) -> ProcessRecord:
-    """Start a server in a session of its own, with its output in `log` (begun anew)."""
+    """Start a server in a session of its own, with its output in `log` (begun anew).
+
+    Its record lies in `folder` from the first moment: see `left_running`.
+    """
     with log.open("wb") as output:
         child = subprocess.Popen(
             command,
@@ -38,7 +52,27 @@ def start(command: list[str], log: Path, environment: Mapping[str, str], folder:
             start_new_session=True,
         )
     _children[child.pid] = child
-    return ProcessRecord(child.pid, _start_ticks(child.pid) or 0, _boot_id())
+    record = ProcessRecord(child.pid, _start_ticks(child.pid) or 0, _boot_id())
+    (folder / _RECORD).write_bytes(msgspec.json.encode(record))
+    return record
+
+
+def left_running(folder: Path) -> ProcessRecord | None:
+    """The server of this folder if it runs, also where its starter was killed before it could tell anybody."""
+    try:
+        record = msgspec.json.decode((folder / _RECORD).read_bytes(), type=ProcessRecord)
+    except (OSError, msgspec.DecodeError):
+        return None
+    return record if is_running(record) else None
+
+
+def end_left_running(folder: Path, with_signal: signal.Signals, seconds: float = 60.0) -> None:
+    """End the server of this folder if it runs: with the signal, after `seconds` with SIGKILL."""
+    record = left_running(folder)
+    stop(record, with_signal)
+    if not wait_until_gone(record, seconds):
+        stop(record, signal.SIGKILL)
+        wait_until_gone(record, seconds)
 
 
 def is_running(record: ProcessRecord | None) -> bool:

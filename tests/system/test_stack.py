@@ -6,7 +6,10 @@ import asyncio
 import os
 import socket
 import stat
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -155,6 +158,43 @@ def test_orphans_of_a_killed_session_are_removed(own: LocalStack, tmp_path: Path
     LocalStack(tmp_path, environment=environment).up()
     LocalStack.remove_orphans(tmp_path)
     assert {stack.instance for stack in LocalStack.instances(tmp_path)} == {"test-2", "default"}
+
+
+OWNER = """
+import sys
+from deploy.stack import process
+from deploy.stack.local import LocalStack
+LocalStack(sys.argv[1], sys.argv[2], environment={}, owner=process.this_process()).up()
+print("up", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_servers_end_with_a_killed_owner(own: LocalStack, root: Path) -> None:
+    instance = f"test-owned-{os.getpid()}"
+    command = [sys.executable, "-c", OWNER, str(own.home), instance]
+    with subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as owner:
+        assert owner.stdout is not None and owner.stdout.readline() == b"up\n"
+        state = LocalStack(own.home, instance, environment={}).read_state()
+        assert state is not None and process.is_running(state.database_process)
+        owner.kill()
+    assert process.wait_until_gone(state.database_process, 20)
+    assert process.wait_until_gone(state.broker_process, 20)
+    end = time.monotonic() + 20
+    while (own.home / "stack" / instance).exists():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_servers_whose_starter_was_killed_are_found(own: LocalStack) -> None:
+    before = own.up()
+    own._state_file.unlink()  # as if it had been killed before it wrote
+    after = own.up()
+    assert not process.is_running(before.database_process)
+    assert not process.is_running(before.broker_process)
+    assert process.is_running(after.database_process)
+    with psycopg.connect(after.database_url) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
 async def test_edge_publishes_and_reads_only_below_its_own_id(own: LocalStack) -> None:
