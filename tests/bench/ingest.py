@@ -15,21 +15,25 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import psutil
 import psycopg
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # where `tests` lies, when this file itself is run
+
 from central.ingest.service import STATUS_EVERY_S
 from central.platform.copy_binary import unpack_rows
 from central.platform.migrations import upgrade
 from deploy.stack import process
 from deploy.stack.local import LocalStack, home_folder
-from tests.bench import harness, usual_layout, workload
+from tests.bench import harness
 from tests.bench.harness import Figure
-from tests.bench.mqtt_publisher import Concentrator, publish_all, publish_packet
-from tests.bench.workload import BLOCKS_OF_1, BLOCKS_OF_96, EDGES, Workload
+from tests.bench.parts import usual_layout, workload
+from tests.bench.parts.mqtt_publisher import Concentrator, publish_all, publish_packet
+from tests.bench.parts.workload import BLOCKS_OF_1, BLOCKS_OF_96, EDGES, Workload
 
 LONGEST_S: Final = 600.0
 MOST_RSS_MB: Final = 300
@@ -236,7 +240,7 @@ def run_part(stack: LocalStack, part: str, number: int) -> dict[str, float]:
     usual_layout.create_table(url)
     require_safe_settings(url)
     values = load.values()
-    module = ["tests.bench.usual_layout"] if part == "usual" else ["central", "ingest"]
+    module = ["tests.bench.parts.usual_layout"] if part == "usual" else ["central", "ingest"]
     with ingest_process(module, url, stack) as memory:
         before = processor_seconds(stack)
         seconds = send(stack, load, values)

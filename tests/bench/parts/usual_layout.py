@@ -1,7 +1,7 @@
 """The usual layout, to compare with: a hypertable row per value with a primary key, filled by the same service.
 
 Everything but the rows is the product's own: subscriber, look-up, checks, batch numbers, acknowledgements, transaction
-size. `python -m tests.bench.usual_layout` runs it like `python -m central ingest`.
+size. `python -m tests.bench.parts.usual_layout` runs it like `python -m central ingest`.
 """
 
 import asyncio

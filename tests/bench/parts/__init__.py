@@ -1,0 +1,1 @@
+"""What benchmarks are made of; `make bench` runs the files of the folder above."""
