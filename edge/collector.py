@@ -37,6 +37,8 @@ from shared.metering_day import MeteringDay
 TICK_S: Final = 0.05
 """How often, wall time, the clock is looked at: a sampling round may start this much late."""
 LINE_RETRY_S: Final = 1.0
+SESSION_MOST_S: Final = 45.0
+"""After so long a session begins no further day, so that a slow line's other meters get their turn."""
 TAIL_RETRY_S: Final = 15.0
 """A day whose last row is not there yet is asked for again after so long, while it is no older than a quarter-hour."""
 
@@ -61,6 +63,8 @@ class DeviceState:
     """`due` holds from `looked_at` until `stale_at`."""
     live: "asyncio.Task[None] | None" = None
     backfill: "asyncio.Task[None] | None" = None
+    storing: int = 0
+    """Deposits under way: nothing is started meanwhile, since what is due is not known."""
     job_begun: float = 0.0
     line_retry_at: float = 0.0
     tail: tuple[MeteringDay, float] | None = None
@@ -107,6 +111,7 @@ class Collector:
         self._has_room = has_room
         self._wake = asyncio.Event()
         self._reload = False
+        self._storing: set[asyncio.Task[None]] = set()
         self._log = structlog.get_logger("edge.collector")
 
     def days_changed(self) -> None:
@@ -130,7 +135,7 @@ class Collector:
             lanes = [lane for device in self.devices.values() for lane in (device.live, device.backfill) if lane]
             for lane in lanes:
                 lane.cancel()
-            await asyncio.gather(*lanes, return_exceptions=True)
+            await asyncio.gather(*lanes, *self._storing, return_exceptions=True)
 
     async def _wait(self, since: datetime) -> None:
         """Until a lane has finished, progress has changed, something may be retried or the clock brings news."""
@@ -166,12 +171,13 @@ class Collector:
             device.refresh(self._clock.now())
 
     async def _look_after(self, device: DeviceState, now: datetime, wall: float) -> None:
-        if device.progress.sample is None and (mark := first_mark(device.config, now)) is not None:
-            await self._deposit(device, Deposit(sample=(device.config.id, mark)))
+        if device.progress.sample is None and wall >= device.line_retry_at:
+            await self._note_beginning(device, now)
         device.refresh_if_stale(now)
-        if device.due.gap is not None:
+        if device.due.gap is not None and wall >= device.line_retry_at:
             await self._note_gap(device)
-        if wall < max(device.health.retry_at, device.line_retry_at) or not self._has_room():
+        rests = wall < max(device.health.retry_at, device.line_retry_at)
+        if rests or device.storing or not self._has_room():
             return
         if device.due.sample is not None and device.live is None:
             device.live = self._start(device, self._sample(device, device.due.sample), "live")
@@ -222,8 +228,21 @@ class Collector:
         device.last_error = ""
 
     async def _deposit(self, device: DeviceState, deposit: Deposit) -> None:
-        """On disk first, then in memory."""
-        await self._outbox.deposit(deposit)
+        """On disk first, then in memory. Goes on to its end also if the job that waits for it is cancelled: what is on
+        disk and not in memory would be read twice.
+        """
+        task = asyncio.create_task(self._store(device, deposit))
+        self._storing.add(task)
+        task.add_done_callback(self._storing.discard)
+        await asyncio.shield(task)
+
+    async def _store(self, device: DeviceState, deposit: Deposit) -> None:
+        device.storing += 1
+        try:
+            await self._outbox.deposit(deposit)
+        finally:
+            device.storing -= 1
+            self._wake.set()
         for key in deposit.days:
             device.progress.days.setdefault(key.register, {})[key.day] = DayState.READ
         if deposit.sample is not None:
@@ -232,6 +251,16 @@ class Collector:
             sampled = mark.sampled or (before.sampled if before else None)
             device.progress.sample = SampleMark(mark.handled, sampled)
         device.refresh(self._clock.now())
+
+    async def _note_beginning(self, device: DeviceState, now: datetime) -> None:
+        mark = first_mark(device.config, now)
+        if mark is None:
+            return
+        try:
+            await self._deposit(device, Deposit(sample=(device.config.id, mark)))
+        except OutboxError as error:
+            device.line_retry_at = self._clock.monotonic() + LINE_RETRY_S
+            self._log.error("beginning not stored", device=device.config.id, reason=str(error))
 
     async def _note_gap(self, device: DeviceState) -> None:
         gap = device.due.gap
@@ -278,10 +307,10 @@ class Collector:
         marked = not self._acquainted()
 
         async def work(turn: Turn) -> None:
-            device.job_begun = self._clock.monotonic()
+            begun = device.job_begun = self._clock.monotonic()
             async with device.driver.session(turn.line) as meter:
                 for n, day in enumerate(days):
-                    if n and turn.urgent():
+                    if n and (turn.urgent() or self._clock.monotonic() - begun > SESSION_MOST_S):
                         return
                     rows = await meter.read_day(profile, day.day)
                     if tail_missing(rows) and self._clock.now() < day.day.end + QUARTER:

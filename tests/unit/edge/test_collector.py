@@ -18,7 +18,7 @@ from edge.bus.timing import LineTiming
 from edge.collector import Collector, DeviceState, round_reached
 from edge.drivers.testing import FakeMeter
 from edge.errors import DeviceSilentError, LineDownError
-from edge.outbox.model import DayKey
+from edge.outbox.model import DayKey, Deposit
 from edge.outbox.outbox import Outbox
 from edge.schedule import DeviceProgress
 from shared.quantities import Flag, Kind
@@ -275,6 +275,26 @@ async def test_a_full_outbox_stops_reading_and_the_missed_sample_is_a_gap(path: 
         await until(lambda: reached(found) == clock.now())
     assert found.samples("EA-1") == [(0.0, None), (30.0, None)]
     assert found.gaps("EA-1") == [(15.0, 1)]
+
+
+async def test_a_job_stopped_while_it_stores_stores_once(
+    path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.bus.owner.JOB_LIMIT_S", 0.05)
+    clock.set(MARCH + timedelta(days=1))
+    async with plant(path, clock) as found:
+        plain = found.outbox.deposit
+
+        async def slow(deposit: Deposit) -> None:
+            await asyncio.sleep(0.3 if deposit.days else 0.0)
+            await plain(deposit)
+
+        monkeypatch.setattr(found.outbox, "deposit", slow)
+        await until(lambda: caught_up(found))
+        assert found.devices["LU-1"].failures == 1
+        await asyncio.sleep(0.1)
+        assert len(found.meters["LU-1"].days_read) == 1
+    assert len([b for b in found.blocks("LU-1") if b.key.kind is Kind.INTERVAL]) == 2
 
 
 async def test_progress_is_what_the_file_says(path: Path, clock: ManualClock) -> None:
