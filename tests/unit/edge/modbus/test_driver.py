@@ -29,13 +29,13 @@ def kwh(value: float) -> bytes:
 class Bench:
     """A driver on a scripted line."""
 
-    def __init__(self, *, tcp: bool = False, timeout_s: float = 0.05) -> None:
+    def __init__(self, *, tcp: bool = False, timeout_s: float = 0.2) -> None:
         base = device("EA-1")
         config = DeviceConfig(id="EA-1", model="sdm630", address=base.address, states=base.states, timeout_s=timeout_s)
         self.clock = ManualClock(MARCH)
         self.link = ScriptedLink()
         self.line = Line(self.link, LineTiming(0.0, 0.002, 0.02), time.monotonic)
-        self.exchange = Exchange(tcp=tcp, late_window=0.2)
+        self.exchange = Exchange(tcp=tcp, late_window=0.4)
         self.driver = ModbusDriver(config, self.exchange, self.clock)
 
     async def read(self, *registers: StateRegister) -> list[int]:
@@ -72,7 +72,7 @@ async def test_silence() -> None:
 
 async def test_a_late_reply_is_not_taken_for_the_next_question() -> None:
     bench = Bench()
-    bench.answers([(0.1, rtu_frame(1, kwh(1.0)))], [(0.01, rtu_frame(1, kwh(2.0)))])
+    bench.answers([(0.3, rtu_frame(1, kwh(1.0)))], [(0.01, rtu_frame(1, kwh(2.0)))])
     with pytest.raises(DeviceSilentError):
         await bench.read(IMPORT)
     with pytest.raises(LineAmbiguousError) as caught:
@@ -101,7 +101,7 @@ async def test_refusal_and_no_number() -> None:
 
 async def test_tcp_needs_no_rest_after_a_time_out() -> None:
     bench = Bench(tcp=True)
-    bench.answers([(0.08, tcp_frame(1, 1, kwh(1.0)))], [(0.045, tcp_frame(1, 2, kwh(2.0)))])
+    bench.answers([(0.25, tcp_frame(1, 1, kwh(1.0)))], [(0.1, tcp_frame(1, 2, kwh(2.0)))])
     with pytest.raises(DeviceSilentError):
         await bench.read(IMPORT)
     assert await bench.read(IMPORT) == [200]
