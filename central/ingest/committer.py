@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import psycopg
+from sqlalchemy.exc import DBAPIError
 
 from central.ingest.ack import AckBook
 from central.ingest.births import answer_birth
@@ -25,8 +26,20 @@ from shared.wire import Ack, Birth, Welcome
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
-# The connection or the server is gone, or its schema is not ours yet: no message's fault, so wait and try again.
-OUTAGE: Final = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.ProgrammingError, OSError)
+# SQLSTATE classes that the content of a message can cause: data, constraints, limits, triggers, errors inside.
+_OF_A_MESSAGE: Final = frozenset({"0A", "21", "22", "23", "44", "54", "P0", "XX"})
+
+
+def is_outage(error: Exception) -> bool:
+    """Whether an error is no message's fault (server or connection gone, not ours yet, read-only, full): try again."""
+    if isinstance(error, psycopg.DataError | psycopg.IntegrityError):
+        return False
+    if isinstance(error, psycopg.Error):
+        if error.sqlstate is None:
+            return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+        return error.sqlstate[:2] not in _OF_A_MESSAGE
+    return isinstance(error, OSError)
+
 
 _NEWEST_INCARNATION: Final = b"SELECT id FROM incarnation ORDER BY number DESC LIMIT 1"
 
@@ -63,8 +76,13 @@ class _Connected:
     @property
     def connection(self) -> Connection:
         if self._connection is None or self._connection.closed:
-            self._connection = connect(self._url, self._name)
-            self.connected(self._connection)
+            fresh = connect(self._url, self._name)
+            try:
+                self.connected(fresh)
+            except BaseException:
+                fresh.close()
+                raise
+            self._connection = fresh
         return self._connection
 
     def connected(self, connection: Connection) -> None:
@@ -87,7 +105,7 @@ class Preparer(_Connected):
         self._registry = Registry(connection, self._table)
 
     def prepare(self, messages: Sequence[Message]) -> tuple[Prepared, int]:
-        """A transaction of the first messages and how many it took. Raises OUTAGE errors, and any for a bad message."""
+        """A transaction of the first messages, and how many it took. Raises errors of the database and of messages."""
         if self.connection.closed or self._registry is None:
             raise psycopg.OperationalError("The connection to the registry is closed.")
         return prepare(messages, self._registry, self._clock.now_ms(), self._budget, self._pack)
@@ -134,8 +152,11 @@ class Committer(_Connected):
 
     def connected(self, connection: Connection) -> None:
         self._book.forget()
-        with transaction(self._engine) as other:
-            self.incarnation = current_incarnation(other, self._clock.now())
+        try:
+            with transaction(self._engine) as other:
+                self.incarnation = current_incarnation(other, self._clock.now())
+        except DBAPIError as error:
+            raise psycopg.OperationalError(f"The database's incarnation cannot be read: {error.orig}") from error
 
     def commit(self, prepared: Prepared) -> Outcome:
         """Store in one transaction, then acknowledge from the database. Raises psycopg's errors."""

@@ -1,6 +1,5 @@
 """What ingest has done since it started, for the log, the status file and whoever scrapes it."""
 
-import resource
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,7 +47,16 @@ class Counters:
 
     def status(self, **more: Any) -> dict[str, Any]:
         """As JSON-able facts, with the memory of the process."""
-        return {**asdict(self), "most_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, **more}
+        return {**asdict(self), "most_rss_mb": most_rss_mb(), **more}
+
+
+def most_rss_mb() -> int | None:
+    """Greatest resident memory so far; None where the system does not say (getrusage would count the parent's)."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM:")), None)
 
 
 def write_status(path: Path, status: dict[str, Any]) -> None:

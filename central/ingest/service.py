@@ -17,7 +17,7 @@ from typing import Final, TypeVar
 import structlog
 
 from central.ingest.broker import FIRST_WAIT_S, LONGEST_WAIT_S, Subscriber, parse_mqtt_url
-from central.ingest.committer import OUTAGE, Committer, Outcome, Preparer, refuse_message
+from central.ingest.committer import Committer, Outcome, Preparer, is_outage, refuse_message
 from central.ingest.decode import Prepared
 from central.ingest.message import Message
 from central.ingest.metrics import Counters, write_status
@@ -163,7 +163,7 @@ class Ingest:
             log.error("ingest.message_refused", topic=messages[0].topic, error=repr(error))
             refused = refuse_message(messages[0], error)
             outcome = await self._until_it_works(
-                self._committing, lambda: self._committer.commit(refused), self._committer.drop, (Exception,)
+                self._committing, lambda: self._committer.commit(refused), self._committer.drop, lambda _: True
             )
             self._committed(messages, outcome)
             return
@@ -193,14 +193,16 @@ class Ingest:
         pool: ThreadPoolExecutor,
         work: Callable[[], T],
         drop: Callable[[], None],
-        outage: tuple[type[Exception], ...] = OUTAGE,
+        try_again: Callable[[Exception], bool] = is_outage,
     ) -> T:
         """Do it in its thread; after an outage wait, connect anew and do it again."""
         wait = FIRST_WAIT_S
         while True:
             try:
                 return await asyncio.get_running_loop().run_in_executor(pool, work)
-            except outage as error:
+            except Exception as error:
+                if not try_again(error):
+                    raise
                 self.counters.database_retries += 1
                 log.warning("ingest.database_lost", error=str(error).strip(), again_in_s=wait)
                 await asyncio.get_running_loop().run_in_executor(pool, drop)
