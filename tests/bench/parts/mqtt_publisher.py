@@ -64,7 +64,8 @@ class Concentrator:
         """Log in and subscribe to the acknowledgements."""
         self.connection = socket.create_connection((host, port))
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        login = _text("MQTT") + b"\x05\xc2" + struct.pack(">H", 60) + b"\x00" + _text(f"bench-{self.edge}")
+        # Version 5, user and password, clean start, no keep-alive, no properties.
+        login = _text("MQTT") + b"\x05\xc2\x00\x00\x00" + _text(f"bench-{self.edge}")
         self.connection.sendall(_packet(0x10, login + _text(self.edge) + _text(self.password)))
         self._wait_for(_CONNACK)
         self.connection.sendall(_packet(0x82, b"\x00\x01\x00" + _text(ack_topic(self.edge)) + b"\x00"))
