@@ -135,15 +135,26 @@ def assemble(days: Days, groups: Sequence[Blocks], mappings: Mappings, fresh_bat
         np.zeros(len(days), np.bool_),
     )
     # Fixed order, so that equal input gives equal output whatever order the database delivered it in.
-    for group in sorted(groups, key=lambda blocks: (blocks.values.shape[1], blocks.flags is not None)):
+    for group in sorted(groups, key=lambda blocks: (blocks.values.shape[1], blocks.flags is None)):
         rows = max(1, _SLICE // max(1, group.values.shape[1]))
-        order = np.lexsort((group.start_ms, group.batch))
+        order = _order(group)
         for low in range(0, len(order), rows):
             _place(result, _take(group, order[low : low + rows]), mappings, fresh_batches)
     if len(days):
         gone = (result.batch < 0).astype(np.int64)
         result.missing = np.add.reduceat(gone, offset[:-1])
     return result
+
+
+def _order(group: Blocks) -> Ints:
+    """Later batches last. Two blocks of one batch from the same instant, which no edge should send, are ordered by
+    their content: the result must not depend on the order of rows in the database."""
+    order = np.lexsort((group.start_ms, group.evidence, group.batch))
+    columns = (group.start_ms[order], group.evidence[order], group.batch[order])
+    if len(order) > 1 and np.all([column[1:] == column[:-1] for column in columns], axis=0).any():
+        flags = () if group.flags is None else tuple(-group.flags.astype(np.int64).T)
+        order = np.lexsort((*group.values.T, *flags, group.start_ms, group.evidence, group.batch))
+    return order
 
 
 def _take(group: Blocks, which: Ints) -> Blocks:

@@ -22,7 +22,8 @@ Cells = Sequence[Cell]
 
 # Expected: the intervals of a mapping's validity within the day that are over. Present: the values of the newest
 # version; where a mapping covers only a part of the day (meter exchange), the values of that part; on an open day the
-# values in blocks. A re-read block would count twice there, so the sum stops at what is expected.
+# distinct intervals that blocks cover, so that what was read again counts once. Blocks lie on the day's grid and hold
+# no missing value (ingest refuses others). An interval belongs to the mapping in which it begins.
 _CELLS = text("""
     WITH calendar AS (
         SELECT d::date AS day, kind.commodity,
@@ -34,7 +35,7 @@ _CELLS = text("""
     wanted AS (
         SELECT e.concentrator, e.device AS meter, m.evidence_channel, m.channel, k.day, c.step_ms, k.begin,
                greatest(k.begin, coalesce(lower(m.valid), k.begin)) AS since,
-               least(k.finish, coalesce(upper(m.valid), k.finish), CAST(:now AS timestamptz)) AS until
+               least(k.finish, coalesce(upper(m.valid), k.finish)) AS until
         FROM channel_mapping m
         JOIN evidence_channel e ON e.id = m.evidence_channel
         JOIN channel c ON c.id = m.channel
@@ -45,7 +46,10 @@ _CELLS = text("""
     counted AS (
         SELECT w.*,
                ceil(extract(epoch FROM since - begin) * 1000 / step_ms)::integer AS first_index,
-               greatest(floor(extract(epoch FROM until - begin) * 1000 / step_ms)::integer, 0) AS end_index
+               least(
+                   ceil(extract(epoch FROM until - begin) * 1000 / step_ms),
+                   floor(extract(epoch FROM CAST(:now AS timestamptz) - begin) * 1000 / step_ms)
+               )::integer AS end_index
         FROM wanted w
     ),
     newest AS (
@@ -65,10 +69,18 @@ _CELLS = text("""
     LEFT JOIN newest n ON n.channel = c.channel AND n.day = c.day
     LEFT JOIN open_day o ON n.channel IS NULL AND o.channel = c.channel AND o.day = c.day
     LEFT JOIN LATERAL (
-        SELECT least(coalesce(sum(cardinality(b."values")), 0), c.end_index - c.first_index) AS present
-        FROM block b
-        WHERE o.channel IS NOT NULL AND b.evidence_channel = c.evidence_channel
-          AND b.start >= c.since AND b.start < c.until
+        SELECT sum(extract(epoch FROM upper(part) - lower(part)) * 1000 / c.step_ms)::bigint AS present
+        FROM (
+            SELECT range_agg(tstzrange(b.start, b.start + cardinality(b."values") * b.step * interval '1 millisecond'))
+                   * tstzmultirange(tstzrange(
+                         c.begin + c.first_index * c.step_ms * interval '1 millisecond',
+                         c.begin + greatest(c.first_index, c.end_index) * c.step_ms * interval '1 millisecond'
+                     )) AS there
+            FROM block b
+            WHERE o.channel IS NOT NULL AND b.evidence_channel = c.evidence_channel
+              AND b.start >= c.begin AND b.start < c.until AND b.step = c.step_ms
+        ) covered
+        CROSS JOIN LATERAL unnest(covered.there) AS part
     ) open ON true
     GROUP BY c.concentrator, c.meter, c.day
     ORDER BY c.concentrator, c.meter, c.day

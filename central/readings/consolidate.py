@@ -9,10 +9,8 @@ of the same day fails on the primary key and starts over with a new snapshot, th
 the last committed batch of a day sees all blocks of that day, so the newest version is always made from everything.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Any
 
 import numpy as np
 import structlog
@@ -26,7 +24,8 @@ from central.readings.calendar import Ints, date_of, number_of, to_ms
 from central.readings.digest import day_digest
 from central.readings.late_mappings import finish_late_mappings, take_late_mappings
 from central.readings.rows import ProfileWriter, read_blocks
-from central.readings.touched import Spans, days_of, join_days, join_mappings, mappings_of, spans_of, touched_days
+from central.readings.taken import take_batches
+from central.readings.touched import days_of, join_days, join_mappings, mappings_of, spans_of, touched_days
 from shared.clock import Clock
 from shared.metering_day import PRAGUE
 
@@ -71,6 +70,8 @@ def consolidate_once(
 ) -> Report:
     """Take up to `batches` unconsolidated batches and `open_days` days that have come due, in one transaction.
 
+    Fewer batches when they touch many days, so that the memory of a pass is bounded.
+
     `deadline` is the local time on the day after a metering day. Collisions with other processes are tried again.
     """
     for attempt in range(_TRIES):
@@ -92,12 +93,12 @@ def consolidate_once(
 
 
 def _consolidate(connection: Connection, now: datetime, batch_limit: int, day_limit: int, deadline: time) -> Report:
-    taken = _take_batches(connection, batch_limit)
+    taken = take_batches(connection, batch_limit)
     due = _take_due(connection, now, day_limit)
     late = take_late_mappings(connection)
-    if not taken and not len(due[0]) and not late.ids:
+    if not taken.ids and not len(due[0]) and not late.ids:
         return Report()
-    spans = _spans(taken)
+    spans = taken.spans
     mappings = join_mappings(
         mappings_of(connection, evidence=np.union1d(spans.evidence, late.spans.evidence).tolist()),
         mappings_of(connection, channels=np.unique(due[0]).tolist()),
@@ -110,31 +111,19 @@ def _consolidate(connection: Connection, now: datetime, batch_limit: int, day_li
     over = days.start_ms + days.length * days.step_ms <= to_ms(now)
     _remember_running(connection, days.take(~over))
     over_days = days.take(over)
-    fresh = np.array(sorted(taken), np.int64)
+    fresh = np.array(taken.ids, np.int64)
     whole = assemble(over_days, read_blocks(connection, spans_of(over_days, mappings)), mappings, fresh)
     known = (whole.missing < over_days.length) & np.isin(over_days.keys, late_days.keys)
     wanted = whole.fresh | known | np.isin(over_days.keys, due_days.keys)
     report = _make_versions(connection, whole, np.flatnonzero(wanted), now, deadline)
     finish_late_mappings(connection, late, now)
-    if taken:
+    if taken.ids:
         connection.execute(
             text("UPDATE batch SET consolidated_at = :now WHERE id = ANY(:ids)"), {"now": now, "ids": fresh.tolist()}
         )
     if whole.misaligned or whole.overflowed:
         _log.warning("values left out of profiles", misaligned=whole.misaligned, overflowed=whole.overflowed)
-    return Report(len(taken), len(late.ids), *report, whole.misaligned, whole.overflowed)
-
-
-def _take_batches(connection: Connection, limit: int) -> Mapping[int, Any]:
-    rows = connection.execute(
-        text("""
-            SELECT id, evidence_channels, first_start, last_end
-            FROM batch WHERE consolidated_at IS NULL
-            ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED
-        """),
-        {"limit": limit},
-    )
-    return {row.id: row for row in rows}
+    return Report(len(taken.ids), len(late.ids), *report, whole.misaligned, whole.overflowed)
 
 
 def _take_due(connection: Connection, now: datetime, limit: int) -> tuple[Ints, Ints]:
@@ -145,16 +134,6 @@ def _take_due(connection: Connection, now: datetime, limit: int) -> tuple[Ints, 
     ).all()
     channels = np.array([row.channel for row in rows], np.int64)
     return channels, np.array([number_of(row.day) for row in rows], np.int64)
-
-
-def _spans(taken: Mapping[int, Any]) -> Spans:
-    """Evidence channels and time spans of the batches; a hole that was closed has none."""
-    rows = [row for row in taken.values() if row.evidence_channels and row.first_start and row.last_end]
-    counts = [len(row.evidence_channels) for row in rows]
-    evidence = [channel for row in rows for channel in row.evidence_channels]
-    begin = np.repeat(np.array([to_ms(row.first_start) for row in rows], np.int64), counts)
-    end = np.repeat(np.array([to_ms(row.last_end) for row in rows], np.int64), counts)
-    return Spans(np.array(evidence, np.int64), begin, end)
 
 
 def _make_versions(

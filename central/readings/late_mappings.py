@@ -1,12 +1,15 @@
 """Mappings that came after the data they map: their days are made from the blocks that are in evidence already."""
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate
 
 import numpy as np
 from sqlalchemy import Connection, text
 
 from central.readings.calendar import to_ms
+from central.readings.taken import MOST_DAYS
 from central.readings.touched import Spans
 
 LIMIT = 2_000
@@ -38,9 +41,14 @@ class LateMappings:
     spans: Spans
 
 
-def take_late_mappings(connection: Connection, limit: int = LIMIT) -> LateMappings:
-    """Up to `limit` of them, locked; most are new and have no blocks yet."""
-    rows = connection.execute(_TAKE, {"limit": limit}).all()
+def take_late_mappings(connection: Connection, limit: int = LIMIT, most_days: int = MOST_DAYS) -> LateMappings:
+    """Up to `limit` of them, locked, fewer (at least one) when they have more than `most_days` days between them.
+
+    Most are new and have no blocks yet.
+    """
+    found = connection.execute(_TAKE, {"limit": limit}).all()
+    sizes = [0 if row.first is None else (row.last - row.first).days + 1 for row in found]
+    rows = found[: max(1, bisect_right(list(accumulate(sizes)), most_days))]
     fed = [row for row in rows if row.first is not None]
     spans = Spans(
         np.array([row.evidence_channel for row in fed], np.int64),

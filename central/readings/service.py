@@ -3,14 +3,16 @@
 import signal
 import threading
 
+import psycopg
 import structlog
 from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from central.platform.clock import get_clock
 from central.platform.database import make_engine
 from central.platform.settings import Settings
 from central.readings.consolidate import consolidate_once
+from central.readings.silence import SilentDays
 from shared.clock import Clock
 
 RETRY_S = 2.0
@@ -31,15 +33,21 @@ def main(settings: Settings) -> None:
 
 def run(engine: Engine, clock: Clock, settings: Settings, stop: threading.Event) -> None:
     """Pass after pass until `stop`; between passes without work, `consolidate_poll_s` of wall time."""
+    silent = SilentDays(engine, settings.day_deadline)
+    mappings_changed = False
     while not stop.is_set():
         try:
+            expected = silent.look(clock.now(), mappings_changed)
             report = consolidate_once(
                 engine, clock, batches=settings.consolidate_batches, deadline=settings.day_deadline
             )
-        except OperationalError as error:
-            _log.warning("the database is away", error=str(error.orig))
+        except (DBAPIError, psycopg.Error) as error:  # COPY goes past SQLAlchemy and raises the driver's own
+            _log.warning("the database is away or refused", error=str(getattr(error, "orig", error)))
             stop.wait(RETRY_S)
             continue
+        mappings_changed = report.mappings > 0
+        if expected:
+            _log.warning("days of which nothing came", days=expected)
         if report.worked:
             _log.info("consolidated", batches=report.batches, versions=report.versions, open=report.open)
         else:

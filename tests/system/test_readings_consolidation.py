@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import numpy as np
 import pytest
@@ -17,8 +17,10 @@ from central.platform.errors import NotFound
 from central.readings import completeness
 from central.readings.consolidate import Report, consolidate_once
 from central.readings.profiles import read_newest, read_pinned
+from central.readings.silence import SilentDays, last_closed
 from central.readings.states import states_at
 from central.readings.tables import day_profile, open_day
+from central.readings.taken import take_batches
 from central.readings.testing import HOUR, QUARTER, Evidence, GivenBlock, make_channel, make_meter, map_channel
 from central.readings.trace import trace_profile, trace_state
 from shared.metering_day import MeteringDay, days_between
@@ -334,3 +336,156 @@ def test_the_state_at_an_instant_is_the_first_one_from_then_on(engine: Engine) -
     assert late == {}
     assert [each["meter"] for each in trace["registers"]] == ["OLD"]
     assert [each["id"] for each in trace["batches"]] == [number]
+
+
+def test_what_was_read_again_does_not_hide_a_gap_of_the_open_day(
+    engine: Engine, clock: ManualClock, register: int
+) -> None:
+    clock.set(DAY.start + 12 * HOUR)
+    store(engine, GivenBlock(register, DAY.start, range(24)), seq=0)
+    store(engine, GivenBlock(register, DAY.start, range(40), marks=1), seq=1)
+    store(engine, GivenBlock(register, DAY.start + 41 * QUARTER, [1, 2, 3]), seq=2)
+    consolidate_once(engine, clock)
+    with engine.connect() as connection:
+        (cell,) = completeness.count(connection, DAY.date, DAY.date, clock.now())
+    assert (cell.expected, cell.present) == (48, 43)
+
+
+def test_completeness_of_an_exchange_between_two_intervals_counts_each_interval_once(
+    engine: Engine, clock: ManualClock
+) -> None:
+    moment = DAY.start + timedelta(hours=12, minutes=7)
+    with transaction(engine) as connection:
+        old, new = make_meter(connection, "OLD"), make_meter(connection, "NEW")
+        target = make_channel(connection, "P1")
+        map_channel(connection, old, target, f"[2025-01-01 00:00+00,{moment.isoformat()})")
+        map_channel(connection, new, target, f"[{moment.isoformat()},)")
+        # Both meters deliver the whole day; each counts for its time only.
+        Evidence(connection).batch(GivenBlock(old, DAY.start, [1] * 96), GivenBlock(new, DAY.start, [3] * 95))
+    clock.set(DAY.end)
+    consolidate_once(engine, clock)
+    with engine.connect() as connection:
+        open_cells = completeness.count(connection, DAY.date, DAY.date, clock.now())
+    clock.set(DEADLINE)
+    consolidate_once(engine, clock)
+    with engine.connect() as connection:
+        closed_cells = completeness.count(connection, DAY.date, DAY.date, clock.now())
+    for cells in (open_cells, closed_cells):
+        assert [(cell.meter, cell.expected, cell.present) for cell in cells] == [("NEW", 47, 46), ("OLD", 49, 49)]
+
+
+def test_a_day_of_which_nothing_came_gets_a_version_at_its_deadline(engine: Engine, clock: ManualClock) -> None:
+    before, gas_before = (MeteringDay(commodity, DAY.date - timedelta(days=1)) for commodity in Commodity)
+    with transaction(engine) as connection:
+        silent, gas = make_meter(connection, "M1"), make_meter(connection, "G1", commodity="gas")
+        map_channel(connection, silent, make_channel(connection, "P1"), ALWAYS)
+        map_channel(connection, gas, make_channel(connection, "PG", commodity="gas"), ALWAYS)
+        # In service until the day began, a channel that never had anything, a register of states.
+        gone, never = make_meter(connection, "M2"), make_meter(connection, "M3")
+        map_channel(connection, gone, make_channel(connection, "P2"), f"[2025-01-01 00:00+00,{DAY.start.isoformat()})")
+        map_channel(connection, never, make_channel(connection, "P3"), ALWAYS)
+        state = make_meter(connection, "S1", kind="state")
+        map_channel(connection, state, make_channel(connection, "P4", kind="state"), ALWAYS)
+        Evidence(connection, seq=9).batch(
+            *(GivenBlock(each, before.start, range(96)) for each in (silent, gone)),
+            GivenBlock(gas, gas_before.start, range(24), HOUR),
+        )
+    days = SilentDays(engine, time(10, 0))
+    clock.set(DEADLINE - timedelta(seconds=1))
+    consolidate_once(engine, clock)
+    assert days.look(clock.now()) == 0
+    clock.set(DEADLINE)
+    assert days.look(clock.now()) == 2
+    assert days.look(clock.now()) == 0
+    assert consolidate_once(engine, clock) == Report(versions=2)
+    assert (days.look(clock.now(), mappings_changed=True), count_open(engine)) == (0, 0)
+    with engine.connect() as connection:
+        rows = connection.execute(
+            text("SELECT channel, value, quality FROM day_profile_value WHERE day = :day"), {"day": DAY.date}
+        ).all()
+        trace = trace_profile(connection, 1, DAY.date)
+    assert sorted({tuple(row) for row in rows}) == [(1, None, 5), (2, None, 5)]
+    assert len(rows) == 96 + 24
+    assert (trace["version"], trace["batches"], trace["blocks"], trace["missing"]) == (1, [], [], 96)
+    # The next day is silent as well; then the data come.
+    clock.set(DEADLINE + timedelta(days=1))
+    assert days.look(clock.now()) == 2
+    assert consolidate_once(engine, clock) == Report(versions=2)
+    store(engine, GivenBlock(silent, DAY.start, range(96)), seq=0)
+    assert consolidate_once(engine, clock).corrections == 1
+
+
+@pytest.mark.parametrize(
+    ("local", "newest"),
+    [
+        (datetime(2026, 3, 3, 8, 59, 59, tzinfo=UTC), date(2026, 3, 1)),
+        (datetime(2026, 3, 3, 9, tzinfo=UTC), date(2026, 3, 2)),
+        (datetime(2026, 3, 30, 8, tzinfo=UTC), date(2026, 3, 29)),  # 10:00 in summer
+        (datetime(2026, 3, 2, 23, tzinfo=UTC), date(2026, 3, 1)),  # midnight of the 3rd
+    ],
+)
+def test_the_newest_day_whose_deadline_has_passed(local: datetime, newest: date) -> None:
+    assert last_closed(local, time(10, 0)) == newest
+
+
+def test_silence_is_looked_for_in_recent_days_only(engine: Engine, clock: ManualClock, register: int) -> None:
+    store(engine, GivenBlock(register, DAY.start, range(96)), seq=0)
+    clock.set(DEADLINE + timedelta(days=20))
+    consolidate_once(engine, clock)
+    assert SilentDays(engine, time(10, 0)).look(clock.now()) == 7
+    assert consolidate_once(engine, clock) == Report(versions=7)
+
+
+def test_one_meter_with_a_wrong_clock_does_not_make_a_pass_look_at_years_of_the_others(
+    engine: Engine, clock: ManualClock
+) -> None:
+    with transaction(engine) as connection:
+        registers = [make_meter(connection, f"M{number}") for number in range(30)]
+        for number, each in enumerate(registers):
+            map_channel(connection, each, make_channel(connection, f"P{number}"), "[2000-01-01 00:00+00,)")
+        connection.execute(update(channel_mapping).values(consolidated_at=func.now()))
+        lost = MeteringDay(Commodity.ELECTRICITY, date(2001, 1, 1))
+        blocks = [GivenBlock(each, DAY.start, range(96)) for each in registers]
+        Evidence(connection).batch(GivenBlock(registers[0], lost.start, range(96)), *blocks)
+    with transaction(engine) as connection:
+        spans = take_batches(connection, 10).spans
+    assert len(spans.evidence) == 31
+    assert ((spans.to_ms - spans.from_ms) == 1).all()
+    assert consolidate_once(engine, clock) == Report(batches=1, versions=31, values=31 * 96)
+
+
+def test_a_pass_takes_fewer_batches_when_they_touch_many_days(
+    engine: Engine, clock: ManualClock, register: int
+) -> None:
+    days = days_between(Commodity.ELECTRICITY, DAY.date, DAY.date + timedelta(days=6))
+    for seq in range(3):
+        store(engine, *(GivenBlock(register, day.start, [seq] * 96) for day in days[2 * seq : 2 * seq + 2]), seq=seq)
+    with transaction(engine) as connection:
+        assert len(take_batches(connection, 10, most_days=6).ids) == 2
+        assert len(take_batches(connection, 10, most_days=1).ids) == 1
+    assert consolidate_once(engine, clock).versions == 6
+
+
+def test_an_instant_twice_in_one_batch_gives_the_same_whatever_the_order_of_rows(
+    engine: Engine, clock: ManualClock
+) -> None:
+    """No edge should send it; the profile must not depend on where the database keeps the rows."""
+    draw = random.Random(3)
+    with transaction(engine) as connection:
+        evidence = Evidence(connection)
+        for number in range(8):
+            each = make_meter(connection, f"M{number}")
+            map_channel(connection, each, make_channel(connection, f"P{number}"), ALWAYS)
+            pieces = [
+                GivenBlock(each, DAY.start, [1] * 48),
+                GivenBlock(each, DAY.start, [2] * 48),
+                GivenBlock(each, DAY.start, [9] * 48, flags=[8] * 48),
+                GivenBlock(each, DAY.start, [7] * 48, flags=[8] + [0] * 47),
+                GivenBlock(each, DAY.start + 48 * QUARTER, [5] * 48),
+            ]
+            evidence.batch(*draw.sample(pieces, len(pieces)))
+    consolidate_once(engine, clock)
+    with engine.connect() as connection:
+        profiles = read_newest(connection, Commodity.ELECTRICITY, list(range(1, 9)), DAY.date, DAY.next.date)
+    assert profiles.values.tolist() == [[2] * 48 + [5] * 48] * 8
+    assert not profiles.quality.any()
