@@ -19,6 +19,10 @@ from central.platform.identity import Person
 
 log = structlog.get_logger()
 
+INVOICING = "invoicing"
+GUARDED = {"regular": ("regular", "accrual"), "annual": ("annual",)}
+"""Groups of bases that the invoicing of a statement takes (accrual with the regular one is ours)."""
+
 BASES = text("""
     -- bases not invoiced yet; one with a cancelled error is not checked again
     SELECT b.id, b.supply_point, b.rate, b.statement_type, b.quantity, b.unit, b.unit_price, b.price_unit
@@ -76,7 +80,8 @@ def run_checks(
 ) -> CheckRunMade:
     """Run every active check over the bases of `scope` and store results, log and verdicts.
 
-    `kind`: automatic, manual or invoicing. A check that fails inside gives a warning that says so and stops nobody.
+    `kind`: automatic, manual or invoicing (then only the checks set for the statement that is invoiced). A check that
+    fails inside gives a warning that says so and stops nobody.
     """
     columns = _read(connection, scope)
     settings = {row.number: row for row in get_definitions(connection)}
@@ -87,7 +92,10 @@ def run_checks(
         setting = settings.get(number)
         if setting is None or not setting.active:
             continue
-        chosen = columns.take(np.isin(columns.statement_type, _types(setting.groups)))
+        types = set(_types(setting.groups))
+        if kind == INVOICING:
+            types &= set(_types([group for statement in setting.statements for group in GUARDED[statement]]))
+        chosen = columns.take(np.isin(columns.statement_type, sorted(types)))
         if not len(chosen):
             nothing = Text("Není žádný podklad ke kontrole.", "There is no basis to check.")
             messages.append(_message(number, Result.INFO, nothing))

@@ -16,6 +16,7 @@ from central.invoicing.document import (
     recapitulate,
 )
 from central.invoicing.printed import instant, number
+from central.settlement.marks import DOCUMENTED
 
 ORDER = (12, 13, 14, 26, 6, 5, 17, 27, 2001, 7, 15, 8, 9, 10, 11, 16, 1001, 1002, 1019, 1020, 1022, 1023)
 """The order of rate codes on an invoice: what is paid for the connection, for energy, then the other payments."""
@@ -90,9 +91,16 @@ def compose(
         supplier=supplier,
         customer=customer,
         points=sections,
-        sources=sorted({line.source for line in lines if line.source}),
+        sources=_sources(lines),
         vat_rows=recapitulate(lines),
     )
+
+
+def _sources(lines: Sequence[DocumentLine]) -> list[str]:
+    """The decisions behind the lines; one that a value was only taken over from says so."""
+    sure = {line.source for line in lines if line.source and line.mark == DOCUMENTED}
+    unsure = {line.source for line in lines if line.source} - sure
+    return [*sorted(sure), *(f"{source} (převzato, pro zúčtované období neověřeno)" for source in sorted(unsure))]
 
 
 def _section(given: PointInput, bases: Sequence[BasisRow], count: int) -> PointSection:
@@ -132,6 +140,8 @@ def _lines(given: PointInput, bases: Sequence[BasisRow], count: int) -> list[Doc
             vat_percent=basis.vat_percent,
             source=str(basis.why.get("price", {}).get("source", "")),
             example=bool(basis.why.get("price", {}).get("example")),
+            mark=str(basis.why.get("mark", DOCUMENTED)),
+            assumptions=[entry["text"] for entry in basis.why.get("assumptions", ())],
         )
         for basis in bases
     ]
@@ -149,6 +159,8 @@ def _lines(given: PointInput, bases: Sequence[BasisRow], count: int) -> list[Doc
             amount=Decimal("0.00"),
             vat_percent=vat,
             source=str(entry.get("source", "")),
+            mark=str(entry.get("mark", DOCUMENTED)),
+            assumptions=[assumption["text"] for assumption in entry.get("assumptions", ())],
         )
         for entry in given.information
     ]

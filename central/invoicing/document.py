@@ -45,6 +45,9 @@ class DocumentLine:
     vat_percent: Decimal
     source: str
     example: bool = False
+    mark: str = "documented"
+    assumptions: Sequence[str] = ()
+    """What the line stands on that is not documented for its time, in Czech sentences; `mark` is the least sure one."""
 
     @property
     def is_information(self) -> bool:
@@ -115,7 +118,7 @@ class VatRow:
 
 @dataclass(frozen=True, slots=True)
 class InvoiceDocument:
-    """A whole invoice of one payer. `sources` are the price decisions behind its lines."""
+    """A whole invoice of one payer. `sources` are the price decisions behind its lines; see also `assumptions`."""
 
     number: str
     variable_symbol: str
@@ -145,6 +148,11 @@ class InvoiceDocument:
     @property
     def gross(self) -> Decimal:
         return self.net + self.vat
+
+    @property
+    def assumptions(self) -> list[str]:
+        """Every assumption of its lines once, in the order of the lines."""
+        return list(dict.fromkeys(text for line in self.lines for text in line.assumptions))
 
     @property
     def example(self) -> bool:

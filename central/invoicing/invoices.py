@@ -23,10 +23,18 @@ LISTED = text("""
 """)
 
 LINES = text("""
+    -- lines with how sure each is: of a basis from its explanation, of information from the run's input
     SELECT l.line_no, l.basis, sp.ean, l.rate, l.name, l.quantity, l.unit, l.unit_price, l.price_unit, l.amount,
-           l.vat_percent, l.information
+           l.vat_percent, l.information, coalesce(told.why ->> 'mark', 'documented') AS mark,
+           coalesce(told.why -> 'assumptions', '[]') AS assumptions
       FROM invoice_line l
+      JOIN invoice i ON i.id = l.invoice
       JOIN supply_point sp ON sp.id = l.supply_point
+      JOIN settlement_input si ON si.run = i.run AND si.supply_point = l.supply_point
+      LEFT JOIN billing_basis b ON b.id = l.basis
+     CROSS JOIN LATERAL (
+           SELECT coalesce(b.why, jsonb_path_query_first(
+                      si.information, '$[*] ? (@.rate == $rate)', jsonb_build_object('rate', l.rate))) AS why) told
      WHERE l.invoice = :invoice
      ORDER BY l.line_no
 """)

@@ -141,7 +141,7 @@ def _line(parent: etree._Element, line: DocumentLine) -> None:
     category = _add(element, "ClassifiedTaxCategory")
     _put(category, "Percent", format(line.vat_percent, "f"))
     _put(category, "VATCalculationMethod", "0")
-    _put(element, "Note", line.source)
+    _put(element, "Note", " ".join((f"{line.source}.", *line.assumptions)) if line.assumptions else line.source)
     item = _add(element, "Item")
     _put(item, "Description", line.name)
     _put(_add(item, "SellersItemIdentification"), "ID", str(line.rate))

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Row, insert, select, text, update
 
 from central.checks.results import bases_in_error
-from central.checks.run import Scope, run_checks
+from central.checks.run import INVOICING, Scope, run_checks
 from central.checks.settings import PreventInvoicing, prevent_invoicing
 from central.invoicing.compose import BasisRow, PointInput, Terms, compose
 from central.invoicing.document import InvoiceDocument, PartyDetails
@@ -36,14 +36,15 @@ DEFAULT_PAYMENT_DAYS = 14
 """Where a package says nothing (assumed; a package's own value goes first)."""
 
 TO_INVOICE = text("""
-    -- approved bases with the input their run pinned, and who invoices whom; locked, so that nobody issues them twice
+    -- approved bases with the input their run pinned, which says who invoices whom (the registry may have moved on);
+    -- locked, so that nobody issues them twice
     SELECT b.id, b.supply_point, b.rate, b.name, b.quantity, b.unit, b.unit_price, b.price_unit, b.amount,
-           b.vat_percent, b.why, si.package, sp.operator AS supplier, c.payer, sp.ean
+           b.vat_percent, b.why, si.package, sp.ean,
+           CAST(si.facts #>> '{supply_point,operator,id}' AS bigint) AS supplier,
+           CAST(si.facts #>> '{contract,payer,id}' AS bigint) AS payer
       FROM billing_basis b
       JOIN settlement_input si ON si.run = b.run AND si.supply_point = b.supply_point
       JOIN supply_point sp ON sp.id = b.supply_point
-      JOIN contract_item ci ON ci.id = b.contract_item
-      JOIN contract c ON c.id = ci.contract
      WHERE b.run = :run AND b.state = 'approved'
      ORDER BY sp.ean, b.id
        FOR UPDATE OF b
@@ -87,7 +88,7 @@ def issue_invoices(
     row = require_run(connection, run, lock=True)
     if row.state != "approved":
         raise Refused("run_not_approved", f"Settlement run {row.number} is a {row.state}; approve it before invoicing.")
-    checked = run_checks(connection, Scope(run=run), "invoicing", person, now)
+    checked = run_checks(connection, Scope(run=run), INVOICING, person, now)
     left_out = _left_out(connection, run, row.number)
     excluded = {entry["supply_point"] for entry in left_out}
     bases = [basis for basis in connection.execute(TO_INVOICE, {"run": run}) if basis.supply_point not in excluded]
@@ -156,9 +157,8 @@ def _write(connection: Connection, run: Row[Any], orders: Sequence[_Order], pers
         document = _document(number, order, inputs, parties, run.packages, issue_date)
         documents.append(document)
         heads.append(_head(document, order, run.id, person, now))
-    ids: dict[str, int] = dict(
-        connection.execute(insert(invoice).returning(invoice.c.number, invoice.c.id), heads).tuples().all()
-    )
+    given = connection.execute(insert(invoice).returning(invoice.c.number, invoice.c.id), heads)
+    ids: dict[str, int] = {row.number: row.id for row in given}
     lines: list[dict[str, Any]] = []
     files: list[dict[str, Any]] = []
     for document in documents:

@@ -1,5 +1,6 @@
 """The words and numbers that the invoice template prints, in Czech: formatting happens here, layout in the template."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from io import BytesIO
@@ -18,6 +19,7 @@ SPACE = "\N{NO-BREAK SPACE}"
 def printed(document: InvoiceDocument) -> dict[str, Any]:
     """The template's data: text only, and the QR code as SVG."""
     payment = payment_text(document)
+    notes = {text: place for place, text in enumerate(document.assumptions, start=1)}
     return {
         "title": "Faktura – daňový doklad",
         "number": document.number,
@@ -34,7 +36,7 @@ def printed(document: InvoiceDocument) -> dict[str, Any]:
         "gross": money(document.gross),
         "due": day(document.due_date),
         "qr": None if payment is None else qr_svg(payment),
-        "points": [_point(point) for point in document.points],
+        "points": [_point(point, notes) for point in document.points],
         "many_points": len(document.points) > 1,
         "vat": [
             [f"{number(row.percent.normalize() + 0)} %", *map(money, (row.base, row.vat, row.gross))]
@@ -42,6 +44,7 @@ def printed(document: InvoiceDocument) -> dict[str, Any]:
         ],
         "total": [money(document.net), money(document.vat), money(document.gross)],
         "sources": list(document.sources),
+        "notes": [[str(place), text] for text, place in notes.items()],
         "example": document.example,
     }
 
@@ -110,7 +113,7 @@ def _account(iban: str) -> dict[str, str]:
     return {"domestic": account.domestic, "iban": grouped, "bank": account.bank_name, "bic": account.bic}
 
 
-def _point(point: PointSection) -> dict[str, Any]:
+def _point(point: PointSection, notes: Mapping[str, int]) -> dict[str, Any]:
     return {
         "label": point.label,
         "code": point.code,
@@ -121,7 +124,7 @@ def _point(point: PointSection) -> dict[str, Any]:
         "contract": point.contract,
         "facts": [[fact.label, fact.value] for fact in point.facts],
         "registers": [_register(register) for register in point.registers],
-        "lines": [_line(line) for line in point.lines],
+        "lines": [_line(line, notes) for line in point.lines],
         "net": money(point.net),
         "composition": _composition(point.lines),
         "remarks": list(point.remarks),
@@ -150,10 +153,11 @@ def _register(register: RegisterStates) -> dict[str, str]:
     }
 
 
-def _line(line: DocumentLine) -> dict[str, Any]:
+def _line(line: DocumentLine, notes: Mapping[str, int]) -> dict[str, Any]:
     return {
         "rate": str(line.rate),
         "name": line.name,
+        "notes": ", ".join(str(notes[text]) for text in line.assumptions),
         "quantity": number(line.quantity),
         "unit": line.unit,
         "unit_price": number(line.unit_price, 2),

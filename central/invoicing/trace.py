@@ -8,6 +8,7 @@ from sqlalchemy import Connection, RowMapping, text
 
 from central.platform.errors import NotFound
 from central.readings.trace import trace_profile, trace_state
+from central.settlement.late import newest_versions
 
 LINE = text("""
     -- the line with its invoice, its basis (none behind information), and the run's input for its supply point
@@ -29,7 +30,10 @@ LINE = text("""
 
 
 def trace_line(connection: Connection, number: str, line: int, day: date | None = None) -> dict[str, Any]:
-    """The whole way of one line. `day` limits profiles to one metering day; NotFound where there is no such line."""
+    """The whole way of one line. `day` limits profiles to one metering day; NotFound where there is no such line.
+
+    Profiles are traced in the version that was billed; `newest_version` beside it says whether a later one exists.
+    """
     row = connection.execute(LINE, {"number": number, "line": line}).mappings().one_or_none()
     if row is None:
         raise NotFound("line_not_found", f"Invoice {number} has no line {line}, or there is no such invoice.")
@@ -83,17 +87,23 @@ def _why(row: RowMapping) -> Mapping[str, Any]:
     if row["why"] is not None:
         why: Mapping[str, Any] = row["why"]
         return why
-    return next(({"text": entry["why"]} for entry in row["informed"] if entry["rate"] == row["rate"]), {})
+    return next((_informed(entry) for entry in row["informed"] if entry["rate"] == row["rate"]), {})
+
+
+def _informed(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {"text": entry["why"], "mark": entry.get("mark"), "assumptions": entry.get("assumptions", [])}
 
 
 def _measurement(
     connection: Connection, source: Mapping[str, Any], pinned: Mapping[int, Mapping[str, Any]], day: date | None
 ) -> dict[str, Any]:
     if source["kind"] == "profile":
+        channel = source["channel"]
+        wanted = {at: version for at, version in _versions(pinned[channel]) if day is None or at == day}
+        newest = newest_versions(connection, channel, wanted)
         days = [
-            trace_profile(connection, source["channel"], metering_day, version)
-            for metering_day, version in _versions(pinned[source["channel"]])
-            if day is None or metering_day == day
+            {**trace_profile(connection, channel, at, version), "newest_version": newest.get(at, version)}
+            for at, version in wanted.items()
         ]
         return {**source, "days": days}
     periods = [

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Query
 from central.platform.identity import Person, require
 from central.platform.web import Db, Now
 from central.settlement.bases import find_bases, find_omissions, find_runs
+from central.settlement.late import find_late_versions
 from central.settlement.runs import approve_run, require_run
 
 router = APIRouter(prefix="/v1", tags=["settlement"])
@@ -26,11 +27,12 @@ def list_runs(
 
 @router.get("/settlement/runs/{run}", summary="A run with what it left out")
 def get_run(run: int, connection: Db, person: Reader) -> dict[str, Any]:
-    """Counts, packages, digest, and each supply point left out with its reason."""
+    """Counts, packages, digest, each supply point left out with its reason, and profiles that changed since (late)."""
     require_run(connection, run)
     found = find_runs(connection, run)[0]
     omissions = [_plain(row._mapping) for row in find_omissions(connection, run)]
-    return {**_plain(found._mapping), "omissions": omissions}
+    late = [_plain(row._mapping) for row in find_late_versions(connection, run)]
+    return {**_plain(found._mapping), "omissions": omissions, "late": late}
 
 
 @router.post("/settlement/runs/{run}/approve", summary="Approve a run")

@@ -30,7 +30,7 @@ BASES = text("""
     -- bases of a run, a point or a state, with the verdict of the checks left to the room above
     SELECT b.id, b.run, sp.ean, b.contract_item, b.rate, b.component, b.name, b.quantity, b.unit, b.unit_price,
            b.price_unit, b.amount, b.vat_percent, lower(b.valid) AS valid_from, upper(b.valid) AS valid_to,
-           b.statement_type, b.state, b.measurements, b.why
+           b.statement_type, b.state, b.measurements, b.why ->> 'mark' AS mark, b.why
       FROM billing_basis b
       JOIN supply_point sp ON sp.id = b.supply_point
      WHERE (CAST(:run AS bigint) IS NULL OR b.run = :run)

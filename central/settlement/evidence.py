@@ -1,18 +1,21 @@
 """Read what a settlement measures by: the newest day profiles of a month, and register states at its borders.
 
-One query a commodity for profiles, one for states, whatever the number of points. A meter exchange within the month
-makes two register periods of a channel.
+Both through readings' own functions: one query a commodity for profiles, one an instant for states (both ends of the
+month, and both sides of every exchange of a register within it), whatever the number of points.
 """
 
-from collections.abc import Sequence
-from datetime import date, datetime
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from central.readings.profiles import Profiles, read_newest
-from central.readings.states import WITHIN
-from central.settlement.facts import PointFacts
+from central.readings.states import WITHIN, State, states_at
+from central.settlement.facts import ChannelFacts, PointFacts
 from central.settlement.measured import RegisterPeriod, StateReading
 from shared.metering_day import next_month
 from shared.quantities import Commodity, Flag
@@ -20,34 +23,17 @@ from shared.quantities import Commodity, Flag
 UNUSABLE = int(Flag.CLOCK_INVALID | Flag.DATA_INVALID)
 """A state whose meter said so itself is not settled by."""
 
-STATES = text("""
-    -- for each register that feeds a channel within the month: its states at both ends of that time
-    SELECT fed.channel, fed.wanted_from, fed.wanted_to, fed.factor, fed.evidence_channel, fed.exponent,
-           first.at AS first_at, first.value AS first_value, first.batch_id AS first_batch,
-           first.quality AS first_quality,
-           last.at AS last_at, last.value AS last_value, last.batch_id AS last_batch, last.quality AS last_quality
-      FROM (SELECT cm.channel, cm.evidence_channel, ec.exponent,
-                   cm.multiplier::bigint * cm.sign * (10 ^ (ec.exponent - ch.exponent))::bigint AS factor,
-                   greatest(lower(cm.valid), CAST(:start AS timestamptz)) AS wanted_from,
-                   least(upper(cm.valid), CAST(:stop AS timestamptz)) AS wanted_to
-              FROM channel_mapping cm
-              JOIN evidence_channel ec ON ec.id = cm.evidence_channel
-              JOIN channel ch ON ch.id = cm.channel
-             WHERE cm.channel = ANY (:channels) AND cm.valid && tstzrange(:start, :stop)) fed
-      LEFT JOIN LATERAL (
-            SELECT rr.at, rr.value, rr.batch_id, rr.quality FROM register_reading rr
-             WHERE rr.evidence_channel = fed.evidence_channel
-               AND rr.at >= fed.wanted_from AND rr.at <= fed.wanted_from + CAST(:within AS interval)
-               AND rr.quality & :unusable = 0
-             ORDER BY rr.at, rr.batch_id DESC LIMIT 1) first ON true
-      LEFT JOIN LATERAL (
-            SELECT rr.at, rr.value, rr.batch_id, rr.quality FROM register_reading rr
-             WHERE rr.evidence_channel = fed.evidence_channel
-               AND rr.at >= fed.wanted_to AND rr.at <= fed.wanted_to + CAST(:within AS interval)
-               AND rr.quality & :unusable = 0
-             ORDER BY rr.at, rr.batch_id DESC LIMIT 1) last ON true
-     ORDER BY fed.channel, fed.wanted_from
-""")
+_INSTANT = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Fed:
+    """The time within the month in which one register fed a channel."""
+
+    channel: int
+    evidence_channel: int
+    since: datetime
+    until: datetime
 
 
 def read_profiles(connection: Connection, commodity: Commodity, month: date, channels: Sequence[int]) -> Profiles:
@@ -56,33 +42,70 @@ def read_profiles(connection: Connection, commodity: Commodity, month: date, cha
 
 
 def read_states(
-    connection: Connection, start: datetime, stop: datetime, channels: Sequence[int]
+    connection: Connection, start: datetime, stop: datetime, channels: Sequence[ChannelFacts]
 ) -> dict[int, list[RegisterPeriod]]:
-    """The register periods of state channels between two instants; a missing state is None in its period."""
-    periods: dict[int, list[RegisterPeriod]] = {}
-    if not channels:
-        return periods
-    parameters = {
-        "channels": list(channels),
-        "start": start,
-        "stop": stop,
-        "within": WITHIN,
-        "unusable": UNUSABLE,
+    """The register periods of state channels between two instants; a missing state is None in its period.
+
+    A register's last state is the one at, or soonest after, the end of its time: asked for an instant earlier, because
+    from the end on another register may feed the channel.
+    """
+    fed = [period for channel in channels for period in _fed(channel, start, stop)]
+    wanted: dict[datetime, set[int]] = defaultdict(set)
+    for period in fed:
+        wanted[period.since].add(period.channel)
+        wanted[period.until - _INSTANT].add(period.channel)
+    found = {
+        instant: _usable_states(connection, sorted(numbers), instant) for instant, numbers in sorted(wanted.items())
     }
-    for row in connection.execute(STATES, parameters):
-        first = last = None
-        if row.first_at is not None:
-            first = StateReading(
-                row.evidence_channel, row.first_at, row.first_value, row.exponent, row.first_batch, row.first_quality
-            )
-        if row.last_at is not None:
-            last = StateReading(
-                row.evidence_channel, row.last_at, row.last_value, row.exponent, row.last_batch, row.last_quality
-            )
-        periods.setdefault(row.channel, []).append(
-            RegisterPeriod(row.channel, row.wanted_from, row.wanted_to, first, last, row.factor)
+    periods: dict[int, list[RegisterPeriod]] = defaultdict(list)
+    for period in fed:
+        first = _of_register(found[period.since].get(period.channel), period)
+        last = _of_register(found[period.until - _INSTANT].get(period.channel), period)
+        factor = next((state.factor for state in (first, last) if state is not None), 0)
+        periods[period.channel].append(
+            RegisterPeriod(period.channel, period.since, period.until, _reading(first), _reading(last), factor)
         )
-    return periods
+    return dict(periods)
+
+
+def _fed(channel: ChannelFacts, start: datetime, stop: datetime) -> Iterator[_Fed]:
+    for mapping in channel.mappings:
+        since, until = _bounds(mapping, start, stop)
+        if since < until:
+            yield _Fed(channel.id, mapping["evidence_channel"], since, until)
+
+
+def _bounds(mapping: Mapping[str, Any], start: datetime, stop: datetime) -> tuple[datetime, datetime]:
+    since, until = (None if text is None else datetime.fromisoformat(text) for text in mapping["valid"])
+    return start if since is None else max(since, start), stop if until is None else min(until, stop)
+
+
+def _usable_states(connection: Connection, channels: Sequence[int], instant: datetime) -> dict[int, State]:
+    """The first usable state of each channel from `instant` on.
+
+    It must come before the next quarter-hour's own sample, which would otherwise stand for a missing one.
+    """
+    latest = instant + WITHIN - _INSTANT
+    found = states_at(connection, channels, instant, latest - instant)
+    usable: dict[int, State] = {}
+    for channel, first in found.items():
+        state: State | None = first
+        while state is not None and state.quality & UNUSABLE:
+            after = state.at + _INSTANT
+            state = states_at(connection, [channel], after, latest - after).get(channel) if after <= latest else None
+        if state is not None:
+            usable[channel] = state
+    return usable
+
+
+def _of_register(state: State | None, period: _Fed) -> State | None:
+    return state if state is not None and state.evidence_channel == period.evidence_channel else None
+
+
+def _reading(state: State | None) -> StateReading | None:
+    if state is None:
+        return None
+    return StateReading(state.evidence_channel, state.at, state.value, state.exponent, state.batch, state.quality)
 
 
 def interval_channels(points: Sequence[PointFacts], commodity: Commodity) -> list[int]:
@@ -96,11 +119,9 @@ def interval_channels(points: Sequence[PointFacts], commodity: Commodity) -> lis
     )
 
 
-def state_channels(points: Sequence[PointFacts]) -> list[int]:
+def state_channels(points: Sequence[PointFacts]) -> list[ChannelFacts]:
     """The state channels of the points that are billed by register states (low voltage)."""
-    return sorted(
-        channel.id for point in points if point.level == "NN" for channel in point.channels if channel.kind == "state"
-    )
+    return [channel for point in points if point.level == "NN" for channel in point.channels if channel.kind == "state"]
 
 
 def as_text(value: Decimal) -> str:

@@ -7,6 +7,7 @@ capacity in kW, energy in MWh, reactive energy in MVArh.
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 
+from central.settlement.marks import DOCUMENTED, Assumption, czech, czech_unit, of_price, of_rule, weakest
 from central.settlement.model import CannotPriceError, Case, Finding, Line, described, floor_to, half_up
 from central.settlement.prices import BillingRule, PriceValue
 
@@ -22,14 +23,15 @@ def per_mw_month(rule: BillingRule, case: Case) -> Sequence[Line | Finding]:
     if not kilowatts:
         return []
     price = require_price(rule, case, rule.component)
-    return [make_line(rule, case, _mw(case, kilowatts), "MW", price.value, price)]
+    return [make_line(rule, case, _mw(case, kilowatts), "MW", price.value, price, rounded="power_mw")]
 
 
 def per_mwh(rule: BillingRule, case: Case) -> Sequence[Line | Finding]:
     """Energy in MWh x Kč/MWh."""
     energy = _required(rule, case, rule.parameters["quantity"])
     price = require_price(rule, case, rule.component)
-    return [make_line(rule, case, _rounded(case, energy, "energy_mwh"), "MWh", price.value, price)]
+    quantity = _rounded(case, energy, "energy_mwh")
+    return [make_line(rule, case, quantity, "MWh", price.value, price, rounded="energy_mwh")]
 
 
 def per_mvarh(rule: BillingRule, case: Case) -> Sequence[Line | Finding]:
@@ -41,7 +43,7 @@ def per_mvarh(rule: BillingRule, case: Case) -> Sequence[Line | Finding]:
     if not quantity:
         return []
     price = require_price(rule, case, rule.component)
-    return [make_line(rule, case, quantity, "MVArh", price.value, price)]
+    return [make_line(rule, case, quantity, "MVArh", price.value, price, rounded="reactive_mvarh")]
 
 
 def per_point_month(rule: BillingRule, case: Case) -> Sequence[Line | Finding]:
@@ -63,18 +65,22 @@ def excess_over_reserved(rule: BillingRule, case: Case) -> Sequence[Line | Findi
         base_component = rule.parameters.get("base_if_none", base_component)
     base = require_price(rule, case, base_component)
     multiplier = Decimal(rule.parameters["multiplier"])
-    return [make_line(rule, case, excess, "kW", multiplier * base.value / KILO, base, multiplier=multiplier)]
+    unit_price = multiplier * base.value / KILO
+    return [make_line(rule, case, excess, "kW", unit_price, base, multiplier=multiplier, rounded="power_mw")]
 
 
 def fixed_excess_over_reserved(rule: BillingRule, case: Case) -> Sequence[Line | Finding]:
-    """kW of the month's highest quarter-hour above what is reserved x a fixed price per kW."""
-    if case.quantity(rule.parameters["measured"]) is None:
+    """kW of the month's highest quarter-hour above what is reserved x a fixed price per kW; nothing without power.
+
+    Power without any agreed value is told and not billed.
+    """
+    if not case.quantity(rule.parameters["measured"]):
         return []
     excess = _excess(rule, case)
     if isinstance(excess, Finding):
         return [excess]
     price = require_price(rule, case, rule.component)
-    return [make_line(rule, case, excess, "kW", price.value, price)] if excess else []
+    return [make_line(rule, case, excess, "kW", price.value, price, rounded="power_mw")] if excess else []
 
 
 def capped_per_mw(rule: BillingRule, case: Case) -> Sequence[Line | Finding]:
@@ -85,7 +91,7 @@ def capped_per_mw(rule: BillingRule, case: Case) -> Sequence[Line | Finding]:
     if kilowatts is None:
         raise CannotPriceError(rule.component, f"{rule.name.cs}: není sjednán rezervovaný příkon ani kapacita.")
     price = require_price(rule, case, rule.component)
-    return [_capped(rule, case, _mw(case, kilowatts), "MW", price)]
+    return [_capped(rule, case, _mw(case, kilowatts), "MW", price, rounded="power_mw")]
 
 
 def capped_per_ampere(rule: BillingRule, case: Case) -> Sequence[Line | Finding]:
@@ -114,6 +120,7 @@ def breaker_band(rule: BillingRule, case: Case) -> Sequence[Line | Finding]:
             "měs",
             payment.monthly,
             payment.price,
+            multiplier=amperes if payment.per_ampere else None,
             breaker=f"{phases}x{amperes} A",
             band=payment.band,
         )
@@ -130,16 +137,19 @@ def power_factor_neutral_band(rule: BillingRule, case: Case) -> Sequence[Line | 
         return [Finding(rule.component, f"{rule.name.cs}: jalový odběr se v místě neměří, účiník se nevyhodnocuje.")]
     if energy == 0:
         return [Finding(rule.component, f"{rule.name.cs}: bez odběru činné energie se účiník nevyhodnocuje.")]
+    unsure = of_rule(rule, case.prices)
     tangent = floor_to(reactive / energy, Decimal(rule.parameters["step"]))
     limit = Decimal(rule.parameters["limit"])
     if tangent > limit:
         raise CannotPriceError(
             rule.component,
-            f"tg φ = {_czech(tangent)} je nad neutrálním pásmem (do {_czech(limit)}, cos φ 0,95); pásma přirážky "
+            f"tg φ = {czech(tangent)} je nad neutrálním pásmem (do {czech(limit)}, cos φ 0,95); pásma přirážky "
             "platná od roku 2021 balíček nemá. Doplňte pravidlo do balíčku a místo zúčtujte znovu.",
         )
-    text = f"{rule.name.cs}: tg φ = {_czech(tangent)}, v neutrálním pásmu (do {_czech(limit)}), bez přirážky."
-    return [Finding(rule.component, text)]
+    text = f"{rule.name.cs}: tg φ = {czech(tangent)}, v neutrálním pásmu (do {czech(limit)}), bez přirážky."
+    if unsure:
+        text += f" Mez je převzatá hodnota (zdroj: {case.prices.source_title(rule.source)}), pro období neověřená."
+    return [Finding(rule.component, text, weakest(unsure))]
 
 
 FORMULAS: dict[str, Formula] = {
@@ -182,14 +192,26 @@ def make_line(
     price: PriceValue,
     *,
     multiplier: Decimal | None = None,
+    rounded: str | None = None,
+    also: Sequence[Assumption] = (),
     **inputs: str,
 ) -> Line:
-    """The line of a rule: amount rounded half up once, with its explanation and the price it stands on."""
+    """The line of a rule: amount rounded half up once, with its explanation and the price it stands on.
+
+    `rounded` names the package's rounding that the quantity went through; `also` are assumptions beyond those of the
+    price and the rule.
+    """
     if rule.code is None:
         raise CannotPriceError(rule.component, f"Pravidlo {rule.component} nemá číslo sazby a nemůže dát řádek.")
     amount = half_up(quantity * unit_price, case.prices.rounding_step("amount"))
-    of_price = f"{multiplier} × {price.value} {price.unit}" if multiplier is not None else f"{price.value} {price.unit}"
-    why = f"{quantity} {unit} × {unit_price} ({of_price}; {price.source}, {_mark(price)}) = {amount} Kč"
+    assumptions = (*of_price(price, "Cena"), *also, *of_rule(rule, case.prices))
+    base = f"{czech(price.value)} {czech_unit(price.unit)}"
+    if multiplier is not None:
+        base = f"{czech(multiplier)} × {base}"
+    why = (
+        f"{czech(quantity)} {unit} × {czech(unit_price)} ({base}; {price.source}, {_word(weakest(assumptions))}) "
+        f"= {czech(amount)} Kč"
+    )
     return Line(
         component=rule.component,
         code=rule.code,
@@ -205,19 +227,29 @@ def make_line(
             "formula": rule.formula,
             "parameters": dict(rule.parameters),
             "price": described(price),
+            "mark": weakest(assumptions),
+            "assumptions": [{"mark": entry.mark, "text": entry.text} for entry in assumptions],
+            "rounding": {
+                kind: {"step": str(case.prices.rounding_step(kind)), "mark": case.prices.rounding_mark(kind)}
+                for kind in (rounded, "amount")
+                if kind is not None
+            },
             **({} if multiplier is None else {"multiplier": str(multiplier)}),
             **inputs,
         },
+        assumptions=assumptions,
     )
 
 
-def _capped(rule: BillingRule, case: Case, quantity: Decimal, unit: str, price: PriceValue) -> Line:
-    full = make_line(rule, case, quantity, unit, price.value, price)
+def _capped(
+    rule: BillingRule, case: Case, quantity: Decimal, unit: str, price: PriceValue, rounded: str | None = None
+) -> Line:
+    full = make_line(rule, case, quantity, unit, price.value, price, rounded=rounded)
     if price.value == 0:
         return full
     cap = require_price(rule, case, rule.parameters["cap"])
     energy = _rounded(case, _required(rule, case, rule.parameters["energy"]), "energy_mwh")
-    capped = make_line(rule, case, energy, "MWh", cap.value, cap, capped="yes")
+    capped = make_line(rule, case, energy, "MWh", cap.value, cap, rounded="energy_mwh", capped="yes")
     return min(full, capped, key=lambda line: line.amount)
 
 
@@ -248,17 +280,13 @@ def _mw(case: Case, kilowatts: Decimal) -> Decimal:
     return half_up(kilowatts / KILO, case.prices.rounding_step("power_mw"))
 
 
-def _czech(value: Decimal) -> str:
-    return str(value).replace(".", ",")
-
-
 def _rounded(case: Case, value: Decimal, kind: str) -> Decimal:
     return half_up(value, case.prices.rounding_step(kind))
 
 
-def _mark(price: PriceValue) -> str:
-    words = {"documented": "doloženo", "inferred": "odvozeno", "assumed": "předpoklad"}
-    return words.get(price.mark, price.mark) + (", příklad" if price.example else "")
+def _word(mark: str) -> str:
+    words = {DOCUMENTED: "doloženo", "inferred": "odvozeno", "assumed": "předpoklad", "example": "příklad"}
+    return words.get(mark, mark)
 
 
 def _unit_of_price(price_unit: str, quantity_unit: str) -> str:

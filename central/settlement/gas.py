@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from central.settlement.formulas import FORMULAS, ONE_MONTH, Formula, make_line, require_price
+from central.settlement.marks import Assumption, of_price
 from central.settlement.model import CannotPriceError, Case, Finding, Line, half_up
 from central.settlement.prices import BillingRule
 
@@ -23,14 +24,16 @@ def gas_energy(rule: BillingRule, case: Case) -> Sequence[Line | Finding]:
     energy = case.quantity(rule.parameters["quantity"])
     if energy is not None:
         quantity = half_up(energy, case.prices.rounding_step("energy_mwh"))
-        return [make_line(rule, case, quantity, "MWh", price.value, price)]
+        return [make_line(rule, case, quantity, "MWh", price.value, price, rounded="energy_mwh")]
     volume = case.quantity("volume_m3")
     if volume is None:
         raise CannotPriceError(rule.component, f"{rule.name.cs}: chybí objem ani energie.")
     coefficient = case.quantity("volume_coefficient") or Decimal(1)
     calorific_value = case.quantity("calorific_value_kwh_m3")
+    assumed: list[Assumption] = []
     if calorific_value is None:
-        calorific_value = require_price(rule, case, "calorific_value").value
+        stored = require_price(rule, case, "calorific_value")
+        calorific_value, assumed = stored.value, of_price(stored, "Spalné teplo")
     quantity = energy_mwh(volume, coefficient, calorific_value, case.prices.rounding_step("energy_mwh"))
     return [
         make_line(
@@ -40,6 +43,8 @@ def gas_energy(rule: BillingRule, case: Case) -> Sequence[Line | Finding]:
             "MWh",
             price.value,
             price,
+            rounded="energy_mwh",
+            also=assumed,
             volume_m3=str(volume),
             volume_coefficient=str(coefficient),
             calorific_value_kwh_m3=str(calorific_value),
@@ -64,7 +69,7 @@ def gas_capacity_instalment(rule: BillingRule, case: Case) -> Sequence[Line | Fi
     if capacity is None:
         raise CannotPriceError(rule.component, f"{rule.name.cs}: položka smlouvy nemá denní rezervovanou kapacitu.")
     instalment = half_up(price.value / Decimal(rule.parameters["instalments"]), case.prices.rounding_step("unit_price"))
-    return [make_line(rule, case, capacity, "tis. m³", instalment, price)]
+    return [make_line(rule, case, capacity, "tis. m³", instalment, price, rounded="unit_price")]
 
 
 GAS_FORMULAS: dict[str, Formula] = {

@@ -6,6 +6,7 @@ from datetime import date
 from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from typing import Any
 
+from central.settlement.marks import DOCUMENTED, Assumption, weakest
 from central.settlement.prices import PriceBook, PriceValue
 
 QUANTITIES = frozenset(
@@ -53,7 +54,8 @@ class Line:
     """One priced component: `amount` = `quantity` x `unit_price`, rounded half up once.
 
     `code` is the rate code (číslo sazby). A line is only information where its legal price is 0: it gives no billing
-    basis. `why` says in Czech how the number came about, `inputs` holds the same for programs.
+    basis. `why` says in Czech how the number came about, `inputs` holds the same for programs. `assumptions`: what it
+    stands on that is not documented for the settled time.
     """
 
     component: str
@@ -67,18 +69,28 @@ class Line:
     amount: Decimal
     why: str
     inputs: Mapping[str, Any] = field(default_factory=dict)
+    assumptions: tuple[Assumption, ...] = ()
 
     @property
     def is_information(self) -> bool:
         return self.unit_price == 0
 
+    @property
+    def mark(self) -> str:
+        """How sure the line is: that of the least sure thing it stands on."""
+        return weakest(self.assumptions)
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A fact of the settlement that gives no line: a component not evaluated, or evaluated without a payment."""
+    """A fact of the settlement that gives no line: a component not evaluated, or evaluated without a payment.
+
+    `mark` says how sure the rule is that it follows from.
+    """
 
     component: str
     text: str
+    mark: str = DOCUMENTED
 
 
 @dataclass(frozen=True, slots=True)

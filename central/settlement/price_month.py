@@ -5,7 +5,8 @@ from datetime import date
 from decimal import Decimal
 
 from central.settlement.gas import ALL_FORMULAS
-from central.settlement.model import CannotPriceError, Case, Finding, Line, Priced, Quantities, TariffPoint
+from central.settlement.marks import DOCUMENTED, czech
+from central.settlement.model import CannotPriceError, Case, Finding, Line, Priced, Quantities, TariffPoint, half_up
 from central.settlement.prices import BillingRule, PriceBook
 
 
@@ -18,7 +19,7 @@ def price_month(point: TariffPoint, quantities: Quantities, day: date, prices: P
     registers: Sequence[str] = ()
     if point.level == "NN":
         registers = _registers(point, prices)
-    case = Case(point=point, quantities=_with_total(quantities), day=day, prices=prices)
+    case = Case(point=point, quantities=_with_total(quantities, prices), day=day, prices=prices)
     rules = prices.rules(point.level, registers)
     outcomes: list[tuple[BillingRule, Line]] = []
     findings: list[Finding] = []
@@ -49,8 +50,9 @@ def _choose(outcomes: list[tuple[BillingRule, Line]], prices: PriceBook) -> tupl
             findings.append(
                 Finding(
                     line.component,
-                    f"{line.name} {line.amount} Kč se neúčtuje: souběžně {winner.name} {winner.amount} Kč, "
-                    "účtuje se jen vyšší z plateb.",
+                    f"{line.name} {czech(line.amount)} Kč se neúčtuje: souběžně {winner.name} "
+                    f"{czech(winner.amount)} Kč, účtuje se jen vyšší z plateb{_doubt(rule, prices)}.",
+                    DOCUMENTED if rule.group is None else prices.group_mark(rule.group),
                 )
             )
     return lines, findings
@@ -65,9 +67,18 @@ def _registers(point: TariffPoint, prices: PriceBook) -> Sequence[str]:
     return registers
 
 
-def _with_total(quantities: Quantities) -> Quantities:
-    """Add the total energy where only its two tariffs are given."""
-    if "energy_mwh" in quantities or "energy_vt_mwh" not in quantities:
+def _doubt(rule: BillingRule, prices: PriceBook) -> str:
+    sure = rule.group is None or prices.group_mark(rule.group) == DOCUMENTED
+    return "" if sure else " (výklad souběhu je odvozen, neověřen)"
+
+
+def _with_total(quantities: Quantities, prices: PriceBook) -> Quantities:
+    """The total energy of two tariffs is the sum of what is billed in each.
+
+    Rounded of itself, it could differ by a step from the sum of the lines above it.
+    """
+    if "energy_vt_mwh" not in quantities:
         return quantities
-    total = quantities["energy_vt_mwh"] + quantities.get("energy_nt_mwh", Decimal(0))
-    return {**quantities, "energy_mwh": total}
+    step = prices.rounding_step("energy_mwh")
+    tariffs = (quantities["energy_vt_mwh"], quantities.get("energy_nt_mwh", Decimal(0)))
+    return {**quantities, "energy_mwh": sum((half_up(energy, step) for energy in tariffs), Decimal(0))}

@@ -204,12 +204,17 @@ def _input(entry: Settled, measured: Measured) -> dict[str, Any]:
                 "unit_price": str(line.unit_price),
                 "price_unit": line.price_unit,
                 "source": line.inputs["price"]["source"],
+                "mark": line.mark,
+                "assumptions": line.inputs["assumptions"],
                 "why": line.why,
             }
             for line in entry.priced.lines
             if line.is_information
         ],
-        "findings": [{"component": finding.component, "text": finding.text} for finding in entry.priced.findings],
+        "findings": [
+            {"component": finding.component, "text": finding.text, "mark": finding.mark}
+            for finding in entry.priced.findings
+        ],
     }
 
 

@@ -134,6 +134,11 @@ def _high_voltage(facts: PointFacts, measured: Measured) -> PointMonth:
         at = {"maximum_at": total.maximum_at.isoformat()}
         month.put("max_quarter_hour_kw", quarter_hour_kw(total.maximum, active.exponent), [{**source, **at}])
         month.maximum_at = total.maximum_at
+    given, total = _interval(facts, "A-", measured, required=False)
+    if given is not None and total is not None:
+        at = {"maximum_at": total.maximum_at.isoformat()}
+        power = quarter_hour_kw(total.maximum, given.exponent)
+        month.put("max_quarter_hour_output_kw", power, [{**_profile_source(facts, given), **at}])
     for direction, name in (("R+", "reactive_taken_mvarh"), ("R-", "reactive_delivery_mvarh")):
         reactive, total = _interval(facts, direction, measured, required=False)
         if reactive is not None and total is not None:

@@ -81,6 +81,10 @@ class Package:
         """The step of half-up rounding for `kind` ("amount", "energy_mwh", "power_mw", ...)."""
         return Decimal(self.file.rounding[kind].step)
 
+    def rounding_mark(self, kind: str) -> str:
+        """How sure the step of rounding for `kind` is."""
+        return self.file.rounding[kind].mark.value
+
     def rules(self, level: str | None, registers: Sequence[str] = ()) -> list[Rule]:
         """The rules for a voltage level (gas: None), without those for distribution rates with other registers."""
         return [
@@ -94,12 +98,20 @@ class Package:
         """Whether of the rules of `group` only the highest payment is billed."""
         return any(entry.name == group and entry.take == "higher" for entry in self.file.groups)
 
+    def group_mark(self, group: str) -> str:
+        """How sure it is what is billed of the rules of `group`; KeyError for an unknown group."""
+        for entry in self.file.groups:
+            if entry.name == group:
+                return entry.mark.value
+        raise KeyError(group)
+
     def rate_registers(self, rate: str) -> Sequence[str] | None:
         """The registers of a distribution rate (["JT"] or ["VT", "NT"]); None for an unknown rate."""
         known = self.file.rates.get(rate)
         return None if known is None else known.registers
 
     def source_title(self, key: str) -> str:
+        """The title of a decision, act or other source by its key in the package."""
         return self.file.sources[key].title
 
     def find_price(

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
+from central.checks.run import Scope, run_checks
 from central.platform.identity import Person, require
 from central.platform.web import Db, Now
 from central.workflow.market_api import router as market_router
@@ -28,15 +29,20 @@ class SettleOrder(BaseModel, extra="forbid"):
 
 @router.post("/settlement/runs", status_code=201, summary="Settle a month")
 def settle(order: SettleOrder, connection: Db, clock: Now, person: Settler) -> dict[str, Any]:
-    """A draft run of every supply point that no approved run holds for the month; what cannot be settled is listed."""
+    """A draft run of every supply point that no approved run holds for the month; what cannot be settled is listed.
+
+    The active checks run over the new bases at once (automatická kontrola).
+    """
     prepare(connection, person, clock.now())
     made = settle_month(connection, date.fromisoformat(f"{order.month}-01"), clock, person, order.points)
+    checked = run_checks(connection, Scope(run=made.id), "automatic", person, clock.now())
     return {
         "id": made.id,
         "number": made.number,
         "settled": made.settled,
         "omitted": made.omitted,
         "billing_bases": made.bases,
+        "checks": checked.results,
     }
 
 

@@ -5,12 +5,13 @@ message: it is listed as incomplete. Repeating it changes nothing while the prof
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
-from sqlalchemy import Connection, select, text
+import numpy as np
+from sqlalchemy import Connection, select
 
 from central.market.cdsdata import INTERVAL_DATA, Profile, ProfileDay
 from central.market.errors import OutboundError
@@ -21,9 +22,10 @@ from central.network.tables import channel
 from central.platform import audit
 from central.platform.errors import Refused
 from central.platform.identity import Person
+from central.readings.profiles import Profiles, read_newest
 from central.registry.tables import party, supply_point
 from shared.clock import Clock
-from shared.metering_day import MeteringDay, month_bounds, month_days, next_month
+from shared.metering_day import month_bounds, next_month
 from shared.quantities import MISSING_VALUE, Commodity, Kind, Quality
 
 METERING_TYPES: Final = ("A", "B")
@@ -74,21 +76,6 @@ class _Channel:
     exponent: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Day:
-    version: int
-    values: list[int]
-    quality: list[int] | None
-
-    @property
-    def missing(self) -> int:
-        """How many values are missing, by value or by quality."""
-        if self.quality is None:
-            return self.values.count(MISSING_VALUE)
-        pairs = zip(self.values, self.quality, strict=True)
-        return sum(value == MISSING_VALUE or mark == Quality.MISSING for value, mark in pairs)
-
-
 def report_month(
     connection: Connection,
     month: date,
@@ -118,14 +105,14 @@ def report_month(
     person = by.name if isinstance(by, Person) else by
     report = MonthReport(month)
     last = last_messages(connection, INTERVAL_DATA, month, end_day)
-    days = month_days(Commodity.ELECTRICITY, month.year, month.month)
     points = _points(connection, sender)
     for first in range(0, len(points), POINTS_AT_ONCE):
         some = points[first : first + POINTS_AT_ONCE]
         channels = _channels(connection, package, some)
-        profiles = _profiles(connection, [item.id for listed in channels.values() for item in listed], month, end_day)
+        wanted = [item.id for listed in channels.values() for item in listed]
+        profiles = read_newest(connection, Commodity.ELECTRICITY, wanted, month, end_day)
         for point in some:
-            collected = _collect(point, channels.get(point.id, []), profiles, days)
+            collected = _collect(point, channels.get(point.id, []), profiles)
             if isinstance(collected, Incomplete):
                 report.incomplete.append(collected)
                 continue
@@ -180,30 +167,7 @@ def _channels(connection: Connection, package: FormatPackage, points: Sequence[_
     return found
 
 
-_NEWEST_PROFILES: Final = text("""
-    SELECT DISTINCT ON (channel, day) channel, day, version, "values", quality
-    FROM day_profile
-    WHERE channel = ANY(:channels) AND day >= :first_day AND day < :end_day
-    ORDER BY channel, day, version DESC
-""")
-
-
-def _profiles(
-    connection: Connection, channels: Sequence[int], first_day: date, end_day: date
-) -> dict[tuple[int, date], _Day]:
-    """The newest version of every day of these channels."""
-    rows = connection.execute(
-        _NEWEST_PROFILES, {"channels": list(channels), "first_day": first_day, "end_day": end_day}
-    )
-    return {(number, day): _Day(version, values, quality) for number, day, version, values, quality in rows}
-
-
-def _collect(
-    point: _Point,
-    channels: Sequence[_Channel],
-    profiles: dict[tuple[int, date], _Day],
-    days: Sequence[MeteringDay],
-) -> PointMonth | Incomplete:
+def _collect(point: _Point, channels: Sequence[_Channel], profiles: Profiles) -> PointMonth | Incomplete:
     """The point's month as the market room wants it, or why it cannot be told."""
     if point.sender is None:
         return Incomplete(point.ean, "The operator of this point has no EAN: fill it in at its party.")
@@ -212,36 +176,34 @@ def _collect(
     directions = [item.direction for item in channels]
     if doubled := sorted({direction for direction in directions if directions.count(direction) > 1}):
         return Incomplete(point.ean, f"The point has more than one channel {', '.join(doubled)}: only one can be told.")
-    missing = 0
-    first_missing: date | None = None
-    for item in channels:
-        for day in days:
-            found = profiles.get((item.id, day.date))
-            lacking = day.length if found is None else found.missing
-            missing += lacking
-            if lacking and (first_missing is None or day.date < first_missing):
-                first_missing = day.date
-    if missing:
-        return Incomplete(point.ean, f"{missing} values are missing, the first on {first_missing}.", missing)
+    rows = {number: row for row, number in enumerate(profiles.channels)}
+    chosen = [rows[item.id] for item in channels]
+    lacking = (profiles.values[chosen] == MISSING_VALUE) | (profiles.quality[chosen] == Quality.MISSING)
+    if missing := int(lacking.sum()):
+        first = int(np.searchsorted(profiles.offset, lacking.any(axis=0).argmax(), side="right")) - 1
+        why = f"{missing} values are missing, the first on {profiles.days[first].date}."
+        return Incomplete(point.ean, why, missing)
     return PointMonth(
         supply_point=point.id,
         ean=point.ean,
         sender=point.sender,
-        first_day=days[0].date,
-        end_day=days[-1].next.date,
+        first_day=profiles.days[0].date,
+        end_day=profiles.days[-1].next.date,
         profiles=[
-            Profile(
-                item.direction,
-                item.unit,
-                item.exponent,
-                [
-                    ProfileDay(day, profiles[item.id, day.date].values, profiles[item.id, day.date].quality)
-                    for day in days
-                ],
-            )
-            for item in channels
+            Profile(item.direction, item.unit, item.exponent, list(_days(profiles, row)))
+            for item, row in zip(channels, chosen, strict=True)
         ],
         versions=[
-            ProfileVersion(item.id, day.date, profiles[item.id, day.date].version) for item in channels for day in days
+            ProfileVersion(item.id, day.date, int(version))
+            for item, row in zip(channels, chosen, strict=True)
+            for day, version in zip(profiles.days, profiles.versions[row], strict=True)
         ],
     )
+
+
+def _days(profiles: Profiles, row: int) -> Iterator[ProfileDay]:
+    for place, day in enumerate(profiles.days):
+        columns = slice(int(profiles.offset[place]), int(profiles.offset[place + 1]))
+        quality = profiles.quality[row, columns]
+        told = quality.tolist() if quality.any() else None
+        yield ProfileDay(day, profiles.values[row, columns].tolist(), told)

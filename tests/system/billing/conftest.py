@@ -9,7 +9,7 @@ from contextlib import ExitStack
 import pytest
 
 from deploy.stack.local import LocalStack
-from tests.system.billing.site import BilledSite, Skipped, billed_site, fill
+from tests.system.billing.site import BilledSite, Skipped, billed_site, fill, true_month
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +26,17 @@ def site(stack: LocalStack, filled_template: str) -> Iterator[BilledSite]:
     """The model site with a complete March, nothing settled."""
     name = f"test_{uuid.uuid4().hex[:12]}"
     with billed_site(stack.create_database(name, template=filled_template)) as built:
+        yield built
+    stack.drop_database(name)
+
+
+@pytest.fixture
+def true_site(stack: LocalStack, migrated_template: str) -> Iterator[BilledSite]:
+    """The model site with the March that its simulated meters have measured."""
+    name = f"true_{uuid.uuid4().hex[:12]}"
+    url = stack.create_database(name, template=migrated_template)
+    fill(url, truth=true_month())
+    with billed_site(url) as built:
         yield built
     stack.drop_database(name)
 

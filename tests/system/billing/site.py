@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +25,10 @@ from central.platform.settings import Settings, TokenSetting
 from central.readings.consolidate import consolidate_once
 from central.workflow.load_site import load_site
 from deploy.demo import render
+from deploy.demo.scenario import render_scenario
 from deploy.demo.site import build_site
+from firmware_sims.scenario import parse_scenario
+from firmware_sims.truth import Truth
 from shared.metering_day import month_bounds, month_days
 from shared.quantities import Commodity, Flag
 from shared.testing import ManualClock
@@ -34,6 +39,8 @@ RIGHTS = frozenset({"read", "operate", "settle", "invoice", "market", "admin"})
 CLERK = Person("Fakturantka", RIGHTS)
 TOKEN = "clerk-token-0123456789"
 READER_TOKEN = "reader-token-0123456789"
+SETTLER_TOKEN = "settler-token-0123456789"
+"""Of a person who may do everything but issue invoices."""
 POINTS = 47
 """Supply points of the model site that are billed."""
 
@@ -62,6 +69,7 @@ class BilledSite:
         tokens = (
             TokenSetting(token=SecretStr(TOKEN), name=CLERK.name, rights=RIGHTS),
             TokenSetting(token=SecretStr(READER_TOKEN), name="Čtenář", rights=frozenset({"read"})),
+            TokenSetting(token=SecretStr(SETTLER_TOKEN), name="Zúčtovatelka", rights=RIGHTS - {"invoice"}),
         )
         app = create_app(Settings(database_url=self.url, tokens=tokens))
         app.dependency_overrides[get_clock] = lambda: self.clock
@@ -79,12 +87,15 @@ def billed_site(url: str) -> Iterator[BilledSite]:
         engine.dispose()
 
 
-def fill(url: str, skipped: Skipped | None = None) -> None:
-    """Load the model site, put a month of evidence in, make day profiles."""
+def fill(url: str, skipped: Skipped | None = None, truth: Truth | None = None) -> None:
+    """Load the model site, put a month of evidence in, make day profiles.
+
+    With `truth` the evidence is what the simulated meters have measured, else it is made up.
+    """
     engine = make_engine(url)
     with transaction(engine) as connection:
         load_site(connection, render.central_site(build_site()), CLERK, NOW)
-        put_evidence(connection, skipped or Skipped())
+        put_evidence(connection, skipped or Skipped(), truth)
     while consolidate_once(engine, ManualClock(NOW)).batches:
         pass
     engine.dispose()
@@ -102,7 +113,19 @@ class Skipped:
     late_s: int = 0
 
 
-def put_evidence(connection: Connection, skipped: Skipped) -> None:
+def true_month() -> Truth:
+    """What the simulated meters of the model site have measured; their lines are not opened."""
+    links: dict[str, dict[str, Any]] = {
+        name: {"kind": "serial", "path": f"lines/{name}", "baud": 19_200} for name in ("hdlc-1", "hdlc-2", "rtu-1")
+    }
+    links |= {
+        name: {"kind": "tcp", "host": "127.0.0.1", "port": n} for n, name in enumerate(("dlms-tcp", "modbus-tcp"), 1)
+    }
+    scenario = render_scenario(build_site(), links, Path("truth.jsonl"))
+    return Truth(parse_scenario(json.dumps(scenario).encode()))
+
+
+def put_evidence(connection: Connection, skipped: Skipped, truth: Truth | None = None) -> None:
     """One batch a register: 31 blocks of intervals, or both states; deterministic."""
     first_profile, first_register = connection.execute(text(FIRST_OF_EACH)).one()
     query = select(
@@ -113,6 +136,7 @@ def put_evidence(connection: Connection, skipped: Skipped) -> None:
         evidence_channel.c.kind,
         evidence_channel.c.exponent,
         meter.c.commodity,
+        meter.c.model,
     ).join(meter, meter.c.id == evidence_channel.c.device)
     for number, row in enumerate(connection.execute(query.order_by(evidence_channel.c.id)).all(), start=1):
         commodity = Commodity(row.commodity)
@@ -132,13 +156,17 @@ def put_evidence(connection: Connection, skipped: Skipped) -> None:
         ).scalar_one()
         if row.kind == "interval":
             without = skipped.day if row.id == first_profile else None
-            connection.execute(insert(block), list(_blocks(row, identifier, commodity, without)))
+            connection.execute(insert(block), list(_blocks(row, identifier, commodity, without, truth)))
         else:
             first = 1_000_000 + row.id * 1000
             used = (150_000 + row.id * 1111) // 10**row.exponent
             late = timedelta(seconds=skipped.late_s)
             flags = int(Flag.DATA_INVALID) if skipped.last_state and row.id == first_register else 0
-            values = ((start + late, first, 0), (end + late, first + used, flags))
+            last = first + used
+            if truth is not None:
+                register = "import" if row.model == "SDM630" else row.register
+                first, last = (truth.state_at(row.device, register, at) for at in (start, end))
+            values = ((start + late, first, 0), (end + late, last, flags))
             connection.execute(
                 insert(register_reading),
                 [
@@ -164,7 +192,9 @@ FIRST_OF_EACH = """
 """
 
 
-def _blocks(row: Any, identifier: int, commodity: Commodity, without: date | None) -> Iterator[dict[str, Any]]:
+def _blocks(
+    row: Any, identifier: int, commodity: Commodity, without: date | None, truth: Truth | None
+) -> Iterator[dict[str, Any]]:
     random = np.random.default_rng(row.id)
     mean = {"1-0:1.29.0": 30_000, "1-0:2.29.0": 50, "1-0:3.29.0": 6_000, "1-0:4.29.0": 40}.get(row.register, 9_000)
     for day in month_days(commodity, MONTH.year, MONTH.month):
@@ -176,5 +206,7 @@ def _blocks(row: Any, identifier: int, commodity: Commodity, without: date | Non
             "evidence_channel": row.id,
             "step": int(day.step.total_seconds() * 1000),
             "marks": 0,
-            "values": random.integers(mean // 2, mean * 3 // 2, day.length).tolist(),
+            "values": random.integers(mean // 2, mean * 3 // 2, day.length).tolist()
+            if truth is None
+            else truth.interval_values(row.device, row.register, day.start, day.end),
         }

@@ -66,7 +66,7 @@ def test_of_both_excesses_only_the_higher_is_billed() -> None:
     priced = price_month(VN, {**WORKED_VN, "reserved_input_kw": Decimal(360)}, DAY, ELECTRICITY)
     assert amounts(priced)[27] == ("12", "1127.292", "13527.50")
     assert 17 not in amounts(priced)
-    assert any("9300.16 Kč se neúčtuje" in finding.text for finding in priced.findings)
+    assert any("9300,16 Kč se neúčtuje" in finding.text for finding in priced.findings)
     assert priced.net == Decimal("132227.69") - Decimal("9300.16") + Decimal("13527.50")
 
 
