@@ -17,16 +17,16 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-20s%s\n", $$1, $$2}'
 
 demo: env-run ## the whole path, from simulated meters to invoices and OTE; serves until Ctrl-C (ONCE=1: ends after the report)
-	@$(PY) -m deploy.cli demo $(if $(call yes,$(ONCE)),--once) $(ARGS)
+	@exec $(PY) -m deploy.cli demo $(if $(call yes,$(ONCE)),--once) $(ARGS)
 
 test: env-dev ## all tests (ARGS="-k name" goes to pytest)
-	@$(PY) -m pytest $(ARGS)
+	@exec $(PY) -m pytest $(ARGS)
 
 unit: env-dev ## the tests that need no database, in seconds
-	@$(PY) -m pytest tests/unit $(ARGS)
+	@exec $(PY) -m pytest tests/unit $(ARGS)
 
 system: env-dev ## the tests with a real database, broker and processes
-	@$(PY) -m pytest tests/system $(ARGS)
+	@exec $(PY) -m pytest tests/system $(ARGS)
 
 lint: env-dev ## ruff, mypy, import directions
 	@$(PY) -m ruff check .
@@ -38,7 +38,7 @@ format: env-dev ## let ruff format the sources
 	@$(PY) -m ruff format .
 
 bench: env-dev ## benchmarks into build/bench/NAME.json (ONLY=ingest: one of them)
-	@$(PY) -m deploy.cli bench $(if $(ONLY),--only $(ONLY)) $(ARGS)
+	@exec $(PY) -m deploy.cli bench $(if $(ONLY),--only $(ONLY)) $(ARGS)
 
 lock: ## write the locks anew from pyproject.toml (UPGRADE=1: newest versions)
 	@sh deploy/locks/make.sh $(if $(call yes,$(UPGRADE)),--upgrade)

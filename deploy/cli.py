@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import io
 import runpy
 import shlex
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 from urllib.parse import urlsplit
 
 import typer
@@ -104,8 +105,8 @@ def demo(
     ] = False,
 ) -> None:
     """A local distribution network's March 2026: meters, invoices, messages to OTE, and a report of what must hold."""
-    run = importlib.import_module("deploy.demo.run")
-    raise typer.Exit(run.main(once=once))
+    command = importlib.import_module("deploy.demo.command")
+    raise typer.Exit(command.main(once=once))
 
 
 @app.command("bench")
@@ -136,17 +137,35 @@ def version() -> None:
 
 def main() -> None:
     """The console script; what cannot be done is said in a sentence, with status 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # names are Czech, and not every terminal knows their letters
     try:
         app(prog_name="rozvodna")
     except StackError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
+        _refuse(str(error))
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        _refuse(f"The system refused: {error.strerror or error}{where}. Correct the path, its rights or the address.")
+
+
+def _refuse(sentence: str) -> NoReturn:
+    print(sentence, file=sys.stderr)
+    sys.exit(2)
 
 
 def _run_module(name: str, arguments: list[str]) -> None:
     """The same as `python -m NAME ARGUMENTS`, in this process."""
     sys.argv = [f"rozvodna {name}", *arguments]
-    runpy.run_module(name, run_name="__main__", alter_sys=False)
+    try:
+        runpy.run_module(name, run_name="__main__", alter_sys=False)
+    except Exception as error:
+        # Looked up, not imported: an agent's machine has no database driver.
+        errors = sys.modules.get("sqlalchemy.exc")
+        if errors is None or not isinstance(error, errors.SQLAlchemyError):
+            raise
+        said = str(getattr(error, "orig", None) or error).strip()
+        raise StackError(f"The database refused: {said}\nCorrect DATABASE_URL, or see what the server says.") from error
 
 
 def _version() -> str:

@@ -221,11 +221,14 @@ class Plant:
         self.now = instant
         self.held.add(instant)
 
-    def wait_for(self, what: str, holds: Callable[[], bool], timeout: float) -> float:
+    def wait_for(
+        self, what: str, holds: Callable[[], bool], timeout: float, meanwhile: Callable[[], object] = lambda: None
+    ) -> float:
         """Wait until `holds()`, watching the processes; returns wall seconds. Raises `PlantTimeoutError`."""
         begun = time.monotonic()
         while not holds():
             self.check()
+            meanwhile()
             if time.monotonic() - begun > timeout:
                 raise PlantTimeoutError(f"Waited {timeout:.0f} s for {what}; logs are in {self.folder / 'logs'}.")
             time.sleep(POLL_S)
@@ -248,9 +251,11 @@ class Plant:
 
         return self.wait_for(f"a first sample of {self.now.isoformat()}", begun, timeout)
 
-    def wait_until_delivered(self, timeout: float) -> float:
+    def wait_until_delivered(self, timeout: float, meanwhile: Callable[[], object] = lambda: None) -> float:
         """Wait until the concentrators have read all that the meters hold and central has acknowledged all of it."""
-        return self.wait_for("all readings in evidence", lambda: all(map(self._delivered, self.concentrators)), timeout)
+        return self.wait_for(
+            "all readings in evidence", lambda: all(map(self._delivered, self.concentrators)), timeout, meanwhile
+        )
 
     def _sampled(self, concentrator: str) -> bool:
         status = self.edge_status(concentrator)

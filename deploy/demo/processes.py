@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 STOP_TIMEOUT_S = 10.0
@@ -18,8 +19,15 @@ class ProcessError(RuntimeError):
     """A child process that did not start or ended by itself."""
 
 
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+def end_with_parent(with_signal: signal.Signals = signal.SIGTERM) -> None:
+    """From now on this process gets the signal when its parent ends, whatever ended that one."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, with_signal)
+
+
+def _die_with_parent(parent: int) -> None:
+    end_with_parent()
+    if os.getppid() != parent:  # it ended before the line above
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 @dataclass(slots=True)
@@ -53,7 +61,8 @@ class Child:
                 stdout=log,
                 stderr=log,
                 env={**os.environ, **self.environment},
-                preexec_fn=_die_with_parent,  # one C call, takes no locks
+                start_new_session=True,  # Ctrl-C is the parent's, which then stops them in order
+                preexec_fn=partial(_die_with_parent, os.getpid()),  # a few calls of the system, takes no locks
             )
         if self.ready_line is not None:
             self._wait_ready(offset, timeout)

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from lxml import etree
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from deploy.demo.compare import Comparison
@@ -72,8 +73,8 @@ def show(console: Console, result: dict[str, Any], output: Path, invoices: Path)
         ("invoices, valid ISDOC", f"{result['invoices']}, {result['isdoc_valid']}"),
         ("messages to OTE", f"{ote['sent']} sent, {ote['accepted']} accepted, {ote['rejected']} rejected"),
         ("seconds", f"{result['seconds']['total']:.0f}"),
-        ("invoices in", str(invoices)),
-        ("figures in", str(output)),
+        ("invoices in", _short(invoices)),
+        ("figures in", _short(output)),
     ]
     for name, value in rows:
         table.add_row(name, value)
@@ -81,6 +82,31 @@ def show(console: Console, result: dict[str, Any], output: Path, invoices: Path)
     console.print(table)
     if result["broken"]:
         for sentence in result["broken"]:
-            console.print(f"[red]✗ {sentence}[/red]")
+            console.print(f"[red]✗ {escape(sentence)}[/red]")
     else:
         console.print("[green]All invariants hold.[/green]")
+
+
+def show_api(console: Console, address: str, token: str, invoice: str) -> None:
+    """Where the API is and how to call it: lines to copy as they are, never wrapped."""
+    call = 'curl -H "Authorization: Bearer $token" $api'
+    lines = [
+        "",
+        f"API, documented: {address}/docs",
+        "In another terminal (the token is this run's own):",
+        "",
+        f"  api={address} token={token}",
+        f"  {call}/v1/invoices",
+        f"  {call}/v1/invoices/{invoice}/lines/1/trace",
+        f"  {call}/v1/invoices/{invoice}/pdf -o invoice.pdf",
+        "",
+        "Ctrl-C stops it.",
+    ]
+    for line in lines:
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def _short(path: Path) -> str:
+    """From the current folder if it lies below."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

@@ -3,10 +3,9 @@
 Real protocols on real lines, a real broker, a real TimescaleDB; one concentrator and the broker are killed on the way.
 """
 
-import json
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,8 +20,9 @@ from deploy.demo import expected, report
 from deploy.demo.compare import Comparison, compare, read_committed, read_stored
 from deploy.demo.plant import Plant
 from deploy.demo.render import evidence_of
-from deploy.demo.site import CONC_SUBSTATION, FIRST, MONTH, NEXT, YEAR, build_site
-from deploy.stack.local import LocalStack, home_folder
+from deploy.demo.site import CONC_SUBSTATION, FIRST, MONTH, NEXT, YEAR, Metering, build_site
+from deploy.stack import process
+from deploy.stack.local import LocalStack
 from shared.metering_day import MeteringDay
 from shared.quantities import Commodity
 
@@ -30,6 +30,7 @@ LIVE_QUARTERS: Final = 8
 KILLED_IN_QUARTER: Final = 4
 """The live quarter-hour in which a concentrator is killed."""
 QUARTER: Final = timedelta(minutes=15)
+DATABASE: Final = "rozvodna_demo"
 MONTH_TEXT: Final = f"{YEAR}-{MONTH:02d}"
 API_TIMEOUT_S: Final = 120.0
 
@@ -37,10 +38,12 @@ API_TIMEOUT_S: Final = 120.0
 class Demo:
     """One run. `result` grows into what `build/demo.json` holds."""
 
-    def __init__(self, home: Path, console: Console) -> None:
+    def __init__(self, home: Path, console: Console, lock: int) -> None:
         self.console = console
+        self.lock = lock
         self.stack = LocalStack(home, say=lambda line: console.print(f"  [dim]{line}[/dim]"))
         self.folder = home / "demo"
+        self.found_running = False
         self.seconds: dict[str, float] = {}
         self.result: dict[str, Any] = {}
         self.plant: Plant
@@ -48,11 +51,11 @@ class Demo:
         self.api: httpx.Client
 
     @contextmanager
-    def phase(self, name: str, says: str) -> Iterator[None]:
-        """One step: shown while it works, timed."""
+    def phase(self, name: str, says: str) -> Iterator[Callable[[str], None]]:
+        """One step: shown while it works, timed. Yields what shows how far it is, where the terminal can."""
         begun = time.monotonic()
-        with self.console.status(f"{says} …"):
-            yield
+        with self.console.status(f"{says} …") as shown:
+            yield lambda progress: shown.update(f"{says} … {progress}")
         self.seconds[name] = round(time.monotonic() - begun, 1)
         self.console.print(f"[green]✓[/green] {says} [dim]{self.seconds[name]:.1f} s[/dim]")
 
@@ -60,9 +63,9 @@ class Demo:
         """All phases; the figures of the run."""
         begun = time.monotonic()
         with self.phase("stack", "TimescaleDB and mosquitto"):
-            self.stack.up()
-            self.stack.drop_database("demo")
-            url = self.stack.create_database("demo")
+            self._start_stack()
+            self.stack.drop_database(DATABASE)
+            url = self.stack.create_database(DATABASE)
         site = build_site()
         self.plant = Plant(site, fresh_folder(self.folder), self.stack, url)
         self.engine = make_engine(url)
@@ -77,8 +80,8 @@ class Demo:
             self.plant.wait_for_round()
         with self.phase("live", f"{LIVE_QUARTERS} live quarter-hours; a concentrator is killed in one"):
             self._live(start)
-        with self.phase("backfill", "States at 1 April, a month of back-fill; the broker is killed"):
-            self._backfill()
+        with self.phase("backfill", "States at 1 April, a month of back-fill; the broker is killed") as show:
+            self._backfill(show)
         with self.phase("profiles", "Day profiles"):
             self._wait_for_profiles()
         with self.phase("settlement", "Settlement, billing bases, checks"):
@@ -91,13 +94,46 @@ class Demo:
             comparison = self._compare()
         return self._finish(comparison, time.monotonic() - begun)
 
+    def close(self) -> None:
+        """Stop what it started: the plant's processes, and the stack unless it ran before."""
+        if hasattr(self, "plant"):
+            self.plant.stop()
+        if hasattr(self, "engine"):
+            self.engine.dispose()
+        if self.found_running:
+            self.console.print("The stack ran before and still does: `rozvodna stack down` stops it.", markup=False)
+        else:
+            self.stack.down()
+
+    def note(self, text: str) -> Path:
+        """Keep a text beside the logs of the processes."""
+        log = self.folder / "logs" / "demo.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(text)
+        return log
+
+    def first_invoice(self) -> str:
+        """The number of the first invoice of an electricity point (gas is priced by an example only)."""
+        gas = {point.id for point in self.plant.site.of(Metering.GAS)}
+        listed = self._get("/v1/invoices")
+        return str(next(found["number"] for found in listed if not gas.intersection(found["supply_points"])))
+
     # Phases
+
+    def _start_stack(self) -> None:
+        status = self.stack.status()
+        self.found_running = "running" in (status.database, status.broker)
+        if not self.found_running and (status.database, status.broker) != ("foreign", "foreign"):
+            self.stack.keep(process.this_process(), "down", (self.lock,))
+        self.stack.up()
+        self.stack.check()
 
     def _connect(self) -> httpx.Client:
         client = httpx.Client(
             base_url=f"http://127.0.0.1:{self.plant.api_port}",
             headers={"Authorization": f"Bearer {self.plant.token}"},
             timeout=API_TIMEOUT_S,
+            trust_env=False,  # a proxy has no way to this machine's loopback
         )
 
         def answers() -> bool:
@@ -118,7 +154,7 @@ class Demo:
                 self.plant.restart(CONC_SUBSTATION)
             self.plant.wait_for_round()
 
-    def _backfill(self) -> None:
+    def _backfill(self, show: Callable[[str], None]) -> None:
         end = MeteringDay(Commodity.ELECTRICITY, NEXT).start
         self.plant.set_clock(end)
         self.plant.wait_for_round()
@@ -126,10 +162,10 @@ class Demo:
         self.plant.set_clock(gas_end)
         self.plant.wait_for_round()
         self.plant.wait_for(
-            "a third of the month in evidence", lambda: self._count("day_profile") >= self._expected_days() // 3, 120
+            "a third of the month in evidence", lambda: self._stored_days(show) >= self._expected_days() // 3, 120
         )
         self.plant.kill_broker(0.5)
-        self.plant.wait_until_delivered(timeout=150)
+        self.plant.wait_until_delivered(timeout=150, meanwhile=lambda: self._stored_days(show))
 
     def _wait_for_profiles(self) -> None:
         def complete() -> bool:
@@ -201,6 +237,11 @@ class Demo:
         with self.engine.connect() as connection:
             return int(connection.execute(text(f"SELECT count(*) FROM {what}")).scalar_one())  # noqa: S608 - our own text
 
+    def _stored_days(self, show: Callable[[str], None]) -> int:
+        stored = self._count("day_profile")
+        show(f"{stored} of {self._expected_days()} day profiles")
+        return stored
+
     def _expected_days(self) -> int:
         channels = sum(kind == "interval" for point in self.plant.site.points for *_, kind in evidence_of(point))
         return channels * (NEXT - FIRST).days
@@ -228,35 +269,3 @@ def fresh_folder(folder: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder
-
-
-def main(once: bool = False, home: Path | None = None, output: Path = Path("build/demo.json")) -> int:
-    """Run the demo, print the report, write `output`; serve until Ctrl-C unless `once`. Status 0 only if all holds."""
-    console = Console()
-    demo = Demo(home or home_folder(), console)
-    status = 1
-    try:
-        result = demo.run()
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
-        report.show(console, result, output, demo.folder / "invoices")
-        status = 1 if result["broken"] else 0
-        if not once:
-            _serve(demo, console)
-    except KeyboardInterrupt:
-        console.print("Stopped.")
-    finally:
-        if hasattr(demo, "plant"):
-            demo.plant.stop()
-        if hasattr(demo, "engine"):
-            demo.engine.dispose()
-        demo.stack.down()
-    return status
-
-
-def _serve(demo: Demo, console: Console) -> None:
-    console.print(f"API: http://127.0.0.1:{demo.plant.api_port}/docs   bearer token: {demo.plant.token}")
-    console.print("Ctrl-C stops it.")
-    while True:
-        demo.plant.check()
-        time.sleep(0.5)

@@ -23,7 +23,7 @@ from deploy.stack.errors import StackError
 from deploy.stack.ports import LOOPBACK
 from deploy.stack.programs import POSTGRES_MAJOR, Programs
 
-__all__ = ["OWNER", "Cluster", "create_database", "drop_database", "with_database"]
+__all__ = ["OWNER", "Cluster", "check", "create_database", "drop_database", "with_database"]
 
 ADMIN = "postgres"
 OWNER = "rozvodna"  # owns the databases, may create more; not a superuser
@@ -208,6 +208,17 @@ def create_database(admin_url: str, name: str, owner: str | None = None, templat
             with psycopg.connect(with_database(admin_url, name), autocommit=True) as admin:
                 for extension in EXTENSIONS:
                     admin.execute(sql.SQL("CREATE EXTENSION IF NOT EXISTS {}").format(sql.Identifier(extension)))
+
+
+def check(url: str) -> None:
+    """Whether the server that DATABASE_URL names lets us in and has TimescaleDB. Raises StackError."""
+    with (
+        _errors_as_sentences("DATABASE_URL names a database that cannot be reached"),
+        psycopg.connect(url, connect_timeout=10) as connection,
+    ):
+        found = connection.execute("SELECT 1 FROM pg_available_extensions WHERE name = 'timescaledb'").fetchone()
+    if found is None:
+        raise StackError("DATABASE_URL names a server without TimescaleDB. Install its extension there, or unset it.")
 
 
 def drop_database(admin_url: str, name: str) -> None:

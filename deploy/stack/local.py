@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import msgspec
 
@@ -24,6 +24,7 @@ from deploy.stack import database, keeper, process
 from deploy.stack.account import Account, choose_account
 from deploy.stack.broker import CENTRAL, Broker
 from deploy.stack.errors import StackError
+from deploy.stack.mqtt_probe import ACCEPTED, log_in
 from deploy.stack.ports import LOOPBACK, find_free_port, is_free
 from deploy.stack.process import ProcessRecord
 from deploy.stack.programs import Programs, require_programs
@@ -108,6 +109,22 @@ class LocalStack:
             state = self._up_broker(state, programs)
             self._write(state)
             return state
+
+    def check(self) -> None:
+        """Whether the servers that the environment names can be logged in to. Raises StackError."""
+        state = self._require_state()
+        if self._foreign_database:
+            database.check(state.database_url)
+        if self._foreign_broker:
+            answer = log_in(state.mqtt_host, state.mqtt_port, state.central_user, state.central_password)
+            if answer != ACCEPTED:
+                said = (
+                    "nobody answers there" if answer is None else f"it refuses the log-in (MQTT reason {answer:#04x})"
+                )
+                raise StackError(
+                    f"MQTT_URL names the broker {state.mqtt_host}:{state.mqtt_port}, but {said}. "
+                    "Correct it, or unset it."
+                )
 
     def keep(self, owner: ProcessRecord, act: str, pass_fds: tuple[int, ...] = ()) -> None:
         """Let a process of its own do `act` ("down" or "destroy") should `owner` end without having done so."""
@@ -243,6 +260,7 @@ class LocalStack:
         blank = state or StackState("", "", "", 0, "", "", owner=self._owner)
         if self._foreign_database:
             url = self._foreign_database
+            _parsed("DATABASE_URL", url, ("postgresql", "postgres"), "postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
             return msgspec.structs.replace(blank, database_url=url, admin_url=url)
         if process.is_running(blank.database_process):
             return blank
@@ -258,9 +276,7 @@ class LocalStack:
 
     def _up_broker(self, state: StackState, programs: Programs | None) -> StackState:
         if self._foreign_broker:
-            url = urlsplit(self._foreign_broker)
-            if url.scheme != "mqtt" or not url.hostname:
-                raise StackError(f"MQTT_URL is '{self._foreign_broker}'; expected mqtt://USER:PASSWORD@HOST:PORT.")
+            url = _parsed("MQTT_URL", self._foreign_broker, ("mqtt",), "mqtt://USER:PASSWORD@HOST:PORT")
             user, password = unquote(url.username or ""), unquote(url.password or "")
             return msgspec.structs.replace(
                 state, mqtt_host=url.hostname, mqtt_port=url.port or 1883, central_user=user, central_password=password
@@ -342,6 +358,18 @@ class LocalStack:
         written.touch(mode=0o600)
         written.write_bytes(msgspec.json.format(msgspec.json.encode(state), indent=2))
         written.replace(self._state_file)
+
+
+def _parsed(name: str, url: str, schemes: tuple[str, ...], expected: str) -> SplitResult:
+    """The parts of an address that the environment names; raises StackError."""
+    try:
+        parts = urlsplit(url)
+        whole = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, brackets that do not close
+        whole = False
+    if not whole:
+        raise StackError(f"{name} is '{url}'; expected {expected}.")
+    return parts
 
 
 def _port(remembered: int | None) -> int:

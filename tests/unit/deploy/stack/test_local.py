@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import socket
 from pathlib import Path
 
@@ -45,10 +46,39 @@ def test_instances_are_found_by_their_state(tmp_path: Path) -> None:
     assert [stack.instance for stack in LocalStack.instances(tmp_path)] == ["test-17", "default"]
 
 
-def test_wrong_broker_address_is_a_sentence(tmp_path: Path) -> None:
-    stack = LocalStack(tmp_path, environment={**FOREIGN, "MQTT_URL": "amqp://x"})
-    with pytest.raises(StackError, match=r"MQTT_URL is 'amqp://x'; expected mqtt://USER:PASSWORD@HOST:PORT\."):
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [
+        ("MQTT_URL", "amqp://x"),
+        ("MQTT_URL", "mqtt://x:abc"),
+        ("MQTT_URL", "x"),
+        ("DATABASE_URL", "mysql://x/y"),
+        ("DATABASE_URL", "nonsense"),
+        ("DATABASE_URL", "postgresql://x:99999/y"),
+        ("DATABASE_URL", "postgresql://[x/y"),
+    ],
+)
+def test_a_wrong_address_is_a_sentence(tmp_path: Path, name: str, url: str) -> None:
+    stack = LocalStack(tmp_path, environment={**FOREIGN, name: url})
+    with pytest.raises(
+        StackError, match=rf"^{name} is '{re.escape(url)}'; expected (mqtt|postgresql)://USER:PASSWORD@"
+    ):
         stack.up()
+
+
+@pytest.mark.parametrize(
+    ("environment", "sentence"),
+    [
+        ({"MQTT_URL": "mqtt://a:b@127.0.0.1:1"}, "MQTT_URL names the broker 127.0.0.1:1, but nobody answers there"),
+        ({"DATABASE_URL": "postgresql://a:b@127.0.0.1:1/x"}, "DATABASE_URL names a database that cannot be reached"),
+    ],
+)
+def test_a_server_that_is_not_there_is_a_sentence(tmp_path: Path, environment: dict[str, str], sentence: str) -> None:
+    LocalStack(tmp_path, environment=FOREIGN).up()
+    stack = LocalStack(tmp_path, environment={**FOREIGN, **environment})
+    stack.up()
+    with pytest.raises(StackError, match=sentence):
+        LocalStack(tmp_path, environment=environment).check()
 
 
 def test_never_started_is_a_sentence(tmp_path: Path) -> None:
