@@ -21,7 +21,7 @@ from central.platform.errors import Refused
 from central.settlement.runs import approve_run
 from central.workflow.prepare import prepare
 from central.workflow.settle_month import settle_month
-from tests.system.billing.site import CLERK, MONTH, NOW, POINTS, READER_TOKEN, BilledSite
+from tests.system.billing.site import CLERK, MONTH, NOW, POINTS, READER_TOKEN, SETTLER_TOKEN, BilledSite
 
 NUMBERS = [f"26{number:08d}" for number in range(1, POINTS + 1)]
 
@@ -202,6 +202,71 @@ def test_the_interface_from_bases_to_the_meter(site: BilledSite) -> None:
     with site.client(READER_TOKEN) as reader:
         assert reader.post("/v1/invoices", json={"run": run}).status_code == 403
         assert reader.get(f"/v1/invoices/{NUMBERS[0]}").status_code == 200
+
+
+def test_who_may_settle_but_not_invoice_issues_nothing(site: BilledSite) -> None:
+    with site.client(SETTLER_TOKEN) as settler:
+        made = settler.post("/v1/settlement/runs", json={"month": "2026-03"}).json()
+        assert settler.post(f"/v1/settlement/runs/{made['id']}/approve", json={}).status_code == 200
+        refused = settler.post("/v1/invoices", json={"run": made["id"]})
+    assert refused.status_code == 403
+    assert "Zúčtovatelka lacks the right 'invoice'" in refused.json()["message"]
+    with site.client("unknown-token-0123456789") as stranger:
+        assert stranger.post("/v1/invoices", json={"run": made["id"]}).status_code == 401
+    assert site.one("SELECT (SELECT count(*) FROM invoice) + (SELECT count(*) FROM invoice_series)") == 0
+    with site.client() as clerk:
+        assert clerk.post("/v1/invoices", json={"run": made["id"]}).status_code == 201
+    acts = "SELECT jsonb_object_agg(act, person) FROM audit WHERE act LIKE 'settlement.%' OR act LIKE 'invoice.%'"
+    assert site.one(acts) == {
+        "settlement.run": "Zúčtovatelka",
+        "settlement.approve": "Zúčtovatelka",
+        "invoice.issue": CLERK.name,
+    }
+    assert site.one("SELECT array_agg(DISTINCT issued_by) FROM invoice") == [CLERK.name]
+
+
+def test_new_bases_are_checked_at_once(site: BilledSite) -> None:
+    with site.client() as client:
+        made = client.post("/v1/settlement/runs", json={"month": "2026-03"}).json()
+    assert made["checks"] == {"info": 0, "ok": made["billing_bases"], "warning": 0, "error_cancelled": 0, "error": 0}
+    assert site.one("SELECT array_agg(kind || ' ' || bases) FROM check_run") == [f"automatic {made['billing_bases']}"]
+    assert site.one("SELECT count(*) FROM basis_verdict") == made["billing_bases"]
+
+
+def test_what_is_not_documented_is_marked_wherever_it_is_seen(site: BilledSite) -> None:
+    run = approved_run(site)
+    issue_all(site, run)
+    unsure = (
+        "SELECT DISTINCT component || ' ' || (why ->> 'mark') FROM billing_basis WHERE why ->> 'mark' <> 'documented'"
+    )
+    assert sorted(site.one(f"SELECT array_agg(told) FROM ({unsure}) AS found (told)")) == [
+        "gas_capacity_year example",
+        "gas_energy example",
+        "unsolicited_reactive inferred",
+    ]
+    with site.client() as client:
+        number, place = lines_of(client, "unsolicited_reactive", site)
+        line = client.get(f"/v1/invoices/{number}").json()["lines"][place - 1]
+        trace = client.get(f"/v1/invoices/{number}/lines/{place}/trace").json()
+        isdoc = client.get(f"/v1/invoices/{number}/isdoc").content.decode()
+        taken_over = "Cena 440 Kč/MVArh je převzatá hodnota (zdroj: Cenové rozhodnutí ERÚ pro rok 2021)"
+        assert line["mark"] == trace["why"]["mark"] == "inferred"
+        assert taken_over in line["assumptions"][0]["text"]
+        assert taken_over in isdoc
+        assert trace["why"]["rounding"]["reactive_mvarh"] == {"step": "0.001", "mark": "assumed"}
+        (power_factor,) = [entry for entry in trace["inputs"]["findings"] if entry["component"] == "power_factor"]
+        assert power_factor["mark"] == "inferred"
+        assert "Mez je převzatá hodnota" in power_factor["text"]
+
+        number, place = lines_of(client, "gas_energy", site)
+        line = client.get(f"/v1/invoices/{number}").json()["lines"][place - 1]
+        assert [entry["mark"] for entry in line["assumptions"]] == ["example", "assumed", "example", "inferred"]
+        assert "Spalné teplo 10,6512 kWh/m³ je předpoklad" in line["assumptions"][1]["text"]
+
+        number, place = lines_of(client, "use_of_networks", site)
+        lines = client.get(f"/v1/invoices/{number}").json()["lines"]
+        assert (lines[place - 1]["mark"], lines[place - 1]["assumptions"]) == ("documented", [])
+        assert {line["mark"] for line in lines if line["information"]} == {"documented"}
 
 
 def lines_of(client: Any, component: str, site: BilledSite) -> tuple[str, int]:
