@@ -41,14 +41,22 @@ class Registry:
         self.table = table if table is not None else ChannelTable()
         self._connection = connection
         self._listen = listen
+        self._changed = False
         if listen:
+            connection.add_notify_handler(self._note)
             connection.execute("LISTEN evidence_channel")
+
+    def _note(self, _notify: psycopg.Notify) -> None:
+        self._changed = True
 
     def require(self, edges: Collection[str]) -> None:
         """Know the channels of `edges`, as the database has them now as far as it has said."""
         if self._listen:
-            for _ in self._connection.notifies(timeout=0):
-                self.table.forget()
+            # A round trip: whatever was committed before it has been notified by its end.
+            self._connection.execute("SELECT 1")
+        if self._changed:
+            self._changed = False
+            self.table.forget()
         if len(self.table) > MOST_CHANNELS:
             self.table.forget()
         missing = sorted(edge for edge in edges if edge not in self.table.edges)

@@ -29,7 +29,7 @@ from tests.system.ingest_rig import (
     rows,
 )
 
-KILLS = 10
+KILLS = 6
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ async def test_two_processes_share_the_stream(site: str, broker: BrokerAccess, t
 async def test_killed_at_random_moments_nothing_is_lost_or_doubled(
     site: str, broker: BrokerAccess, tmp_path: Path
 ) -> None:
-    count, chance = 1_500, random.Random(20_260_301)
+    count, chance = 1_000, random.Random(20_260_301)
     process = IngestProcess(site, broker.url, tmp_path)
     process.start()
     passwords = [broker.add_edge(edge) for edge in ("CONC-1", "CONC-2")]
