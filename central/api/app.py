@@ -80,8 +80,11 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def identified(request: Request) -> None:
-    """Every route needs a known caller, whatever right it asks for besides; only health is open."""
-    if request.url.path != OPEN_PATH:
+    """Every route needs a known caller, whatever right it asks for besides; only health is open.
+
+    The path is the one that was routed: `request.url` is put together with the Host header, which the caller writes.
+    """
+    if request.scope["path"] != OPEN_PATH:
         identities: Identities = request.app.state.identities
         identities.require(request.headers.get("authorization"))
 

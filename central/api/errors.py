@@ -1,10 +1,12 @@
 """One form for all errors: a code and a sentence."""
 
+import psycopg
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DataError, IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 from starlette.exceptions import HTTPException
 
 from central.platform.constraints import explain
@@ -41,14 +43,30 @@ def add_error_handlers(app: FastAPI) -> None:
         return _answer(error.status_code, "http", message, error.headers)
 
     @app.exception_handler(OperationalError)
-    async def away(request: Request, error: OperationalError) -> JSONResponse:
-        _log.warning("database away", path=request.url.path, error=str(error.orig))
-        return _answer(503, "database_away", "The database does not answer at present; try again in a moment.")
+    async def refused_or_away(request: Request, error: OperationalError) -> JSONResponse:
+        return _away(request, error.orig)
+
+    @app.exception_handler(psycopg.OperationalError)
+    async def away_in_copy(request: Request, error: psycopg.OperationalError) -> JSONResponse:
+        return _away(request, error)
+
+    @app.exception_handler(NoConnectionLeft)
+    async def busy(request: Request, error: NoConnectionLeft) -> JSONResponse:
+        _log.warning("no database connection left", path=request.url.path)
+        return _answer(503, "busy", "The system is busy with other requests; try again in a moment.")
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> JSONResponse:
         _log.error("request failed", method=request.method, path=request.url.path, exc_info=error)
         return _answer(500, "internal", "The request failed by a fault of the system; it is in the log.")
+
+
+def _away(request: Request, error: BaseException | None) -> JSONResponse:
+    """The database is not there; unless it says that a value is beyond its limits (an indexed text, for instance)."""
+    if isinstance(error, psycopg.errors.ProgramLimitExceeded):
+        return _answer(422, "too_long", "A value is longer than it may be; shorten it.")
+    _log.warning("database away", path=request.url.path, error=str(error))
+    return _answer(503, "database_away", "The database does not answer at present; try again in a moment.")
 
 
 def _answer(status: int, code: str, message: str, headers: object = None) -> JSONResponse:

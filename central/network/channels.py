@@ -15,6 +15,11 @@ Spec = Mapping[str, Any]
 
 STEP_S = {"electricity": 900, "gas": 3600}
 UNITS = {"electricity": ("Wh", "varh"), "gas": ("m3",)}
+EXPONENTS = (-12, 12)
+"""Powers of ten that a register or a channel may count in."""
+LARGEST_FACTOR = 10**9
+"""Of a mapping, multiplier and change of exponent together: a 32-bit value times it stays within 64 bits."""
+_HOUR_S = 3_600
 _CHUNK = 2_000
 
 
@@ -23,6 +28,7 @@ def create_evidence_channels(connection: Connection, specs: Sequence[Spec]) -> O
     wanted = {spec["meter"] for spec in specs}
     ids_of(connection, meter, "meter", "id", wanted)
     meters = {row.id: row for row in connection.execute(select(meter).where(meter.c.id.in_(wanted)))}
+    _check_exponents("register", specs)
     rows = [
         {
             "concentrator": meters[spec["meter"]].concentrator,
@@ -42,6 +48,7 @@ def create_evidence_channels(connection: Connection, specs: Sequence[Spec]) -> O
 
 def create_channels(connection: Connection, specs: Sequence[Spec]) -> Outcome:
     """Create channels; `supply_point` is an EAN or EIC, or None for a point that belongs to no supply point."""
+    _check_exponents("channel", specs)
     supply_points = _supply_points(connection, {spec["supply_point"] for spec in specs if spec.get("supply_point")})
     rows = []
     for spec in specs:
@@ -83,7 +90,7 @@ def create_mappings(connection: Connection, specs: Sequence[Spec]) -> Outcome:
         register = registers[spec["meter"], spec["register"]]
         target = channels[spec["point"], spec["direction"], spec["kind"]]
         what = f"mapping of {spec['meter']} {spec['register']} to {spec['point']} {spec['direction']}"
-        _check_pair(what, register, target)
+        _check_pair(what, register, target, spec.get("multiplier", 1))
         rows.append(
             {
                 "evidence_channel": register.id,
@@ -111,10 +118,23 @@ def _step_ms(spec: Spec, commodity: str) -> int:
         if step_s:
             raise BadInput("step", f"A register of states has no step; {step_s} s was given. Leave it out.")
         return 0
-    return int(STEP_S[commodity] if step_s is None else step_s) * 1000
+    seconds = int(STEP_S[commodity] if step_s is None else step_s)
+    if seconds < 1 or _HOUR_S % seconds:
+        raise BadInput(
+            "step", f"A step of {seconds} s does not divide an hour, so metering days would not hold whole intervals."
+        )
+    return seconds * 1000
 
 
-def _check_pair(what: str, register: Any, target: Any) -> None:
+def _check_exponents(what: str, specs: Iterable[Spec]) -> None:
+    low, high = EXPONENTS
+    for spec in specs:
+        exponent = spec.get("exponent", 0)
+        if not low <= exponent <= high:
+            raise BadInput("exponent", f"A {what} in 10^{exponent} {spec['unit']} cannot be: {low} to {high} can.")
+
+
+def _check_pair(what: str, register: Any, target: Any, multiplier: int) -> None:
     for field in ("kind", "unit", "step_ms"):
         ours, theirs = getattr(register, field), getattr(target, field)
         if ours != theirs:
@@ -124,6 +144,11 @@ def _check_pair(what: str, register: Any, target: Any) -> None:
             "mapping",
             f"The {what}: the register counts in 10^{register.exponent} {register.unit}, finer than the channel's "
             f"10^{target.exponent}; digits would be lost. Give the channel the register's exponent.",
+        )
+    factor = multiplier * 10 ** (register.exponent - target.exponent)
+    if factor > LARGEST_FACTOR:
+        raise BadInput(
+            "mapping", f"The {what} multiplies by {factor}; at most {LARGEST_FACTOR} is possible. Check the exponents."
         )
 
 

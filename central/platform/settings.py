@@ -16,7 +16,8 @@ RIGHTS = frozenset({"read", "operate", "settle", "invoice", "market", "market-ca
 class TokenSetting(BaseModel):
     """One bearer token: who it names and what that person may do."""
 
-    model_config = ConfigDict(extra="forbid")
+    # Errors are printed and logged: they must not repeat what was given.
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     token: SecretStr = Field(min_length=16)
     name: str = Field(min_length=1)
@@ -29,7 +30,9 @@ class Settings(BaseSettings):
     Each field is read from `ROZVODNA_<FIELD>`; the database and the broker also from `DATABASE_URL` and `MQTT_URL`.
     """
 
-    model_config = SettingsConfigDict(env_prefix="ROZVODNA_", extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="ROZVODNA_", extra="ignore", populate_by_name=True, hide_input_in_errors=True
+    )
 
     database_url: str = Field(
         default="postgresql://127.0.0.1:5432/rozvodna",

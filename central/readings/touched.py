@@ -100,7 +100,9 @@ def days_of(channels: Ints, numbers: Ints, mappings: Mappings) -> Days:
 
 def _days(table: DayTable, channel: Ints, number: Ints, step_ms: Ints) -> Days:
     start = table.starts(number)
-    return Days(channel, number, start, (table.ends(number) - start) // step_ms, step_ms)
+    days = Days(channel, number, start, (table.ends(number) - start) // step_ms, step_ms)
+    # A day that holds no whole interval has no profile; arrays of no length would put its neighbours in its place.
+    return days.take(days.length > 0)
 
 
 def join_days(parts: Sequence[Days]) -> Days:

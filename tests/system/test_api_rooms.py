@@ -1,6 +1,7 @@
 """The interface over a real database: registry and network by their acts, readings as they are asked for."""
 
 import json
+import random
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
 from typing import Any
@@ -22,6 +23,12 @@ DAY = MeteringDay(Commodity.ELECTRICITY, date(2026, 3, 2))
 ANNA, BOB = "token-of-anna-0123", "token-of-bob-01234"
 PLACE = {"street": "Průmyslová 1", "city": "Vlčí Důl", "postal_code": "517 41"}
 EAN = "859182400941700019"
+CHANNEL = {"point": "P2", "direction": "A+", "commodity": "electricity"}
+
+
+def random_text(length: int) -> str:
+    """Text that does not compress, so that it is too long for an index."""
+    return random.Random(length).randbytes(length // 2).hex()
 
 
 @pytest.fixture
@@ -174,6 +181,15 @@ async def test_what_was_created_is_listed_and_shown(client: httpx.AsyncClient) -
             422,
             "input",
         ),
+        # Each of these would stop consolidation for everybody, if it were stored and mapped.
+        ("/v1/evidence-channels", {"meter": "M1", "register": "x", "unit": "Wh", "exponent": 13}, 422, "exponent"),
+        ("/v1/evidence-channels", {"meter": "M1", "register": "x", "unit": "Wh", "step_s": 90_000}, 422, "step"),
+        ("/v1/evidence-channels", {"meter": "M1", "register": "x", "unit": "Wh", "step_s": 0}, 422, "step"),
+        ("/v1/evidence-channels", {"meter": "M1", "register": "x", "unit": "Wh", "step_s": 7}, 422, "step"),
+        ("/v1/channels", {**CHANNEL, "unit": "Wh", "exponent": -13}, 422, "exponent"),
+        ("/v1/channels", {**CHANNEL, "unit": "Wh", "step_s": 5_400}, 422, "step"),
+        ("/v1/parties", {"code": random_text(20_000), "name": "x", "role": "customer", **PLACE}, 422, "too_long"),
+        ("/v1/parties", {"code": "a\0b", "name": "x", "role": "customer", **PLACE}, 422, "out_of_range"),
     ],
 )
 async def test_what_is_refused_says_why_and_leaves_no_trace(
@@ -277,3 +293,14 @@ async def test_states_and_their_trace(client: httpx.AsyncClient, database_url: s
     trace = await get(client, f"/v1/readings/states/trace?evidence_channel={made['state']['id']}&at={state['at']}")
     assert (trace["value"], trace["registers"][0]["concentrator"]) == (123_456, "K1")
     engine.dispose()
+
+
+async def test_a_mapping_whose_factor_cannot_be_reckoned_with_is_refused(client: httpx.AsyncClient) -> None:
+    await register_all(client)
+    mapping = {"meter": "M1", "register": "x", "point": "P2", "direction": "A+", "since": "2026-01-01T00:00:00Z"}
+    await post(client, "/v1/evidence-channels", {"meter": "M1", "register": "x", "unit": "Wh", "exponent": 3})
+    await post(client, "/v1/channels", {**CHANNEL, "unit": "Wh", "exponent": -3})
+    refused = await client.post("/v1/mappings", json={**mapping, "multiplier": 1001})
+    assert (refused.status_code, refused.json()["code"]) == (422, "mapping")
+    stored = await post(client, "/v1/mappings", {**mapping, "multiplier": 1000})
+    assert stored["multiplier"] == 1000

@@ -4,9 +4,13 @@ import json
 from collections.abc import AsyncIterator
 
 import httpx
+import psycopg
 import pytest
+from fastapi import Depends, FastAPI
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 
-from central.api.app import ROOMS, create_app, room_routers
+from central.api.app import ROOMS, create_app, identified, room_routers
 from central.platform.settings import Settings
 
 TOKEN = "a-token-for-tests-only"
@@ -21,6 +25,13 @@ async def client(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[httpx.AsyncCl
     transport = httpx.ASGITransport(create_app(Settings()), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://central") as opened:
         yield opened
+
+
+def app_of(client: httpx.AsyncClient) -> FastAPI:
+    """The app behind the client, to give it a route of the test's own."""
+    app = client._transport.app  # type: ignore[attr-defined]  # httpx keeps it private
+    assert isinstance(app, FastAPI)
+    return app
 
 
 async def test_every_route_but_health_wants_a_token(client: httpx.AsyncClient) -> None:
@@ -76,3 +87,37 @@ async def test_every_route_has_a_summary_and_a_room_that_is_described(client: ht
 
 def test_every_room_with_routes_is_served() -> None:
     assert len(room_routers()) >= 4
+
+
+async def test_a_host_header_cannot_stand_for_the_open_path(client: httpx.AsyncClient) -> None:
+    """The address is put together from the Host header: what is routed counts, not what it reads like."""
+
+    def without_a_right() -> str:
+        return "let in"
+
+    app_of(client).add_api_route("/v1/without-a-right", without_a_right, dependencies=[Depends(identified)])
+    for host in ("central", "x/v1/health?", "x/v1/health#"):
+        answer = await client.get("/v1/without-a-right", headers={"Host": host})
+        assert (answer.status_code, answer.json()["code"]) == (401, "token_missing"), host
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (psycopg.OperationalError("the connection ended within COPY, password=x"), 503, "database_away"),
+        (OperationalError("", {}, psycopg.OperationalError("gone, password=x")), 503, "database_away"),
+        (OperationalError("", {}, psycopg.errors.ProgramLimitExceeded("index row too large")), 422, "too_long"),
+        (NoConnectionLeft("QueuePool limit, password=x"), 503, "busy"),
+        (RuntimeError("a bug, password=x"), 500, "internal"),
+    ],
+)
+async def test_what_goes_wrong_inside_has_its_status_and_tells_no_secret(
+    client: httpx.AsyncClient, error: Exception, status: int, code: str
+) -> None:
+    def goes_wrong() -> None:
+        raise error
+
+    app_of(client).add_api_route("/v1/goes-wrong", goes_wrong)
+    answer = await client.get("/v1/goes-wrong")
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert "password" not in answer.text

@@ -68,3 +68,25 @@ def test_the_database_is_also_named_by_the_usual_variable(monkeypatch: pytest.Mo
     monkeypatch.delenv("ROZVODNA_DATABASE_URL", raising=False)
     monkeypatch.setenv("DATABASE_URL", "postgresql://somewhere/else")
     assert Settings().database_url == "postgresql://somewhere/else"
+
+
+@pytest.mark.parametrize(
+    "people",
+    [
+        '[{"token": "super-secret-token", "rights": ["read"]}]',
+        '[{"token": "secret", "name": "Anna", "rights": ["read"]}]',
+        '[{"token": ["super-secret-token"], "name": "Anna", "rights": ["read"]}]',
+        '[{"token": "super-secret-token", "name": "Anna", "rights": ["read"]',
+    ],
+)
+def test_a_wrong_setting_does_not_print_the_token(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, people: str) -> None:
+    """What `python -m central` prints when it cannot start goes to the log."""
+    file = tmp_path / "tokens.json"
+    file.write_text(people)
+    with pytest.raises(ValueError) as from_file:
+        Settings(tokens_file=file).all_tokens()
+    monkeypatch.setenv("ROZVODNA_TOKENS", people)
+    with pytest.raises(ValueError) as from_environment:
+        Settings()
+    for error in (from_file.value, from_environment.value, from_environment.value.__cause__):
+        assert "secret" not in f"{error!s}{error!r}"
