@@ -14,6 +14,8 @@ from central.invoicing.spayd import spayd
 from shared.metering_day import PRAGUE
 
 SPACE = "\N{NO-BREAK SPACE}"
+QUIET_ZONE = 4
+"""Modules of white around a QR code (ISO/IEC 18004)."""
 
 
 def printed(document: InvoiceDocument) -> dict[str, Any]:
@@ -65,9 +67,14 @@ def payment_text(document: InvoiceDocument) -> str | None:
 
 
 def qr_svg(text: str) -> str:
-    """A QR code of the text as SVG, with the error correction that the payment standard recommends (M)."""
+    """A QR code of the text as SVG, with the error correction that the payment standard recommends (M).
+
+    Around it is the quiet zone of four modules that readers need.
+    """
     buffer = BytesIO()
-    segno.make(text, error="m", micro=False, boost_error=False).save(buffer, kind="svg", xmldecl=False, border=0)
+    segno.make(text, error="m", micro=False, boost_error=False).save(
+        buffer, kind="svg", xmldecl=False, border=QUIET_ZONE
+    )
     return buffer.getvalue().decode()
 
 

@@ -204,7 +204,7 @@ def make_line(
     if rule.code is None:
         raise CannotPriceError(rule.component, f"Pravidlo {rule.component} nemá číslo sazby a nemůže dát řádek.")
     amount = half_up(quantity * unit_price, case.prices.rounding_step("amount"))
-    assumptions = (*of_price(price, "Cena"), *also, *of_rule(rule, case.prices))
+    assumptions = (*of_price(price, "Cena"), *also, *of_rule(rule, case.prices, price))
     base = f"{czech(price.value)} {czech_unit(price.unit)}"
     if multiplier is not None:
         base = f"{czech(multiplier)} × {base}"

@@ -38,15 +38,17 @@ def of_price(price: PriceValue, what: str) -> list[Assumption]:
         assumptions.append(Assumption(price.mark, text))
     elif price.mark != DOCUMENTED:
         assumptions.append(Assumption(price.mark, f"{value} je předpoklad, není doloženo veřejným zdrojem."))
-    if price.example:
+    elif price.example:
         text = f"Ceny ze vzorového ceníku ({price.source}) jsou příkladem, pro zúčtované období neplatí."
         assumptions.append(Assumption(EXAMPLE, text))
     return assumptions
 
 
-def of_rule(rule: BillingRule, book: PriceBook) -> list[Assumption]:
-    """What is not sure about the rule itself: its formula, its rate code."""
+def of_rule(rule: BillingRule, book: PriceBook, price: PriceValue | None = None) -> list[Assumption]:
+    """What is not sure about the rule itself: its formula, its rate code; nothing where its `price` says the same."""
     if rule.mark == DOCUMENTED:
+        return []
+    if price is not None and (price.mark, price.source) == (rule.mark, book.source_title(rule.source)):
         return []
     words = "odvozeno" if rule.mark == "inferred" else "předpokládáno"
     text = (

@@ -10,7 +10,7 @@ import pytest
 from central.checks.framework import BasisColumns, Definition, Text, Verdicts
 from central.checks.install import install_standard_checks
 from central.checks.results import cancel_error, process_log, restore_error
-from central.checks.run import CheckRunMade, Scope, run_checks
+from central.checks.run import INVOICING, CheckRunMade, Scope, run_checks
 from central.checks.settings import CheckSettings, revise_settings
 from central.checks.standard import STANDARD, UnitPriceNotZero
 from central.platform.database import transaction
@@ -44,9 +44,16 @@ def verdict(site: BilledSite, basis: int) -> int:
     return result
 
 
-def set_check(site: BilledSite, *, active: bool = True, groups: list[str] | None = None, output: str = "all") -> None:
+def set_check(
+    site: BilledSite,
+    *,
+    active: bool = True,
+    groups: list[str] | None = None,
+    statements: list[str] | None = None,
+    output: str = "all",
+) -> None:
     with transaction(site.engine) as connection:
-        settings = CheckSettings(active, groups or ALL, ["regular", "annual"], output)
+        settings = CheckSettings(active, groups or ALL, statements or ["regular", "annual"], output)
         revise_settings(connection, 6, settings, CLERK, NOW)
 
 
@@ -84,6 +91,18 @@ def test_a_cancelled_error_stays_until_it_is_restored(site: BilledSite) -> None:
         cancel_error(connection, 0, CLERK, NOW)
     acts = "SELECT array_agg(act ORDER BY id) FROM audit WHERE subject = :subject"
     assert site.one(acts, subject=f"billing_basis/{basis}") == ["check.cancel_error", "check.restore_error"]
+
+
+def test_invoicing_runs_only_the_checks_of_its_statement(site: BilledSite) -> None:
+    run = settled(site)
+    set_check(site, statements=["annual"])
+    with transaction(site.engine) as connection:
+        made = run_checks(connection, Scope(run=run), INVOICING, CLERK, NOW)
+    assert sum(made.results.values()) == 0
+    assert check(site, Scope(run=run)).results["ok"] > 0
+    set_check(site, statements=["regular"])
+    with transaction(site.engine) as connection:
+        assert run_checks(connection, Scope(run=run), INVOICING, CLERK, NOW).results["ok"] > 0
 
 
 def test_an_inactive_check_leaves_earlier_results(site: BilledSite) -> None:

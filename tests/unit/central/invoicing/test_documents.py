@@ -6,13 +6,14 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import segno
 from lxml import etree
 
 from central.invoicing.compose import BasisRow, PointInput, Terms, compose
 from central.invoicing.document import InvoiceDocument, PartyDetails, VatRow, recapitulate
 from central.invoicing.isdoc import METERING, NAMESPACE, problems_of, require_valid, write_isdoc
 from central.invoicing.pdf import render_pages, render_pdf
-from central.invoicing.printed import SPACE, instant, money, number, payment_text, printed
+from central.invoicing.printed import SPACE, instant, money, number, payment_text, printed, qr_svg
 from central.platform.errors import BadInput
 from shared.metering_day import month_bounds
 from shared.quantities import Commodity
@@ -213,6 +214,35 @@ def test_printed_words() -> None:
     shares = [Decimal(part["share"]) for part in point["composition"]]
     assert abs(sum(shares) - 1) < Decimal("0.0001")
     assert point["remarks"] == ["Účiník: tg φ = 0,210, bez přirážky."]
+
+
+def test_what_is_only_taken_over_is_printed_as_such() -> None:
+    taken_over = "Cena 440 Kč/MVArh je převzatá hodnota."
+    why = {
+        "price": {"source": "Cenové rozhodnutí ERÚ pro rok 2021"},
+        "mark": "inferred",
+        "assumptions": [{"mark": "inferred", "text": taken_over}],
+    }
+    lines = bases()
+    lines[-1] = replace(lines[-1], why=why)
+    document = compose("2600000001", SUPPLIER, FIRM, [(high_voltage(), lines)], TERMS)
+    data = printed(document)
+    assert data["notes"] == [["1", taken_over]]
+    assert [line["notes"] for line in data["points"][0]["lines"]].count("1") == 1
+    assert data["sources"] == [
+        "Cenový výměr ERÚ č. 13/2025",
+        "Cenový výměr ERÚ č. 15/2025",
+        "Cenové rozhodnutí ERÚ pro rok 2021 (převzato, pro zúčtované období neověřeno)",
+    ]
+    assert taken_over in write_isdoc(document).decode()
+    assert problems_of(write_isdoc(document)) == []
+    assert render_pdf(document) != render_pdf(worked())
+
+
+def test_the_payment_code_has_its_quiet_zone() -> None:
+    text = str(payment_text(worked()))
+    size = segno.make(text, error="m", micro=False, boost_error=False).symbol_size(border=0)[0]
+    assert f'width="{size + 8}" height="{size + 8}"' in qr_svg(text)
 
 
 def test_printed_states() -> None:

@@ -90,6 +90,51 @@ def test_worked_month_at_low_voltage() -> None:
     assert totals(priced, ELECTRICITY) == (Decimal("7727.67"), Decimal("1622.81"), Decimal("9350.48"))
 
 
+def test_total_of_two_tariffs_is_what_the_tariffs_are_billed_for() -> None:
+    quantities = {
+        "energy_vt_mwh": Decimal("1.8424"),
+        "energy_nt_mwh": Decimal("0.6554"),
+        "energy_mwh": Decimal("2.4978"),
+    }
+    point = TariffPoint("CEZ", "NN", "C25d", 3, Decimal(63))
+    billed = {line.component: line.quantity for line in price_month(point, quantities, DAY, ELECTRICITY).lines}
+    # 2.4978 would become 2.498, a step more than the lines above it
+    assert billed["energy_vt"] + billed["energy_nt"] == billed["system_services"] == Decimal("2.497")
+
+
+def test_power_given_back_is_billed_over_the_agreed_and_told_without_one() -> None:
+    given = {**WORKED_VN, "max_quarter_hour_output_kw": Decimal("60.4")}
+    assert not any("výkonu" in finding.text for finding in price_month(VN, WORKED_VN, DAY, ELECTRICITY).findings)
+    told = [finding.text for finding in price_month(VN, given, DAY, ELECTRICITY).findings]
+    assert any("Překročení rezervovaného výkonu: nic není rezervováno" in text for text in told)
+    agreed = price_month(VN, {**given, "reserved_output_kw": Decimal(50)}, DAY, ELECTRICITY)
+    assert amounts(agreed)[2001] == ("10", "1108", "11080.00")
+    nothing = price_month(VN, {**WORKED_VN, "max_quarter_hour_output_kw": Decimal(0)}, DAY, ELECTRICITY)
+    assert nothing == price_month(VN, WORKED_VN, DAY, ELECTRICITY)
+
+
+def test_a_price_of_another_year_marks_its_line() -> None:
+    lines = {line.component: line for line in price_month(VN, WORKED_VN, DAY, ELECTRICITY).lines}
+    assert lines["unsolicited_reactive"].mark == lines["unsolicited_reactive"].inputs["mark"] == "inferred"
+    (assumption,) = lines["unsolicited_reactive"].assumptions
+    assert "Cenové rozhodnutí ERÚ pro rok 2021" in assumption.text
+    assert "neověřená" in assumption.text
+    assert {line.mark for name, line in lines.items() if name != "unsolicited_reactive"} == {"documented"}
+    assert lines["use_of_networks"].inputs["rounding"] == {
+        "energy_mwh": {"step": "0.001", "mark": "assumed"},
+        "amount": {"step": "0.01", "mark": "assumed"},
+    }
+
+
+def test_a_breaker_by_the_ampere_says_so() -> None:
+    point = TariffPoint("CEZ", "NN", "C02d", 3, Decimal(200))
+    (line,) = [
+        line for line in price_month(point, {"energy_mwh": Decimal(1)}, DAY, ELECTRICITY).lines if line.code == 12
+    ]
+    assert line.amount == Decimal("2886.00")
+    assert "200 × 14,43 Kč/měs" in line.why
+
+
 def test_single_tariff() -> None:
     point = TariffPoint("CEZ", "NN", "C02d", 3, Decimal(25))
     priced = price_month(point, quantities(energy_mwh="0.100"), DAY, ELECTRICITY)
