@@ -98,7 +98,7 @@ class Plant:
             mqtt = {
                 "host": state.mqtt_host,
                 "port": state.mqtt_port,
-                "username": concentrator,
+                "username": self.stack.edge_user(concentrator),
                 "password_file": str(password),
             }
             config = render.edge_config(self.site, concentrator, links, mqtt, self.outbox(concentrator), self.first)
@@ -127,6 +127,7 @@ class Plant:
         user, password = quote(state.central_user, safe=""), quote(state.central_password, safe="")
         return {
             ENVIRONMENT_VARIABLE: str(self.clock.path),
+            "ROZVODNA_HOME": str(self.stack.home),
             "ROZVODNA_DATABASE_URL": self.database_url,
             "ROZVODNA_MQTT_URL": f"mqtt://{user}:{password}@{state.mqtt_host}:{state.mqtt_port}",
             "ROZVODNA_TOKENS_FILE": str(self.folder / "tokens.json"),
@@ -230,7 +231,9 @@ class Plant:
             self.check()
             meanwhile()
             if time.monotonic() - begun > timeout:
-                raise PlantTimeoutError(f"Waited {timeout:.0f} s for {what}; logs are in {self.folder / 'logs'}.")
+                raise PlantTimeoutError(
+                    f"Waited {timeout:.0f} s for {what}; logs are in {self.folder / 'logs'}.{self._complaints()}"
+                )
             time.sleep(POLL_S)
         return time.monotonic() - begun
 
@@ -274,6 +277,11 @@ class Plant:
             and status["outbox"]["pending"] == 0
             and status["outbox"]["numbered_unacked"] == 0
         )
+
+    def _complaints(self) -> str:
+        """What hinders the concentrators, as they say themselves."""
+        said = {name: self.edge_status(name).get("uplink", {}).get("last_error") for name in self.concentrators}
+        return "".join(f" {name}: {error}" for name, error in said.items() if error)
 
     def edge_status(self, concentrator: str) -> Mapping[str, Any]:
         """What the agent last wrote of itself; empty before it wrote."""

@@ -80,7 +80,8 @@ class Demo:
             self.plant.wait_for_round()
         with self.phase("live", f"{LIVE_QUARTERS} live quarter-hours; a concentrator is killed in one"):
             self._live(start)
-        with self.phase("backfill", "States at 1 April, a month of back-fill; the broker is killed") as show:
+        killed = "" if self.stack.status().broker == "foreign" else "; the broker is killed"
+        with self.phase("backfill", f"States at 1 April, a month of back-fill{killed}") as show:
             self._backfill(show)
         with self.phase("profiles", "Day profiles"):
             self._wait_for_profiles()
@@ -239,7 +240,7 @@ class Demo:
 
     def _stored_days(self, show: Callable[[str], None]) -> int:
         stored = self._count("day_profile")
-        show(f"{stored} of {self._expected_days()} day profiles")
+        show(f"{stored} of {self._expected_days()} days")
         return stored
 
     def _expected_days(self) -> int:

@@ -239,6 +239,10 @@ class LocalStack:
             running = state.broker_process if process.is_running(state.broker_process) else None
             return self._broker().add_accounts(edges, running, state.mqtt_port)
 
+    def edge_user(self, edge: str) -> str:
+        """The account under which an edge logs in: its own id, or with MQTT_URL the account named there."""
+        return self._require_state().central_user if self._foreign_broker else edge
+
     def stop_broker(self) -> None:
         """Stop the broker in order."""
         self._end_broker(signal.SIGTERM)

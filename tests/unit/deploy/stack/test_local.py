@@ -28,6 +28,7 @@ def test_named_servers_are_used_and_nothing_is_fetched(tmp_path: Path) -> None:
     assert (state.mqtt_host, state.mqtt_port) == ("mq.example", 1883)
     assert (state.central_user, state.central_password) == ("central", "pass@word")
     assert stack.add_edge("CONC-1") == "pass@word"
+    assert stack.edge_user("CONC-1") == "central"
     assert (stack.status().database, stack.status().broker) == ("foreign", "foreign")
     assert not (tmp_path / "stack/programs").exists()
     stack.down()
