@@ -128,6 +128,7 @@ class Subscriber:
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
             queue_type=cast(Any, lambda maxsize: inbox),
         )
+        client.pending_calls_threshold = 1_000  # it warns of more publishes at once; acknowledgements come in bursts
         # aiomqtt acknowledges on arrival and has no other way yet; paho beneath it has.
         self._acknowledger = client._client
         self._acknowledger.manual_ack_set(True)
