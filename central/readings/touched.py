@@ -17,15 +17,21 @@ _MAPPINGS = """
            coalesce((extract(epoch FROM lower(m.valid)) * 1000)::bigint, -:forever) AS from_ms,
            coalesce((extract(epoch FROM upper(m.valid)) * 1000)::bigint, :forever) AS to_ms,
            c.step_ms, CASE c.commodity WHEN 'electricity' THEN 0 ELSE 1 END AS commodity
-    FROM channel_mapping m
+    FROM ({chosen}) AS chosen (channel)
+    JOIN channel_mapping m ON m.channel = chosen.channel
     JOIN evidence_channel e ON e.id = m.evidence_channel
     JOIN channel c ON c.id = m.channel
-    WHERE c.kind = 'interval' AND e.step_ms = c.step_ms AND {chosen}
+    WHERE c.kind = 'interval' AND e.step_ms = c.step_ms
     ORDER BY m.evidence_channel, from_ms
 """
 # Mappings of the channels that these evidence channels feed, so that a day fed by two meters is read whole.
-_OF_EVIDENCE = "m.channel IN (SELECT channel FROM channel_mapping WHERE evidence_channel = ANY(:ids))"
-_OF_CHANNELS = "m.channel = ANY(:ids)"
+# Ids are joined as a set: `= ANY` within a sub-query was compared one by one for each row while the tables had no
+# statistics yet (1,600 ids: 38 s instead of 20 ms).
+_OF_EVIDENCE = """
+    SELECT DISTINCT fed.channel
+    FROM unnest(CAST(:ids AS integer[])) AS given (id) JOIN channel_mapping fed ON fed.evidence_channel = given.id
+"""
+_OF_CHANNELS = "SELECT DISTINCT id FROM unnest(CAST(:ids AS integer[])) AS given (id)"
 
 
 @dataclass(frozen=True, slots=True)

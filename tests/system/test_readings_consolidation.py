@@ -1,6 +1,7 @@
 """Blocks in a real database become versions of days: open, complete, at the deadline, corrected, by many at once."""
 
 import random
+import time as wall
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, time, timedelta
@@ -22,6 +23,7 @@ from central.readings.states import states_at
 from central.readings.tables import day_profile, open_day
 from central.readings.taken import take_batches
 from central.readings.testing import HOUR, QUARTER, Evidence, GivenBlock, make_channel, make_meter, map_channel
+from central.readings.touched import mappings_of
 from central.readings.trace import trace_profile, trace_state
 from shared.metering_day import MeteringDay, days_between
 from shared.quantities import MISSING_VALUE, Commodity
@@ -489,3 +491,23 @@ def test_an_instant_twice_in_one_batch_gives_the_same_whatever_the_order_of_rows
         profiles = read_newest(connection, Commodity.ELECTRICITY, list(range(1, 9)), DAY.date, DAY.next.date)
     assert profiles.values.tolist() == [[2] * 48 + [5] * 48] * 8
     assert not profiles.quality.any()
+
+
+def test_mappings_of_many_registers_are_found_quickly_before_the_tables_have_statistics(engine: Engine) -> None:
+    """Right after a site was loaded the planner knows nothing; 1,600 registers once took 38 s."""
+    with transaction(engine) as connection:
+        make_meter(connection, "M1")
+        for statement in (
+            "INSERT INTO evidence_channel (concentrator, device, register, unit, exponent, kind, step_ms) "
+            "SELECT 'K1', 'M1', 'r' || i, 'Wh', 0, 'interval', 900000 FROM generate_series(1, 1600) i",
+            "INSERT INTO channel (point, direction, commodity, unit, exponent, kind, step_ms) "
+            "SELECT register, 'A+', 'electricity', 'Wh', 0, 'interval', 900000 FROM evidence_channel",
+            "INSERT INTO channel_mapping (evidence_channel, channel, valid) "
+            "SELECT e.id, c.id, '[2025-01-01,)' FROM evidence_channel e JOIN channel c ON c.point = e.register",
+        ):
+            connection.execute(text(statement))
+        numbers = list(connection.execute(text("SELECT id FROM evidence_channel WHERE device = 'M1'")).scalars())
+        begun = wall.monotonic()
+        found = mappings_of(connection, evidence=numbers)
+        assert len(found.evidence) == 1601
+        assert wall.monotonic() - begun < 5
