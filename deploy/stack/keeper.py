@@ -1,11 +1,12 @@
 """Stops a stack when the process that it belongs to is gone, whatever ended that process.
 
-`python -m deploy.stack.keeper HOME INSTANCE down|destroy PID STARTED BOOT`: an orderly end stops the keeper first;
-after a SIGKILL no server is left behind. It has a session of its own, so Ctrl-C does not reach it.
+`python -m deploy.stack.keeper HOME FOLDER INSTANCE down|destroy PID STARTED BOOT`: an orderly end stops the keeper
+first; after a SIGKILL no server is left behind. It has a session of its own, so Ctrl-C does not reach it.
 """
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
@@ -22,10 +23,10 @@ _POLL_SECONDS = 0.3
 
 
 def start(
-    home: Path, instance: str, act: str, owner: ProcessRecord, pass_fds: Sequence[int] = ()
+    home: Path, folder: Path, instance: str, act: str, owner: ProcessRecord, pass_fds: Sequence[int] = ()
 ) -> subprocess.Popen[bytes]:
-    """Start the keeper of an instance; `pass_fds` (a lock) stay open until it has ended."""
-    arguments = [str(home), instance, act, str(owner.pid), str(owner.started), owner.boot]
+    """Start the keeper of an instance with its servers in `folder`; `pass_fds` (a lock) stay open until its end."""
+    arguments = [str(home), str(folder), instance, act, str(owner.pid), str(owner.started), owner.boot]
     return subprocess.Popen(
         [sys.executable, "-m", "deploy.stack.keeper", *arguments],
         stdin=subprocess.DEVNULL,
@@ -39,12 +40,23 @@ def start(
 
 def main(arguments: Sequence[str]) -> None:
     """Wait for the owner's end, then act."""
-    home, instance, act, pid, started, boot = arguments
+    home, folder, instance, act, pid, started, boot = arguments
     owner = ProcessRecord(int(pid), int(started), boot)
+    servers: set[ProcessRecord] = set()
     while process.is_running(owner):
+        servers = {server for server in servers if process.is_running(server)}
+        servers.update(filter(None, map(process.left_running, (Path(folder, "postgres"), Path(folder, "mosquitto")))))
         time.sleep(_POLL_SECONDS)
-    if not (Path(home) / "stack").exists():
-        return  # removed by `make clean`
+    try:
+        if Path(folder).exists():
+            _end(home, instance, act)
+    finally:
+        # Also where somebody has removed the folders under the running servers.
+        for server in servers:
+            process.stop(server, signal.SIGQUIT)
+
+
+def _end(home: str, instance: str, act: str) -> None:
     # Imported late: while it waits it should cost little memory.
     from deploy.stack.local import LocalStack
 

@@ -129,7 +129,7 @@ class LocalStack:
     def keep(self, owner: ProcessRecord, act: str, pass_fds: tuple[int, ...] = ()) -> None:
         """Let a process of its own do `act` ("down" or "destroy") should `owner` end without having done so."""
         if self._keeper is None or self._keeper.poll() is not None:
-            self._keeper = keeper.start(self.home, self.instance, act, owner, pass_fds)
+            self._keeper = keeper.start(self.home, self._folder(), self.instance, act, owner, pass_fds)
 
     def down(self) -> None:
         """Stop what runs of it; data stay."""

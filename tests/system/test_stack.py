@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import socket
 import stat
 import subprocess
@@ -184,6 +185,22 @@ def test_servers_end_with_a_killed_owner(own: LocalStack, root: Path) -> None:
     while (own.home / "stack" / instance).exists():
         assert time.monotonic() < end
         time.sleep(0.05)
+
+
+def test_servers_end_with_a_killed_owner_whose_folder_is_gone(own: LocalStack, root: Path, tmp_path: Path) -> None:
+    if (downloads := own.home / "stack" / "packages").exists():
+        shutil.copytree(downloads, tmp_path / "stack" / "packages")
+    command = [sys.executable, "-c", OWNER, str(tmp_path), "test-gone"]
+    with subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as owner:
+        assert owner.stdout is not None and owner.stdout.readline() == b"up\n"
+        state = LocalStack(tmp_path, "test-gone", environment={}).read_state()
+        assert state is not None and process.is_running(state.broker_process)
+        time.sleep(1)  # the keeper has seen them
+        shutil.rmtree(tmp_path / "stack")
+        owner.kill()
+    assert process.wait_until_gone(state.database_process, 20)
+    assert process.wait_until_gone(state.broker_process, 20)
+    assert not (tmp_path / "stack").exists()
 
 
 def test_servers_whose_starter_was_killed_are_found(own: LocalStack) -> None:
