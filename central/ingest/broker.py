@@ -43,7 +43,12 @@ def parse_mqtt_url(url: str) -> BrokerAddress:
     """`mqtt://user:password@host:port`; raises BadInput."""
     parts = urlsplit(url)
     if parts.scheme != "mqtt" or not parts.hostname:
-        raise BadInput("mqtt_url", f"The broker's address {url!r} must look like mqtt://USER:PASSWORD@HOST:PORT.")
+        # The address may hold a password: the sentence names only its scheme.
+        raise BadInput(
+            "mqtt_url",
+            f"The broker's address must look like mqtt://USER:PASSWORD@HOST:PORT; its scheme is {parts.scheme!r}. "
+            "Correct ROZVODNA_MQTT_URL.",
+        )
     return BrokerAddress(
         parts.hostname,
         parts.port or 1883,

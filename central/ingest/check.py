@@ -136,7 +136,7 @@ def sentence_of(reason: Reason, blocks: Blocks, place: int, key: Key, table: Cha
     """Why a block was refused: names the thing, the value, what was expected, what to do."""
     name = f"{key.device} {key.register} at {edge}"
     row, count, step = int(blocks.row[place]), int(blocks.count[place]), int(blocks.step[place])
-    start, end = _instant(int(blocks.start[place])), _instant(int(blocks.end[place]))
+    start, end = _instant(int(blocks.start[place])), _instant(blocks.end_of(place))
     channel = table.channel(row) if row >= 0 else table.find(edge, key)
     if reason is Reason.UNKNOWN_CHANNEL or channel is None:
         return f"No evidence channel {name} is in the registry: create it, then replay."

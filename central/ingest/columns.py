@@ -47,6 +47,10 @@ class Blocks:
         """ms UTC; a state ends when it begins."""
         return self.start + self.step.astype(np.int64) * self.count
 
+    def end_of(self, place: int) -> int:
+        """ms UTC, of one block: a sentence must not read all of them."""
+        return int(self.start[place]) + int(self.step[place]) * int(self.count[place])
+
 
 @dataclass(frozen=True, slots=True)
 class Part:

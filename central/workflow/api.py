@@ -23,7 +23,7 @@ Admin = Annotated[Person, Depends(require("admin"))]
 class SettleOrder(BaseModel, extra="forbid"):
     """Settle a month; `points` limits it to these supply points."""
 
-    month: Annotated[str, Field(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", examples=["2026-03"])]
+    month: Annotated[str, Field(pattern=r"^20\d{2}-(0[1-9]|1[0-2])$", examples=["2026-03"])]
     points: list[int] | None = None
 
 

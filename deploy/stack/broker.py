@@ -48,7 +48,7 @@ max_queued_messages 1000000000
 max_queued_bytes 268435456
 # The default of 20 makes every publisher wait for its reader. MQTT 5 clients still name their own Receive Maximum.
 max_inflight_messages 1000
-max_packet_size 16777216
+max_packet_size 2097152
 """
 
 _ACL = """\

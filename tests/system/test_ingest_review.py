@@ -197,7 +197,7 @@ def one_properties(seq: int) -> list[tuple[str, str]]:
 
 
 def test_a_large_message_of_bad_blocks_does_not_hold_up_ingest() -> None:
-    """The broker lets 16 MB through: 800,000 empty blocks. Here a quarter of them; no reading of all for each one."""
+    """A foreign broker may let 16 MB through: 800,000 empty blocks. Here a quarter: no reading of all for each one."""
     count = 200_000
     key = Key("LU-404", "x", "Wh", 0, Kind.INTERVAL)
     empty = BlockColumns(bytes(4 * count), bytes(8 * count), bytes(4 * count), bytes(4 * count), bytes(count), b"")
