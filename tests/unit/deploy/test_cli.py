@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tomllib
@@ -56,3 +57,21 @@ def test_an_error_is_a_sentence_and_status_2(root: Path) -> None:
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith("There is no benchmark 'no-such'; there are: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["central", "load-site", "/no/file.json"], "The system refused: No such file or directory (/no/file.json)."),
+        (["central", "new-incarnation"], "The database refused: connection failed: "),
+        (["demo", "--once"], "DATABASE_URL names a database that cannot be reached: "),
+    ],
+)
+def test_what_is_not_there_is_a_sentence(root: Path, tmp_path: Path, arguments: list[str], sentence: str) -> None:
+    nowhere = {"DATABASE_URL": "postgresql://a:b@127.0.0.1:1/x", "MQTT_URL": "mqtt://a:b@127.0.0.1:1"}
+    environment = {**os.environ, **nowhere, "ROZVODNA_HOME": str(tmp_path)}
+    command = [sys.executable, "-m", "deploy.cli", *arguments]
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
