@@ -236,7 +236,7 @@ class OutboxStore(OutboxFile):
         """Central closed numbers; what it told before is passed over.
 
         What we still hold of them goes back to pending, marked as re-read, because its number is spent. What we no
-        longer hold is to be read again from the meters.
+        longer hold is to be read again from the meters. A number that we never gave takes `acquainted` back.
         """
         found = Closed()
         counts = replace(self.counts)
@@ -252,6 +252,9 @@ class OutboxStore(OutboxFile):
                     found.requeued += requeued
                     found.days += days
                     found.unknown = found.unknown or not (requeued or days)
+            if found.unknown:
+                # Told only once: whoever is killed before `read_again` must still know at the next start.
+                self._execute("DELETE FROM meta WHERE key = 'acquainted'")
         self.counts = counts
         return found
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import structlog
 
 from edge.config import DeviceConfig, UplinkConfig
-from edge.errors import BrokerDownError
+from edge.errors import BrokerDownError, OutboxError
 from edge.outbox.model import Address, BatchState
 from edge.outbox.outbox import Outbox
 from edge.supervise import end_if_cancelled
@@ -110,7 +110,7 @@ class Uplink:
             begun = self._clock.monotonic()
             try:
                 await self._session()
-            except BrokerDownError as error:
+            except (BrokerDownError, OutboxError) as error:
                 self._failed(str(error))
             except Exception as error:
                 # A fault of ours must not end the uplink: the readings are safe in the outbox meanwhile.
@@ -303,11 +303,13 @@ class Uplink:
             self._log.warning("central closed numbers", epoch=f"{span[0]:016x}", first=span[1], last=span[2])
         if closed.numbers:
             self._log.warning("what was in them", days_read_again=len(closed.days), queued_anew=closed.requeued)
-        days_changed = bool(closed.days)
-        if closed.unknown or not self.acquainted:
+        if closed.days:
+            self._on_days_changed()
+        if closed.unknown:
+            self.acquainted = False
+        if not self.acquainted:
             await self._outbox.read_again(days_in_evidence(self._devices, welcome.marks))
-            self.acquainted = days_changed = True
-        if days_changed:
+            self.acquainted = True
             self._on_days_changed()
         self._resends.hurry(self._clock.monotonic())
 
@@ -315,8 +317,9 @@ class Uplink:
         known = self.status.incarnation
         if not incarnation or incarnation == known:
             return
-        self.status.incarnation = incarnation
         offered = await self._outbox.offer_again(incarnation)
+        # Only now: were it noted before and this interrupted, nobody would offer anything until the next start.
+        self.status.incarnation = incarnation
         if known:
             self._log.warning("central has another database", before=known, now=incarnation, offered_again=offered)
             await self._be_born(session)

@@ -188,6 +188,35 @@ async def test_a_restored_database_gets_everything_kept_again(tmp_path: Path) ->
     assert central.closed == set()
 
 
+async def test_a_connection_that_breaks_while_a_restored_database_is_noted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker, central = FakeBroker(), CentralModel()
+    central.attach(broker)
+    async with uplink(tmp_path / "o", broker) as (found, outbox):
+        for n in range(5):
+            await outbox.deposit(Deposit([state_block("EA-1", n, n)]))
+        await until(lambda: idle(outbox))
+        central.committed.clear()
+        central.incarnation = "two"
+        begun = asyncio.Event()
+
+        async def interrupted(incarnation: str) -> int:
+            begun.set()
+            return await asyncio.Event().wait()
+
+        with monkeypatch.context() as hanging:
+            hanging.setattr(outbox, "offer_again", interrupted)
+            broker.break_connections()
+            await until(begun.is_set)
+            assert found.status.incarnation == "one"
+            broker.break_connections()
+            await outbox.deposit(Deposit([state_block("EA-1", 5, 5)]))  # its publish fails, which ends the session
+            await until(lambda: not found.status.connected)
+        await until(lambda: idle(outbox) and found.status.incarnation == "two")
+    assert sorted(block.values[0] for block in central.blocks(EDGE)) == list(range(6))
+
+
 async def test_a_new_outbox_hears_what_is_in_evidence(tmp_path: Path) -> None:
     broker, central = FakeBroker(), CentralModel()
     central.attach(broker)
