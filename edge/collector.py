@@ -125,7 +125,6 @@ class Collector:
             while True:
                 self._wake.clear()
                 if self._reload:
-                    self._reload = False
                     await self._take_progress()
                 now, wall = self._clock.now(), self._clock.monotonic()
                 for device in self.devices.values():
@@ -164,7 +163,12 @@ class Collector:
         return max(rest, self._clock.monotonic() + TICK_S)
 
     async def _take_progress(self) -> None:
-        stored = await self._outbox.progress()
+        self._reload = False
+        try:
+            stored = await self._outbox.progress()
+        except OutboxError:
+            self._reload = True
+            raise
         for name, device in self.devices.items():
             if name in stored:
                 device.progress.days = stored[name].days

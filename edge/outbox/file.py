@@ -58,11 +58,12 @@ class OutboxFile:
         self._execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._execute("COMMIT")
         except BaseException:
+            # Also a commit that fails (full disk) may leave the transaction open, and none could begin any more.
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
-        self._execute("COMMIT")
 
     def _create(self) -> None:
         found = self._db.execute("SELECT name FROM sqlite_master WHERE name = 'meta'").fetchone()

@@ -1,6 +1,7 @@
 """The outbox as the agent's tasks use it: one writer thread, deposits of all buses committed in groups."""
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -26,7 +27,9 @@ T = TypeVar("T")
 
 
 class Outbox:
-    """Async face of one `OutboxStore`. `changed` is set after each change; who waits for it clears it."""
+    """Async face of one `OutboxStore`. Each verb raises `OutboxError` where the file fails (disk full, broken): it is
+    then undone as a whole, and may be tried again.
+    """
 
     def __init__(self, store: OutboxStore, executor: ThreadPoolExecutor) -> None:
         self._store = store
@@ -75,9 +78,11 @@ class Outbox:
                 try:
                     await self._run(self._store.deposit, [deposit for deposit, _ in group])
                 except Exception as error:
+                    known = isinstance(error, OutboxError)
+                    reason = str(error) if known else f"The outbox could not be written: {error!r}."
                     for _, done in group:
                         if not done.done():
-                            done.set_exception(OutboxError(f"The outbox could not be written: {error}."))
+                            done.set_exception(OutboxError(reason))
                     continue
                 for _, done in group:
                     if not done.done():
@@ -91,7 +96,12 @@ class Outbox:
             listener()
 
     async def _run(self, verb: Callable[..., T], *arguments: object) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, verb, *arguments)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._executor, verb, *arguments)
+        except sqlite3.Error as error:
+            raise OutboxError(
+                f"The outbox {self._store.path} could not be used: {error}. What it holds is kept; see to its disk."
+            ) from None
 
     async def progress(self) -> dict[str, DeviceProgress]:
         """See `OutboxStore.progress`."""

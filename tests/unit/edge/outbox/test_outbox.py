@@ -1,6 +1,7 @@
 """The outbox as tasks use it: group commit, one bad deposit among good ones."""
 
 import asyncio
+import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -56,3 +57,25 @@ async def test_closing_waits_for_what_is_being_written(tmp_path: Path) -> None:
     second = await Outbox.open(tmp_path / "o")
     assert second.counts.pending == 1
     await second.close()
+
+
+async def test_a_disk_that_fails_is_told_in_a_sentence_and_the_next_deposit_may_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outbox = await Outbox.open(tmp_path / "o")
+    await outbox.deposit(Deposit([state_block("EA-1", 1, 1)]))
+
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(OutboxStore, "_execute", full)
+        with pytest.raises(OutboxError, match=r"The outbox .*/o could not be used: database or disk is full\."):
+            await outbox.deposit(Deposit([state_block("EA-1", 2, 2)]))
+        with pytest.raises(OutboxError, match="What it holds is kept"):
+            await outbox.number(1, 64, 10_000)
+        with pytest.raises(OutboxError):
+            await outbox.acknowledge(1, 1, [], [], 0)
+    await outbox.deposit(Deposit([state_block("EA-1", 3, 3)]))
+    assert outbox.counts.pending == 2
+    await outbox.close()

@@ -1,8 +1,10 @@
 """The outbox file: commits, numbers, acknowledgements, restored databases, room."""
 
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -193,6 +195,16 @@ def test_closed_numbers_are_dealt_with_once_however_often_they_are_told(store: O
     assert store.closed([(EPOCH_B, 1, 3)]).unknown
 
 
+def test_numbers_that_this_outbox_never_gave_make_it_unacquainted_again(store: OutboxStore) -> None:
+    store.read_again([])
+    assert store.meta("acquainted") == "yes"
+    assert store.closed([(EPOCH_B, 1, 3)]).unknown
+    assert store.meta("acquainted") is None, "also for one that is killed before it has the days read again"
+    store.read_again([])
+    assert not store.closed([(EPOCH_B, 1, 3)]).unknown
+    assert store.meta("acquainted") == "yes"
+
+
 def test_ranges_without_ranges() -> None:
     assert without((1, 9), []) == [(1, 9)]
     assert without((1, 9), [(3, 4), (0, 1), (8, 20)]) == [(2, 2), (5, 7)]
@@ -251,3 +263,42 @@ def test_a_file_of_another_version_or_none_of_ours_is_refused(tmp_path: Path) ->
 def test_ranges() -> None:
     addresses = [Address(1, 3), Address(1, 1), Address(2, 9), Address(1, 2), Address(1, 7)]
     assert ranges_of(addresses) == [(1, 1, 3), (1, 7, 7), (2, 9, 9)]
+
+
+def test_a_full_disk_undoes_the_verb_and_keeps_what_was_committed(store: OutboxStore, path: Path) -> None:
+    store.deposit([day_deposit(0)])
+    pages = store._execute("PRAGMA page_count").fetchone()[0]
+    store._execute(f"PRAGMA max_page_count = {pages + 4}")
+    kept = 1
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        for kept in range(1, 100_000):
+            store.deposit([day_deposit(kept)])
+    assert store.counts.pending == kept
+    assert store._execute("SELECT count(*) FROM pending").fetchone() == (kept,)
+    days = store.progress()["LU-1"].days["1-0:1.29.0"]
+    assert len(days) == kept, "a day that was not stored is not noted as read"
+    store._execute("PRAGMA max_page_count = 1000000")
+    store.deposit([day_deposit(kept)])
+    sent = []
+    while (batch := store.number(EPOCH_A, 500, 10**6)) is not None:
+        sent += [block.start_ms // 86_400_000 for block in blocks_of(batch.body)]
+    assert sent == list(range(kept + 1))
+
+
+def test_a_commit_that_fails_leaves_no_transaction_open(store: OutboxStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = store._execute
+
+    def failing(sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Cursor:
+        if sql == "COMMIT":
+            raise sqlite3.OperationalError("disk I/O error")
+        return plain(sql, parameters)
+
+    monkeypatch.setattr(store, "_execute", failing)
+    with pytest.raises(sqlite3.OperationalError, match="disk I/O error"):
+        store.deposit([day_deposit(0)])
+    assert store.counts.pending == 0
+    assert store.progress() == {}
+    monkeypatch.undo()
+    store.deposit([day_deposit(1)])
+    assert store.counts.pending == 1
+    assert list(store.progress()["LU-1"].days["1-0:1.29.0"]) == [DAY + timedelta(days=1)]

@@ -1,0 +1,67 @@
+"""Real pseudo-terminals and sockets: peers that are not there, vanish and come back."""
+
+import asyncio
+import os
+import pty
+import tty
+from pathlib import Path
+
+import pytest
+
+from edge.bus.link import make_link
+from edge.config import SerialLink, TcpLink
+from edge.errors import LineDownError
+
+
+def plug_in(port: Path) -> int:
+    """A new pseudo-terminal under the name `port`; gives the meter's end."""
+    meter, terminal = pty.openpty()
+    tty.setraw(terminal)
+    port.unlink(missing_ok=True)
+    port.symlink_to(os.ttyname(terminal))
+    os.close(terminal)
+    return meter
+
+
+async def test_a_serial_port_vanishes_and_returns(tmp_path: Path) -> None:
+    port = tmp_path / "hdlc-1"
+    link = make_link(SerialLink(path=str(port), baud=19200))
+    with pytest.raises(LineDownError, match=r"The serial port .*hdlc-1 cannot be opened"):
+        await link.open()
+    for _ in range(2):
+        meter = plug_in(port)
+        await link.open()
+        await link.write(b"question")
+        assert os.read(meter, 100) == b"question"
+        os.write(meter, b"answer")
+        assert await link.read(1.0) == b"answer"
+        with pytest.raises(TimeoutError):
+            await link.read(0.01)
+        os.close(meter)
+        with pytest.raises(LineDownError, match=r"The serial port .*hdlc-1 (broke|was closed)"):
+            await link.read(1.0)
+        await link.close()
+    with pytest.raises(LineDownError, match="is not open"):
+        await link.write(b"question")
+
+
+async def test_a_tcp_peer_vanishes_and_returns() -> None:
+    async def meter(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"answer to " + await reader.readexactly(8))
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(meter, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    link = make_link(TcpLink(host="127.0.0.1", port=port))
+    for _ in range(2):
+        await link.open()
+        await link.write(b"question")
+        assert await link.read(1.0) == b"answer to question"
+        with pytest.raises(LineDownError, match=f"127.0.0.1:{port} was closed by the other side"):
+            await link.read(1.0)
+        await link.close()
+    server.close()
+    await server.wait_closed()
+    with pytest.raises(LineDownError, match=f"127.0.0.1:{port} cannot be opened"):
+        await link.open()
