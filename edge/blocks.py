@@ -5,12 +5,14 @@ from datetime import datetime, timedelta
 
 from edge.config import DeviceConfig, ProfileRegister
 from edge.drivers.port import ProfileDay, StateReading
+from edge.errors import DeviceGarbledError
 from edge.schedule import LATE, DayDue, GapDue, SampleDue
 from shared.clock import EPOCH
 from shared.quantities import MISSING_VALUE, Flag, Kind
 from shared.wire import MARK_HISTORICAL, MARK_REREAD, Block, Key, Record
 
 INT32_MOST = 2**31 - 1
+INT64_MOST = 2**63 - 1
 
 
 def ms(instant: datetime) -> int:
@@ -80,13 +82,20 @@ def profile_blocks(device: DeviceConfig, due: DayDue, rows: ProfileDay) -> tuple
 
 
 def state_blocks(device: DeviceConfig, due: SampleDue, readings: Sequence[StateReading]) -> list[Block] | None:
-    """One block of one value for each reading, at its own time; None if a sample came after the instant's window."""
+    """One block of one value for each reading, at its own time; None if a sample came after the instant's window.
+
+    Raises `DeviceGarbledError` for a state that the wire cannot carry.
+    """
     blocks = []
     for reading in readings:
         if reading.at_ms >= ms(due.until):
             return None
         late = reading.at_ms - ms(due.instant) > LATE // timedelta(milliseconds=1)
         register = reading.register
+        if not -INT64_MOST <= reading.value <= INT64_MOST:
+            raise DeviceGarbledError(
+                f"{device.id} shows {reading.value:.6g} in {register.register}; a state has at most 64 bits."
+            )
         key = Key(device.id, register.register, register.unit, register.exponent, Kind.STATE)
         blocks.append(Block(key, reading.at_ms, 0, [reading.value], [int(Flag.LATE)] if late else None))
     return blocks

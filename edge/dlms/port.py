@@ -36,7 +36,7 @@ class LinkSettings:
     information: int = 512
     """HDLC: largest information field that we offer, both ways."""
     window: int = 1
-    password: bytes | None = None
+    password: bytes | None = field(default=None, repr=False)
     """LLS; None associates without authentication."""
     response_timeout: float = 2.0
     """Wall seconds of silence after a request."""

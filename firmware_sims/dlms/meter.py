@@ -72,7 +72,7 @@ class MeterSpec:
     """Registers beside the profiles' channels."""
     profiles: tuple[ProfileSpec, ...] = ()
     time_style: TimeStyle = TimeStyle.LOCAL
-    passwords: dict[int, bytes] = field(default_factory=dict)
+    passwords: dict[int, bytes] = field(default_factory=dict, repr=False)
     """LLS password by client address; a client that is not named here associates without one."""
     max_pdu: int = 1024
     """Largest application message the meter sends; longer answers go in blocks."""

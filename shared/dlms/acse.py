@@ -4,7 +4,7 @@ Contexts and mechanisms by the last arc of their object identifiers: 2.16.756.5.
 information stays octets here: it is plain (initiate.py) or ciphered, and that is another layer's matter.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
 
@@ -56,7 +56,7 @@ class Aarq:
     user_information: bytes
     context: int = Context.LOGICAL_NAMES
     mechanism: int = Mechanism.NONE
-    authentication: bytes = b""
+    authentication: bytes = field(default=b"", repr=False)
     calling_title: bytes = b""
 
     def encode(self) -> bytes:
@@ -80,7 +80,7 @@ class Aare:
     diagnostic: int = Diagnostic.NONE
     context: int = Context.LOGICAL_NAMES
     mechanism: int = Mechanism.NONE
-    authentication: bytes = b""
+    authentication: bytes = field(default=b"", repr=False)
     responding_title: bytes = b""
     by_provider: bool = False
     """The diagnostic is the service provider's (another list of numbers), not the service user's."""

@@ -2,8 +2,11 @@
 
 from datetime import date, timedelta
 
+import pytest
+
 from edge.blocks import gap_record, ms, profile_blocks, state_blocks, tail_missing
 from edge.drivers.port import ProfileDay, StateReading
+from edge.errors import DeviceGarbledError
 from edge.schedule import DayDue, GapDue, SampleDue
 from shared.metering_day import MeteringDay
 from shared.quantities import MISSING_VALUE, Commodity, Flag, Kind
@@ -93,6 +96,14 @@ def test_samples_keep_their_own_time_and_late_ones_are_flagged() -> None:
         assert block.quality == quality
         assert block.key.kind is Kind.STATE
     assert state_blocks(EA, due, [StateReading(register, 123, ms(MARCH) + QUARTER)]) is None
+
+
+@pytest.mark.parametrize("value", [2**63, -(2**63), 3 * 10**38])
+def test_a_state_that_no_meter_can_mean_is_the_meters_fault(value: int) -> None:
+    assert EA.states is not None
+    due = SampleDue(MARCH, MARCH + timedelta(minutes=15))
+    with pytest.raises(DeviceGarbledError, match=r"EA-1 shows .* in 1-0:1\.8\.0; a state has at most 64 bits"):
+        state_blocks(EA, due, [StateReading(EA.states.registers[0], value, ms(MARCH))])
 
 
 def test_a_gap_is_told() -> None:

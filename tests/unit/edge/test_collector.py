@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, timedelta
 from pathlib import Path
@@ -16,8 +16,10 @@ from edge.bus.owner import Bus
 from edge.bus.testing import ScriptedLink
 from edge.bus.timing import LineTiming
 from edge.collector import Collector, DeviceState, round_reached
+from edge.config import StateRegister
+from edge.drivers.port import StateReading
 from edge.drivers.testing import FakeMeter
-from edge.errors import DeviceSilentError, LineDownError
+from edge.errors import DeviceSilentError, LineDownError, OutboxError
 from edge.outbox.model import DayKey, Deposit
 from edge.outbox.outbox import Outbox
 from edge.schedule import DeviceProgress
@@ -275,6 +277,45 @@ async def test_a_full_outbox_stops_reading_and_the_missed_sample_is_a_gap(path: 
         await until(lambda: reached(found) == clock.now())
     assert found.samples("EA-1") == [(0.0, None), (30.0, None)]
     assert found.gaps("EA-1") == [(15.0, 1)]
+
+
+async def test_a_disk_that_fails_for_a_while_loses_no_sample_and_no_day(
+    path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock.set(MARCH + timedelta(days=1))
+    async with plant(path, clock) as found:
+        plain = found.outbox.deposit
+        refused = []
+
+        async def failing(deposit: Deposit) -> None:
+            if len(refused) < 12:
+                refused.append(deposit)
+                raise OutboxError("The outbox could not be used: database or disk is full.")
+            await plain(deposit)
+
+        monkeypatch.setattr(found.outbox, "deposit", failing)
+        await until(lambda: caught_up(found) and reached(found) == clock.now())
+        assert [meter.failures for meter in found.devices.values()] == [0, 0, 0], "no meter is blamed"
+    assert len(refused) == 12
+    assert found.samples("EA-1") == found.samples("EA-2") == [(24 * 60.0, None)]
+    assert len([b for b in found.blocks("LU-1") if b.key.kind is Kind.INTERVAL]) == 2
+
+
+async def test_a_meter_that_shows_nonsense_rests_and_its_next_sense_is_stored(path: Path, clock: ManualClock) -> None:
+    async with plant(path, clock) as found:
+        meter, plain, shown = found.meters["EA-1"], found.meters["EA-1"].read_states, 0
+
+        async def nonsense(registers: Sequence[StateRegister]) -> list[StateReading]:
+            nonlocal shown
+            shown += 1
+            readings = await plain(registers)
+            return [StateReading(r.register, 3 * 10**38, r.at_ms) for r in readings] if shown <= 2 else readings
+
+        meter.read_states = nonsense  # type: ignore[method-assign]  # the fake's own answer, wrapped
+        await until(lambda: reached(found) == MARCH)
+        assert found.devices["EA-1"].failures == 2
+        assert found.devices["EA-2"].failures == 0
+    assert found.samples("EA-1") == [(0.0, None)]
 
 
 async def test_a_job_stopped_while_it_stores_stores_once(

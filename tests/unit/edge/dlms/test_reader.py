@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge.dlms.association import Association
 from edge.dlms.errors import (
     AccessDeniedError,
     AssociationRefusedError,
@@ -23,9 +24,11 @@ from edge.dlms.errors import (
 from edge.dlms.reader import DlmsReader, LinkSettings, MeterFacts, ProfileRows, RegisterValue
 from edge.dlms.testing import AnsweringTransport
 from firmware_sims.dlms.link import HdlcAddress, HdlcLine, MeterLink, WrapperLine
-from firmware_sims.dlms.meter import LOAD_PROFILE, MeterSpec, TimeStyle
+from firmware_sims.dlms.meter import EVENT_LOG, LOAD_PROFILE, EventRow, MeterSpec, TimeStyle
 from firmware_sims.dlms.objects import CosemMeter
 from firmware_sims.testing import CHANNELS, ENERGY, MemoryMeterData, meter_spec, value_at
+from shared.dlms.acse import Aarq
+from shared.dlms.datetime12 import decode_datetime
 from shared.dlms.get import AttributeDescriptor
 from shared.dlms.hdlc import DM, Frame, client_address, server_address
 from shared.dlms.selection import EntrySelection
@@ -209,6 +212,17 @@ async def test_registers_clock_and_names(settings: LinkSettings) -> None:
         assert await reader.get(7, LOAD_PROFILE, 7) == 40 * 96
         last = await reader.get(7, LOAD_PROFILE, 2, EntrySelection(40 * 96, 0, 3, 3))
         assert last == [(value_at(0, NOW),)]
+
+
+@pytest.mark.parametrize("settings", [HDLC, WRAPPER])
+async def test_the_event_log(settings: LinkSettings) -> None:
+    meter, data = a_meter()
+    data.logged = [EventRow(NOW - timedelta(hours=n), n) for n in range(90, 0, -1)]
+    async with reader_of(meter, settings) as reader:
+        rows = await reader.get(7, EVENT_LOG, 2)
+        assert [row[1] for row in rows] == list(range(90, 0, -1))
+        assert [decode_datetime(row[0], PRAGUE).instant for row in rows] == [event.at for event in data.logged]
+        assert [row[1] for row in await reader.get(7, EVENT_LOG, 2, EntrySelection(89, 0, 1, 0))] == [2, 1]
 
 
 async def test_a_refused_attribute_leaves_the_session_open() -> None:
@@ -467,6 +481,12 @@ def test_whatever_a_peer_answers_the_reader_ends_with_an_error(answers: list[byt
 
     with pytest.raises(DlmsError):
         asyncio.run(run())
+
+
+def test_a_password_is_not_shown() -> None:
+    assert "secret" not in repr(LinkSettings("hdlc", password=b"secret"))
+    assert "secret" not in repr(meter_spec(passwords={16: b"secret"}))
+    assert "secret" not in repr(Association(b"secret")) + repr(Aarq(b"", authentication=b"secret"))
 
 
 def test_settings_name_a_known_link() -> None:
