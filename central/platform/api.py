@@ -42,8 +42,8 @@ def health(connection: Db, clock: Now) -> Health:
 
 @router.get("/audit", summary="Who did what to what, newest first")
 def find_acts(
-    connection: Db,
     _: Annotated[Person, Depends(require("admin"))],
+    connection: Db,
     subject: Annotated[str | None, Query(description="exactly this subject, such as invoice/12")] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> list[Act]:

@@ -18,6 +18,8 @@ from shared.wire import MARK_HISTORICAL, Block
 from tests.system.conftest import BrokerAccess
 from tests.system.edge_rig import ListeningCentral, Rig
 
+pytestmark = pytest.mark.own_parts
+
 MARCH = datetime(2026, 2, 28, 23, 0, tzinfo=UTC)
 EDGE = "CONC-7"
 QUARTER = timedelta(minutes=15)

@@ -13,6 +13,8 @@ from edge.uplink.mqtt import MqttLink
 from tests.system.conftest import BrokerAccess
 from tests.unit.edge.uplink.link_contract import WILL, LinkContract
 
+pytestmark = pytest.mark.own_parts
+
 
 class TestMqttLink(LinkContract):
     """aiomqtt on mosquitto with its password file and ACL."""

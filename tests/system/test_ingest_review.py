@@ -42,6 +42,8 @@ from tests.system.ingest_rig import (
     rows,
 )
 
+pytestmark = pytest.mark.own_parts
+
 TOKEN = "token-of-the-operator"
 DAY_MS = 96 * QUARTER_MS
 SOON_MS = SystemClock().now_ms() // QUARTER_MS * QUARTER_MS + 8 * QUARTER_MS

@@ -29,6 +29,8 @@ from tests.system.ingest_rig import (
     rows,
 )
 
+pytestmark = pytest.mark.own_parts
+
 KILLS = 6
 
 
@@ -221,6 +223,8 @@ async def test_a_new_incarnation_is_told_to_every_edge_that_is_there(
             await first.send(1, one_block(1))
             await second.until(lambda: second.welcomes[-1].incarnation == new)
             await first.until(lambda: first.acks and first.acks[-1].incarnation == new)
+            assert {first.acks[-1].incarnation, second.welcomes[-1].incarnation} == {new}
+            assert second.welcomes[0].incarnation != new
             await first.forget_birth()
             await second.forget_birth()
 

@@ -25,6 +25,8 @@ from shared.metering_day import MeteringDay
 from shared.quantities import Commodity
 from tests.system.ingest_rig import number, rows
 
+pytestmark = pytest.mark.own_parts
+
 FIRST = date(2026, 3, 27)
 """So that the days hold the 92 quarter-hours of the 29th."""
 BEFORE, AFTER = 2, 2

@@ -26,6 +26,8 @@ from deploy.stack.errors import StackError
 from deploy.stack.local import LocalStack
 from deploy.stack.mqtt_probe import ACCEPTED, log_in
 
+pytestmark = pytest.mark.own_parts
+
 NOT_AUTHORIZED = 0x87
 
 

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -28,12 +29,26 @@ def test_company_numbers(text: str, right: bool) -> None:
     assert is_ico(text) is right
 
 
-def test_right_parties_points_and_items_pass() -> None:
-    check_party({**PARTY, "ean13": "8591824071502", "iban": "CZ6508000000192000145399"})
-    check_party({**PARTY, "ico": "not Czech", "country": "SK"})
-    check_supply_point(POINT)
-    check_supply_point({"ean": "27ZG517Z0000009N", "commodity": "gas", "voltage_level": None})
-    check_contract_item({**ITEM, "reserved_capacity_year_kw": Decimal(570), "reserved_capacity_month_kw": Decimal(60)})
+@pytest.mark.parametrize(
+    ("check", "row"),
+    [
+        (check_party, {**PARTY, "ean13": "8591824071502", "iban": "CZ6508000000192000145399"}),
+        (check_party, {**PARTY, "ico": "not Czech", "country": "SK"}),
+        (check_supply_point, POINT),
+        (check_supply_point, {"ean": "27ZG517Z0000009N", "commodity": "gas", "voltage_level": None}),
+        (
+            check_contract_item,
+            {**ITEM, "reserved_capacity_year_kw": Decimal(570), "reserved_capacity_month_kw": Decimal(60)},
+        ),
+    ],
+)
+def test_right_parties_points_and_items_pass(check: Callable[[dict[str, Any]], None], row: dict[str, Any]) -> None:
+    before = dict(row)
+    try:
+        check(row)
+    except BadInput as refusal:
+        pytest.fail(f"refused although right: {refusal.message}")
+    assert row == before, "a check changes nothing"
 
 
 @pytest.mark.parametrize(
