@@ -18,7 +18,7 @@ _HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything below this folder is a system test; what a server of somebody else's cannot take is left out, loudly."""
+    """Everything below this folder is a system test; what foreign servers cannot take is left out, loudly."""
     foreign = [name for name in ("DATABASE_URL", "MQTT_URL") if os.environ.get(name)]
     for item in items:
         if not item.path.is_relative_to(_HERE):

@@ -9,6 +9,7 @@ import time
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from sqlalchemy import text
 
 from central.platform.database import make_engine
@@ -19,7 +20,6 @@ from deploy.demo.site import CONC_ESTATE, CONC_SUBSTATION, Metering, Site, build
 from deploy.stack.local import LocalStack
 from shared.metering_day import MeteringDay
 from shared.quantities import Commodity
-import pytest
 
 pytestmark = pytest.mark.own_parts
 
