@@ -6,7 +6,6 @@ tests/bench/README.md). This module is pure Python on purpose: the agent must no
 tests/unit/shared/test_wire.py.
 """
 
-import sys
 import zlib
 from array import array
 from collections.abc import Iterable, Sequence
@@ -17,6 +16,8 @@ import msgspec
 
 from shared.identifiers import EdgeId, IdentifierError, parse_edge_id
 from shared.quantities import Kind
+from shared.typed_columns import WireError as WireError
+from shared.typed_columns import differences, from_little, inflate, little, sums
 
 SCHEMA: Final = "1"
 MARK_REREAD: Final = 1
@@ -27,20 +28,10 @@ PLAIN: Final = 0
 DELTA_ZLIB: Final = 1
 """Values as differences to the one before (wrapping), then zlib: for narrow links."""
 
-MAX_UNPACKED_BYTES: Final = 16 * 1024 * 1024
-"""A packed column may not grow beyond this: a small message must not take central's memory."""
 
 T = TypeVar("T")
 
 ROOT: Final = "rzv/1"
-
-
-class WireError(ValueError):
-    """A message that does not keep the contract; `code` says which rule."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 def data_topic(edge: str) -> str:
@@ -302,69 +293,18 @@ class _Columns:
     def pack(self, packing: int) -> BlockColumns | None:
         if not self.key:
             return None
-        values = _little(self.values) if packing == PLAIN else zlib.compress(_little(_differences(self.values)))
+        values = little(self.values) if packing == PLAIN else zlib.compress(little(differences(self.values)))
         return BlockColumns(
-            key=_little(self.key),
-            start=_little(self.start),
-            step=_little(self.step),
-            count=_little(self.count),
+            key=little(self.key),
+            start=little(self.start),
+            step=little(self.step),
+            count=little(self.count),
             marks=bytes(self.marks),
             values=values,
-            flagged=_little(self.flagged),
-            quality=_little(self.quality),
+            flagged=little(self.flagged),
+            quality=little(self.quality),
             packing=packing,
         )
-
-
-def _little(column: "array[int]") -> bytes:
-    if sys.byteorder == "big":
-        column = array(column.typecode, column)
-        column.byteswap()
-    return column.tobytes()
-
-
-def _array(typecode: str, octets: bytes, name: str) -> "array[int]":
-    column = array(typecode)
-    if len(octets) % column.itemsize:
-        raise WireError("column", f"The column {name} has {len(octets)} bytes, not a multiple of {column.itemsize}.")
-    column.frombytes(octets)
-    if sys.byteorder == "big":
-        column.byteswap()
-    return column
-
-
-def _differences(values: "array[int]") -> "array[int]":
-    bits = values.itemsize * 8
-    half, whole = 1 << (bits - 1), 1 << bits
-    before = 0
-    result = array(values.typecode)
-    for value in values:
-        result.append((value - before + half) % whole - half)
-        before = value
-    return result
-
-
-def _sums(differences: "array[int]") -> "array[int]":
-    bits = differences.itemsize * 8
-    half, whole = 1 << (bits - 1), 1 << bits
-    value = 0
-    result = array(differences.typecode)
-    for difference in differences:
-        value = (value + difference + half) % whole - half
-        result.append(value)
-    return result
-
-
-def inflate(octets: bytes) -> bytes:
-    """A packed column's bytes, bounded."""
-    inflater = zlib.decompressobj()
-    try:
-        plain = inflater.decompress(octets, MAX_UNPACKED_BYTES)
-    except zlib.error as error:
-        raise WireError("packing", f"The packed values cannot be unpacked: {error}.") from None
-    if not inflater.eof:
-        raise WireError("packing", f"The packed values are cut off or unpack to more than {MAX_UNPACKED_BYTES} bytes.")
-    return plain
 
 
 def pack_batch(blocks: Iterable[Block], records: Iterable[Record] = (), packing: int = PLAIN) -> Batch:
@@ -392,17 +332,17 @@ def _unpack(keys: Sequence[Key], columns: BlockColumns | None, typecode: str) ->
     if columns is None:
         return []
     if columns.packing == PLAIN:
-        values = _array(typecode, columns.values, "values")
+        values = from_little(typecode, columns.values, "values")
     elif columns.packing == DELTA_ZLIB:
-        values = _sums(_array(typecode, inflate(columns.values), "values"))
+        values = sums(from_little(typecode, inflate(columns.values), "values"))
     else:
         raise WireError("packing", f"The packing {columns.packing} is unknown; 0 is plain, 1 is delta and zlib.")
-    key = _array("i", columns.key, "key")
-    start = _array("q", columns.start, "start")
-    step = _array("i", columns.step, "step")
-    count = _array("i", columns.count, "count")
-    flagged = set(_array("i", columns.flagged, "flagged"))
-    quality = _array("H", columns.quality, "quality")
+    key = from_little("i", columns.key, "key")
+    start = from_little("q", columns.start, "start")
+    step = from_little("i", columns.step, "step")
+    count = from_little("i", columns.count, "count")
+    flagged = set(from_little("i", columns.flagged, "flagged"))
+    quality = from_little("H", columns.quality, "quality")
     if not len(key) == len(start) == len(step) == len(count) == len(columns.marks):
         raise WireError(
             "column", f"The columns have {len(key)} keys, {len(start)} starts, {len(step)} steps, {len(count)} counts."

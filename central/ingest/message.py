@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 
 from central.ingest.reasons import WHOLE_BODY, Reason
+from shared.typed_columns import inflate
 from shared.wire import (
     DELTA_ZLIB,
     PLAIN,
@@ -20,7 +21,6 @@ from shared.wire import (
     Record,
     WireError,
     edge_of_topic,
-    inflate,
     parse_properties,
 )
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared import wire
+from shared import typed_columns, wire
 from shared.quantities import Kind
 
 INTERVAL = wire.Key("LU-1", "1-0:1.29.0", "Wh", 0, Kind.INTERVAL)
@@ -180,7 +180,7 @@ def test_a_packed_column_may_not_explode() -> None:
     import zlib
 
     with pytest.raises(wire.WireError, match="more than"):
-        wire.inflate(zlib.compress(bytes(wire.MAX_UNPACKED_BYTES + 1)))
+        typed_columns.inflate(zlib.compress(bytes(typed_columns.MAX_UNPACKED_BYTES + 1)))
 
 
 def test_the_topic_names_its_edge() -> None:
