@@ -44,9 +44,17 @@ class Child:
     _process: subprocess.Popen[bytes] | None = None
 
     @classmethod
-    def python(cls, name: str, module: str, *arguments: str, log: Path, **options: object) -> "Child":
+    def python(
+        cls,
+        name: str,
+        module: str,
+        *arguments: str,
+        log: Path,
+        environment: Mapping[str, str],
+        ready_line: str | None = None,
+    ) -> "Child":
         """`python -m module arguments` with this interpreter."""
-        return cls(name, [sys.executable, "-m", module, *arguments], log, **options)  # type: ignore[arg-type]  # Child's own keyword fields
+        return cls(name, [sys.executable, "-m", module, *arguments], log, environment, ready_line)
 
     def start(self, timeout: float = 30.0) -> None:
         """Start it and wait until it is ready."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import httpx
 from rich.console import Console
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, TextClause, text
 
 from central.platform.database import make_engine
 from deploy.demo import expected, report
@@ -33,6 +33,9 @@ QUARTER: Final = timedelta(minutes=15)
 DATABASE: Final = "rozvodna_demo"
 MONTH_TEXT: Final = f"{YEAR}-{MONTH:02d}"
 API_TIMEOUT_S: Final = 120.0
+
+_UNCONSOLIDATED: Final = text("SELECT count(*) FROM batch WHERE consolidated_at IS NULL AND NOT closed")
+_STORED_DAYS: Final = text("SELECT count(*) FROM day_profile")
 
 
 class Demo:
@@ -170,7 +173,7 @@ class Demo:
 
     def _wait_for_profiles(self) -> None:
         def complete() -> bool:
-            if self._count("batch WHERE consolidated_at IS NULL AND NOT closed"):
+            if self._count(_UNCONSOLIDATED):
                 return False
             found = self._get(f"/v1/completeness?from={FIRST}&to={NEXT}")
             return bool(found["days"]) and found["missing"] == 0
@@ -234,12 +237,12 @@ class Demo:
 
     # Calls
 
-    def _count(self, what: str) -> int:
+    def _count(self, query: TextClause) -> int:
         with self.engine.connect() as connection:
-            return int(connection.execute(text(f"SELECT count(*) FROM {what}")).scalar_one())  # noqa: S608 - our own text
+            return int(connection.execute(query).scalar_one())
 
     def _stored_days(self, show: Callable[[str], None]) -> int:
-        stored = self._count("day_profile")
+        stored = self._count(_STORED_DAYS)
         show(f"{stored} of {self._expected_days()} days")
         return stored
 
