@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
+from sqlalchemy import Engine, text
+
 from central.platform.database import make_engine, transaction
 from central.platform.identity import SYSTEM
 from central.platform.migrations import upgrade
@@ -31,6 +33,8 @@ RIGHTS: Final = ["read", "operate", "settle", "invoice", "market", "admin"]
 HDLC_BAUD: Final = 115_200
 RTU_BAUD: Final = 19_200
 POLL_S: Final = 0.05
+
+_UNCONSOLIDATED: Final = text("SELECT count(*) FROM batch WHERE consolidated_at IS NULL AND NOT closed")
 
 
 class PlantTimeoutError(RuntimeError):
@@ -259,6 +263,15 @@ class Plant:
         return self.wait_for(
             "all readings in evidence", lambda: all(map(self._delivered, self.concentrators)), timeout, meanwhile
         )
+
+    def wait_until_consolidated(self, engine: Engine, timeout: float) -> float:
+        """Wait until every batch in evidence has gone into the day profiles."""
+
+        def done() -> bool:
+            with engine.connect() as connection:
+                return not connection.execute(_UNCONSOLIDATED).scalar_one()
+
+        return self.wait_for("consolidation of all batches", done, timeout)
 
     def _sampled(self, concentrator: str) -> bool:
         status = self.edge_status(concentrator)

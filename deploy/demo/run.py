@@ -34,7 +34,6 @@ DATABASE: Final = "rozvodna_demo"
 MONTH_TEXT: Final = f"{YEAR}-{MONTH:02d}"
 API_TIMEOUT_S: Final = 120.0
 
-_UNCONSOLIDATED: Final = text("SELECT count(*) FROM batch WHERE consolidated_at IS NULL AND NOT closed")
 _STORED_DAYS: Final = text("SELECT count(*) FROM day_profile")
 
 
@@ -172,9 +171,9 @@ class Demo:
         self.plant.wait_until_delivered(timeout=150, meanwhile=lambda: self._stored_days(show))
 
     def _wait_for_profiles(self) -> None:
+        self.plant.wait_until_consolidated(self.engine, 60)
+
         def complete() -> bool:
-            if self._count(_UNCONSOLIDATED):
-                return False
             found = self._get(f"/v1/completeness?from={FIRST}&to={NEXT}")
             return bool(found["days"]) and found["missing"] == 0
 
