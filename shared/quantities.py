@@ -30,7 +30,16 @@ class Unit(StrEnum):
 
     WH = "Wh"
     VARH = "varh"
+    VAH = "VAh"
     M3 = "m3"
+    W = "W"
+    VAR = "var"
+    VA = "VA"
+    V = "V"
+    A = "A"
+    HZ = "Hz"
+    ONE = "1"
+    """Without a unit: power factor, counts."""
 
 
 class Flag(IntFlag):

@@ -1,0 +1,44 @@
+"""Configuration of one concentrator: its shape, and the rules that go beyond shape.
+
+A configuration is checked whole before any of it is used. Unknown fields are refused, because a misspelt field that is
+silently ignored is a meter that is silently not read.
+"""
+
+from edge.config.load import load_config, parse_config
+from edge.config.model import (
+    Address,
+    BusConfig,
+    DeviceConfig,
+    EdgeConfig,
+    MqttConfig,
+    OutboxConfig,
+    ProfileConfig,
+    ProfileRegister,
+    Protocol,
+    SerialLink,
+    StateRegister,
+    States,
+    StatesConfig,
+    TcpLink,
+    UplinkConfig,
+)
+
+__all__ = [
+    "Address",
+    "BusConfig",
+    "DeviceConfig",
+    "EdgeConfig",
+    "MqttConfig",
+    "OutboxConfig",
+    "ProfileConfig",
+    "ProfileRegister",
+    "Protocol",
+    "SerialLink",
+    "StateRegister",
+    "States",
+    "StatesConfig",
+    "TcpLink",
+    "UplinkConfig",
+    "load_config",
+    "parse_config",
+]

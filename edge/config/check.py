@@ -1,0 +1,125 @@
+"""Rules of a configuration that go beyond its shape: each problem is a sentence that begins with its place."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from edge.config.model import BusConfig, DeviceConfig, EdgeConfig, ProfileConfig, SerialLink, StatesConfig
+from edge.modbus.maps import MapError, find_map
+from shared.identifiers import IdentifierError, Obis, parse_edge_id
+from shared.metering_day import STEP
+
+SPEAKS: Final[dict[str, tuple[str, ...]]] = {"dlms": ("hdlc", "dlms-wrapper")}
+"""Which protocols a model speaks; models that are not named here are device maps and speak Modbus."""
+MODBUS: Final = ("modbus-rtu", "modbus-tcp")
+LINKS: Final[dict[str, tuple[str, ...]]] = {
+    "hdlc": ("serial", "tcp"),
+    "modbus-rtu": ("serial", "tcp"),
+    "dlms-wrapper": ("tcp",),
+    "modbus-tcp": ("tcp",),
+}
+"""Which links each protocol runs on; a serial protocol on tcp means a serial server."""
+
+
+def problems(config: EdgeConfig) -> Iterator[str]:
+    try:
+        parse_edge_id(config.edge)
+    except IdentifierError as error:
+        yield f"at edge: {error}"
+    if config.uplink.window < 1 or config.uplink.window > 64:
+        yield f"at uplink.window: {config.uplink.window} must be from 1 to 64."
+    seen: dict[str, str] = {}
+    names: set[str] = set()
+    for b, bus in enumerate(config.buses):
+        place = f"buses[{b}]"
+        if bus.name in names:
+            yield f"at {place}.name: the bus {bus.name!r} is there twice; names must differ."
+        names.add(bus.name)
+        kind = "serial" if isinstance(bus.link, SerialLink) else "tcp"
+        if kind not in LINKS[bus.protocol]:
+            wanted = " or ".join(LINKS[bus.protocol])
+            yield f"at {place}.link.kind: the protocol {bus.protocol} runs on {wanted}, not on {kind}."
+        if isinstance(bus.link, SerialLink) and bus.link.baud <= 0:
+            yield f"at {place}.link.baud: {bus.link.baud} must be a line speed such as 9600."
+        for d, device in enumerate(bus.devices):
+            here = f"{place}.devices[{d}]"
+            if device.id in seen:
+                yield f"at {here}.id: the device {device.id!r} is at {seen[device.id]} already; ids must differ."
+            seen[device.id] = here
+            yield from _device_problems(bus, device, here)
+
+
+def _device_problems(bus: BusConfig, device: DeviceConfig, place: str) -> Iterator[str]:
+    speaks = SPEAKS.get(device.model, MODBUS)
+    if device.model not in SPEAKS:
+        try:
+            find_map(device.model)
+        except MapError as error:
+            yield f"at {place}.model: {error}"
+            return
+    if bus.protocol not in speaks:
+        wanted = " or ".join(speaks)
+        yield f"at {place}.model: {device.model} speaks {wanted}; the bus {bus.name} speaks {bus.protocol}."
+    address = device.address
+    if device.model == "dlms":
+        if address.server is None or address.unit is not None:
+            yield f"at {place}.address: a DLMS meter needs client and server (and physical on HDLC), no unit."
+    elif address.unit is None or not 1 <= address.unit <= 247 or address.server is not None:
+        yield f"at {place}.address: a Modbus meter needs only unit, from 1 to 247; found {address.unit}."
+    if device.profile is None and device.states is None:
+        yield f"at {place}: the device {device.id} has neither profile nor states; at least one must say what to read."
+    if device.profile is not None:
+        yield from _profile_problems(device, device.profile, f"{place}.profile")
+    if device.states is not None:
+        yield from _states_problems(device, device.states, f"{place}.states")
+
+
+def _profile_problems(device: DeviceConfig, profile: ProfileConfig, place: str) -> Iterator[str]:
+    if device.model != "dlms":
+        yield f"at {place}: a {device.model} has no memory; remove the profile, or sample its states."
+    step = int(STEP[profile.commodity].total_seconds())
+    if profile.step_s != step:
+        yield f"at {place}.step_s: {profile.step_s} must be {step} for {profile.commodity}."
+    if profile.since.tzinfo is None:
+        yield f"at {place}.since: {profile.since.isoformat()} has no zone; write it with one, such as +01:00."
+    if not profile.registers:
+        yield f"at {place}.registers: the list is empty; name at least one column of the profile."
+    yield from _obis_problems(profile.obis, f"{place}.obis")
+    for r, register in enumerate(profile.registers):
+        yield from _obis_problems(register.obis, f"{place}.registers[{r}].obis")
+    yield from _twice([register.register for register in profile.registers], f"{place}.registers")
+
+
+def _states_problems(device: DeviceConfig, states: StatesConfig, place: str) -> Iterator[str]:
+    if not states.registers:
+        yield f"at {place}.registers: the list is empty; name at least one register."
+    yield from _twice([register.register for register in states.registers], f"{place}.registers")
+    for r, register in enumerate(states.registers):
+        here = f"{place}.registers[{r}]"
+        if device.model == "dlms":
+            if register.obis is None or register.item is not None:
+                yield f"at {here}: a register of a DLMS meter is named by obis (and not by item)."
+            else:
+                yield from _obis_problems(register.obis, f"{here}.obis")
+            continue
+        if register.item is None or register.obis is not None:
+            yield f"at {here}: a register of a {device.model} is named by item of its map (and not by obis)."
+            continue
+        try:
+            item = find_map(device.model).item(register.item)
+        except MapError as error:
+            yield f"at {here}.item: {error}"
+            continue
+        if item.unit != register.unit:
+            yield f"at {here}.unit: {register.unit} differs from the map's {item.unit} for {register.item}."
+
+
+def _obis_problems(text: str, place: str) -> Iterator[str]:
+    try:
+        Obis.parse(text)
+    except ValueError as error:
+        yield f"at {place}: {error}"
+
+
+def _twice(registers: list[str], place: str) -> Iterator[str]:
+    for name in sorted({name for name in registers if registers.count(name) > 1}):
+        yield f"at {place}: the register {name} is there twice; names on the wire must differ."

@@ -1,0 +1,172 @@
+"""Shape of a concentrator's configuration."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from shared.identifiers import EdgeId, parse_edge_id
+from shared.quantities import Commodity, Unit
+
+Protocol = Literal["hdlc", "dlms-wrapper", "modbus-rtu", "modbus-tcp"]
+States = Literal["quarter-hour", "month"]
+
+
+class _Struct(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """Fields beyond these are refused."""
+
+
+class MqttConfig(_Struct, frozen=True, kw_only=True):
+    """The broker, and the concentrator's account there."""
+
+    host: str
+    port: int = 1883
+    username: str | None = None
+    password_file: str | None = None
+    keepalive_s: int = 30
+
+
+class OutboxConfig(_Struct, frozen=True, kw_only=True):
+    """Where readings wait for central."""
+
+    path: str
+    budget_mb: int = 1024
+    """Acknowledged batches go first; when only unacknowledged data fill it, meters are not read until there is room."""
+    keep_days: int = 7
+    """Acknowledged batches stay at least so long, within the budget, for the case that central loses its database."""
+
+
+class UplinkConfig(_Struct, frozen=True, kw_only=True):
+    """Pace of the uplink, wall seconds."""
+
+    window: int = 64
+    """Numbered batches that may be unacknowledged at a time."""
+    resend_first_s: float = 10.0
+    resend_most_s: float = 300.0
+    refused_first_s: float = 60.0
+    """After the broker refused a publish (0x87 not authorised, ...): doubling up to refused_most_s."""
+    refused_most_s: float = 3600.0
+    reconnect_first_s: float = 0.25
+    reconnect_most_s: float = 30.0
+    linger_s: float = 0.2
+    """A batch that is not full waits so long for more blocks."""
+    batch_blocks: int = 64
+    batch_bytes: int = 200_000
+    welcome_wait_s: float = 30.0
+    """A new outbox waits so long to hear from central what is in evidence already, before it reads profiles."""
+
+
+class SerialLink(_Struct, frozen=True, kw_only=True, tag_field="kind", tag="serial"):
+    """A serial port (or a pseudo-terminal)."""
+
+    path: str
+    baud: int
+    parity: Literal["N", "E", "O"] = "N"
+    stop_bits: Literal[1, 2] = 1
+
+
+class TcpLink(_Struct, frozen=True, kw_only=True, tag_field="kind", tag="tcp"):
+    """A TCP peer: meter, gateway or serial server."""
+
+    host: str
+    port: int
+    baud: int | None = None
+    """Line speed behind a serial server."""
+
+
+class Address(_Struct, frozen=True, kw_only=True):
+    """Where on its bus a device listens: `unit` for Modbus; `client`, `server` and, on HDLC, `physical` for DLMS."""
+
+    client: int = 16
+    server: int | None = None
+    physical: int | None = None
+    unit: int | None = None
+
+
+class ProfileRegister(_Struct, frozen=True, kw_only=True):
+    """One column of a load profile and what it is called on the wire."""
+
+    obis: str
+    unit: Unit
+    register: str
+    exponent: int = 0
+
+
+class ProfileConfig(_Struct, frozen=True, kw_only=True):
+    """A load profile that is read by whole metering days since `since`."""
+
+    obis: str
+    step_s: int
+    registers: list[ProfileRegister]
+    since: datetime
+    commodity: Commodity = Commodity.ELECTRICITY
+
+
+class StateRegister(_Struct, frozen=True, kw_only=True):
+    """One cumulative register: `obis` of a DLMS meter, or `item` of a device map."""
+
+    unit: Unit
+    register: str
+    exponent: int = 0
+    obis: str | None = None
+    item: str | None = None
+
+
+class StatesConfig(_Struct, frozen=True, kw_only=True):
+    """Registers that are sampled at instants of the calendar."""
+
+    registers: list[StateRegister]
+    at: States
+    commodity: Commodity | None = None
+    """Whose months; of the profile, if there is one, else electricity."""
+
+
+class DeviceConfig(_Struct, frozen=True, kw_only=True):
+    """One meter."""
+
+    id: str
+    model: str
+    """"dlms", or the name of a device map (edge/maps)."""
+    address: Address
+    profile: ProfileConfig | None = None
+    states: StatesConfig | None = None
+    timeout_s: float = 1.5
+    retries: int = 2
+    information: int = 512
+    """HDLC: largest information field offered, octets."""
+    window: int = 1
+    """HDLC: window offered."""
+    password_file: str | None = None
+    """DLMS: password of low-level security."""
+
+
+class BusConfig(_Struct, frozen=True, kw_only=True):
+    """A line with one owner and its devices."""
+
+    name: str
+    link: SerialLink | TcpLink
+    protocol: Protocol
+    devices: list[DeviceConfig]
+
+
+class EdgeConfig(_Struct, frozen=True, kw_only=True):
+    """The whole configuration of a concentrator."""
+
+    number: int
+    edge: str
+    mqtt: MqttConfig
+    outbox: OutboxConfig
+    buses: list[BusConfig]
+    uplink: UplinkConfig = msgspec.field(default_factory=UplinkConfig)
+
+    @property
+    def edge_id(self) -> EdgeId:
+        """The checked concentrator id."""
+        return parse_edge_id(self.edge)
+
+    def devices(self) -> Iterator[tuple[BusConfig, DeviceConfig]]:
+        """Every device with its bus."""
+        for bus in self.buses:
+            for device in bus.devices:
+                yield bus, device
