@@ -11,7 +11,7 @@ PY := "$(VENV)/bin/python"
 yes = $(filter-out 0 no false,$(1))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit system lint format bench lock stack-up stack-down clean env-run env-dev
+.PHONY: help demo test unit system peers lint format bench lock stack-up stack-down clean env-run env-dev
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-20s%s\n", $$1, $$2}'
@@ -19,14 +19,17 @@ help: ## list the targets
 demo: env-run ## the whole path, from simulated meters to invoices and OTE; serves until Ctrl-C (ONCE=1: ends after the report)
 	@exec $(PY) -m deploy.cli demo $(if $(call yes,$(ONCE)),--once) $(ARGS)
 
-test: env-dev ## all tests (ARGS="-k name" goes to pytest)
-	@exec $(PY) -m pytest $(ARGS)
+test: env-dev ## unit and system tests (ARGS="-k name" goes to pytest)
+	@exec $(PY) -m pytest tests/unit tests/system $(ARGS)
 
 unit: env-dev ## the tests that need no database, in seconds
 	@exec $(PY) -m pytest tests/unit $(ARGS)
 
 system: env-dev ## the tests with a real database, broker and processes
 	@exec $(PY) -m pytest tests/system $(ARGS)
+
+peers: env-dev ## the tests against foreign programs, which it fetches (ROZVODNA_PEERS=required: none may be left out)
+	@exec $(PY) -m pytest tests/peers $(ARGS)
 
 lint: env-dev ## ruff, mypy, import directions
 	@$(PY) -m ruff check .

@@ -13,7 +13,7 @@ fi
 if [ "$(basename "$home")" = .rozvodna ] || [ -e "$home/made-by-rozvodna" ]; then
   rm -rf "$home"
 else
-  rm -rf "$home/stack" "$home/venv" "$home/tools"
+  rm -rf "$home/stack" "$home/venv" "$home/tools" "$home/peers"
 fi
 cd "$top"
 rm -rf build ./*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def pytest_configure(config: pytest.Config) -> None:
     """The tiers that a test may be marked with."""
     config.addinivalue_line("markers", "system: starts real parts (database, broker, processes)")
+    config.addinivalue_line("markers", "peers: checks against a foreign implementation in a process of its own")
     config.addinivalue_line("markers", "own_parts: needs a database and a broker that may be killed and given accounts")
 
 

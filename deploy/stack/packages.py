@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from deploy.stack.errors import StackError
 
-__all__ = ["PACKAGES", "Source", "choose_sources", "download", "unpack"]
+__all__ = ["STACK", "Bundle", "Source", "choose_sources", "download", "unpack"]
 
 SUITE = "trixie"
 RELEASE_NAMES = ("stable", "oldstable", "testing", "unstable", "sid")
@@ -29,13 +29,35 @@ libxslt1.1 libzstd1 zlib1g libgssapi-krb5-2 libkrb5-3 libk5crypto3 libkrb5suppor
 libaudit1 libcap-ng0 libpcre2-8-0 libsasl2-2 liblzma5 libgcrypt20 libgpg-error0 libreadline8t64 libtinfo6 libedit2
 libbsd0 libmd0 libcjson1 libdlt2 libwebsockets19t64 libwrap0 libev4t64 libuv1t64 libnsl2 libtirpc3t64
 """
-PACKAGES = _NAMES.split()
 
 KEYRINGS = ("debian-archive-keyring.gpg", "debian-archive-keyring.pgp")
 
 OWN_SERVERS = (
     "Start TimescaleDB (PostgreSQL 17) and an MQTT 5 broker yourself and name them: "
     "DATABASE_URL=postgresql://USER:PASSWORD@HOST:PORT/DATABASE MQTT_URL=mqtt://USER:PASSWORD@HOST:PORT"
+)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Packages that are fetched and unpacked together, down to the C library."""
+
+    what: str
+    """The programs they are fetched for, in sentences."""
+    packages: tuple[str, ...]
+    started: tuple[str, ...]
+    """Patterns of the programs that are started, relative to the tree."""
+    megabytes: int
+    way_out: str
+    """What somebody without Debian's mirrors can do instead."""
+
+
+STACK = Bundle(
+    "TimescaleDB and mosquitto",
+    tuple(_NAMES.split()),
+    ("usr/lib/postgresql/*/bin/*", "usr/sbin/mosquitto", "usr/bin/mosquitto_*"),
+    40,
+    OWN_SERVERS,
 )
 
 
@@ -63,25 +85,34 @@ def choose_sources(targets: list[tuple[str, str, str]], codename: str) -> list[S
     return [Source(main[0], SUITE), *(Source(site, f"{SUITE}-security") for site in security[:1])]
 
 
-def download(folder: Path) -> list[Path]:
-    """Fetch `PACKAGES` into `folder` (kept there as a cache); returns the .deb files. Raises StackError."""
+class _AptError(StackError):
+    """What failed; the way out is added by who knows the bundle."""
+
+
+def download(bundle: Bundle, folder: Path) -> list[Path]:
+    """Fetch the packages of `bundle` into `folder` (kept there as a cache); returns the files. Raises StackError."""
     if shutil.which("apt-get") is None or shutil.which("dpkg") is None:
-        raise StackError(f"TimescaleDB is not installed here and there is no apt to fetch it with. {OWN_SERVERS}")
+        raise StackError(f"There is no apt here to fetch {bundle.what} with. {bundle.way_out}")
     sources = choose_sources(_machine_targets(), _codename())
     if not sources:
-        raise StackError(
-            f"TimescaleDB is not installed here and apt knows no Debian mirror to fetch it from. {OWN_SERVERS}"
-        )
+        raise StackError(f"apt knows no Debian mirror here to fetch {bundle.what} from. {bundle.way_out}")
+    try:
+        return _fetch(bundle, folder, sources)
+    except _AptError as error:
+        raise StackError(f"{error}\n{bundle.way_out}") from None
+
+
+def _fetch(bundle: Bundle, folder: Path, sources: list[Source]) -> list[Path]:
     environment = _private_apt(folder, sources)
     _run(["apt-get", "-q", "update"], environment, folder)
     files = folder / "files"
     shutil.rmtree(files, ignore_errors=True)
     files.mkdir()
-    _run(["apt-get", "-q", "download", *PACKAGES], environment, files)
+    _run(["apt-get", "-q", "download", *bundle.packages], environment, files)
     found = sorted(files.glob("*.deb"))
-    if len(found) != len(PACKAGES):
+    if len(found) != len(bundle.packages):
         raise StackError(
-            f"apt fetched {len(found)} of {len(PACKAGES)} packages into {files}; remove that folder, try again."
+            f"apt fetched {len(found)} of {len(bundle.packages)} packages into {files}; remove that folder, try again."
         )
     return found
 
@@ -112,9 +143,7 @@ def _private_apt(folder: Path, sources: list[Source]) -> dict[str, str]:
     """An apt whose state, cache and sources lie in `folder`; returns the environment to call it with."""
     keyring = next((p for name in KEYRINGS if (p := Path("/usr/share/keyrings") / name).exists()), None)
     if keyring is None:
-        raise StackError(
-            f"Debian's archive keys are missing; install the package debian-archive-keyring. Or: {OWN_SERVERS}"
-        )
+        raise _AptError("Debian's archive keys are missing; install the package debian-archive-keyring. Or:")
     for part in ("state/lists/partial", "cache/archives/partial"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     (folder / "state/status").touch()
@@ -145,4 +174,4 @@ def _run(command: list[str], environment: dict[str, str], folder: Path) -> None:
     done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         said = (done.stderr.strip() or done.stdout.strip())[-1500:]
-        raise StackError(f"`{' '.join(command[:3])} ...` failed with status {done.returncode}:\n{said}\n{OWN_SERVERS}")
+        raise _AptError(f"`{' '.join(command[:3])} ...` failed with status {done.returncode}:\n{said}")

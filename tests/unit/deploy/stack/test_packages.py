@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.peers import PEERS
 from deploy.stack import packages
 from deploy.stack.errors import StackError
 from deploy.stack.packages import Source, choose_sources
@@ -45,9 +46,12 @@ def test_choose_sources(targets: list[tuple[str, str, str]], codename: str, expe
 
 def test_without_apt_the_way_out_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(StackError, match=r"no apt to fetch it with.*DATABASE_URL=postgresql://.*MQTT_URL=mqtt://"):
-        packages.download(tmp_path)
+    with pytest.raises(
+        StackError, match=r"no apt here to fetch TimescaleDB.*DATABASE_URL=postgresql://.*MQTT_URL=mqtt://"
+    ):
+        packages.download(packages.STACK, tmp_path)
 
 
 def test_no_package_twice() -> None:
-    assert len(packages.PACKAGES) == len(set(packages.PACKAGES))
+    for bundle in (packages.STACK, PEERS):
+        assert len(bundle.packages) == len(set(bundle.packages))
