@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from edge.bus.link import Link
@@ -55,6 +55,13 @@ class Line:
     def transmission_s(self, octets: int) -> float:
         """How long `octets` take on the wire."""
         return octets * self.timing.character_s
+
+    async def set_speed(self, baud: int, character_bits: int = 10) -> bool:
+        """Go on at `baud`, the timing with it; False where the link has no say in its speed."""
+        if not await self.link.set_speed(baud):
+            return False
+        self.timing = replace(self.timing, character_s=character_bits / baud)
+        return True
 
     async def flush(self) -> None:
         """Throw away what has come already, without waiting: it cannot be the answer to what is asked next."""

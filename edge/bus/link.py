@@ -32,13 +32,25 @@ class Link(Protocol):
     async def read(self, timeout: float) -> bytes:
         """At least one octet, as soon as there is any; raises `TimeoutError` after `timeout` s, `LineDownError`."""
 
+    async def set_speed(self, baud: int) -> bool:
+        """Go on at `baud`; what came before is lost. False where this side has no say in the speed (TCP).
+
+        Raises `LineDownError`.
+        """
+
 
 class StreamLink:
     """A link over asyncio streams; `connect` makes them, `name` stands in errors."""
 
-    def __init__(self, name: str, connect: Callable[[], Awaitable[Streams]]) -> None:
+    def __init__(
+        self,
+        name: str,
+        connect: Callable[[], Awaitable[Streams]],
+        change_speed: Callable[[asyncio.StreamWriter, int], Awaitable[None]] | None = None,
+    ) -> None:
         self.name = name
         self._connect = connect
+        self._change_speed = change_speed
         self._streams: Streams | None = None
 
     async def open(self) -> None:
@@ -86,6 +98,17 @@ class StreamLink:
             raise LineDownError(f"{self.name} was closed by the other side.")
         return data
 
+    async def set_speed(self, baud: int) -> bool:
+        if self._change_speed is None:
+            return False
+        if self._streams is None:
+            raise LineDownError(f"{self.name} is not open.")
+        try:
+            await self._change_speed(self._streams[1], baud)
+        except (OSError, ValueError) as error:
+            raise LineDownError(f"{self.name} cannot go on at {baud} Bd: {error}.") from None
+        return True
+
 
 def make_link(config: SerialLink | TcpLink) -> Link:
     """The link that `config` describes, not yet open."""
@@ -106,4 +129,8 @@ def make_link(config: SerialLink | TcpLink) -> Link:
             stopbits=STOP_BITS[serial.stop_bits],
         )
 
-    return StreamLink(f"The serial port {serial.path}", connect_serial)
+    async def change_speed(writer: asyncio.StreamWriter, baud: int) -> None:
+        assert isinstance(writer.transport, serialx.BaseSerialTransport)
+        await writer.transport.reconfigure_port(baudrate=baud)
+
+    return StreamLink(f"The serial port {serial.path}", connect_serial, change_speed)

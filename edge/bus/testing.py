@@ -16,6 +16,8 @@ class ScriptedLink:
         self.react = react
         self.written: list[tuple[float, bytes]] = []
         self.opened = 0
+        self.speeds: list[int] = []
+        """Speeds that were set, in order."""
         self.refuse_open: str | None = None
         self._incoming: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -40,6 +42,10 @@ class ScriptedLink:
         if data is None:
             raise LineDownError("The scripted link was closed.")
         return data
+
+    async def set_speed(self, baud: int) -> bool:
+        self.speeds.append(baud)
+        return True
 
     def say(self, octets: bytes, delay: float = 0.0) -> None:
         """Let `octets` come after `delay` seconds."""

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import pty
+import termios
 import tty
 from pathlib import Path
 
@@ -45,6 +46,23 @@ async def test_a_serial_port_vanishes_and_returns(tmp_path: Path) -> None:
         await link.write(b"question")
 
 
+async def test_a_serial_port_goes_on_at_another_speed(tmp_path: Path) -> None:
+    port = tmp_path / "iec-1"
+    meter = plug_in(port)
+    link = make_link(SerialLink(path=str(port), baud=300))
+    with pytest.raises(LineDownError, match="is not open"):
+        await link.set_speed(9600)
+    await link.open()
+    assert termios.tcgetattr(meter)[4:6] == [termios.B300, termios.B300]
+    os.write(meter, b"garbled at the old speed")
+    assert await link.set_speed(9600)
+    os.write(meter, b"answer")
+    assert termios.tcgetattr(meter)[4:6] == [termios.B9600, termios.B9600]
+    assert await link.read(1.0) == b"answer"
+    os.close(meter)
+    await link.close()
+
+
 async def test_a_tcp_peer_vanishes_and_returns() -> None:
     async def meter(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"answer to " + await reader.readexactly(8))
@@ -56,6 +74,7 @@ async def test_a_tcp_peer_vanishes_and_returns() -> None:
     link = make_link(TcpLink(host="127.0.0.1", port=port))
     for _ in range(2):
         await link.open()
+        assert not await link.set_speed(9600)
         await link.write(b"question")
         assert await link.read(1.0) == b"answer to question"
         with pytest.raises(LineDownError, match=f"127.0.0.1:{port} was closed by the other side"):
