@@ -2,24 +2,17 @@
 
 import asyncio
 import secrets
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import structlog
 
-from edge.bus.line import Line
-from edge.bus.link import make_link
-from edge.bus.owner import Bus
-from edge.bus.timing import line_timing
-from edge.collector import Collector, DeviceState
-from edge.config import BusConfig, EdgeConfig, SerialLink
-from edge.drivers.dlms import DlmsDriver
-from edge.drivers.modbus import ModbusDriver
-from edge.drivers.port import MeterDriver
-from edge.modbus.exchange import Exchange
+from edge.collector import Collector
+from edge.config import EdgeConfig
 from edge.outbox.outbox import Outbox
-from edge.schedule import DeviceProgress
+from edge.plant import Plant
 from edge.status import compose, keep_status, status_path, write_status
 from edge.supervise import supervise
 from edge.uplink.link import BrokerLink
@@ -35,40 +28,38 @@ class Agent:
     """One concentrator. `run()` until cancelled; then everything is closed in order."""
 
     def __init__(self, config: EdgeConfig, clock: Clock, link: BrokerLink) -> None:
-        self.config = config
+        self.plant = Plant(config, clock, on_task=self._watch)
         self.clock = clock
         self.epoch = secrets.randbits(64)
-        self.buses: dict[str, Bus] = {}
-        self.devices: dict[str, DeviceState] = {}
         self.has_room = True
         self._link = link
+        self._ended: asyncio.Future[str] | None = None
         self._log = structlog.get_logger("edge.agent")
-        for bus in config.buses:
-            self._add_bus(bus)
 
-    def _add_bus(self, config: BusConfig) -> None:
-        exchange = Exchange(tcp=config.protocol == "modbus-tcp")
-        timing = line_timing(config.protocol, config.link.baud)
-        if isinstance(config.link, SerialLink) and (config.link.parity != "N" or config.link.stop_bits == 2):
-            timing = line_timing(config.protocol, config.link.baud, character_bits=11)
-        line = Line(make_link(config.link), timing, self.clock.monotonic)
-        bus = Bus(config.name, line, exchange.reset, reset_on_fault=config.protocol == "dlms-wrapper")
-        self.buses[config.name] = bus
-        for device in config.devices:
-            driver: MeterDriver
-            if device.model == "dlms":
-                driver = DlmsDriver(device, config.protocol, self.clock)
-            else:
-                driver = ModbusDriver(device, exchange, self.clock)
-            self.devices[device.id] = DeviceState(device, bus, driver, DeviceProgress())
+    @property
+    def config(self) -> EdgeConfig:
+        """The configuration that runs."""
+        return self.plant.config
+
+    def _watch(self, task: "asyncio.Task[None]") -> None:
+        def ended(task: "asyncio.Task[None]") -> None:
+            if not task.cancelled() and self._ended is not None and not self._ended.done():
+                self._ended.set_result(task.get_name())
+
+        task.add_done_callback(ended)
+
+    def _start(self, name: str, run: Callable[[], Awaitable[None]]) -> "asyncio.Task[None]":
+        task = asyncio.create_task(supervise(name, run), name=name)
+        self._watch(task)
+        return task
 
     async def run(self) -> None:
         """Read, keep and deliver, for ever. Raises `OutboxError` if the outbox cannot be opened."""
         outbox = await Outbox.open(self.config.outbox.path)
         try:
             for name, progress in (await outbox.progress()).items():
-                if name in self.devices:
-                    self.devices[name].progress = progress
+                if name in self.plant.devices:
+                    self.plant.devices[name].progress = progress
             await self._run_with(outbox)
         finally:
             await outbox.close()
@@ -87,7 +78,7 @@ class Agent:
         )
         await uplink.prepare()
         collector = Collector(
-            self.devices,
+            self.plant.devices,
             outbox,
             self.clock,
             may_read_profiles=lambda: uplink.acquainted or self.clock.monotonic() - begun >= wait_s,
@@ -101,32 +92,32 @@ class Agent:
                 self.config,
                 self.epoch,
                 self.clock.now(),
-                self.devices,
-                self.buses,
+                self.plant.devices,
+                self.plant.buses,
                 outbox.counts,
                 uplink.status,
                 has_room=self.has_room,
             )
 
         self._log.info("agent starts", config=self.config.number, epoch=f"{self.epoch:016x}", agent=AGENT)
-        uplink_task = asyncio.create_task(supervise("uplink", uplink.run), name="uplink")
+        self._ended = asyncio.get_running_loop().create_future()
+        uplink_task = self._start("uplink", uplink.run)
+        self.plant.start()
         readers = [
-            asyncio.create_task(supervise(f"bus {name}", bus.run), name=f"bus {name}")
-            for name, bus in self.buses.items()
+            self._start("collector", collector.run),
+            self._start("housekeeping", lambda: self._keep_house(outbox)),
+            self._start("status", lambda: keep_status(path, self.clock, current)),
         ]
-        readers.append(asyncio.create_task(supervise("collector", collector.run)))
-        readers.append(asyncio.create_task(supervise("housekeeping", lambda: self._keep_house(outbox))))
-        readers.append(asyncio.create_task(supervise("status", lambda: keep_status(path, self.clock, current))))
         try:
-            # Unlike gather, wait leaves the order of stopping to us.
-            done, _ = await asyncio.wait([uplink_task, *readers], return_when=asyncio.FIRST_COMPLETED)
-            raise RuntimeError(f"The supervised task {done.pop().get_name()} ended: an error of the agent's own.")
+            name = await self._ended
+            raise RuntimeError(f"The supervised task {name} ended: an error of the agent's own.")
         finally:
             # Meters first, so that nothing new comes while the uplink says goodbye.
-            for group in (readers, [uplink_task]):
-                for task in group:
-                    task.cancel()
-                await asyncio.gather(*group, return_exceptions=True)
+            for task in readers:
+                task.cancel()
+            await asyncio.gather(self.plant.stop(), *readers, return_exceptions=True)
+            uplink_task.cancel()
+            await asyncio.gather(uplink_task, return_exceptions=True)
             _write_last(path, current())
             self._log.info("agent stopped")
 

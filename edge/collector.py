@@ -3,7 +3,8 @@ back-fill per device, each with at most one job; a device that fails rests, and 
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -14,7 +15,7 @@ from edge.blocks import gap_record, profile_blocks, state_blocks, tail_missing
 from edge.bus.health import Health, after_failure
 from edge.bus.owner import Bus, Priority, Turn
 from edge.config import DeviceConfig
-from edge.drivers.port import MeterDriver
+from edge.drivers.port import MeterDriver, MeterSession
 from edge.errors import DeviceError, LineAmbiguousError, LineDownError, OutboxError
 from edge.outbox.model import DayKey, Deposit, Lane
 from edge.outbox.outbox import Outbox
@@ -69,6 +70,10 @@ class DeviceState:
     line_retry_at: float = 0.0
     tail: tuple[MeteringDay, float] | None = None
     """A day whose last row was not there yet, and when to ask again."""
+    leaving: bool = False
+    """The configuration takes it out: nothing is begun any more."""
+    at_work: int = 0
+    """Jobs on the line now."""
 
     def refresh(self, now: datetime) -> None:
         """Look what is due at `now`."""
@@ -88,6 +93,16 @@ class DeviceState:
         return tuple(day for day in self.due.days if day.day != self.tail[0])
 
 
+@contextmanager
+def on_the_line(device: DeviceState) -> Iterator[None]:
+    """Around a job's conversation with the device: who takes it out waits for the end."""
+    device.at_work += 1
+    try:
+        yield
+    finally:
+        device.at_work -= 1
+
+
 class Collector:
     """`run()` is its task. `may_read_profiles` tells whether back-fill may begin; `acquainted` whether the outbox has
     heard from central what is in evidence (until then re-reading cannot be excluded, and is marked).
@@ -95,7 +110,7 @@ class Collector:
 
     def __init__(
         self,
-        devices: Mapping[str, DeviceState],
+        devices: dict[str, DeviceState],
         outbox: Outbox,
         clock: Clock,
         *,
@@ -119,6 +134,28 @@ class Collector:
         self._reload = True
         self._wake.set()
 
+    def detach(self, names: Iterable[str]) -> None:
+        """Begin nothing any more with these devices; jobs that wait for a line are withdrawn."""
+        for device in map(self.devices.__getitem__, names):
+            device.leaving = True
+            for lane in (device.live, device.backfill):
+                if lane is not None:
+                    lane.cancel()
+
+    async def released(self, names: Iterable[str]) -> None:
+        """After `detach`: returns when these devices are on no line and all that they gave is on disk; forgets them."""
+        leaving = {name: self.devices[name] for name in names}
+        while any(d.live or d.backfill or d.at_work or d.storing for d in leaving.values()):
+            await asyncio.sleep(TICK_S)
+        for name in leaving:
+            del self.devices[name]
+        self._wake.set()
+
+    def admit(self, devices: Mapping[str, DeviceState]) -> None:
+        """Read these devices from now on; their progress is what the outbox knows."""
+        self.devices.update(devices)
+        self._wake.set()
+
     async def run(self) -> None:
         """For ever, until cancelled; jobs under way are cancelled too."""
         try:
@@ -127,7 +164,7 @@ class Collector:
                 if self._reload:
                     await self._take_progress()
                 now, wall = self._clock.now(), self._clock.monotonic()
-                for device in self.devices.values():
+                for device in list(self.devices.values()):
                     await self._look_after(device, now, wall)
                 await self._wait(now)
         finally:
@@ -181,7 +218,7 @@ class Collector:
         if device.due.gap is not None and wall >= device.line_retry_at:
             await self._note_gap(device)
         rests = wall < max(device.health.retry_at, device.line_retry_at)
-        if rests or device.storing or not self._has_room():
+        if rests or device.leaving or device.storing or not self._has_room():
             return
         if device.due.sample is not None and device.live is None:
             device.live = self._start(device, self._sample(device, device.due.sample), "live")
@@ -288,10 +325,11 @@ class Collector:
 
         async def work(turn: Turn) -> Deposit | None:
             device.job_begun = self._clock.monotonic()
-            if self._clock.now() >= sample.until:
+            if device.leaving or self._clock.now() >= sample.until:
                 return None
-            async with device.driver.session(turn.line) as meter:
-                readings = await meter.read_states(states.registers)
+            with on_the_line(device):
+                async with device.driver.session(turn.line) as meter:
+                    readings = await meter.read_states(states.registers)
             blocks = state_blocks(device.config, sample, readings)
             if blocks is None:
                 return None
@@ -312,20 +350,26 @@ class Collector:
 
         async def work(turn: Turn) -> None:
             begun = device.job_begun = self._clock.monotonic()
-            async with device.driver.session(turn.line) as meter:
-                for n, day in enumerate(days):
-                    if n and (turn.urgent() or self._clock.monotonic() - begun > SESSION_MOST_S):
-                        return
-                    rows = await meter.read_day(profile, day.day)
-                    if tail_missing(rows) and self._clock.now() < day.day.end + QUARTER:
-                        device.tail = day.day, self._clock.monotonic() + TAIL_RETRY_S
-                        continue
-                    due_day = replace(day, again=frozenset(day.registers)) if marked else day
-                    blocks, records = profile_blocks(device.config, due_day, rows)
-                    keys = [DayKey(device.config.id, register, day.day.date) for register in day.registers]
-                    await self._deposit(device, Deposit(blocks, records, Lane.BACKFILL, keys))
-                    self._succeeded(device)
-                    device.job_begun = self._clock.monotonic()
+            with on_the_line(device):
+                async with device.driver.session(turn.line) as meter:
+                    for n, day in enumerate(days):
+                        if n and (turn.urgent() or self._clock.monotonic() - begun > SESSION_MOST_S):
+                            return
+                        if device.leaving:
+                            return
+                        await read_day(meter, day)
+
+        async def read_day(meter: MeterSession, day: DayDue) -> None:
+            rows = await meter.read_day(profile, day.day)
+            if tail_missing(rows) and self._clock.now() < day.day.end + QUARTER:
+                device.tail = day.day, self._clock.monotonic() + TAIL_RETRY_S
+                return
+            due_day = replace(day, again=frozenset(day.registers)) if marked else day
+            blocks, records = profile_blocks(device.config, due_day, rows)
+            keys = [DayKey(device.config.id, register, day.day.date) for register in day.registers]
+            await self._deposit(device, Deposit(blocks, records, Lane.BACKFILL, keys))
+            self._succeeded(device)
+            device.job_begun = self._clock.monotonic()
 
         await device.bus.submit(device.config.id, Priority.BACKFILL, work)
 

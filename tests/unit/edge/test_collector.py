@@ -16,13 +16,14 @@ from edge.bus.owner import Bus
 from edge.bus.testing import ScriptedLink
 from edge.bus.timing import LineTiming
 from edge.collector import Collector, DeviceState, round_reached
-from edge.config import StateRegister
-from edge.drivers.port import StateReading
+from edge.config import ProfileConfig, StateRegister
+from edge.drivers.port import ProfileDay, StateReading
 from edge.drivers.testing import FakeMeter
 from edge.errors import DeviceSilentError, LineDownError, OutboxError
 from edge.outbox.model import DayKey, Deposit
 from edge.outbox.outbox import Outbox
 from edge.schedule import DeviceProgress
+from shared.metering_day import MeteringDay
 from shared.quantities import Flag, Kind
 from shared.testing import ManualClock
 from shared.wire import MARK_HISTORICAL, MARK_REREAD, Block
@@ -346,3 +347,34 @@ async def test_progress_is_what_the_file_says(path: Path, clock: ManualClock) ->
         assert stored.days == found.devices["LU-1"].progress.days
         assert stored.sample == found.devices["LU-1"].progress.sample
         assert DayKey("LU-1", "1-0:1.29.0", date(2026, 3, 3)).day in stored.days["1-0:1.29.0"]
+
+
+async def test_a_device_that_leaves_in_the_middle_of_its_days_loses_and_doubles_none(
+    path: Path, clock: ManualClock
+) -> None:
+    clock.set(MARCH + timedelta(days=6))
+    reading, go_on = asyncio.Event(), asyncio.Event()
+
+    class SlowMeter(FakeMeter):
+        async def read_day(self, profile: ProfileConfig, day: MeteringDay) -> ProfileDay:
+            reading.set()
+            await go_on.wait()
+            return await super().read_day(profile, day)
+
+    async with plant(path, clock) as found:
+        old = found.devices["LU-1"]
+        old.driver = SlowMeter(clock)
+        await reading.wait()
+        found.collector.detach(["LU-1"])
+        leaving = asyncio.create_task(found.collector.released(["LU-1"]))
+        await asyncio.sleep(0.01)
+        assert not leaving.done()
+        go_on.set()
+        await leaving
+        assert "LU-1" not in found.devices
+        progress = (await found.outbox.progress())["LU-1"]
+        again = DeviceState(device("LU-1"), old.bus, FakeMeter(clock), progress)
+        found.collector.admit({"LU-1": again})
+        await until(lambda: again.days_left == 0 and again.looked_at is not None)
+        days = [(b.key.register, b.start_ms) for b in found.blocks("LU-1") if b.key.kind is Kind.INTERVAL]
+        assert len(days) == len(set(days)) == 12

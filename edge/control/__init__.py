@@ -1,0 +1,1 @@
+"""What central decides about this concentrator: pushed configurations and commands."""

@@ -1,0 +1,155 @@
+"""What an agent runs on its lines: buses with their tasks, devices with their drivers; made from a configuration and
+changed while it runs.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+
+from edge.bus.line import Line
+from edge.bus.link import make_link
+from edge.bus.owner import Bus
+from edge.bus.timing import line_timing
+from edge.collector import Collector, DeviceState
+from edge.config import BusConfig, DeviceConfig, EdgeConfig, SerialLink
+from edge.control.difference import difference
+from edge.drivers.dlms import DlmsDriver
+from edge.drivers.modbus import ModbusDriver
+from edge.drivers.port import MeterDriver
+from edge.errors import OutboxError
+from edge.modbus.exchange import Exchange
+from edge.schedule import DeviceProgress
+from edge.supervise import supervise
+from shared.clock import Clock
+
+PROGRESS_RETRY_S: Final = 1.0
+
+Progress = Callable[[], Awaitable[Mapping[str, DeviceProgress]]]
+
+
+@dataclass(slots=True)
+class RunningBus:
+    """A bus, what its devices share, and its task once it runs."""
+
+    bus: Bus
+    exchange: Exchange
+    protocol: str
+    task: "asyncio.Task[None] | None" = None
+
+
+def make_bus(config: BusConfig, clock: Clock) -> RunningBus:
+    """The bus that `config` describes, without devices; its link is not open."""
+    exchange = Exchange(tcp=config.protocol == "modbus-tcp")
+    timing = line_timing(config.protocol, config.link.baud)
+    if isinstance(config.link, SerialLink) and (config.link.parity != "N" or config.link.stop_bits == 2):
+        timing = line_timing(config.protocol, config.link.baud, character_bits=11)
+    line = Line(make_link(config.link), timing, clock.monotonic)
+    bus = Bus(config.name, line, exchange.reset, reset_on_fault=config.protocol == "dlms-wrapper")
+    return RunningBus(bus, exchange, config.protocol)
+
+
+def make_device(config: DeviceConfig, running: RunningBus, clock: Clock) -> DeviceState:
+    """A device on a bus; raises `ConfigError` where a file that it names cannot be used."""
+    driver: MeterDriver
+    if config.model == "dlms":
+        driver = DlmsDriver(config, running.protocol, clock)
+    else:
+        driver = ModbusDriver(config, running.exchange, clock)
+    return DeviceState(config, running.bus, driver, DeviceProgress())
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A configuration whose new parts are made and do not run yet."""
+
+    config: EdgeConfig
+    stopped: tuple[str, ...]
+    removed: tuple[str, ...]
+    buses: dict[str, RunningBus]
+    devices: dict[str, DeviceState]
+
+
+@dataclass(slots=True)
+class Plant:
+    """Buses and devices by name; `devices` is the collector's own mapping."""
+
+    config: EdgeConfig
+    clock: Clock
+    running: dict[str, RunningBus] = field(default_factory=dict)
+    devices: dict[str, DeviceState] = field(default_factory=dict)
+    on_task: Callable[["asyncio.Task[None]"], None] = lambda task: None
+
+    def __post_init__(self) -> None:
+        for config in self.config.buses:
+            running = self.running[config.name] = make_bus(config, self.clock)
+            for device in config.devices:
+                self.devices[device.id] = make_device(device, running, self.clock)
+
+    @property
+    def buses(self) -> dict[str, Bus]:
+        """The buses by name."""
+        return {name: running.bus for name, running in self.running.items()}
+
+    def start(self, names: Iterable[str] | None = None) -> None:
+        """Let buses own their lines; all of them, or those named."""
+        for name in self.running if names is None else names:
+            running = self.running[name]
+            running.task = asyncio.create_task(supervise(f"bus {name}", running.bus.run), name=f"bus {name}")
+            self.on_task(running.task)
+
+    async def stop(self, names: Iterable[str] | None = None) -> None:
+        """Close lines; their waiting jobs are refused."""
+        tasks = [running.task for name in (names or list(self.running)) if (running := self.running[name]).task]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def restart(self, name: str) -> None:
+        """Close one line and open it again; its devices stay."""
+        await self.stop([name])
+        self.start([name])
+
+    def prepare(self, config: EdgeConfig) -> Prepared:
+        """Make what `config` brings. Raises `ConfigError`, and then nothing has changed."""
+        change = difference(self.config, config)
+        buses = {bus.name: make_bus(bus, self.clock) for bus in change.started}
+        devices = {
+            device.id: make_device(device, buses[bus.name], self.clock)
+            for bus in change.started
+            for device in bus.devices
+        }
+        for name, device in change.added:
+            devices[device.id] = make_device(device, self.running[name], self.clock)
+        return Prepared(config, change.stopped, change.removed, buses, devices)
+
+    async def change(self, prepared: Prepared, collector: Collector, progress: Progress) -> None:
+        """Take out what goes, then put in what comes; buses and devices that stay notice nothing."""
+        stopped = [self.running[name].bus for name in prepared.stopped]
+        leaving = [name for name, device in self.devices.items() if device.bus in stopped or name in prepared.removed]
+        collector.detach(leaving)
+        if prepared.stopped:
+            await self.stop(prepared.stopped)
+        await collector.released(leaving)
+        for name in prepared.stopped:
+            del self.running[name]
+        self.running |= prepared.buses
+        self.config = prepared.config
+        if prepared.devices:
+            # Only now: what leaving devices still deposited counts for those that come under the same name.
+            known = await _patiently(progress)
+            for name, device in prepared.devices.items():
+                device.progress = known.get(name, device.progress)
+            collector.admit(prepared.devices)
+        self.start(prepared.buses)
+
+
+async def _patiently(progress: Progress) -> Mapping[str, DeviceProgress]:
+    while True:
+        try:
+            return await progress()
+        except OutboxError as error:
+            structlog.get_logger("edge.plant").error("progress not read", reason=str(error))
+            await asyncio.sleep(PROGRESS_RETRY_S)

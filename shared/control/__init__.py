@@ -1,0 +1,1 @@
+"""What central tells a concentrator to do: signed configurations and commands, sealed secrets, results."""
