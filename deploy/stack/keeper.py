@@ -42,17 +42,14 @@ def main(arguments: Sequence[str]) -> None:
     """Wait for the owner's end, then act."""
     home, folder, instance, act, pid, started, boot = arguments
     owner = ProcessRecord(int(pid), int(started), boot)
-    servers: set[ProcessRecord] = set()
     while process.is_running(owner):
-        servers = {server for server in servers if process.is_running(server)}
-        servers.update(filter(None, map(process.left_running, (Path(folder, "postgres"), Path(folder, "mosquitto")))))
         time.sleep(_POLL_SECONDS)
     try:
         if Path(folder).exists():
             _end(home, instance, act)
     finally:
         # Also where somebody has removed the folders under the running servers.
-        for server in servers:
+        for server in process.running_below(Path(folder).resolve()):
             process.stop(server, signal.SIGQUIT)
 
 

@@ -16,6 +16,7 @@ __all__ = [
     "end_left_running",
     "is_running",
     "left_running",
+    "running_below",
     "start",
     "stop",
     "this_process",
@@ -64,6 +65,22 @@ def left_running(folder: Path) -> ProcessRecord | None:
     except (OSError, msgspec.DecodeError):
         return None
     return record if is_running(record) else None
+
+
+def running_below(folder: Path) -> list[ProcessRecord]:
+    """Our processes that work in `folder` or below it, also where it was removed under them."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            place = (entry / "cwd").readlink()
+        except OSError:  # gone meanwhile, or somebody else's
+            continue
+        started = _start_ticks(int(entry.name))
+        if started is not None and place.is_relative_to(folder):
+            found.append(ProcessRecord(int(entry.name), started, _boot_id()))
+    return found
 
 
 def end_left_running(folder: Path, with_signal: signal.Signals, seconds: float = 60.0) -> None:

@@ -197,7 +197,6 @@ def test_servers_end_with_a_killed_owner_whose_folder_is_gone(own: LocalStack, r
         assert owner.stdout is not None and owner.stdout.readline() == b"up\n"
         state = LocalStack(tmp_path, "test-gone", environment={}).read_state()
         assert state is not None and process.is_running(state.broker_process)
-        time.sleep(1)  # the keeper has seen them
         shutil.rmtree(tmp_path / "stack")
         owner.kill()
     assert process.wait_until_gone(state.database_process, 20)
