@@ -5,19 +5,27 @@ import secrets
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
 from edge.collector import Collector
-from edge.config import EdgeConfig
+from edge.config import EdgeConfig, PageConfig
+from edge.errors import ConfigError, OutboxError
+from edge.notify import Notifier
+from edge.outbox.model import Deposit
 from edge.outbox.outbox import Outbox
 from edge.plant import Plant
 from edge.status import compose, keep_status, status_path, write_status
 from edge.supervise import supervise
 from edge.uplink.link import BrokerLink
 from edge.uplink.uplink import Identity, Uplink
+from edge.watch import keep_watch, snapshot
 from shared.clock import Clock
+from shared.wire import Record
+
+if TYPE_CHECKING:
+    from edge.page.server import StatusServer
 
 AGENT: Final = "rozvodna-edge 0.1.0"
 HOUSEKEEPING_S: Final = 5.0
@@ -33,6 +41,7 @@ class Agent:
         self.epoch = secrets.randbits(64)
         self.has_room = True
         self._link = link
+        self._notifier = Notifier()
         self._ended: asyncio.Future[str] | None = None
         self._log = structlog.get_logger("edge.agent")
 
@@ -86,6 +95,7 @@ class Agent:
             has_room=lambda: self.has_room,
         )
         path = status_path(self.config.outbox.path)
+        page: StatusServer | None = None
 
         def current() -> dict[str, Any]:
             return compose(
@@ -99,6 +109,14 @@ class Agent:
                 has_room=self.has_room,
             )
 
+        if self.config.page is not None:
+            page = _status_server(self.config.page, current)
+            try:
+                page.start()
+            except ConfigError as error:
+                # Meters are read also where nobody can look.
+                self._log.error("no status page", reason=str(error))
+        await self._note_start(outbox)
         self._log.info("agent starts", config=self.config.number, epoch=f"{self.epoch:016x}", agent=AGENT)
         self._ended = asyncio.get_running_loop().create_future()
         uplink_task = self._start("uplink", uplink.run)
@@ -107,19 +125,32 @@ class Agent:
             self._start("collector", collector.run),
             self._start("housekeeping", lambda: self._keep_house(outbox)),
             self._start("status", lambda: keep_status(path, self.clock, current)),
+            self._start("watch", lambda: keep_watch(lambda: snapshot(self.clock.now_ms(), current()), outbox)),
         ]
         try:
+            self._notifier.ready()
             name = await self._ended
             raise RuntimeError(f"The supervised task {name} ended: an error of the agent's own.")
         finally:
+            self._notifier.stopping()
             # Meters first, so that nothing new comes while the uplink says goodbye.
             for task in readers:
                 task.cancel()
             await asyncio.gather(self.plant.stop(), *readers, return_exceptions=True)
             uplink_task.cancel()
             await asyncio.gather(uplink_task, return_exceptions=True)
+            if page is not None:
+                page.stop()
             _write_last(path, current())
             self._log.info("agent stopped")
+
+    async def _note_start(self, outbox: Outbox) -> None:
+        data: dict[str, str | int | float | None] = {"agent": AGENT, "config": self.config.number}
+        record = Record("agent-started", "", self.clock.now_ms(), data)
+        try:
+            await outbox.deposit(Deposit(records=[record]))
+        except OutboxError as error:
+            self._log.error("start not stored", reason=str(error))
 
     async def _keep_house(self, outbox: Outbox) -> None:
         settings = self.config.outbox
@@ -130,6 +161,8 @@ class Agent:
             if gone:
                 self._log.info("acknowledged batches dropped", batches=gone)
             has_room = await outbox.used_bytes() <= budget
+            # Here, because this proves that the event loop and the outbox's thread both work.
+            self._notifier.alive(f"{outbox.counts.pending} blocks wait, {outbox.counts.unacked} batches under way")
             if has_room != self.has_room:
                 self.has_room = has_room
                 if has_room:
@@ -137,6 +170,12 @@ class Agent:
                 else:
                     self._log.error("outbox is full of unacknowledged data; meters are not read", budget_mb=budget)
             await asyncio.sleep(HOUSEKEEPING_S)
+
+
+def _status_server(config: PageConfig, current: Callable[[], dict[str, Any]]) -> "StatusServer":
+    from edge.page.server import StatusServer  # 13 MB with what it needs: only where it is configured
+
+    return StatusServer(config, current)
 
 
 def _write_last(path: Path, status: dict[str, Any]) -> None:

@@ -27,6 +27,8 @@ def problems(config: EdgeConfig) -> Iterator[str]:
         yield f"at edge: {error}"
     if config.uplink.window < 1 or config.uplink.window > 64:
         yield f"at uplink.window: {config.uplink.window} must be from 1 to 64."
+    if config.page is not None and not 0 <= config.page.port <= 65535:
+        yield f"at page.port: {config.page.port} must be a TCP port from 1 to 65535, or 0 for a free one."
     seen: dict[str, str] = {}
     names: set[str] = set()
     for b, bus in enumerate(config.buses):

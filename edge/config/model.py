@@ -150,6 +150,17 @@ class BusConfig(_Struct, frozen=True, kw_only=True):
     devices: list[DeviceConfig]
 
 
+class PageConfig(_Struct, frozen=True, kw_only=True):
+    """Where the agent shows itself over HTTP: status page, metrics for Prometheus, its status as JSON.
+
+    It has no passwords: leave it on loopback, or in a network of the substation's own.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 9110
+    """0 takes a free one, which the log names."""
+
+
 class EdgeConfig(_Struct, frozen=True, kw_only=True):
     """The whole configuration of a concentrator."""
 
@@ -159,6 +170,7 @@ class EdgeConfig(_Struct, frozen=True, kw_only=True):
     outbox: OutboxConfig
     buses: list[BusConfig]
     uplink: UplinkConfig = msgspec.field(default_factory=UplinkConfig)
+    page: PageConfig | None = None
 
     @property
     def edge_id(self) -> EdgeId:

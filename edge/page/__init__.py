@@ -1,0 +1,1 @@
+"""The agent seen from outside, on the concentrator itself: metrics for Prometheus, status page, status as JSON."""
