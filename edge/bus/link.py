@@ -130,7 +130,13 @@ def make_link(config: SerialLink | TcpLink) -> Link:
         )
 
     async def change_speed(writer: asyncio.StreamWriter, baud: int) -> None:
-        assert isinstance(writer.transport, serialx.BaseSerialTransport)
-        await writer.transport.reconfigure_port(baudrate=baud)
+        transport = writer.transport
+        assert isinstance(transport, serialx.BaseSerialTransport)
+        # The change throws away what has come; a read that was due already would find nothing and take it for the end.
+        transport.pause_reading()
+        try:
+            await transport.reconfigure_port(baudrate=baud)
+        finally:
+            transport.resume_reading()
 
     return StreamLink(f"The serial port {serial.path}", connect_serial, change_speed)
