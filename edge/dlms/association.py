@@ -1,55 +1,42 @@
-"""Client's side of an application association, logical names: AARQ to RLRE, GET with lists and block transfer.
+"""Client's side of an application association, logical names: AARQ to RLRE, and GET, SET, ACTION between them.
 
-    state     | ours                            | the meter's
-    IDLE      | open -> OPENING                 |
-    OPENING   |                                 | AARE accepted -> OPEN, refused -> IDLE
-    OPEN      | get -> WAITING, release         |
-    WAITING   |                                 | answer or exception -> OPEN, block -> WAITING
-    RELEASING |                                 | RLRE -> IDLE
+    state     | ours                                 | the meter's
+    IDLE      | open -> OPENING                      |
+    OPENING   |                                      | AARE accepted -> OPEN, refused -> IDLE
+    OPEN      | get, set, action -> WAITING, release |
+    WAITING   |                                      | answer or exception -> OPEN, block -> WAITING
+    RELEASING |                                      | RLRE -> IDLE
 
 What the meter sends in a state without such a message, or with another invoke id, is not taken for the answer.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from enum import Enum, auto
 from typing import Final
 
-from edge.dlms.errors import (
-    AccessDeniedError,
-    AssociationRefusedError,
-    DlmsError,
-    MisuseError,
-    ProtocolError,
-)
+from edge.dlms.errors import AssociationRefusedError, DlmsError, MisuseError, NotOfferedError, ProtocolError
+from edge.dlms.exchange import ActionExchange, Exchange, GetExchange, SetExchange
+from edge.dlms.outcomes import Continue, Failed, Opened, Outcome, Released
 from shared.dlms.acse import Aare, Aarq, Diagnostic, Mechanism, Rlre, Rlrq
-from shared.dlms.apdu import ExceptionResponse, Response, decode_response
+from shared.dlms.action import MethodDescriptor
+from shared.dlms.apdu import ExceptionResponse, Response, ServiceResponse, decode_response
 from shared.dlms.errors import DecodeError
-from shared.dlms.get import (
-    CONFIRMED,
-    HIGH_PRIORITY,
-    INVOKE_ID_MASK,
-    AttributeDescriptor,
-    GetBlockResponse,
-    GetListRequest,
-    GetListResponse,
-    GetNextRequest,
-    GetRequest,
-    GetResponse,
-    GetResponses,
-    Result,
-    decode_results,
-)
+from shared.dlms.get import CONFIRMED, HIGH_PRIORITY, INVOKE_ID_MASK, AttributeDescriptor
 from shared.dlms.initiate import Conformance, InitiateRequest
 from shared.dlms.initiate import decode_response as decode_initiate
-from shared.identifiers import Obis
 
 PROPOSED: Final = (
-    Conformance.GET | Conformance.SELECTIVE_ACCESS | Conformance.MULTIPLE_REFERENCES | Conformance.BLOCK_GET
+    Conformance.GET
+    | Conformance.SET
+    | Conformance.ACTION
+    | Conformance.SELECTIVE_ACCESS
+    | Conformance.MULTIPLE_REFERENCES
+    | Conformance.BLOCK_GET
+    | Conformance.BLOCK_SET
+    | Conformance.BLOCK_ACTION
 )
 MAX_PDU: Final = 0xFFFF
 """Largest message we take: the meter's own limit decides."""
-MAX_ANSWER: Final = 1 << 22
-"""Longest answer that is put together from blocks, octets."""
 
 
 class State(Enum):
@@ -62,50 +49,11 @@ class State(Enum):
     RELEASING = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """The association is open with what the meter granted."""
-
-    conformance: int
-    max_pdu: int
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """What the GET asked for, in its order: encoded data, or the meter's refusal, for each attribute."""
-
-    results: tuple[Result, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Released:
-    """The association is closed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """The request came to nothing."""
-
-    error: DlmsError
-
-
-@dataclass(frozen=True, slots=True)
-class Continue:
-    """The request goes on with this message."""
-
-    apdu: bytes
-
-
-Outcome = Opened | Answered | Released | Failed | Continue
-
-
-def name_of(attribute: AttributeDescriptor) -> str:
-    """For messages: `attribute 2 of 1-0:99.1.0 (class 7)`."""
-    return f"attribute {attribute.attribute} of {Obis.from_bytes(attribute.logical_name)} (class {attribute.class_id})"
-
-
 class Association:
-    """One association. Requests return the message to send; `receive` says what a message means for the request."""
+    """One association. Requests return the message to send; `receive` says what a message means for the request.
+
+    Requests raise `NotOfferedError` for what the meter did not grant when the association was opened.
+    """
 
     def __init__(self, password: bytes | None = None) -> None:
         self.state = State.IDLE
@@ -113,11 +61,9 @@ class Association:
         """Messages that were whole but no answer to what was asked."""
         self.conformance = 0
         self._password = password
+        self._limit = MAX_PDU
         self._invoke = 0
-        self._requested: tuple[AttributeDescriptor, ...] = ()
-        self._block = 0
-        self._blocks: list[bytes] = []
-        self._size = 0
+        self._exchange: Exchange | None = None
 
     def open(self) -> bytes:
         """AARQ."""
@@ -129,15 +75,31 @@ class Association:
         return Aarq(initiate, mechanism=Mechanism.LOW, authentication=self._password).encode()
 
     def get(self, *attributes: AttributeDescriptor) -> bytes:
-        """GET of one attribute, or of several at once (only if MULTIPLE_REFERENCES was granted)."""
+        """GET of one attribute, or of several at once."""
         self._require(State.OPEN, "read")
-        self.state = State.WAITING
-        self._requested = attributes
-        self._block, self._blocks, self._size = 1, [], 0
-        self._invoke = (self._invoke + 1) & INVOKE_ID_MASK
-        if len(attributes) == 1:
-            return GetRequest(self._invoke_octet, attributes[0]).encode()
-        return GetListRequest(self._invoke_octet, attributes).encode()
+        self._offered(Conformance.GET, "GET")
+        self._offered_list(attributes)
+        return self._begin(GetExchange(self._next_invoke(), attributes))
+
+    def set(self, *writes: tuple[AttributeDescriptor, bytes]) -> bytes:
+        """SET of one attribute to an encoded value, or of several at once."""
+        self._require(State.OPEN, "write")
+        self._offered(Conformance.SET, "SET")
+        self._offered_list(writes)
+        exchange = SetExchange(self._next_invoke(), writes, self._limit)
+        if exchange.long:
+            self._offered(Conformance.BLOCK_SET, f"SET of more than {self._limit} octets")
+        return self._begin(exchange)
+
+    def action(self, *calls: tuple[MethodDescriptor, bytes | None]) -> bytes:
+        """ACTION: one method with its encoded parameter (None where it takes none), or several at once."""
+        self._require(State.OPEN, "act")
+        self._offered(Conformance.ACTION, "ACTION")
+        self._offered_list(calls)
+        exchange = ActionExchange(self._next_invoke(), calls, self._limit)
+        if exchange.long:
+            self._offered(Conformance.BLOCK_ACTION, f"ACTION of more than {self._limit} octets")
+        return self._begin(exchange)
 
     def release(self) -> bytes:
         """RLRQ."""
@@ -155,9 +117,22 @@ class Association:
             self.stale += 1
         return outcome
 
-    @property
-    def _invoke_octet(self) -> int:
+    def _next_invoke(self) -> int:
+        self._invoke = (self._invoke + 1) & INVOKE_ID_MASK
         return HIGH_PRIORITY | CONFIRMED | self._invoke
+
+    def _begin(self, exchange: Exchange) -> bytes:
+        self.state = State.WAITING
+        self._exchange = exchange
+        return exchange.begin()
+
+    def _offered(self, service: Conformance, what: str) -> None:
+        if not self.conformance & service:
+            raise NotOfferedError(f"The meter does not offer {what} to this client; it granted {self.conformance:06x}.")
+
+    def _offered_list(self, items: Sequence[object]) -> None:
+        if len(items) > 1:
+            self._offered(Conformance.MULTIPLE_REFERENCES, "requests with a list")
 
     def _require(self, state: State, act: str) -> None:
         if self.state is not state:
@@ -189,7 +164,7 @@ class Association:
                 # Only the id must agree: some meters do not echo the priority bit.
                 if self.state is not State.WAITING or response.invoke & INVOKE_ID_MASK != self._invoke:
                     return None
-                return self._receive_get(response)
+                return self._receive_service(response)
 
     def _receive_aare(self, response: Aare) -> Outcome:
         if response.result:
@@ -201,44 +176,15 @@ class Association:
             return Failed(AssociationRefusedError("The meter grants the association but no service GET to read with."))
         self.state = State.OPEN
         self.conformance = granted.conformance
+        self._limit = granted.max_pdu or MAX_PDU  # 0: no limit
         return Opened(granted.conformance, granted.max_pdu)
 
-    def _receive_get(self, response: GetResponses) -> Outcome | None:
-        single = len(self._requested) == 1
-        match response:
-            case GetResponse(_, result) if single:
-                return self._answered((result,))
-            case GetListResponse(_, results) if not single:
-                return self._answered(results)
-            case GetBlockResponse():
-                return self._receive_block(response, single)
-        return self._failed(
-            ProtocolError(f"an answer of kind {type(response).__name__}", f"{len(self._requested)} attribute(s)")
-        )
-
-    def _receive_block(self, response: GetBlockResponse, single: bool) -> Outcome | None:
-        if response.error:
-            return self._failed(AccessDeniedError(name_of(self._requested[0]), response.error))
-        if response.block < self._block:
-            return None
-        if response.block > self._block:
-            return self._failed(ProtocolError(f"block {response.block}", f"block {self._block}"))
-        self._blocks.append(response.data)
-        self._size += len(response.data)
-        if self._size > MAX_ANSWER:
-            return self._failed(ProtocolError(f"more than {MAX_ANSWER} octets in blocks", "a shorter answer"))
-        if not response.last:
-            self._block += 1
-            return Continue(GetNextRequest(self._invoke_octet, response.block).encode())
-        data = b"".join(self._blocks)
-        self._blocks = []
-        return self._answered((Result(data),) if single else decode_results(data))
-
-    def _answered(self, results: tuple[Result, ...]) -> Outcome:
-        self.state = State.OPEN
-        if len(results) != len(self._requested):
-            return Failed(ProtocolError(f"{len(results)} results", f"{len(self._requested)}, one for each attribute"))
-        return Answered(results)
+    def _receive_service(self, response: ServiceResponse) -> Outcome | None:
+        assert self._exchange is not None
+        outcome = self._exchange.receive(response)
+        if outcome is not None and not isinstance(outcome, Continue):
+            self.state = State.OPEN
+        return outcome
 
 
 def _refusal(response: Aare) -> str:

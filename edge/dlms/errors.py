@@ -1,5 +1,8 @@
 """Errors of reading a DLMS meter: what the line or the meter did. What the caller did wrong is a `MisuseError`."""
 
+from enum import IntEnum
+
+from shared.dlms.action import ActionResult
 from shared.dlms.get import DataAccessResult
 
 
@@ -19,15 +22,23 @@ class AssociationRefusedError(DlmsError):
     """The meter does not accept this client or its password."""
 
 
-class AccessDeniedError(DlmsError):
-    """The meter did not give an attribute. The session goes on. `result` as the meter sent it."""
+class NotOfferedError(DlmsError):
+    """The meter did not grant the service that a request needs. Nothing was sent; the session goes on."""
 
-    def __init__(self, what: str, result: int) -> None:
+
+class AccessDeniedError(DlmsError):
+    """The meter did not give or take an attribute, or not carry out a method. The session goes on. `result` as the
+    meter sent it.
+    """
+
+    def __init__(self, what: str, result: int, verb: str = "give") -> None:
+        codes: type[IntEnum] = ActionResult if verb == "carry out" else DataAccessResult
         try:
-            name = DataAccessResult(result).name.lower().replace("_", " ")
+            name = codes(result).name.lower().replace("_", " ")
         except ValueError:
             name = "unknown reason"
-        super().__init__(f"The meter does not give {what}: {name} (data access result {result}).")
+        kind = "action" if codes is ActionResult else "data access"
+        super().__init__(f"The meter does not {verb} {what}: {name} ({kind} result {result}).")
         self.what = what
         self.result = result
 

@@ -9,10 +9,12 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Final, Self
 
-from edge.dlms.association import Answered, Association, Failed, name_of
+from edge.dlms.association import Association
 from edge.dlms.errors import AccessDeniedError, DlmsError, ProtocolError
+from edge.dlms.exchange import method_name, name_of
 from edge.dlms.hdlc_link import HdlcLink
 from edge.dlms.link import Link
+from edge.dlms.outcomes import Answered, Failed, Invoked, Written
 from edge.dlms.port import ClockReading, LinkSettings, MeterFacts, RegisterValue, Transport
 from edge.dlms.profile import (
     ClockConvention,
@@ -22,9 +24,10 @@ from edge.dlms.profile import (
     profile_layout,
     profile_rows,
 )
-from edge.dlms.session import Close, DlmsSession, Event, Get, Open, SessionRequest
+from edge.dlms.session import Act, Close, DlmsSession, Event, Get, Open, SessionRequest, Set
 from edge.dlms.wrapper_link import WrapperLink
 from shared.dlms import axdr
+from shared.dlms.action import MethodDescriptor
 from shared.dlms.datetime12 import decode_datetime, encode_datetime
 from shared.dlms.errors import DecodeError
 from shared.dlms.get import AttributeDescriptor, Result
@@ -59,7 +62,7 @@ class DlmsReader:
 
     Every method raises `DlmsError` (edge.dlms.errors) for what the meter does, and lets through what the transport
     raises. After LinkLostError, NoAnswerError and the transport's errors the session is of no more use; after
-    AccessDeniedError and ProtocolError it goes on.
+    AccessDeniedError, NotOfferedError and ProtocolError it goes on.
     """
 
     def __init__(self, transport: Transport, settings: LinkSettings, facts: MeterFacts | None = None) -> None:
@@ -108,6 +111,37 @@ class DlmsReader:
             return [await self._get(each) for each in attributes]
         results = await self._request(tuple(attributes))
         return [_decoded(attribute, result) for attribute, result in zip(attributes, results, strict=True)]
+
+    async def set(self, class_id: int, obis: Obis, attribute: int, value: bytes) -> None:
+        """Write one attribute; `value` is encoded (`axdr.uint16(900)`). Raises AccessDeniedError if it is not taken."""
+        await self.set_list([(AttributeDescriptor(class_id, obis.bytes, attribute), value)])
+
+    async def set_list(self, writes: list[tuple[AttributeDescriptor, bytes]]) -> None:
+        """Several attributes, in one request if the meter grants lists; raises for the first that is not taken.
+
+        The others may have been taken: a meter treats each by itself.
+        """
+        whole = len(writes) < 2 or self.session.association.conformance & Conformance.MULTIPLE_REFERENCES
+        for part in [writes] if whole else [[each] for each in writes]:
+            event = await self._run(Set(tuple(part)))
+            assert isinstance(event, Written)
+            for (attribute, _), result in zip(part, event.results, strict=True):
+                if result:
+                    raise AccessDeniedError(name_of(attribute), result, "take")
+
+    async def action(self, class_id: int, obis: Obis, method: int, parameter: bytes | None = None) -> Any:
+        """Invoke a method with an encoded parameter; what it returns, decoded, or None. Raises AccessDeniedError."""
+        descriptor = MethodDescriptor(class_id, obis.bytes, method)
+        event = await self._run(Act(((descriptor, parameter),)))
+        assert isinstance(event, Invoked)
+        (result,) = event.results
+        if result.result:
+            raise AccessDeniedError(method_name(descriptor), result.result, "carry out")
+        if result.error:
+            raise AccessDeniedError(f"the result of {method_name(descriptor)}", result.error)
+        if result.data is None:
+            return None
+        return _value(result.data, method_name(descriptor))
 
     async def read_register(self, obis: Obis, class_id: int = 3) -> RegisterValue:
         """Present value of a register with scaler and unit; these are asked once."""
@@ -234,10 +268,14 @@ def _make_link(settings: LinkSettings) -> Link:
 def _decoded(attribute: AttributeDescriptor, result: Result) -> Any:
     if result.error:
         raise AccessDeniedError(name_of(attribute), result.error)
+    return _value(result.data, name_of(attribute))
+
+
+def _value(data: bytes, what: str) -> Any:
     try:
-        return axdr.decode(result.data)
+        return axdr.decode(data)
     except DecodeError as error:
-        raise ProtocolError(f"data for {name_of(attribute)} that cannot be read ({error})", "A-XDR data") from None
+        raise ProtocolError(f"data for {what} that cannot be read ({error})", "A-XDR data") from None
 
 
 def _scaler_unit(obis: Obis, value: Any) -> tuple[int, str]:

@@ -3,16 +3,18 @@
     session.start(request); then until an event comes:
     write session.outgoing(); session.receive(what was read) or session.silence() -> events
 
-One request at a time. The last event of a request is Opened, Answered, Released or Failed.
+One request at a time. The last event of a request is Opened, Answered, Written, Invoked, Released or Failed.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
-from edge.dlms.association import Answered, Association, Continue, Failed, Opened, Outcome, Released
+from edge.dlms.association import Association
 from edge.dlms.association import State as AssociationState
 from edge.dlms.errors import LinkLostError, MisuseError, NoAnswerError
 from edge.dlms.link import Connected, Disconnected, Link, LinkEvent, Lost, Received
+from edge.dlms.outcomes import Continue, Failed, Opened, Outcome, Released, Served
+from shared.dlms.action import MethodDescriptor
 from shared.dlms.get import AttributeDescriptor
 
 
@@ -29,12 +31,26 @@ class Get:
 
 
 @dataclass(frozen=True, slots=True)
+class Set:
+    """Write encoded values to attributes."""
+
+    writes: tuple[tuple[AttributeDescriptor, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Invoke methods, each with its encoded parameter or None."""
+
+    calls: tuple[tuple[MethodDescriptor, bytes | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Close:
     """Release the association if it is open, then close the link."""
 
 
-SessionRequest = Open | Get | Close
-Event = Opened | Answered | Released | Failed
+SessionRequest = Open | Get | Set | Act | Close
+Event = Opened | Served | Released | Failed
 
 _NOTHING: Final = b""
 
@@ -61,7 +77,10 @@ class DlmsSession:
         return self.link.accepted
 
     def start(self, request: SessionRequest) -> list[Event]:
-        """Begin a request; what it needs to send is in `outgoing`. Events come at once where nothing is to be asked."""
+        """Begin a request; what it needs to send is in `outgoing`. Events come at once where nothing is to be asked.
+
+        Raises `NotOfferedError` for what the meter did not grant.
+        """
         if not self.usable:
             state = "lost" if self._lost else f"busy with {self._request}"
             raise MisuseError(f"The session is {state}: one request at a time, none after the meter is lost.")
@@ -71,6 +90,10 @@ class DlmsSession:
                 self.link.connect()
             case Get(attributes):
                 self.link.send(self.association.get(*attributes))
+            case Set(writes):
+                self.link.send(self.association.set(*writes))
+            case Act(calls):
+                self.link.send(self.association.action(*calls))
             case Close():
                 if self.association.state is AssociationState.OPEN:
                     self.link.send(self.association.release())

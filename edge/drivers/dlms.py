@@ -6,7 +6,13 @@ from pathlib import Path
 
 from edge.bus.line import Line
 from edge.config import DeviceConfig, ProfileConfig, StateRegister
-from edge.dlms.errors import AccessDeniedError, AssociationRefusedError, DlmsError, NoAnswerError
+from edge.dlms.errors import (
+    AccessDeniedError,
+    AssociationRefusedError,
+    DlmsError,
+    NoAnswerError,
+    NotOfferedError,
+)
 from edge.dlms.reader import DlmsReader, LinkSettings, MeterFacts, ProfileRows
 from edge.drivers.port import MeterSession, ProfileDay, StateReading, rescaled
 from edge.errors import ConfigError, DeviceGarbledError, DeviceRefusedError, DeviceSilentError, LineDownError
@@ -82,7 +88,7 @@ class _errors:  # noqa: N801 - reads as a statement
             return
         if isinstance(error, NoAnswerError):
             raise DeviceSilentError(str(error)) from error
-        if isinstance(error, AccessDeniedError | AssociationRefusedError):
+        if isinstance(error, AccessDeniedError | AssociationRefusedError | NotOfferedError):
             raise DeviceRefusedError(str(error)) from error
         if isinstance(error, DlmsError):
             raise DeviceGarbledError(str(error)) from error

@@ -1,17 +1,19 @@
 """COSEM objects of a simulated meter: what each attribute answers, as encoded data.
 
-Only reading; a missing object or attribute is refused as a meter would. Class and attribute numbers: Blue Book.
+Access that an object does not provide is refused as a meter would. Class and attribute numbers: Blue Book.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from firmware_sims.dlms.meter import EVENT_LOG, MeterData, MeterSpec, RegisterSpec, TimeStyle
 from firmware_sims.dlms.profile import ENCODERS, EventLog, LoadProfile, ProfileBuffer
 from shared.dlms import axdr
+from shared.dlms.action import ActionResult, MethodDescriptor, MethodResult
 from shared.dlms.datetime12 import encode_datetime
+from shared.dlms.errors import DecodeError
 from shared.dlms.get import AttributeDescriptor, DataAccessResult, Result
 from shared.dlms.selection import Selection
 from shared.identifiers import Obis
@@ -27,10 +29,16 @@ _SUMMER_BEGINS: Final = bytes.fromhex("FFFF03FE07020000 00FFC400")
 _SUMMER_ENDS: Final = bytes.fromhex("FFFF0AFE07030000 00FF8880")
 
 Attribute = Callable[[Selection | None], bytes]
+Writer = Callable[[Any], None]
+"""Takes the decoded value; raises AccessRefusedError."""
+Method = Callable[[Any], bytes | None]
+"""Takes the decoded parameter (None if there is none or it is null-data), gives an encoded value or None; raises
+AccessRefusedError.
+"""
 
 
 class AccessRefusedError(Exception):
-    """The meter does not give this attribute."""
+    """The meter does not give or take this attribute, or does not carry out this method."""
 
     def __init__(self, result: DataAccessResult) -> None:
         super().__init__(f"The meter refuses access: {result.name}.")
@@ -63,6 +71,9 @@ class CosemObject:
     version: int = 0
     selectors: dict[int, tuple[int, ...]] = field(default_factory=dict)
     """Access selectors by attribute, for the object list."""
+    writers: dict[int, Writer] = field(default_factory=dict)
+    """Attributes that can be written."""
+    methods: dict[int, Method] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.attributes = {1: constant(axdr.octet_string(self.obis.bytes)), **self.attributes}
@@ -72,47 +83,85 @@ class CosemObject:
         rights = axdr.array(
             axdr.structure(
                 axdr.int8(number),
-                axdr.enum(1),  # read only
+                axdr.enum((number in self.attributes) + 2 * (number in self.writers)),  # read, write, or both
                 axdr.array(axdr.int8(each) for each in self.selectors[number])
                 if number in self.selectors
                 else axdr.NULL,
             )
-            for number in self.attributes
+            for number in sorted(self.attributes.keys() | self.writers)
         )
+        methods = axdr.array(axdr.structure(axdr.int8(number), axdr.enum(1)) for number in self.methods)
         return axdr.structure(
             axdr.uint16(self.class_id),
             axdr.uint8(self.version),
             axdr.octet_string(self.obis.bytes),
-            axdr.structure(rights, axdr.array(())),
+            axdr.structure(rights, methods),
         )
 
 
 class CosemMeter:
-    """A meter's logical device. Knows nothing of associations or links: it reads attributes."""
+    """A meter's logical device. Knows nothing of associations or links: it reads and writes attributes, and invokes
+    methods. Others `add` what the meter is to have beyond its specification.
+    """
 
     def __init__(self, spec: MeterSpec, data: MeterData) -> None:
         self.spec = spec
         self.data = data
         self._objects: dict[tuple[int, bytes], CosemObject] = {}
+        self._names: set[bytes] = set()
         for each in self._build():
-            self._objects[each.class_id, each.obis.bytes] = each
-        self._names = {name for _, name in self._objects}
+            self.add(each)
+
+    def add(self, added: CosemObject) -> None:
+        """Give the meter one more object, or another in place of the one with this class and name."""
+        self._objects[added.class_id, added.obis.bytes] = added
+        self._names.add(added.obis.bytes)
 
     def read(self, descriptor: AttributeDescriptor) -> Result:
         """Data of one attribute, or why not."""
-        found = self._objects.get((descriptor.class_id, descriptor.logical_name))
-        if found is None:
-            known = descriptor.logical_name in self._names
-            return Result(
-                error=DataAccessResult.OBJECT_CLASS_INCONSISTENT if known else DataAccessResult.OBJECT_UNDEFINED
-            )
-        attribute = found.attributes.get(descriptor.attribute)
-        if attribute is None:
-            return Result(error=DataAccessResult.READ_WRITE_DENIED)
         try:
+            attribute = self._find(descriptor).attributes.get(descriptor.attribute)
+            if attribute is None:
+                return Result(error=DataAccessResult.READ_WRITE_DENIED)
             return Result(attribute(descriptor.selection))
         except AccessRefusedError as refused:
             return Result(error=refused.result)
+
+    def write(self, descriptor: AttributeDescriptor, value: bytes) -> DataAccessResult:
+        """What becomes of writing an encoded value to an attribute."""
+        try:
+            writer = self._find(descriptor).writers.get(descriptor.attribute)
+            if writer is None:
+                return DataAccessResult.READ_WRITE_DENIED
+            if descriptor.selection is not None:
+                return DataAccessResult.OTHER_REASON
+            writer(axdr.decode(value))
+        except AccessRefusedError as refused:
+            return refused.result
+        except DecodeError:
+            return DataAccessResult.TYPE_UNMATCHED
+        return DataAccessResult.SUCCESS
+
+    def invoke(self, descriptor: MethodDescriptor, parameter: bytes | None) -> MethodResult:
+        """What becomes of a method with an encoded parameter."""
+        try:
+            method = self._find(descriptor).methods.get(descriptor.method)
+            if method is None:
+                return MethodResult(ActionResult.READ_WRITE_DENIED)
+            return MethodResult(data=method(None if parameter is None else axdr.decode(parameter)))
+        except AccessRefusedError as refused:
+            return MethodResult(refused.result)
+        except DecodeError:
+            return MethodResult(ActionResult.TYPE_UNMATCHED)
+
+    def _find(self, descriptor: AttributeDescriptor | MethodDescriptor) -> CosemObject:
+        found = self._objects.get((descriptor.class_id, descriptor.logical_name))
+        if found is not None:
+            return found
+        known = descriptor.logical_name in self._names
+        raise AccessRefusedError(
+            DataAccessResult.OBJECT_CLASS_INCONSISTENT if known else DataAccessResult.OBJECT_UNDEFINED
+        )
 
     def stamp(self, at: datetime) -> bytes:
         """A time stamp in the meter's style."""
@@ -144,7 +193,10 @@ class CosemMeter:
             CosemObject(
                 15,
                 ASSOCIATION,
-                {2: plain(lambda: axdr.array(each.listed() for each in objects)), 8: constant(axdr.enum(2))},
+                {
+                    2: plain(lambda: axdr.array(each.listed() for each in self._objects.values())),
+                    8: constant(axdr.enum(2)),
+                },
                 version=1,
             )
         )

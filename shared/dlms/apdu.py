@@ -5,6 +5,14 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from shared.dlms.acse import AARE_TAG, AARQ_TAG, RLRE_TAG, RLRQ_TAG, Aare, Aarq, Rlre, Rlrq, decode_aare, decode_aarq
+from shared.dlms.action import (
+    ACTION_REQUEST_TAG,
+    ACTION_RESPONSE_TAG,
+    ActionRequests,
+    ActionResponses,
+    decode_action_request,
+    decode_action_response,
+)
 from shared.dlms.errors import DecodeError
 from shared.dlms.get import (
     GET_REQUEST_TAG,
@@ -13,6 +21,14 @@ from shared.dlms.get import (
     GetResponses,
     decode_get_request,
     decode_get_response,
+)
+from shared.dlms.set import (
+    SET_REQUEST_TAG,
+    SET_RESPONSE_TAG,
+    SetRequests,
+    SetResponses,
+    decode_set_request,
+    decode_set_response,
 )
 
 EXCEPTION_TAG: Final = 0xD8
@@ -31,8 +47,10 @@ class ExceptionResponse:
         return bytes((EXCEPTION_TAG, self.state, self.service))
 
 
-Response = Aare | Rlre | GetResponses | ExceptionResponse
-Request = Aarq | Rlrq | GetRequests
+ServiceResponse = GetResponses | SetResponses | ActionResponses
+ServiceRequest = GetRequests | SetRequests | ActionRequests
+Response = Aare | Rlre | ServiceResponse | ExceptionResponse
+Request = Aarq | Rlrq | ServiceRequest
 
 
 def _decode_exception(apdu: bytes) -> ExceptionResponse:
@@ -45,12 +63,16 @@ _RESPONSES: Final[dict[int, Callable[[bytes], Response]]] = {
     AARE_TAG: decode_aare,
     RLRE_TAG: lambda _: Rlre(),
     GET_RESPONSE_TAG: decode_get_response,
+    SET_RESPONSE_TAG: decode_set_response,
+    ACTION_RESPONSE_TAG: decode_action_response,
     EXCEPTION_TAG: _decode_exception,
 }
 _REQUESTS: Final[dict[int, Callable[[bytes], Request]]] = {
     AARQ_TAG: decode_aarq,
     RLRQ_TAG: lambda _: Rlrq(),
     GET_REQUEST_TAG: decode_get_request,
+    SET_REQUEST_TAG: decode_set_request,
+    ACTION_REQUEST_TAG: decode_action_request,
 }
 
 

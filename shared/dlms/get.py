@@ -95,8 +95,7 @@ class GetListRequest:
     attributes: tuple[AttributeDescriptor, ...]
 
     def encode(self) -> bytes:
-        octets = bytes((GET_REQUEST_TAG, WITH_LIST, self.invoke)) + axdr.encode_length(len(self.attributes))
-        return octets + b"".join(attribute.encode() for attribute in self.attributes)
+        return bytes((GET_REQUEST_TAG, WITH_LIST, self.invoke)) + encode_attributes(self.attributes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,25 +172,39 @@ def decode_get_request(apdu: bytes) -> GetRequests:
         kind, invoke = apdu[1], apdu[2]
         match kind:
             case 1:
-                attribute, _ = _decode_attribute(apdu, 3)
+                attribute, _ = decode_attribute(apdu, 3)
                 return GetRequest(invoke, attribute)
             case 2:
                 if len(apdu) < 7:
                     raise IndexError
                 return GetNextRequest(invoke, int.from_bytes(apdu[3:7]))
             case 3:
-                count, place = axdr.decode_length(apdu, 3)
-                attributes = []
-                for _ in range(count):
-                    attribute, place = _decode_attribute(apdu, place)
-                    attributes.append(attribute)
-                return GetListRequest(invoke, tuple(attributes))
+                attributes, _ = decode_attributes(apdu, 3)
+                return GetListRequest(invoke, attributes)
     except IndexError:
         raise DecodeError(f"The GET request {apdu[:32].hex()} is cut off.") from None
     raise DecodeError(f"A GET request is of kind 1, 2 or 3, not {kind}.")
 
 
-def _decode_attribute(apdu: bytes, place: int) -> tuple[AttributeDescriptor, int]:
+def encode_attributes(attributes: tuple[AttributeDescriptor, ...]) -> bytes:
+    """A list of attributes with its length."""
+    return axdr.encode_length(len(attributes)) + b"".join(attribute.encode() for attribute in attributes)
+
+
+def decode_attributes(apdu: bytes, place: int) -> tuple[tuple[AttributeDescriptor, ...], int]:
+    """The list at `place` and where it ends. Raises IndexError if it is cut off, DecodeError."""
+    count, place = axdr.decode_length(apdu, place)
+    if count > len(apdu) - place:
+        raise IndexError
+    attributes: list[AttributeDescriptor] = []
+    for _ in range(count):
+        attribute, place = decode_attribute(apdu, place)
+        attributes.append(attribute)
+    return tuple(attributes), place
+
+
+def decode_attribute(apdu: bytes, place: int) -> tuple[AttributeDescriptor, int]:
+    """The attribute at `place` and where it ends. Raises IndexError if it is cut off, DecodeError."""
     class_id, name = int.from_bytes(apdu[place : place + 2]), apdu[place + 2 : place + 8]
     attribute = int.from_bytes(apdu[place + 8 : place + 9], signed=True)
     selected = apdu[place + 9]

@@ -1,14 +1,31 @@
 """Association: opening, refusals, invoke ids, blocks."""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.dlms.association import PROPOSED, Answered, Association, Continue, Failed, Opened, Released, State
-from edge.dlms.errors import AccessDeniedError, AssociationRefusedError, MisuseError, ProtocolError
+from edge.dlms.association import PROPOSED, Association, State
+from edge.dlms.errors import AccessDeniedError, AssociationRefusedError, MisuseError, NotOfferedError, ProtocolError
+from edge.dlms.outcomes import Answered, Continue, Failed, Invoked, Opened, Released, Written
 from shared.dlms import axdr
 from shared.dlms.acse import Aare, Diagnostic, Rlre, decode_aarq
+from shared.dlms.action import (
+    ActionBlockRequest,
+    ActionBlockResponse,
+    ActionFirstBlockRequest,
+    ActionListRequest,
+    ActionListResponse,
+    ActionNextRequest,
+    ActionNextResponse,
+    ActionRequest,
+    ActionResponse,
+    MethodDescriptor,
+    MethodResult,
+)
 from shared.dlms.apdu import ExceptionResponse, decode_request
+from shared.dlms.datablock import DataBlock
 from shared.dlms.get import (
     AttributeDescriptor,
     GetBlockResponse,
@@ -19,19 +36,35 @@ from shared.dlms.get import (
     Result,
     encode_results,
 )
-from shared.dlms.initiate import InitiateResponse
+from shared.dlms.initiate import Conformance, InitiateResponse
+from shared.dlms.set import (
+    SetBlockRequest,
+    SetBlockResponse,
+    SetFirstBlockRequest,
+    SetLastBlockListResponse,
+    SetLastBlockResponse,
+    SetListFirstBlockRequest,
+    SetListRequest,
+    SetListResponse,
+    SetRequest,
+    SetResponse,
+    encode_values,
+)
 from shared.identifiers import Obis
 
 CLOCK = AttributeDescriptor(8, Obis(0, 0, 1, 0, 0).bytes, 2)
 ENERGY = AttributeDescriptor(3, Obis(1, 0, 1, 8, 0).bytes, 2)
 ACCEPTED = Aare(InitiateResponse(PROPOSED, 1024).encode()).encode()
+RELAY = MethodDescriptor(70, Obis(0, 0, 96, 3, 10).bytes, 1)
+LONG = axdr.octet_string(bytes(range(200)))
 VALUE = axdr.uint32(1234)
 
 
-def opened() -> Association:
+def opened(conformance: int = PROPOSED, max_pdu: int = 1024) -> Association:
     association = Association()
     association.open()
-    assert association.receive(ACCEPTED) == Opened(PROPOSED, 1024)
+    granted = Aare(InitiateResponse(conformance, max_pdu).encode()).encode()
+    assert association.receive(granted) == Opened(conformance, max_pdu)
     return association
 
 
@@ -172,6 +205,127 @@ def test_the_answer_to_another_kind_of_request() -> None:
     outcome = association.receive(GetListResponse(invoke, (Result(VALUE),)).encode())
     assert isinstance(outcome, Failed)
     assert isinstance(outcome.error, ProtocolError)
+
+
+def test_writing() -> None:
+    association = opened()
+    request = decode_request(association.set((CLOCK, VALUE)))
+    assert isinstance(request, SetRequest)
+    assert (request.attribute, request.value) == (CLOCK, VALUE)
+    assert association.receive(SetResponse(request.invoke, 3).encode()) == Written((3,))
+    assert association.state is State.OPEN
+
+
+def test_writing_a_list() -> None:
+    association = opened()
+    request = decode_request(association.set((CLOCK, VALUE), (ENERGY, VALUE)))
+    assert isinstance(request, SetListRequest)
+    assert association.receive(SetListResponse(request.invoke, (0, 3)).encode()) == Written((0, 3))
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_writing_in_blocks(listed: bool) -> None:
+    association = opened(max_pdu=80)
+    writes = ((CLOCK, LONG), (ENERGY, VALUE)) if listed else ((CLOCK, LONG),)
+    apdu = association.set(*writes)
+    request = decode_request(apdu)
+    assert isinstance(request, SetListFirstBlockRequest if listed else SetFirstBlockRequest)
+    data, block = b"", request.block
+    while True:
+        assert len(apdu) <= 80
+        data += block.data
+        if block.last:
+            break
+        outcome = association.receive(SetBlockResponse(request.invoke, block.number).encode())
+        assert isinstance(outcome, Continue)
+        assert association.receive(SetBlockResponse(request.invoke, block.number).encode()) is None  # that was taken
+        apdu = outcome.apdu
+        further = decode_request(apdu)
+        assert isinstance(further, SetBlockRequest)
+        block = further.block
+    assert data == (encode_values((LONG, VALUE)) if listed else LONG)
+    if listed:
+        last = SetLastBlockListResponse(request.invoke, (0, 4), block.number).encode()
+        assert association.receive(last) == Written((0, 4))
+    else:
+        last = SetLastBlockResponse(request.invoke, 0, block.number).encode()
+        assert association.receive(last) == Written((0,))
+
+
+def test_a_meter_that_breaks_off_or_runs_ahead() -> None:
+    association = opened(max_pdu=80)
+    invoke = decode_request(association.set((CLOCK, LONG), (ENERGY, VALUE))).invoke  # type: ignore[union-attr]
+    assert association.receive(SetLastBlockResponse(invoke, 19, 1).encode()) == Written((19, 19))
+    invoke = decode_request(association.set((CLOCK, LONG))).invoke  # type: ignore[union-attr]
+    outcome = association.receive(SetBlockResponse(invoke, 2).encode())
+    assert isinstance(outcome, Failed)
+    assert "a receipt for block 2; expected one for block 1" in str(outcome.error)
+    assert association.state is State.OPEN
+
+
+def test_methods() -> None:
+    association = opened()
+    request = decode_request(association.action((RELAY, axdr.int8(0))))
+    assert isinstance(request, ActionRequest)
+    assert (request.method, request.parameter) == (RELAY, axdr.int8(0))
+    outcome = association.receive(ActionResponse(request.invoke, MethodResult(0, VALUE)).encode())
+    assert outcome == Invoked((MethodResult(0, VALUE),))
+    several = decode_request(association.action((RELAY, axdr.int8(0)), (RELAY, None)))
+    assert isinstance(several, ActionListRequest)
+    assert several.parameters == (axdr.int8(0), axdr.NULL)
+    results = (MethodResult(3), MethodResult())
+    assert association.receive(ActionListResponse(several.invoke, results).encode()) == Invoked(results)
+
+
+def test_a_method_with_long_parameter_and_long_result() -> None:
+    association = opened(max_pdu=80)
+    request = decode_request(association.action((RELAY, LONG)))
+    assert isinstance(request, ActionFirstBlockRequest)
+    data, block = request.block.data, request.block
+    while not block.last:
+        outcome = association.receive(ActionNextResponse(request.invoke, block.number).encode())
+        assert isinstance(outcome, Continue)
+        further = decode_request(outcome.apdu)
+        assert isinstance(further, ActionBlockRequest)
+        block = further.block
+        data += block.data
+    assert data == LONG
+    octets = MethodResult(0, LONG).encode()
+    first = ActionBlockResponse(request.invoke, DataBlock(False, 1, octets[:150])).encode()
+    outcome = association.receive(first)
+    assert isinstance(outcome, Continue)
+    assert decode_request(outcome.apdu) == ActionNextRequest(request.invoke, 1)
+    assert association.receive(first) is None
+    last = ActionBlockResponse(request.invoke, DataBlock(True, 2, octets[150:])).encode()
+    assert association.receive(last) == Invoked((MethodResult(0, LONG),))
+
+
+@pytest.mark.parametrize(
+    "answer", [lambda invoke: GetResponse(invoke, Result(VALUE)), lambda invoke: ActionResponse(invoke, MethodResult())]
+)
+def test_the_answer_to_another_service(answer: Callable[[int], GetResponse | ActionResponse]) -> None:
+    association = opened()
+    invoke = decode_request(association.set((CLOCK, VALUE))).invoke  # type: ignore[union-attr]
+    outcome = association.receive(answer(invoke).encode())
+    assert isinstance(outcome, Failed)
+    assert isinstance(outcome.error, ProtocolError)
+
+
+def test_what_the_meter_did_not_grant_is_not_sent() -> None:
+    association = opened(Conformance.GET)
+    for ask in (
+        lambda: association.get(CLOCK, ENERGY),
+        lambda: association.set((CLOCK, VALUE)),
+        lambda: association.action((RELAY, None)),
+    ):
+        with pytest.raises(NotOfferedError, match="does not offer"):
+            ask()
+    short = opened(Conformance.GET | Conformance.SET | Conformance.ACTION, 80)
+    with pytest.raises(NotOfferedError, match="SET of more than 80 octets"):
+        short.set((CLOCK, LONG))
+    with pytest.raises(NotOfferedError, match="ACTION of more than 80 octets"):
+        short.action((RELAY, LONG))
+    assert (association.state, short.state) == (State.OPEN, State.OPEN)
 
 
 def test_an_exception_ends_the_request_not_the_association() -> None:

@@ -25,8 +25,9 @@ from edge.dlms.reader import DlmsReader, LinkSettings, MeterFacts, ProfileRows, 
 from edge.dlms.testing import AnsweringTransport
 from firmware_sims.dlms.link import HdlcAddress, HdlcLine, MeterLink, WrapperLine
 from firmware_sims.dlms.meter import EVENT_LOG, LOAD_PROFILE, EventRow, MeterSpec, TimeStyle
-from firmware_sims.dlms.objects import CosemMeter
+from firmware_sims.dlms.objects import CosemMeter, CosemObject, constant
 from firmware_sims.testing import CHANNELS, ENERGY, MemoryMeterData, meter_spec, value_at
+from shared.dlms import axdr
 from shared.dlms.acse import Aarq
 from shared.dlms.datetime12 import decode_datetime
 from shared.dlms.get import AttributeDescriptor
@@ -239,6 +240,30 @@ async def test_a_refused_attribute_leaves_the_session_open() -> None:
                 ]
             )
         assert (await reader.read_clock()).at == NOW
+
+
+@pytest.mark.parametrize("settings", [HDLC, WRAPPER])
+@pytest.mark.parametrize("max_pdu", [64, 1024])
+async def test_attributes_are_written_and_methods_invoked(settings: LinkSettings, max_pdu: int) -> None:
+    meter, _ = a_meter(meter_spec(max_pdu=max_pdu))
+    message, written = Obis(0, 0, 96, 13, 0), []
+    meter.add(
+        CosemObject(1, message, {2: constant(axdr.NULL)}, writers={2: written.append}, methods={1: axdr.octet_string})
+    )
+    long = bytes(range(256))
+    async with reader_of(meter, settings) as reader:
+        await reader.set(1, message, 2, axdr.octet_string(long))
+        attribute = AttributeDescriptor(1, message.bytes, 2)
+        await reader.set_list([(attribute, axdr.uint8(1)), (attribute, axdr.octet_string(long))])
+        assert await reader.action(1, message, 1, axdr.octet_string(long)) == long
+        with pytest.raises(
+            AccessDeniedError, match=r"does not take attribute 1 of 0-0:96.13.0 \(class 1\): read write"
+        ):
+            await reader.set_list([(attribute, axdr.uint8(2)), (attribute._replace(attribute=1), axdr.uint8(3))])
+        with pytest.raises(AccessDeniedError, match=r"not carry out method 2 of .* \(action result 3\)"):
+            await reader.action(1, message, 2)
+        assert (await reader.read_register(ENERGY.obis)).value == 12_345_678
+    assert written == [long, 1, long, 2]
 
 
 async def test_a_register_that_is_no_integer() -> None:

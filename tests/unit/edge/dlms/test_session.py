@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from edge.dlms.association import Answered, Association, Failed, Opened, Released
+from edge.dlms.association import Association
 from edge.dlms.errors import LinkLostError, MisuseError, NoAnswerError
 from edge.dlms.hdlc_link import HdlcLink
+from edge.dlms.outcomes import Answered, Failed, Opened, Released
 from edge.dlms.session import Close, DlmsSession, Get, Open
 from edge.dlms.wrapper_link import WrapperLink
 from firmware_sims.dlms.link import HdlcAddress, HdlcLine, MeterLink, WrapperLine
