@@ -15,6 +15,7 @@ from edge.errors import ConfigError, OutboxError
 from edge.logs import set_up_logs
 from edge.uplink.mqtt import MqttLink, read_password
 from shared.clock import Clock, ClockError, clock_from_environment
+from shared.event_loop import precise_event_loop
 
 
 async def _serve(config: EdgeConfig, clock: Clock) -> None:
@@ -39,7 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
         if options.check:
             return 0
         set_up_logs(config.edge)
-        asyncio.run(_serve(config, clock))
+        with asyncio.Runner(loop_factory=precise_event_loop) as runner:
+            runner.run(_serve(config, clock))
     except (ConfigError, OutboxError, ClockError) as error:
         sys.stderr.write(f"{error}\n")
         return 2

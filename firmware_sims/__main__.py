@@ -11,10 +11,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from firmware_sims.host import Host, precise_event_loop
+from firmware_sims.host import Host
 from firmware_sims.scenario import ScenarioError, load_scenario
 from firmware_sims.scenario_model import Scenario
 from shared.clock import Clock, ClockError, clock_from_environment
+from shared.event_loop import precise_event_loop
 
 
 async def serve(scenario: Scenario, clock: Clock) -> None:

@@ -1,7 +1,6 @@
 """Hosts all lines of a scenario in one event loop: meters on the truth, lines on pseudo-terminals and TCP ports."""
 
 import asyncio
-import selectors
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -23,11 +22,6 @@ from shared.clock import Clock
 
 _LOOK_S: Final = 0.05
 """How often the clock is looked at for quarter-hours to write down."""
-
-
-def precise_event_loop() -> asyncio.AbstractEventLoop:
-    """A loop whose timers keep to microseconds: epoll rounds up to a millisecond, which at 115,200 Bd is 11 octets."""
-    return asyncio.SelectorEventLoop(selectors.SelectSelector())
 
 
 class _HdlcStations:
