@@ -49,7 +49,7 @@ class Line:
         """At least one octet; raises `TimeoutError`, `LineDownError`."""
         data = await self.link.read(timeout)
         self.counters.octets_received += len(data)
-        self._busy_until = self._monotonic()
+        self._busy_until = self.link.received_at
         return data
 
     def transmission_s(self, octets: int) -> float:

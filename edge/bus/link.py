@@ -1,24 +1,29 @@
 """Port to one physical link, and its two kinds: serial port (serialx) and TCP."""
 
 import asyncio
+import socket
+import time
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
 import serialx
 
+from edge.bus.rs485 import let_kernel_drive_direction
 from edge.config import SerialLink, TcpLink
 from edge.errors import LineDownError
 
-CHUNK: Final = 4096
 CONNECT_S: Final = 5.0
+CLOSE_S: Final = 1.0
 PARITIES: Final = {"N": serialx.Parity.NONE, "E": serialx.Parity.EVEN, "O": serialx.Parity.ODD}
 STOP_BITS: Final = {1: serialx.StopBits.ONE, 2: serialx.StopBits.TWO}
-
-Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Link(Protocol):
     """Octets to and from whatever hangs on a line. Not safe for two users at a time."""
+
+    @property
+    def received_at(self) -> float:
+        """When the last octet came, in seconds of `time.monotonic`."""
 
     async def open(self) -> None:
         """Connect; raises `LineDownError`."""
@@ -39,98 +44,152 @@ class Link(Protocol):
         """
 
 
-class StreamLink:
-    """A link over asyncio streams; `connect` makes them, `name` stands in errors."""
+class _Octets(asyncio.Protocol):
+    """What came and was not read yet. A stream reader would do, but not say when."""
+
+    def __init__(self) -> None:
+        self.buffer = bytearray()
+        self.received_at = time.monotonic()
+        self.lost: str | None = None
+        """Why there will be no more."""
+        self.closed = asyncio.get_running_loop().create_future()
+        self._waiter: asyncio.Future[None] | None = None
+
+    def data_received(self, data: bytes) -> None:
+        self.received_at = time.monotonic()
+        self.buffer += data
+        self._wake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost = f"broke: {exc}" if exc is not None else "was closed by the other side"
+        if not self.closed.done():
+            self.closed.set_result(None)
+        self._wake()
+
+    async def wait(self, timeout: float) -> None:
+        """Until something has happened, or for `timeout` seconds."""
+        loop = asyncio.get_running_loop()
+        self._waiter = loop.create_future()
+        timer = loop.call_later(timeout, self._wake)
+        try:
+            await self._waiter
+        finally:
+            timer.cancel()
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+Connection = tuple[asyncio.WriteTransport, _Octets]
+
+
+class OctetLink:
+    """A link over an asyncio transport; `connect` makes it, `name` stands in errors."""
 
     def __init__(
         self,
         name: str,
-        connect: Callable[[], Awaitable[Streams]],
-        change_speed: Callable[[asyncio.StreamWriter, int], Awaitable[None]] | None = None,
+        connect: Callable[[], Awaitable[Connection]],
+        change_speed: Callable[[asyncio.WriteTransport, int], Awaitable[None]] | None = None,
     ) -> None:
         self.name = name
         self._connect = connect
         self._change_speed = change_speed
-        self._streams: Streams | None = None
+        self._connection: Connection | None = None
+
+    @property
+    def received_at(self) -> float:
+        return self._connection[1].received_at if self._connection is not None else time.monotonic()
 
     async def open(self) -> None:
         try:
             async with asyncio.timeout(CONNECT_S):
-                self._streams = await self._connect()
+                self._connection = await self._connect()
         except (OSError, TimeoutError, ValueError) as error:
             reason = str(error) or f"no connection within {CONNECT_S:.0f} s"
             raise LineDownError(f"{self.name} cannot be opened: {reason}.") from None
 
     async def close(self) -> None:
-        if self._streams is None:
+        if self._connection is None:
             return
-        _, writer = self._streams
-        self._streams = None
-        writer.close()
-        try:
-            async with asyncio.timeout(1.0):
-                await writer.wait_closed()
-        except (OSError, TimeoutError):
-            pass  # it is gone, which was the purpose
+        transport, octets = self._connection
+        self._connection = None
+        transport.close()
+        await asyncio.wait([octets.closed], timeout=CLOSE_S)  # else it is gone all the same
+
+    def _opened(self) -> Connection:
+        if self._connection is None:
+            raise LineDownError(f"{self.name} is not open.")
+        return self._connection
 
     async def write(self, data: bytes) -> None:
-        if self._streams is None:
-            raise LineDownError(f"{self.name} is not open.")
-        _, writer = self._streams
-        try:
-            writer.write(data)
-            await writer.drain()
-        except OSError as error:
-            raise LineDownError(f"{self.name} broke while sending: {error}.") from None
+        transport, octets = self._opened()
+        if octets.lost is None:
+            try:
+                transport.write(data)
+            except OSError as error:
+                raise LineDownError(f"{self.name} broke while sending: {error}.") from None
+        if octets.lost is not None:
+            raise LineDownError(f"{self.name} {octets.lost}.")
 
     async def read(self, timeout: float) -> bytes:
-        if self._streams is None:
-            raise LineDownError(f"{self.name} is not open.")
-        reader, _ = self._streams
-        try:
-            async with asyncio.timeout(timeout):
-                data = await reader.read(CHUNK)
-        except TimeoutError:
-            raise
-        except OSError as error:
-            raise LineDownError(f"{self.name} broke while receiving: {error}.") from None
-        if not data:
-            raise LineDownError(f"{self.name} was closed by the other side.")
-        return data
+        _, octets = self._opened()
+        if not octets.buffer and octets.lost is None and timeout > 0:
+            await octets.wait(timeout)
+        if octets.buffer:
+            data = bytes(octets.buffer)
+            octets.buffer.clear()
+            return data
+        if octets.lost is not None:
+            raise LineDownError(f"{self.name} {octets.lost}.")
+        raise TimeoutError
 
     async def set_speed(self, baud: int) -> bool:
         if self._change_speed is None:
             return False
-        if self._streams is None:
-            raise LineDownError(f"{self.name} is not open.")
+        transport, octets = self._opened()
         try:
-            await self._change_speed(self._streams[1], baud)
+            await self._change_speed(transport, baud)
         except (OSError, ValueError) as error:
             raise LineDownError(f"{self.name} cannot go on at {baud} Bd: {error}.") from None
+        octets.buffer.clear()
         return True
 
 
 def make_link(config: SerialLink | TcpLink) -> Link:
     """The link that `config` describes, not yet open."""
-    if isinstance(config, TcpLink):
-        host, port = config.host, config.port
+    return _tcp_link(config) if isinstance(config, TcpLink) else _serial_link(config)
 
-        async def connect_tcp() -> Streams:
-            return await asyncio.open_connection(host, port)
 
-        return StreamLink(f"The connection to {host}:{port}", connect_tcp)
-    serial = config
+def _tcp_link(config: TcpLink) -> OctetLink:
+    async def connect() -> Connection:
+        loop = asyncio.get_running_loop()
+        transport, octets = await loop.create_connection(_Octets, config.host, config.port)
+        endpoint = transport.get_extra_info("socket")
+        endpoint.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return transport, octets
 
-    async def connect_serial() -> Streams:
-        return await serialx.open_serial_connection(
-            serial.path,
-            baudrate=serial.baud,
-            parity=PARITIES[serial.parity],
-            stopbits=STOP_BITS[serial.stop_bits],
+    return OctetLink(f"The connection to {config.host}:{config.port}", connect)
+
+
+def _serial_link(config: SerialLink) -> OctetLink:
+    async def connect() -> Connection:
+        if config.rs485:
+            let_kernel_drive_direction(config.path)
+        octets = _Octets()
+        transport, _ = await serialx.create_serial_connection(
+            asyncio.get_running_loop(),
+            lambda: octets,
+            config.path,
+            baudrate=config.baud,
+            parity=PARITIES[config.parity],
+            stopbits=STOP_BITS[config.stop_bits],
         )
+        return transport, octets
 
-    async def change_speed(writer: asyncio.StreamWriter, baud: int) -> None:
-        transport = writer.transport
+    async def change_speed(transport: asyncio.WriteTransport, baud: int) -> None:
         assert isinstance(transport, serialx.BaseSerialTransport)
         # The change throws away what has come; a read that was due already would find nothing and take it for the end.
         transport.pause_reading()
@@ -139,4 +198,4 @@ def make_link(config: SerialLink | TcpLink) -> Link:
         finally:
             transport.resume_reading()
 
-    return StreamLink(f"The serial port {serial.path}", connect_serial, change_speed)
+    return OctetLink(f"The serial port {config.path}", connect, change_speed)

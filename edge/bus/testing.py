@@ -1,6 +1,7 @@
 """A scripted link: says what a test wants it to say, and keeps what it was told."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable
 
 from edge.errors import LineDownError
@@ -16,10 +17,11 @@ class ScriptedLink:
         self.react = react
         self.written: list[tuple[float, bytes]] = []
         self.opened = 0
+        self.received_at = 0.0
         self.speeds: list[int] = []
         """Speeds that were set, in order."""
         self.refuse_open: str | None = None
-        self._incoming: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._incoming: asyncio.Queue[tuple[float, bytes | None]] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
@@ -29,7 +31,7 @@ class ScriptedLink:
         self.opened += 1
 
     async def close(self) -> None:
-        self._incoming.put_nowait(None)
+        self._incoming.put_nowait((time.monotonic(), None))
 
     async def write(self, data: bytes) -> None:
         self.written.append((asyncio.get_running_loop().time(), data))
@@ -38,9 +40,10 @@ class ScriptedLink:
 
     async def read(self, timeout: float) -> bytes:
         async with asyncio.timeout(timeout):
-            data = await self._incoming.get()
+            came_at, data = await self._incoming.get()
         if data is None:
             raise LineDownError("The scripted link was closed.")
+        self.received_at = came_at
         return data
 
     async def set_speed(self, baud: int) -> bool:
@@ -50,12 +53,12 @@ class ScriptedLink:
     def say(self, octets: bytes, delay: float = 0.0) -> None:
         """Let `octets` come after `delay` seconds."""
         if delay <= 0:
-            self._incoming.put_nowait(octets)
+            self._incoming.put_nowait((time.monotonic(), octets))
             return
 
         async def later() -> None:
             await asyncio.sleep(delay)
-            self._incoming.put_nowait(octets)
+            self._incoming.put_nowait((time.monotonic(), octets))
 
         task = asyncio.create_task(later())
         self._tasks.add(task)
@@ -63,4 +66,4 @@ class ScriptedLink:
 
     def hang_up(self) -> None:
         """The other side closes."""
-        self._incoming.put_nowait(None)
+        self._incoming.put_nowait((time.monotonic(), None))

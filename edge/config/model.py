@@ -64,6 +64,8 @@ class SerialLink(_Struct, frozen=True, kw_only=True, tag_field="kind", tag="seri
     baud: int
     parity: Literal["N", "E", "O"] = "N"
     stop_bits: Literal[1, 2] = 1
+    rs485: bool = False
+    """The kernel switches the driver's direction by RTS; most adapters do it by themselves."""
 
 
 class TcpLink(_Struct, frozen=True, kw_only=True, tag_field="kind", tag="tcp"):

@@ -4,6 +4,7 @@ import asyncio
 import os
 import pty
 import termios
+import time
 import tty
 from pathlib import Path
 
@@ -84,3 +85,29 @@ async def test_a_tcp_peer_vanishes_and_returns() -> None:
     await server.wait_closed()
     with pytest.raises(LineDownError, match=f"127.0.0.1:{port} cannot be opened"):
         await link.open()
+
+
+async def test_a_port_that_cannot_drive_rs485_says_so(tmp_path: Path) -> None:
+    port = tmp_path / "rtu-1"
+    meter = plug_in(port)
+    link = make_link(SerialLink(path=str(port), baud=9600, rs485=True))
+    with pytest.raises(
+        LineDownError, match=r"rtu-1 cannot be opened: .*does not switch.*leave rs485 out"
+    ):
+        await link.open()
+    os.close(meter)
+
+
+async def test_the_time_of_the_last_octet_is_known(tmp_path: Path) -> None:
+    port = tmp_path / "rtu-1"
+    meter = plug_in(port)
+    link = make_link(SerialLink(path=str(port), baud=9600))
+    await link.open()
+    before = time.monotonic()
+    os.write(meter, b"answer")
+    await asyncio.sleep(0.02)
+    came = time.monotonic()
+    assert await link.read(0.0) == b"answer"
+    assert before <= link.received_at <= came
+    os.close(meter)
+    await link.close()
