@@ -14,6 +14,8 @@ from edge.errors import LineDownError
 
 CONNECT_S: Final = 5.0
 CLOSE_S: Final = 1.0
+UNREAD_MOST: Final = 1 << 16
+"""Octets that are kept while nobody reads: a line that babbles must not fill the memory."""
 PARITIES: Final = {"N": serialx.Parity.NONE, "E": serialx.Parity.EVEN, "O": serialx.Parity.ODD}
 STOP_BITS: Final = {1: serialx.StopBits.ONE, 2: serialx.StopBits.TWO}
 
@@ -58,6 +60,7 @@ class _Octets(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self.received_at = time.monotonic()
         self.buffer += data
+        del self.buffer[:-UNREAD_MOST]
         self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -91,9 +91,7 @@ async def test_a_port_that_cannot_drive_rs485_says_so(tmp_path: Path) -> None:
     port = tmp_path / "rtu-1"
     meter = plug_in(port)
     link = make_link(SerialLink(path=str(port), baud=9600, rs485=True))
-    with pytest.raises(
-        LineDownError, match=r"rtu-1 cannot be opened: .*does not switch.*leave rs485 out"
-    ):
+    with pytest.raises(LineDownError, match=r"rtu-1 cannot be opened: .*does not switch.*leave rs485 out"):
         await link.open()
     os.close(meter)
 
