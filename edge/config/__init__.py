@@ -8,6 +8,7 @@ from edge.config.load import load_config, parse_config
 from edge.config.model import (
     Address,
     BusConfig,
+    Conventions,
     DeviceConfig,
     EdgeConfig,
     MqttConfig,
@@ -27,6 +28,7 @@ from edge.config.model import (
 __all__ = [
     "Address",
     "BusConfig",
+    "Conventions",
     "DeviceConfig",
     "EdgeConfig",
     "MqttConfig",
