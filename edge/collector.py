@@ -16,7 +16,7 @@ from edge.bus.health import Health, after_failure
 from edge.bus.owner import Bus, Priority, Turn
 from edge.config import DeviceConfig
 from edge.drivers.port import MeterDriver, MeterSession
-from edge.errors import DeviceError, LineAmbiguousError, LineDownError, OutboxError
+from edge.errors import DeviceError, DeviceMismatchError, LineAmbiguousError, LineDownError, OutboxError
 from edge.outbox.model import DayKey, Deposit, Lane
 from edge.outbox.outbox import Outbox
 from edge.schedule import (
@@ -56,6 +56,8 @@ class DeviceState:
     last_success: datetime | None = None
     failures: int = 0
     last_error: str = ""
+    mismatch: str = ""
+    """Why another meter than the configured one seems to answer; empty if the right one did."""
     due: Due = field(default_factory=Due)
     days_left: int = 0
     """Days that are over and not read."""
@@ -258,6 +260,8 @@ class Collector:
         device.health = after_failure(device.health, now, now - device.job_begun, rest)
         device.failures += 1
         device.last_error = str(error)
+        if isinstance(error, DeviceMismatchError):
+            device.mismatch = device.last_error
         self._log.warning(
             "meter failed", device=device.config.id, reason=str(error), failures=device.health.failures,
             rests_s=round(device.health.retry_at - now, 1),
@@ -266,7 +270,7 @@ class Collector:
     def _succeeded(self, device: DeviceState) -> None:
         device.health = Health()
         device.last_success = self._clock.now()
-        device.last_error = ""
+        device.last_error = device.mismatch = ""
 
     async def _deposit(self, device: DeviceState, deposit: Deposit) -> None:
         """On disk first, then in memory. Goes on to its end also if the job that waits for it is cancelled: what is on

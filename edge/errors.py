@@ -31,6 +31,14 @@ class DeviceGarbledError(DeviceError):
     """The meter answered something that is not an answer to the question."""
 
 
+class DeviceMismatchError(DeviceError):
+    """The meter is not the one that the configuration names: it is not read. `expected` and `found` by fact."""
+
+    def __init__(self, message: str, differ: dict[str, tuple[str, str]]) -> None:
+        super().__init__(message)
+        self.differ = differ
+
+
 class LineAmbiguousError(DeviceError):
     """A late reply to an earlier request could be taken for the answer: not asked until `retry_in` seconds passed."""
 

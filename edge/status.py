@@ -87,6 +87,7 @@ def compose(
                 "failures": device.failures,
                 "failures_in_a_row": device.health.failures,
                 "last_error": device.last_error,
+                "mismatch": device.mismatch,
             }
             for name, device in devices.items()
         },

@@ -33,6 +33,8 @@ class Snapshot:
     """By bus: whether its line is down, and why."""
     meters: Mapping[str, tuple[int, str]] = field(default_factory=dict)
     """By device: failures in a row, and the last one's reason."""
+    mismatches: Mapping[str, str] = field(default_factory=dict)
+    """Devices at whose place another meter answers, and the sentence that says so."""
     has_room: bool = True
     publish_refused: int = 0
     blocks_refused: int = 0
@@ -44,6 +46,7 @@ def snapshot(at: int, status: Mapping[str, Any]) -> Snapshot:
         at,
         {name: (bus["state"] == "down", bus["last_error"]) for name, bus in status["buses"].items()},
         {name: (device["failures_in_a_row"], device["last_error"]) for name, device in status["devices"].items()},
+        {name: device["mismatch"] for name, device in status["devices"].items() if device["mismatch"]},
         status["outbox"]["has_room"],
         status["uplink"]["publish_refused"],
         status["uplink"]["blocks_refused"],
@@ -51,7 +54,7 @@ def snapshot(at: int, status: Mapping[str, Any]) -> Snapshot:
 
 
 def changes(before: Snapshot, after: Snapshot) -> Iterator[Record]:
-    """The events between two looks: lines down and up, meters silent and answering, outbox full, refusals.
+    """The events between two looks: lines down and up, meters silent, answering and exchanged, outbox full, refusals.
 
     A bus or meter that is new counts as having been well; one that is gone tells nothing.
     """
@@ -68,6 +71,12 @@ def changes(before: Snapshot, after: Snapshot) -> Iterator[Record]:
             yield Record("meter-fails", name, after.at, data)
         elif failed >= SILENT_AFTER > failures:
             yield Record("meter-answers", name, after.at, {"failures": failed})
+    for name in sorted(before.mismatches.keys() | after.mismatches.keys()):
+        told, reason = before.mismatches.get(name, ""), after.mismatches.get(name, "")
+        if reason and reason != told:
+            yield Record("meter-mismatch", name, after.at, {"reason": reason[:REASON_LENGTH]})
+        elif told and not reason and name in after.meters:
+            yield Record("meter-recognised", name, after.at)
     if before.has_room != after.has_room:
         yield Record("outbox-has-room" if after.has_room else "outbox-full", "", after.at)
     if after.publish_refused > before.publish_refused:

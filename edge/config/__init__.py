@@ -8,9 +8,9 @@ from edge.config.load import load_config, parse_config
 from edge.config.model import (
     Address,
     BusConfig,
-    Conventions,
     DeviceConfig,
     EdgeConfig,
+    IdentityConfig,
     MqttConfig,
     OutboxConfig,
     PageConfig,
@@ -28,9 +28,9 @@ from edge.config.model import (
 __all__ = [
     "Address",
     "BusConfig",
-    "Conventions",
     "DeviceConfig",
     "EdgeConfig",
+    "IdentityConfig",
     "MqttConfig",
     "OutboxConfig",
     "PageConfig",

@@ -67,12 +67,31 @@ def _device_problems(bus: BusConfig, device: DeviceConfig, place: str) -> Iterat
             yield f"at {place}.address: a DLMS meter needs client and server (and physical on HDLC), no unit."
     elif address.unit is None or not 1 <= address.unit <= 247 or address.server is not None:
         yield f"at {place}.address: a Modbus meter needs only unit, from 1 to 247; found {address.unit}."
+    yield from _identity_problems(device, f"{place}.identity")
     if device.profile is None and device.states is None:
         yield f"at {place}: the device {device.id} has neither profile nor states; at least one must say what to read."
     if device.profile is not None:
         yield from _profile_problems(device, device.profile, f"{place}.profile")
     if device.states is not None:
         yield from _states_problems(device, device.states, f"{place}.states")
+
+
+def _identity_problems(device: DeviceConfig, place: str) -> Iterator[str]:
+    if device.model == "dlms":
+        if device.word_order is not None:
+            yield f"at {place.removesuffix('.identity')}.word_order: a DLMS meter has no registers; remove it."
+        if device.identity is not None:
+            yield f"at {place}: only Modbus meters are checked so; remove it."
+        return
+    if device.identity is None:
+        return
+    stated = device.identity.stated()
+    if not stated:
+        yield f"at {place}: nothing is stated; give serial, code, vendor or product, or remove it."
+    kept = find_map(device.model).identity
+    for name, fact in (("serial", kept.serial), ("code", kept.code)):
+        if name in stated and fact is None:
+            yield f"at {place}.{name}: no register is known where a {device.model} keeps it; remove it."
 
 
 def _profile_problems(device: DeviceConfig, profile: ProfileConfig, place: str) -> Iterator[str]:

@@ -124,17 +124,20 @@ class StatesConfig(_Struct, frozen=True, kw_only=True):
     """Whose months; of the profile, if there is one, else electricity."""
 
 
-class Conventions(_Struct, frozen=True, kw_only=True):
-    """How a DLMS meter differs from the usual one: time stamps with deviation from local time to UTC, profiles by range
-    of time, null-data in a value column means that there is no value.
-    """
+class IdentityConfig(_Struct, frozen=True, kw_only=True):
+    """What a meter must say of itself before it is read: whatever is given here."""
 
-    time: Literal["local", "utc"] = "local"
-    """What stamps without deviation are in, and what the meter is asked in."""
-    deviation: Literal["to-utc", "from-utc", "none"] = "to-utc"
-    """Sense of the deviation (newer books, older books); with "none" the meter takes no stamps that have one."""
-    profile_access: Literal["range", "entry"] = "range"
-    null_values: Literal["missing", "repeated"] = "missing"
+    serial: str | None = None
+    code: str | None = None
+    """Model or type code in its registers."""
+    vendor: str | None = None
+    product: str | None = None
+    """Vendor name and product code of device identification (Modbus function 43/14)."""
+
+    def stated(self) -> dict[str, str]:
+        """The facts that are given."""
+        facts = {"serial": self.serial, "code": self.code, "vendor": self.vendor, "product": self.product}
+        return {name: value for name, value in facts.items() if value is not None}
 
 
 class DeviceConfig(_Struct, frozen=True, kw_only=True):
@@ -146,6 +149,9 @@ class DeviceConfig(_Struct, frozen=True, kw_only=True):
     address: Address
     profile: ProfileConfig | None = None
     states: StatesConfig | None = None
+    identity: IdentityConfig | None = None
+    word_order: Literal["high-first", "low-first"] | None = None
+    """Modbus: of a meter that is set to another word order than its model usually is."""
     timeout_s: float = 1.5
     retries: int = 2
     information: int = 512
@@ -154,8 +160,6 @@ class DeviceConfig(_Struct, frozen=True, kw_only=True):
     """HDLC: window offered."""
     password_file: str | None = None
     """DLMS: password of low-level security."""
-    conventions: Conventions = msgspec.field(default_factory=Conventions)
-    """DLMS: how this meter differs."""
 
 
 class BusConfig(_Struct, frozen=True, kw_only=True):

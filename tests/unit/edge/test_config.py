@@ -56,11 +56,28 @@ def test_a_right_configuration_is_read() -> None:
         ),
         (
             lambda c: c["buses"][1]["devices"][0]["states"]["registers"][0].update(item="imports"),
-            ["states.registers[0].item", "no item 'imports'", "it has import"],
+            ["states.registers[0].item", "no item 'imports'", "it has voltage-L1"],
         ),
         (
             lambda c: c["buses"][1]["devices"][0]["states"]["registers"][0].update(unit="m3"),
             ["states.registers[0].unit", "m3 differs from the map's Wh"],
+        ),
+        (
+            lambda c: c["buses"][0]["devices"][0].update(identity={"serial": "1"}),
+            ["buses[0].devices[0].identity", "only Modbus meters"],
+        ),
+        (
+            lambda c: c["buses"][0]["devices"][0].update(word_order="low-first"),
+            ["buses[0].devices[0].word_order", "a DLMS meter has no registers"],
+        ),
+        (lambda c: c["buses"][1]["devices"][0].update(identity={}), ["devices[0].identity", "nothing is stated"]),
+        (
+            lambda c: c["buses"][1]["devices"][0].update(model="umg96rm", identity={"serial": "1"}),
+            ["devices[0].identity.serial", "no register is known where a umg96rm keeps it"],
+        ),
+        (
+            lambda c: c["buses"][1]["devices"][0].update(word_order="middle"),
+            ["devices[0].word_order", "Invalid enum value 'middle'"],
         ),
         (lambda c: c["buses"][1]["devices"][0].pop("states"), ["devices[0]", "neither profile nor states"]),
     ],

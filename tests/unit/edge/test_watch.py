@@ -20,6 +20,7 @@ def kinds(before: Snapshot, after: Snapshot) -> list[tuple[str, str]]:
         ({"buses": {"rtu-1": (True, "gone")}}, [("line-down", "")], [("line-up", "")]),
         ({"meters": {"EA-1": (SILENT_AFTER, "no")}}, [("meter-fails", "EA-1")], [("meter-answers", "EA-1")]),
         ({"meters": {"EA-1": (SILENT_AFTER - 1, "no")}}, [], []),
+        ({"mismatches": {"EA-1": "other"}}, [("meter-mismatch", "EA-1")], [("meter-recognised", "EA-1")]),
         ({"has_room": False}, [("outbox-full", "")], [("outbox-has-room", "")]),
         ({"publish_refused": 2}, [("broker-refuses", "")], []),
         ({"blocks_refused": 2}, [("central-refused", "")], []),
@@ -48,4 +49,5 @@ def test_a_snapshot_of_a_status() -> None:
     taken = snapshot(5, status())
     assert taken.buses['hdlc "A"'] == (True, "The serial port hdlc cannot be opened.")
     assert taken.meters["LU-1"] == (4, "The meter did not answer.")
+    assert taken.mismatches == {}
     assert (taken.publish_refused, taken.blocks_refused, taken.has_room) == (1, 1, True)

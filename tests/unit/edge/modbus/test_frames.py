@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from edge.errors import DeviceGarbledError
 from edge.modbus.frames import (
     Frame,
-    Refusal,
-    Registers,
-    decode_answer,
+    Identification,
+    decode_identification,
+    identification_request,
     next_rtu,
     next_tcp,
     read_request,
@@ -38,11 +38,10 @@ def test_answers() -> None:
     frame, used = next_rtu(ANSWER_HOLDING)
     assert frame == Frame(0x11, 0, ANSWER_HOLDING[1:-2])
     assert used == len(ANSWER_HOLDING)
-    assert decode_answer(ANSWER_HOLDING[1:-2]) == Registers([0xAE41, 0x5652, 0x4340])
     frame, used = next_rtu(EXCEPTION)
     assert frame is not None
     assert frame.function == 0x81
-    assert decode_answer(frame.pdu) == Refusal(2)
+    assert frame.pdu[1] == 2
     frame, used = next_tcp(TCP_ANSWER)
     assert frame == Frame(0x11, 1, TCP_ANSWER[7:])
     assert used == len(TCP_ANSWER)
@@ -78,19 +77,50 @@ def test_a_header_that_is_none_is_refused(header: str) -> None:
 
 @given(st.binary(max_size=300))
 def test_no_octets_crash(octets: bytes) -> None:
-    found, used = next_rtu(octets)
+    _, used = next_rtu(octets)
     assert 0 <= used <= len(octets)
     with contextlib.suppress(DeviceGarbledError):
-        found, used = next_tcp(octets)
+        _, used = next_tcp(octets)
         assert 0 <= used <= len(octets)
-        if found is not None:
-            decode_answer(found.pdu)
 
 
-@given(st.binary(min_size=1, max_size=300))
-def test_no_pdu_crashes(pdu: bytes) -> None:
+# Modbus Application Protocol 1.1b3, 6.21: the example of read device identification.
+IDENTITY_REQUEST = bytes.fromhex("2b 0e 01 00")
+IDENTITY_ANSWER = (
+    bytes.fromhex("2b 0e 01 01 00 00 03")
+    + b"\x00\x16Company identification"
+    + b"\x01\x0dProduct code "
+    + b"\x02\x05V2.11"
+)
+
+
+def test_identification() -> None:
+    assert identification_request() == IDENTITY_REQUEST
+    expected = {0: "Company identification", 1: "Product code", 2: "V2.11"}
+    assert decode_identification(IDENTITY_ANSWER) == Identification(expected, None)
+    more = bytes.fromhex("2b 0e 01 01 ff 02 01 00 02 41 42")
+    assert decode_identification(more) == Identification({0: "AB"}, 2)
+    frame, used = next_rtu(b"\x00" + rtu_frame(7, IDENTITY_ANSWER) + b"\x07")
+    assert frame == Frame(7, 0, IDENTITY_ANSWER)
+    assert used == len(IDENTITY_ANSWER) + 4
+    for end in range(len(IDENTITY_ANSWER) + 3):
+        assert next_rtu(rtu_frame(7, IDENTITY_ANSWER)[:end]) == (None, 0)
+
+
+@given(st.one_of(st.binary(max_size=260), st.binary(max_size=80).map(lambda rest: b"\x2b\x0e\x01\x01" + rest)))
+def test_no_identification_crashes(pdu: bytes) -> None:
     try:
-        answer = decode_answer(pdu)
+        found = decode_identification(pdu)
     except DeviceGarbledError:
         return
-    assert isinstance(answer, Refusal) or len(answer.registers) * 2 + 2 == len(pdu)
+    assert all(isinstance(text, str) for text in found.objects.values())
+
+
+def test_what_looks_like_a_frame_within_the_awaited_answer_is_none() -> None:
+    inner = rtu_frame(2, b"\x83\x02")
+    answer = rtu_frame(1, bytes([3, 2 * 6]) + inner + bytes(7))
+    assert next_rtu(answer[:-1])[0] == Frame(2, 0, b"\x83\x02"), "without knowing what is awaited"
+    assert next_rtu(answer[:-1], b"\x01\x03\x0c") == (None, 0)
+    frame, _ = next_rtu(answer, b"\x01\x03\x0c")
+    assert frame is not None
+    assert frame.unit == 1

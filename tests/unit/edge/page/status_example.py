@@ -37,10 +37,19 @@ def status() -> dict[str, Any]:
 
 
 def _bus(state: str, **found: Any) -> dict[str, Any]:
-    return {"state": state, "jobs": 0, "failed": 0, "connections": 1, "busy_s": 0.0, "last_error": "", **found}
+    return {
+        "state": state,
+        "jobs": 0,
+        "failed": 0,
+        "connections": 1,
+        "busy_s": 0.0,
+        "last_error": "",
+        **found,
+    }
 
 
 def _device(bus: str, **found: Any) -> dict[str, Any]:
     return {
-        "bus": bus, "last_success": None, "failures": 0, "failures_in_a_row": 0, "last_error": "", **found
+        "bus": bus, "last_success": None, "failures": 0, "failures_in_a_row": 0, "last_error": "",
+        "mismatch": "", **found,
     }  # fmt: skip
