@@ -88,7 +88,9 @@ def sim(context: typer.Context) -> None:
 
 @app.command("edge", context_settings=_PASS_ON)
 def edge(context: typer.Context) -> None:
-    """A concentrator's agent: rozvodna edge CONFIG.json; how it is: rozvodna edge status CONFIG.json"""
+    """A concentrator's agent: rozvodna edge CONFIG.json; how it is: rozvodna edge status CONFIG.json; its key for
+    secrets, made once: rozvodna edge enrol CONFIG.json
+    """
     if context.args[:1] == ["status"]:
         raise typer.Exit(importlib.import_module("deploy.edge_status").main(context.args[1:]))
     _run_module("edge", context.args)

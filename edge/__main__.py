@@ -11,6 +11,8 @@ import sys
 import edge.lean  # noqa: F401 - first of ours, see there
 from edge.agent import Agent
 from edge.config import EdgeConfig, load_config
+from edge.control import enrol
+from edge.control.standing import take_stand
 from edge.errors import ConfigError, OutboxError
 from edge.logs import set_up_logs
 from edge.uplink.mqtt import MqttLink, read_password
@@ -19,7 +21,9 @@ from shared.event_loop import precise_event_loop
 
 
 async def _serve(config: EdgeConfig, clock: Clock) -> None:
-    agent = asyncio.create_task(Agent(config, clock, MqttLink(config.mqtt, f"edge-{config.edge}")).run())
+    standing = take_stand(config, clock)
+    runs = standing.chosen.config if standing else config
+    agent = asyncio.create_task(Agent(runs, clock, MqttLink(config.mqtt, f"edge-{config.edge}"), standing).run())
     loop = asyncio.get_running_loop()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_number, agent.cancel)
@@ -29,10 +33,13 @@ async def _serve(config: EdgeConfig, clock: Clock) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """0 after an orderly stop, 2 if it cannot start."""
+    given = sys.argv[1:] if arguments is None else arguments
+    if given[:1] == ["enrol"]:
+        return enrol.main(given[1:])
     parser = argparse.ArgumentParser(prog="python -m edge", description="Agent of one concentrator.")
     parser.add_argument("config", help="configuration, JSON (schema: edge/config.py)")
     parser.add_argument("--check", action="store_true", help="only check the configuration")
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(given)
     try:
         config = load_config(options.config)
         read_password(config.mqtt)

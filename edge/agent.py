@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,6 +12,8 @@ import structlog
 
 from edge.collector import Collector
 from edge.config import EdgeConfig, PageConfig
+from edge.control.office import Office
+from edge.control.standing import Standing
 from edge.errors import ConfigError, OutboxError
 from edge.notify import Notifier
 from edge.outbox.model import Deposit
@@ -35,8 +38,9 @@ MEGABYTE: Final = 1_000_000
 class Agent:
     """One concentrator. `run()` until cancelled; then everything is closed in order."""
 
-    def __init__(self, config: EdgeConfig, clock: Clock, link: BrokerLink) -> None:
+    def __init__(self, config: EdgeConfig, clock: Clock, link: BrokerLink, standing: Standing | None = None) -> None:
         self.plant = Plant(config, clock, on_task=self._watch)
+        self._standing = standing
         self.clock = clock
         self.epoch = secrets.randbits(64)
         self.has_room = True
@@ -52,10 +56,14 @@ class Agent:
 
     def _watch(self, task: "asyncio.Task[None]") -> None:
         def ended(task: "asyncio.Task[None]") -> None:
-            if not task.cancelled() and self._ended is not None and not self._ended.done():
-                self._ended.set_result(task.get_name())
+            if not task.cancelled():
+                self._end(f"supervised task {task.get_name()}")
 
         task.add_done_callback(ended)
+
+    def _end(self, name: str) -> None:
+        if self._ended is not None and not self._ended.done():
+            self._ended.set_result(name)
 
     def _start(self, name: str, run: Callable[[], Awaitable[None]]) -> "asyncio.Task[None]":
         task = asyncio.create_task(supervise(name, run), name=name)
@@ -69,6 +77,8 @@ class Agent:
             for name, progress in (await outbox.progress()).items():
                 if name in self.plant.devices:
                     self.plant.devices[name].progress = progress
+            if self._standing is not None:
+                self._standing.store.started(self.config.number)
             await self._run_with(outbox)
         finally:
             await outbox.close()
@@ -76,6 +86,9 @@ class Agent:
     async def _run_with(self, outbox: Outbox) -> None:
         begun = self.clock.monotonic()
         wait_s = self.config.uplink.welcome_wait_s
+        office: Office | None = None
+        if self._standing is not None:
+            office = Office(self._standing, self.plant, self.clock, self._end)
         uplink = Uplink(
             Identity(self.config.edge, self.epoch, AGENT, self.config.number),
             self.config.uplink,
@@ -84,6 +97,7 @@ class Agent:
             self.clock,
             [device for _, device in self.config.devices()],
             on_days_changed=lambda: collector.days_changed(),
+            on_message=office.desk.topics if office else None,
         )
         await uplink.prepare()
         collector = Collector(
@@ -127,10 +141,13 @@ class Agent:
             self._start("status", lambda: keep_status(path, self.clock, current)),
             self._start("watch", lambda: keep_watch(lambda: snapshot(self.clock.now_ms(), current()), outbox)),
         ]
+        if office is not None:
+            run_office = partial(office.run, collector, outbox, uplink, current)
+            readers.append(self._start("control", run_office))
         try:
             self._notifier.ready()
             name = await self._ended
-            raise RuntimeError(f"The supervised task {name} ended: an error of the agent's own.")
+            raise RuntimeError(f"The {name} ended: an error of the agent's own.")
         finally:
             self._notifier.stopping()
             # Meters first, so that nothing new comes while the uplink says goodbye.
@@ -139,6 +156,8 @@ class Agent:
             await asyncio.gather(self.plant.stop(), *readers, return_exceptions=True)
             uplink_task.cancel()
             await asyncio.gather(uplink_task, return_exceptions=True)
+            if office is not None and not self._ended.done():
+                office.stopped()
             if page is not None:
                 page.stop()
             _write_last(path, current())

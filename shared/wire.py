@@ -59,6 +59,11 @@ def command_topic(edge: str) -> str:
     return f"{ROOT}/{edge}/command"
 
 
+def result_topic(edge: str) -> str:
+    """Where a concentrator tells what became of configurations and commands."""
+    return f"{ROOT}/{edge}/result"
+
+
 def edge_of_topic(topic: str) -> EdgeId:
     """The concentrator whose topic this is."""
     parts = topic.split("/")

@@ -4,10 +4,11 @@ A configuration is checked whole before any of it is used. Unknown fields are re
 silently ignored is a meter that is silently not read.
 """
 
-from edge.config.load import load_config, parse_config
+from edge.config.load import check_config, decode_json, load_config, parse_config
 from edge.config.model import (
     Address,
     BusConfig,
+    ControlConfig,
     DeviceConfig,
     EdgeConfig,
     IdentityConfig,
@@ -28,6 +29,7 @@ from edge.config.model import (
 __all__ = [
     "Address",
     "BusConfig",
+    "ControlConfig",
     "DeviceConfig",
     "EdgeConfig",
     "IdentityConfig",
@@ -43,6 +45,8 @@ __all__ = [
     "StatesConfig",
     "TcpLink",
     "UplinkConfig",
+    "check_config",
+    "decode_json",
     "load_config",
     "parse_config",
 ]

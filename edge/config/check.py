@@ -5,6 +5,7 @@ from typing import Final
 
 from edge.config.model import BusConfig, DeviceConfig, EdgeConfig, ProfileConfig, SerialLink, StatesConfig
 from edge.modbus.maps import MapError, find_map
+from shared.control.keys import KeyFileError, parse_key
 from shared.identifiers import IdentifierError, Obis, parse_edge_id
 from shared.metering_day import STEP
 
@@ -29,6 +30,11 @@ def problems(config: EdgeConfig) -> Iterator[str]:
         yield f"at uplink.window: {config.uplink.window} must be from 1 to 64."
     if config.page is not None and not 0 <= config.page.port <= 65535:
         yield f"at page.port: {config.page.port} must be a TCP port from 1 to 65535, or 0 for a free one."
+    if config.control is not None:
+        try:
+            parse_key(config.control.central_key, "Central's key")
+        except KeyFileError as error:
+            yield f"at control.central_key: {error}"
     seen: dict[str, str] = {}
     names: set[str] = set()
     for b, bus in enumerate(config.buses):

@@ -2,13 +2,16 @@
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from edge.config.check import problems
-from edge.config.model import EdgeConfig
+from edge.config.model import DeviceConfig, EdgeConfig
+from edge.config.templates import Expanded, expand, shipped_templates
 from edge.errors import ConfigError
+
+DEVICE_FIELDS: Final = frozenset(DeviceConfig.__struct_fields__)
 
 
 def load_config(path: Path | str) -> EdgeConfig:
@@ -22,22 +25,41 @@ def load_config(path: Path | str) -> EdgeConfig:
 
 def parse_config(octets: bytes, source: str) -> EdgeConfig:
     """The configuration in `octets`, which came from `source` (named in errors); raises `ConfigError`."""
+    return check_config(decode_json(octets, source), source)
+
+
+def decode_json(octets: bytes, source: str) -> Any:
+    """Whatever JSON `octets` hold; raises `ConfigError`."""
     try:
-        config = msgspec.json.decode(octets, type=EdgeConfig)
-    except msgspec.ValidationError as error:
-        raise ConfigError(_shape_sentence(octets, source, str(error))) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return msgspec.json.decode(octets)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"The configuration {source} is not JSON: {error}.") from None
+
+
+def check_config(data: Any, source: str) -> EdgeConfig:
+    """The configuration in decoded JSON, templates expanded; raises `ConfigError`."""
+    expanded = expand(data, shipped_templates(), DEVICE_FIELDS)
+    if expanded.problems:
+        raise ConfigError("\n".join(f"The configuration {source}, {problem}" for problem in expanded.problems))
+    try:
+        config = msgspec.convert(expanded.data, EdgeConfig)
+    except msgspec.ValidationError as error:
+        raise ConfigError(_shape_sentence(expanded, source, str(error))) from None
     found = list(problems(config))
     if found:
-        raise ConfigError("\n".join(f"The configuration {source}, {problem}" for problem in found))
+        raise ConfigError("\n".join(f"The configuration {source}, {_with_origin(each, expanded)}" for each in found))
     return config
 
 
-def _shape_sentence(octets: bytes, source: str, message: str) -> str:
+def _with_origin(problem: str, expanded: Expanded) -> str:
+    place, colon, sentence = problem.removeprefix("at ").partition(":")
+    return f"at {place}{expanded.origin(place)}{colon}{sentence}"
+
+
+def _shape_sentence(expanded: Expanded, source: str, message: str) -> str:
     expectation, _, place = message.partition(" - at `$")
     place = place.rstrip("`")
-    value: Any = msgspec.json.decode(octets)
+    value: Any = expanded.data
     for name, index in re.findall(r"\.([^.\[\]]+)|\[(\d+)\]", place):
         try:
             value = value[int(index)] if index else value[name]
@@ -47,4 +69,4 @@ def _shape_sentence(octets: bytes, source: str, message: str) -> str:
     if len(shown) > 120:
         shown = shown[:117] + "..."
     where = place.lstrip(".") or "the top level"
-    return f"The configuration {source}, at {where}: {expectation}; found {shown}."
+    return f"The configuration {source}, at {where}{expanded.origin(where)}: {expectation}; found {shown}."

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -55,6 +55,15 @@ class UplinkConfig(_Struct, frozen=True, kw_only=True):
     batch_bytes: int = 200_000
     welcome_wait_s: float = 30.0
     """A new outbox waits so long to hear from central what is in evidence already, before it reads profiles."""
+
+
+class ControlConfig(_Struct, frozen=True, kw_only=True):
+    """Whom the concentrator obeys: without it, it takes neither configuration nor commands."""
+
+    central_key: str
+    """Central's public key (Ed25519), base64: `rozvodna central keys` prints it."""
+    key_file: str | None = None
+    """This concentrator's private key (X25519), made by `rozvodna edge enrol`; opens sealed secrets."""
 
 
 class SerialLink(_Struct, frozen=True, kw_only=True, tag_field="kind", tag="serial"):
@@ -146,6 +155,8 @@ class DeviceConfig(_Struct, frozen=True, kw_only=True):
     id: str
     model: str
     """"dlms", or the name of a device map (edge/maps)."""
+    template: str | None = None
+    """What gave the fields that the device does not say itself (edge/config/templates.py)."""
     address: Address
     profile: ProfileConfig | None = None
     states: StatesConfig | None = None
@@ -192,6 +203,9 @@ class EdgeConfig(_Struct, frozen=True, kw_only=True):
     buses: list[BusConfig]
     uplink: UplinkConfig = msgspec.field(default_factory=UplinkConfig)
     page: PageConfig | None = None
+    control: ControlConfig | None = None
+    templates: dict[str, dict[str, Any]] = {}
+    """Device templates beside the shipped ones, by name."""
 
     @property
     def edge_id(self) -> EdgeId:

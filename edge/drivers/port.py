@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from edge.bus.line import Line
 from edge.config import ProfileConfig, StateRegister
@@ -42,6 +43,40 @@ class MeterSession(Protocol):
 
     async def read_day(self, profile: ProfileConfig, day: MeteringDay) -> ProfileDay:
         """All columns of `profile` in `day`."""
+
+
+class Switch(NamedTuple):
+    """A breaker as its meter shows it."""
+
+    closed: bool
+    """Whether current can flow."""
+    control: str
+    """"disconnected", "connected" or "ready_for_reconnection": a person must press a button at the meter."""
+
+
+@runtime_checkable
+class ClockSession(Protocol):
+    """A session whose meter has a clock."""
+
+    async def read_clock(self) -> datetime:
+        """The meter's time, aware."""
+
+    async def set_clock(self, at: datetime) -> None:
+        """Set it to the aware instant `at`; says nothing of boundaries, which are the caller's business."""
+
+
+@runtime_checkable
+class SwitchSession(Protocol):
+    """A session whose meter has a breaker."""
+
+    async def read_switch(self) -> Switch:
+        """Its present state."""
+
+    async def disconnect(self) -> None:
+        """Open it."""
+
+    async def reconnect(self) -> None:
+        """Close it, or let a person close it."""
 
 
 class MeterDriver(Protocol):

@@ -23,6 +23,9 @@ class Message:
     properties: Sequence[tuple[str, str]] = ()
     """MQTT 5 user properties."""
     retain: bool = False
+    response_topic: str = ""
+    correlation: bytes = b""
+    """MQTT 5 correlation data."""
 
 
 class BrokerSession(Protocol):

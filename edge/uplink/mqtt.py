@@ -52,6 +52,10 @@ class _Client(aiomqtt.Client):
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho has no types here
         if message.properties:
             properties.UserProperty = list(message.properties)
+        if message.response_topic:
+            properties.ResponseTopic = message.response_topic
+        if message.correlation:
+            properties.CorrelationData = message.correlation
         info = self._client.publish(message.topic, message.payload, 1, message.retain, properties)
         if info.rc != paho.MQTT_ERR_SUCCESS:
             raise BrokerDownError(f"The broker connection is gone: {paho.error_string(info.rc)}")
@@ -88,7 +92,14 @@ class _Session:
             raise BrokerDownError(f"The broker connection broke: {error}.") from None
         payload = found.payload if isinstance(found.payload, bytes) else str(found.payload).encode()
         pairs = getattr(found.properties, "UserProperty", None) or []
-        return Message(str(found.topic), payload, [(name, value) for name, value in pairs], bool(found.retain))
+        return Message(
+            str(found.topic),
+            payload,
+            [(name, value) for name, value in pairs],
+            bool(found.retain),
+            getattr(found.properties, "ResponseTopic", ""),
+            getattr(found.properties, "CorrelationData", b""),
+        )
 
 
 class MqttLink:

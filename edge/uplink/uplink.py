@@ -7,8 +7,9 @@ again when its new incarnation is heard of.
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -34,6 +35,8 @@ from shared.wire import (
     user_properties,
 )
 
+TOLD_MOST = 1_000
+"""Results that wait for the broker."""
 STABLE_S = 10.0
 """A session that lasted so long begins the back-off anew."""
 
@@ -76,6 +79,7 @@ class Uplink:
         clock: Clock,
         devices: Sequence[DeviceConfig],
         on_days_changed: Callable[[], None] = lambda: None,
+        on_message: Mapping[str, Callable[[Message], None]] | None = None,
     ) -> None:
         self.status = UplinkStatus()
         self.acquainted = False
@@ -87,6 +91,9 @@ class Uplink:
         self._clock = clock
         self._devices = devices
         self._on_days_changed = on_days_changed
+        self._on_message = on_message or {}
+        self._told: deque[Message] = deque()
+        self._reborn = False
         self._wake = asyncio.Event()
         self._resends = Resends(settings)
         self._bodies: dict[Address, bytes] = {}
@@ -102,6 +109,19 @@ class Uplink:
         """Take from the outbox what earlier starts knew."""
         self.status.incarnation = await self._outbox.meta("incarnation") or ""
         self.acquainted = await self._outbox.meta("acquainted") is not None
+
+    def tell(self, message: Message) -> None:
+        """Send `message` as soon as the broker is there. What is too much is dropped: central asks again."""
+        if len(self._told) < TOLD_MOST:
+            self._told.append(message)
+        self._wake.set()
+
+    def reconfigured(self, number: int, settings: UplinkConfig, devices: Sequence[DeviceConfig]) -> None:
+        """Another configuration runs: the birth says so; the pace holds from the next connection on."""
+        self._identity = replace(self._identity, config_number=number)
+        self._settings, self._devices = settings, devices
+        self._reborn = True
+        self._wake.set()
 
     async def run(self) -> None:
         """For ever, until cancelled; then the birth says offline. Call `prepare` before."""
@@ -132,7 +152,7 @@ class Uplink:
     async def _session(self) -> None:
         edge = self._identity.edge
         will = Message(state_topic(edge), await self._birth_body(online=False), retain=True)
-        async with self._link.session(will, [ack_topic(edge)]) as session:
+        async with self._link.session(will, [ack_topic(edge), *self._on_message]) as session:
             self.status.connected = True
             self.status.sessions += 1
             self._resends = Resends(self._settings)
@@ -201,6 +221,12 @@ class Uplink:
             self._wake.clear()
             if self._publish_error is not None:
                 raise self._publish_error
+            if self._reborn:
+                self._reborn = False
+                await self._be_born(session)
+            while self._told:
+                await self._say(session, self._told[0])
+                self._told.popleft()
             now = self._clock.monotonic()
             await self._fill(session, now)
             for address in self._resends.due(now):
@@ -215,6 +241,12 @@ class Uplink:
                     await self._wake.wait()
             except TimeoutError:
                 pass
+
+    async def _say(self, session: BrokerSession, message: Message) -> None:
+        code = await session.publish(message)
+        if code >= FAILURE_FROM:
+            self.status.publish_refused += 1
+            self._log.error("broker refused a result", code=hex(code), topic=message.topic)
 
     async def _fill(self, session: BrokerSession, now: float) -> None:
         window = self._settings.window
@@ -274,6 +306,9 @@ class Uplink:
     async def _listen(self, session: BrokerSession) -> None:
         while True:
             message = await session.receive()
+            if message.topic in self._on_message:
+                self._on_message[message.topic](message)
+                continue
             try:
                 answer = decode_message(message.payload)
             except WireError as error:

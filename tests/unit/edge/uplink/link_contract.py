@@ -33,6 +33,14 @@ class LinkContract:
                 found = await session.receive()
         assert (found.topic, found.payload, list(found.properties)) == (ACK, b"\x00\xff", properties)
 
+    async def test_a_question_comes_with_where_to_answer(self) -> None:
+        question = Message(ACK, b"x", response_topic=f"rzv/1/{EDGE}/result", correlation=b"\x00c-1")
+        async with self.link(EDGE).session(WILL, [ACK]) as session:
+            assert await session.publish(question) < FAILURE_FROM
+            async with asyncio.timeout(5):
+                found = await session.receive()
+        assert (found.response_topic, found.correlation) == (question.response_topic, question.correlation)
+
     async def test_many_publishes_at_once(self) -> None:
         async with self.link(EDGE).session(WILL, [ACK]) as session:
             codes = await asyncio.gather(*(session.publish(Message(ACK, bytes([n]))) for n in range(200)))
