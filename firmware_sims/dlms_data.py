@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from firmware_sims.dlms.meter import (
+    BufferCoding,
     EventRow,
     IntegerType,
     MeterSpec,
@@ -42,7 +43,9 @@ def meter_spec(meter: DlmsMeter) -> MeterSpec:
         period_s=step // timedelta(seconds=1),
         channels=tuple(_register(meter, channel, channel.register) for channel in meter.channels),
         entries=meter.memory_days * (timedelta(days=1) // step),
-        null_timestamps=meter.null_timestamps,
+        coding=BufferCoding(meter.coding),
+        columns=meter.columns,
+        ranges=meter.ranges,
     )
     states: list[RegisterSpec] = []
     for channel in meter.channels:

@@ -58,7 +58,12 @@ class DlmsMeter(Struct, tag_field="model", tag="dlms", frozen=True, forbid_unkno
     """OBIS of the load profile: 1-0:99.1.0, of gas 7-0:99.99.3, when not given."""
     memory_days: Annotated[int, Meta(ge=1, le=400)] = 45
     time_style: Literal["local", "utc", "unspecified"] = "local"
-    null_timestamps: bool = False
+    coding: Literal["full", "null", "delta", "compact"] = "full"
+    """How rows of the load profile are written."""
+    columns: bool = True
+    """Whether a choice of columns is heeded; otherwise whole rows are sent."""
+    ranges: bool = True
+    """Whether rows are given by range of time; otherwise by entry only."""
     max_information: Annotated[int, Meta(ge=32, le=2030)] = 512
     max_window: Annotated[int, Meta(ge=1, le=7)] = 1
     max_pdu: Annotated[int, Meta(ge=64, le=65535)] = 1024

@@ -133,6 +133,19 @@ class StatesConfig(_Struct, frozen=True, kw_only=True):
     """Whose months; of the profile, if there is one, else electricity."""
 
 
+class Conventions(_Struct, frozen=True, kw_only=True):
+    """How a DLMS meter differs from the usual one: time stamps with deviation from local time to UTC, profiles by range
+    of time, null-data in a value column means that there is no value.
+    """
+
+    time: Literal["local", "utc"] = "local"
+    """What stamps without deviation are in, and what the meter is asked in."""
+    deviation: Literal["to-utc", "from-utc", "none"] = "to-utc"
+    """Sense of the deviation (newer books, older books); with "none" the meter takes no stamps that have one."""
+    profile_access: Literal["range", "entry"] = "range"
+    null_values: Literal["missing", "repeated"] = "missing"
+
+
 class IdentityConfig(_Struct, frozen=True, kw_only=True):
     """What a meter must say of itself before it is read: whatever is given here."""
 
@@ -171,6 +184,8 @@ class DeviceConfig(_Struct, frozen=True, kw_only=True):
     """HDLC: window offered."""
     password_file: str | None = None
     """DLMS: password of low-level security."""
+    conventions: Conventions = msgspec.field(default_factory=Conventions)
+    """DLMS: how this meter differs."""
 
 
 class BusConfig(_Struct, frozen=True, kw_only=True):

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
-from edge.dlms.profile import ClockConvention, ProfileLayout
+from edge.dlms.layout import ClockConvention, ProfileLayout
 from shared.identifiers import Obis
 
 
@@ -44,6 +44,10 @@ class LinkSettings:
     """Wall seconds that a frame may take on top: 2,042 octets at 9,600 Bd are 2.1 s. Bounds a line that babbles."""
     retries: int = 2
     convention: ClockConvention = field(default_factory=ClockConvention)
+    profile_access: Literal["range", "entry"] = "range"
+    """Selective access to profiles: by the clock, or by place for meters that know only that."""
+    null_repeats: bool = False
+    """A null-data value in a profile is the one above it; otherwise it is no value."""
 
 
 class RegisterValue(NamedTuple):
@@ -52,6 +56,10 @@ class RegisterValue(NamedTuple):
     value: int
     scaler: int
     unit: str
+    at: datetime | None = None
+    """When it was captured, aware UTC, of extended and demand registers; others show the present."""
+    status: int | None = None
+    """Of extended and demand registers, as the maker means it."""
 
 
 class ClockReading(NamedTuple):
@@ -67,3 +75,5 @@ class MeterFacts:
 
     scalers: dict[Obis, tuple[int, str]] = field(default_factory=dict)
     layouts: dict[Obis, ProfileLayout] = field(default_factory=dict)
+    whole_rows: set[Obis] = field(default_factory=set)
+    """Profiles of which no columns can be chosen."""

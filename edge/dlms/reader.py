@@ -5,7 +5,8 @@ stays true between sessions (`MeterFacts`) is handed from one to the next.
 """
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from collections.abc import Collection
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -13,29 +14,23 @@ from edge.dlms.association import Association
 from edge.dlms.errors import AccessDeniedError, DlmsError, ProtocolError
 from edge.dlms.exchange import method_name, name_of
 from edge.dlms.hdlc_link import HdlcLink
+from edge.dlms.layout import ClockConvention
 from edge.dlms.link import Link
 from edge.dlms.outcomes import Answered, Failed, Invoked, Written
 from edge.dlms.port import ClockReading, LinkSettings, MeterFacts, RegisterValue, Transport
-from edge.dlms.profile import (
-    ClockConvention,
-    ProfileColumn,
-    ProfileLayout,
-    ProfileRows,
-    profile_layout,
-    profile_rows,
-)
+from edge.dlms.profile import ProfileColumn, ProfileRows
+from edge.dlms.read_profile import read_profile
+from edge.dlms.registers import read_register
 from edge.dlms.session import Act, Close, DlmsSession, Event, Get, Open, SessionRequest, Set
 from edge.dlms.wrapper_link import WrapperLink
 from shared.dlms import axdr
 from shared.dlms.action import MethodDescriptor
-from shared.dlms.datetime12 import decode_datetime, encode_datetime
 from shared.dlms.errors import DecodeError
 from shared.dlms.get import AttributeDescriptor, Result
 from shared.dlms.hdlc import client_address, server_address
 from shared.dlms.hdlc_parameters import HdlcParameters
 from shared.dlms.initiate import Conformance
-from shared.dlms.selection import RangeSelection, Selection
-from shared.dlms.units import unit_text
+from shared.dlms.selection import Selection
 from shared.identifiers import Obis
 
 __all__ = [
@@ -53,8 +48,6 @@ __all__ = [
 CLOCK: Final = Obis(0, 0, 1, 0, 0)
 INTER_OCTET_TIMEOUT: Final = 0.5
 """Wall seconds of silence inside a frame after which the rest will not come: generous for radio and USB in between."""
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 class DlmsReader:
@@ -69,7 +62,7 @@ class DlmsReader:
         self.facts = facts if facts is not None else MeterFacts()
         self.session = DlmsSession(_make_link(settings), Association(settings.password), settings.retries)
         self._transport = transport
-        self._settings = settings
+        self.settings = settings
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -144,70 +137,19 @@ class DlmsReader:
         return _value(result.data, method_name(descriptor))
 
     async def read_register(self, obis: Obis, class_id: int = 3) -> RegisterValue:
-        """Present value of a register with scaler and unit; these are asked once."""
-        if obis in self.facts.scalers:
-            value = await self.get(class_id, obis, 2)
-        else:
-            descriptors = [AttributeDescriptor(class_id, obis.bytes, attribute) for attribute in (2, 3)]
-            value, scaler_unit = await self.get_list(descriptors)
-            self.facts.scalers[obis] = _scaler_unit(obis, scaler_unit)
-        if type(value) is not int:
-            raise ProtocolError(f"the value {value!r:.60} of {obis}", "an integer")
-        return RegisterValue(value, *self.facts.scalers[obis])
+        """Value of a register with scaler and unit: see edge.dlms.registers."""
+        return await read_register(self, obis, class_id)
 
     async def read_clock(self) -> ClockReading:
         """The meter's clock."""
-        octets = await self.get(8, CLOCK, 2)
-        convention = self._settings.convention
-        try:
-            stamp = decode_datetime(octets, convention.zone, reversed_deviation=convention.reversed_deviation)
-        except (DecodeError, TypeError) as error:
-            raise ProtocolError(f"a clock that cannot be read ({error})", "12 octets") from None
+        stamp = self.settings.convention.decode(await self.get(8, CLOCK, 2))
         return ClockReading(stamp.instant, stamp.status)
 
-    async def read_profile(self, obis: Obis, start: datetime, end: datetime) -> ProfileRows:
-        """Rows of a load profile whose interval begins in [start, end), aware instants; by range of the clock."""
-        start_ms, end_ms = _ms(start), _ms(end)
-        layout = await self._layout(obis)
-        await self._learn_scalers(layout)
-        convention = self._settings.convention
-        # Meters stamp the end: the first row wanted is stamped one period after `start`, the last at `end`.
-        selection = RangeSelection(
-            layout.captured[layout.clock],
-            self._stamp(start + timedelta(milliseconds=layout.period_ms)),
-            self._stamp(end),
-        )
-        buffer = await self.get(7, obis, 2, selection)
-        return profile_rows(buffer, layout, self.facts.scalers, start_ms, end_ms, convention)
-
-    async def _layout(self, obis: Obis) -> ProfileLayout:
-        layout = self.facts.layouts.get(obis)
-        if layout is None:
-            descriptors = [AttributeDescriptor(7, obis.bytes, attribute) for attribute in (3, 4)]
-            layout = profile_layout(*await self.get_list(descriptors))
-            self.facts.layouts[obis] = layout
-        return layout
-
-    async def _learn_scalers(self, layout: ProfileLayout) -> None:
-        """Read scalers and units of a profile's registers that are not known yet."""
-        unknown = {
-            Obis.from_bytes(each.logical_name): each.class_id
-            for each in layout.registers.values()
-            if Obis.from_bytes(each.logical_name) not in self.facts.scalers
-        }
-        if not unknown:
-            return
-        values = await self.get_list([AttributeDescriptor(kind, obis.bytes, 3) for obis, kind in unknown.items()])
-        for obis, value in zip(unknown, values, strict=True):
-            self.facts.scalers[obis] = _scaler_unit(obis, value)
-
-    def _stamp(self, at: datetime) -> bytes:
-        convention = self._settings.convention
-        octets = encode_datetime(at.astimezone(convention.zone), deviation=convention.send_deviation)
-        if convention.reversed_deviation and convention.send_deviation:
-            deviation = -int.from_bytes(octets[9:11], signed=True)
-            octets = octets[:9] + deviation.to_bytes(2, signed=True) + octets[11:]
-        return octets
+    async def read_profile(
+        self, obis: Obis, start: datetime, end: datetime, registers: Collection[Obis] = ()
+    ) -> ProfileRows:
+        """Rows of a load profile whose interval begins in [start, end), aware; of `registers` only if any are named."""
+        return await read_profile(self, obis, start, end, registers)
 
     async def _get(self, attribute: AttributeDescriptor) -> Any:
         (result,) = await self._request((attribute,))
@@ -223,8 +165,8 @@ class DlmsReader:
         session = self.session
         events = session.start(request)
         loop = asyncio.get_running_loop()
-        limit = self._settings.response_timeout
-        longest = limit + self._settings.frame_time
+        limit = self.settings.response_timeout
+        longest = limit + self.settings.frame_time
         progress, deadline = session.progress, loop.time() + longest
         while not events:
             try:
@@ -276,16 +218,3 @@ def _value(data: bytes, what: str) -> Any:
         return axdr.decode(data)
     except DecodeError as error:
         raise ProtocolError(f"data for {what} that cannot be read ({error})", "A-XDR data") from None
-
-
-def _scaler_unit(obis: Obis, value: Any) -> tuple[int, str]:
-    match value:
-        case (int(scaler), int(unit)):
-            return scaler, unit_text(unit)
-    raise ProtocolError(f"scaler and unit {value!r:.60} of {obis}", "a structure of scaler and unit")
-
-
-def _ms(at: datetime) -> int:
-    if at.tzinfo is None:
-        raise ValueError(f"A profile is read between aware instants; {at.isoformat()} has no zone.")
-    return (at - _EPOCH) // _MILLISECOND

@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC
 from pathlib import Path
 
 from edge.bus.line import Line
-from edge.config import DeviceConfig, ProfileConfig, StateRegister
+from edge.config import Conventions, DeviceConfig, ProfileConfig, StateRegister
 from edge.dlms.errors import (
     AccessDeniedError,
     AssociationRefusedError,
@@ -13,12 +14,12 @@ from edge.dlms.errors import (
     NoAnswerError,
     NotOfferedError,
 )
-from edge.dlms.reader import DlmsReader, LinkSettings, MeterFacts, ProfileRows
+from edge.dlms.reader import ClockConvention, DlmsReader, LinkSettings, MeterFacts, ProfileRows
 from edge.drivers.port import MeterSession, ProfileDay, StateReading, rescaled
 from edge.errors import ConfigError, DeviceGarbledError, DeviceRefusedError, DeviceSilentError, LineDownError
 from shared.clock import Clock
 from shared.identifiers import Obis
-from shared.metering_day import MeteringDay
+from shared.metering_day import PRAGUE, MeteringDay
 
 
 def profile_day(profile: ProfileConfig, day: MeteringDay, rows: ProfileRows) -> ProfileDay:
@@ -73,7 +74,8 @@ class DlmsSession:
 
     async def read_day(self, profile: ProfileConfig, day: MeteringDay) -> ProfileDay:
         with _errors():
-            rows = await self._reader.read_profile(Obis.parse(profile.obis), day.start, day.end)
+            wanted = {Obis.parse(register.obis) for register in profile.registers}
+            rows = await self._reader.read_profile(Obis.parse(profile.obis), day.start, day.end, wanted)
         return profile_day(profile, day, rows)
 
 
@@ -114,6 +116,9 @@ class DlmsDriver:
             password=_password(device),
             response_timeout=device.timeout_s,
             retries=device.retries,
+            convention=_convention(device.conventions),
+            profile_access=device.conventions.profile_access,
+            null_repeats=device.conventions.null_values == "repeated",
         )
         self._facts = MeterFacts()
         self._clock = clock
@@ -130,6 +135,14 @@ class DlmsDriver:
         finally:
             with _errors():
                 await reader.close()
+
+
+def _convention(conventions: Conventions) -> ClockConvention:
+    return ClockConvention(
+        zone=UTC if conventions.time == "utc" else PRAGUE,
+        reversed_deviation=conventions.deviation == "from-utc",
+        send_deviation=conventions.deviation != "none",
+    )
 
 
 def _password(device: DeviceConfig) -> bytes | None:

@@ -26,6 +26,19 @@ class IntegerType(StrEnum):
     UINT64 = "uint64"
 
 
+class BufferCoding(StrEnum):
+    """How the rows of a profile are written."""
+
+    FULL = "full"
+    """Every cell."""
+    NULL = "null"
+    """null-data for a time stamp that follows from the capture period, and for a repeated status."""
+    DELTA = "delta"
+    """The same, and values as differences to the row before where a long (16 bit) holds them."""
+    COMPACT = "compact"
+    """A compact array: types once, then values without tags."""
+
+
 class TimeStyle(StrEnum):
     """How the meter writes its time stamps."""
 
@@ -57,8 +70,11 @@ class ProfileSpec:
     entries: int = 40 * 96
     """Rows of memory (`profile_entries`)."""
     status: Obis | None = PROFILE_STATUS
-    null_timestamps: bool = False
-    """Send null-data for a time stamp that follows from the capture period, and for a repeated status."""
+    coding: BufferCoding = BufferCoding.FULL
+    columns: bool = True
+    """Whether a choice of columns is heeded; otherwise whole rows are sent."""
+    ranges: bool = True
+    """Whether rows can be asked for by range of time; otherwise by entry only."""
 
 
 @dataclass(frozen=True, slots=True)

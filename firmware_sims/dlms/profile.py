@@ -2,10 +2,11 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar, Final
 
-from firmware_sims.dlms.meter import IntegerType, MeterData, ProfileRow, ProfileSpec
+from firmware_sims.dlms.meter import BufferCoding, IntegerType, MeterData, ProfileRow, ProfileSpec
 from shared.dlms import axdr
 from shared.dlms.datetime12 import decode_datetime
 from shared.dlms.errors import DecodeError
@@ -59,10 +60,11 @@ class ProfileBuffer(ABC):
                 rows, columns = self._range(selection)
             case EntrySelection():
                 rows, columns = self._entries(selection)
-        width = len(columns)
-        if width == len(self.captured):
-            return axdr.array(axdr.structure(*cells) for cells in self._finish(rows))
-        return axdr.array(axdr.structure(*(cells[column] for column in columns)) for cells in self._finish(rows))
+        return self._written([[cells[column] for column in columns] for cells in self._finish(rows)])
+
+    def _written(self, rows: list[Cells]) -> bytes:
+        """The buffer as sent."""
+        return axdr.array(axdr.structure(*cells) for cells in rows)
 
     def _range(self, selection: RangeSelection) -> tuple[list[tuple[datetime, Cells]], Sequence[int]]:
         if selection.restricting[:3] != CLOCK_COLUMN[:3]:
@@ -96,6 +98,12 @@ class LoadProfile(ProfileBuffer):
         self._spec = spec
         self._stamp = stamp
         self._encoders = [ENCODERS[channel.type] for channel in spec.channels]
+        self._first_value = len(captured) - len(spec.channels)
+
+    def _range(self, selection: RangeSelection) -> tuple[list[tuple[datetime, Cells]], Sequence[int]]:
+        if not self._spec.ranges:
+            raise ValueError("This meter gives rows by entry only.")
+        return super()._range(selection if self._spec.columns else replace(selection, columns=()))
 
     def _rows(self, after: datetime, until: datetime) -> list[tuple[datetime, Cells]]:
         now = self._data.now()
@@ -114,21 +122,42 @@ class LoadProfile(ProfileBuffer):
 
     def _finish(self, rows: Sequence[tuple[datetime, Cells]]) -> Iterable[Cells]:
         period = timedelta(seconds=self.period_s)
-        shortened = self._spec.null_timestamps
+        shortened = self._spec.coding in (BufferCoding.NULL, BufferCoding.DELTA)
         before: datetime | None = None
-        status_before: bytes | None = None
+        whole_before: Cells = []
         for end, cells in rows:
-            if shortened and before is not None and end - before == period:
-                cells[0] = axdr.NULL
-            else:
-                cells[0] = axdr.octet_string(self._stamp(end))
-            if shortened and self._spec.status is not None:
-                status = cells[1]
-                if status == status_before:
+            cells[0] = axdr.octet_string(self._stamp(end))
+            whole = cells.copy()
+            if shortened and before is not None:
+                if end - before == period:
+                    cells[0] = axdr.NULL
+                if self._spec.status is not None and cells[1] == whole_before[1]:
                     cells[1] = axdr.NULL
-                status_before = status
-            before = end
+                if self._spec.coding is BufferCoding.DELTA:
+                    for place in range(self._first_value, len(cells)):
+                        cells[place] = _difference(whole[place], whole_before[place])
+            before, whole_before = end, whole
             yield cells
+
+    def _written(self, rows: list[Cells]) -> bytes:
+        if self._spec.coding is not BufferCoding.COMPACT or not rows:
+            return super()._written(rows)
+        # Of a stamp (octet-string of 12) the type date-time takes the same octets without a length.
+        stamped = [
+            [bytes((axdr.Tag.DATE_TIME,)) + cell[2:] if _is_stamp(cell) else cell for cell in row] for row in rows
+        ]
+        description = bytes((axdr.Tag.STRUCTURE, len(stamped[0]), *(cell[0] for cell in stamped[0])))
+        return axdr.compact_array(description, b"".join(cell[1:] for row in stamped for cell in row))
+
+
+def _is_stamp(cell: bytes) -> bool:
+    return cell[:2] == bytes((axdr.Tag.OCTET_STRING, 12))
+
+
+def _difference(cell: bytes, before: bytes) -> bytes:
+    """The value of `cell` as a difference to that of `before`, if 16 bits hold it."""
+    difference = axdr.decode(cell) - axdr.decode(before)
+    return axdr.delta_int16(difference) if -(2**15) <= difference < 2**15 else cell
 
 
 class EventLog(ProfileBuffer):

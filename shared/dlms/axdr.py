@@ -1,105 +1,42 @@
 """A-XDR data of COSEM attributes (IEC 62056-53/-62, type Data): decoding to plain values, encoding by named type.
 
-Decoded: null None, array list, structure tuple, octet-string bytes, visible-string and utf8-string str, bit-string
-`BitString`, integers and enum int, floats float, date-time/date/time their octets. Encoders return octets, so that a
-value's type is said where it is written: `structure(int8(-1), enum(30))`.
+Decoded: null and don't-care None, array and compact array list, structure tuple, octet-string bytes, visible-string
+and utf8-string str, bit-string `BitString`, integers and enum int, delta types `Delta`, floats float,
+date-time/date/time their octets. Encoders return octets, so that a value's type is said where it is written:
+`structure(int8(-1), enum(30))`.
 """
 
 import struct
 from collections.abc import Iterable
-from enum import IntEnum
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+from shared.dlms.axdr_rows import row_pattern
+from shared.dlms.axdr_types import FIXED, BitString, Delta, Tag, decode_length, encode_length, shown
+from shared.dlms.compact import decode_compact_array
 from shared.dlms.errors import DecodeError
+
+__all__ = ["BitString", "Delta", "Tag", "decode", "decode_from", "decode_length", "encode_length"]
 
 MAX_DEPTH: Final = 16
 """Deepest nesting that is decoded; an object list of an association nests 6 deep."""
+_FEW_ROWS: Final = 4
+"""Shorter arrays are not worth looking for a pattern in."""
+_FUTILE: Final = 3
+"""After so many patterns in a row that fit no further row, an array has none."""
 
-
-class Tag(IntEnum):
-    """First octet of a Data value."""
-
-    NULL = 0
-    ARRAY = 1
-    STRUCTURE = 2
-    BOOLEAN = 3
-    BIT_STRING = 4
-    INT32 = 5
-    UINT32 = 6
-    OCTET_STRING = 9
-    VISIBLE_STRING = 10
-    UTF8_STRING = 12
-    BCD = 13
-    INT8 = 15
-    INT16 = 16
-    UINT8 = 17
-    UINT16 = 18
-    INT64 = 20
-    UINT64 = 21
-    ENUM = 22
-    FLOAT32 = 23
-    FLOAT64 = 24
-    DATE_TIME = 25
-    DATE = 26
-    TIME = 27
-
-
-class BitString(NamedTuple):
-    """A bit-string of `length` bits; `octets` hold them from the most significant bit on, padded with zeros."""
-
-    octets: bytes
-    length: int
-
-
-_FIXED_FORMATS: Final = {
-    Tag.BOOLEAN: "?",
-    Tag.INT32: "i",
-    Tag.UINT32: "I",
-    Tag.BCD: "B",
-    Tag.INT8: "b",
-    Tag.INT16: "h",
-    Tag.UINT8: "B",
-    Tag.UINT16: "H",
-    Tag.INT64: "q",
-    Tag.UINT64: "Q",
-    Tag.ENUM: "B",
-    Tag.FLOAT32: "f",
-    Tag.FLOAT64: "d",
-    Tag.DATE_TIME: "12s",
-    Tag.DATE: "5s",
-    Tag.TIME: "4s",
-}
-_FIXED: Final = {
-    tag: (struct.Struct(f">{code}").unpack_from, 1 + struct.calcsize(f">{code}"))
-    for tag, code in _FIXED_FORMATS.items()
-}
-# By octet, as a tuple: one indexing per value instead of a hash of an IntEnum.
-_NULL: Final = 0  # plain ints for the loop: comparing with an IntEnum costs three times as much
+# Plain ints for the loop: comparing with an IntEnum costs three times as much.
+_NULL: Final = 0
 _ARRAY: Final = 1
 _STRUCTURE: Final = 2
 _OCTET_STRING: Final = 9
-_BY_TAG: Final = tuple(_FIXED.get(tag) for tag in range(256))  # type: ignore[call-overload]  # int keys equal Tags
-
-
-def decode_length(data: bytes, place: int) -> tuple[int, int]:
-    """A length at `place` and where it ends. Raises IndexError past the end, DecodeError on an unknown form."""
-    first = data[place]
-    if first < 0x80:
-        return first, place + 1
-    size = first & 0x7F
-    if not 1 <= size <= 4:
-        raise DecodeError(f"A length in {size} octets (first octet {first:02x}) is not used in DLMS; at most 4 are.")
-    end = place + 1 + size
-    if end > len(data):
-        raise IndexError
-    return int.from_bytes(data[place + 1 : end]), end
+_DELTA_FIRST: Final = 28
 
 
 def decode(data: bytes) -> Any:
     """The one value that `data` holds. Raises DecodeError if it is cut off, of an unknown type, or followed by more."""
     value, end = decode_from(data, 0)
     if end != len(data):
-        raise DecodeError(f"The value ends after {end} octets but {len(data)} came: {_shown(data, end)} is too much.")
+        raise DecodeError(f"The value ends after {end} octets but {len(data)} came: {shown(data, end)} is too much.")
     return value
 
 
@@ -120,10 +57,11 @@ def _decode_values(data: bytes, place: int, count: int, depth: int) -> tuple[lis
     end = len(data)
     for _ in range(count):
         tag = data[place]
-        fixed = _BY_TAG[tag]
+        fixed = FIXED[tag]
         if fixed is not None:
-            append(fixed[0](data, place + 1)[0])
-            place += fixed[1]
+            value = fixed[0](data, place + 1)[0]
+            append(value if tag < _DELTA_FIRST else Delta(value))
+            place += 1 + fixed[1]
         elif tag == _NULL:
             append(None)
             place += 1
@@ -139,17 +77,39 @@ def _decode_values(data: bytes, place: int, count: int, depth: int) -> tuple[lis
                 raise DecodeError(f"The value nests deeper than {MAX_DEPTH} arrays and structures.")
             if size > end - place:  # each element takes an octet at least
                 raise IndexError
-            inner, place = _decode_values(data, place, size, depth + 1)
+            if tag == _ARRAY and size >= _FEW_ROWS and data[place] == _STRUCTURE:
+                inner, place = _decode_rows(data, place, size, depth + 1)
+            else:
+                inner, place = _decode_values(data, place, size, depth + 1)
             append(inner if tag == _ARRAY else tuple(inner))
         else:
-            value, place = _decode_text_or_bits(data, place, tag)
+            value, place = _decode_rare(data, place, tag)
             append(value)
     return values, place
 
 
-def _decode_text_or_bits(data: bytes, place: int, tag: int) -> tuple[str | BitString, int]:
+def _decode_rows(data: bytes, place: int, count: int, depth: int) -> tuple[list[Any], int]:
+    """Elements of an array of structures, as many at a time as have the pattern of one before."""
+    rows: list[Any] = []
+    futile = 0
+    while len(rows) < count:
+        row, end = _decode_values(data, place, 1, depth)
+        rows += row
+        if futile < _FUTILE and type(row[0]) is tuple and (pattern := row_pattern(data, place, end)) is not None:
+            more, end = pattern.rows(data, end, count - len(rows))
+            futile = 0 if more else futile + 1
+            rows += more
+        place = end
+    return rows, place
+
+
+def _decode_rare(data: bytes, place: int, tag: int) -> tuple[Any, int]:
+    if tag == Tag.COMPACT_ARRAY:
+        return decode_compact_array(data, place + 1)
+    if tag == Tag.DONT_CARE:
+        return None, place + 1
     if tag not in (Tag.VISIBLE_STRING, Tag.UTF8_STRING, Tag.BIT_STRING):
-        raise DecodeError(f"Octet {place} has the type {tag}, which is not known: {_shown(data, place)}.")
+        raise DecodeError(f"Octet {place} has the type {tag}, which is not known: {shown(data, place)}.")
     size, start = decode_length(data, place + 1)
     stop = start + ((size + 7) // 8 if tag == Tag.BIT_STRING else size)
     if stop > len(data):
@@ -158,19 +118,6 @@ def _decode_text_or_bits(data: bytes, place: int, tag: int) -> tuple[str | BitSt
     if tag == Tag.BIT_STRING:
         return BitString(octets, size), stop
     return octets.decode("utf-8" if tag == Tag.UTF8_STRING else "latin-1"), stop
-
-
-def _shown(data: bytes, place: int) -> str:
-    cut = data[place : place + 16].hex()
-    return cut if len(data) <= place + 16 else f"{cut}..."
-
-
-def encode_length(length: int) -> bytes:
-    """A length, short form below 128."""
-    if length < 0x80:
-        return bytes((length,))
-    size = (length.bit_length() + 7) // 8
-    return bytes((0x80 | size,)) + length.to_bytes(size)
 
 
 NULL: Final = b"\x00"
@@ -261,3 +208,32 @@ def array(elements: Iterable[bytes]) -> bytes:
 def structure(*elements: bytes) -> bytes:
     """A structure of encoded elements."""
     return b"\x02" + encode_length(len(elements)) + b"".join(elements)
+
+
+def delta_int8(value: int) -> bytes:
+    return _pack_int8(Tag.DELTA_INT8, value)
+
+
+def delta_int16(value: int) -> bytes:
+    return _pack_int16(Tag.DELTA_INT16, value)
+
+
+def delta_int32(value: int) -> bytes:
+    return _pack_int32(Tag.DELTA_INT32, value)
+
+
+def delta_uint8(value: int) -> bytes:
+    return _pack_uint8(Tag.DELTA_UINT8, value)
+
+
+def delta_uint16(value: int) -> bytes:
+    return _pack_uint16(Tag.DELTA_UINT16, value)
+
+
+def delta_uint32(value: int) -> bytes:
+    return _pack_uint32(Tag.DELTA_UINT32, value)
+
+
+def compact_array(description: bytes, contents: bytes) -> bytes:
+    """A compact array of what `description` says (a type's tag, or 02, count, members), elements in `contents`."""
+    return b"\x13" + description + encode_length(len(contents)) + contents

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from edge.dlms.errors import ProtocolError
-from edge.dlms.profile import ClockConvention, ProfileRows, profile_layout, profile_rows
-from shared.dlms.axdr import BitString
+from edge.dlms.layout import ClockConvention, profile_layout
+from edge.dlms.profile import ProfileRows, profile_rows
+from shared.dlms.axdr import BitString, Delta
 from shared.dlms.datetime12 import encode_datetime
 from shared.identifiers import Obis
 from shared.metering_day import PRAGUE
@@ -29,9 +30,17 @@ def stamp(quarters: float, status: int = 0) -> bytes:
     return encode_datetime((START + quarters * timedelta(minutes=15)).astimezone(PRAGUE), status=status)
 
 
-def rows_of(buffer: Any, quarters: int = 96, convention: ClockConvention | None = None) -> ProfileRows:
+def rows_of(
+    buffer: Any, quarters: int = 96, convention: ClockConvention | None = None, *, null_repeats: bool = False
+) -> ProfileRows:
     return profile_rows(
-        buffer, LAYOUT, {ENERGY: (0, "Wh")}, START_MS, START_MS + quarters * QUARTER, convention or ClockConvention()
+        buffer,
+        LAYOUT,
+        {ENERGY: (0, "Wh")},
+        START_MS,
+        START_MS + quarters * QUARTER,
+        convention or ClockConvention(),
+        null_repeats=null_repeats,
     )
 
 
@@ -54,6 +63,33 @@ def test_a_null_value_stays_unknown() -> None:
     assert rows_of([(stamp(1), 0, 1), (stamp(2), 0, None)]).columns[ENERGY].values == [1, None]
 
 
+def test_a_null_value_of_a_meter_that_compresses_is_the_one_above() -> None:
+    rows = rows_of([(stamp(1), 0, None), (stamp(2), 0, 4), (None, None, None)], null_repeats=True)
+    assert rows.columns[ENERGY].values == [None, 4, 4]
+
+
+def test_differences_count_from_the_last_value() -> None:
+    buffer = [(stamp(1), 0, 70_000), (None, None, Delta(5)), (None, None, None), (None, None, Delta(-7)), (None, 0, 3)]
+    assert rows_of(buffer).columns[ENERGY].values == [70_000, 70_005, None, 69_998, 3]
+
+
+def test_a_capture_time_goes_with_its_value() -> None:
+    gas = Obis(0, 1, 24, 2, 1)
+    layout = profile_layout([CAPTURED[0], (4, gas.bytes, 2, 0), (4, gas.bytes, 5, 0)], 3600)
+    buffer = [(stamp(4), 1000, stamp(3.9)), (stamp(8), 1010, None), (stamp(12), 1010, bytes(12))]
+    rows = profile_rows(buffer, layout, {gas: (-3, "m3")}, START_MS, START_MS + 96 * QUARTER, ClockConvention())
+    column = rows.columns[gas]
+    assert column.values == [1000, 1010, 1010]
+    assert column.captured_ms == [START_MS + 3_510_000, None, None]
+
+
+def test_a_selection_of_columns_keeps_clock_and_status() -> None:
+    others = [(3, Obis(1, 0, n, 29, 0).bytes, 2, 0) for n in (2, 3)]
+    layout = profile_layout([*CAPTURED, *others], 900).only([Obis(1, 0, 3, 29, 0)])
+    assert [each.logical_name[2] for each in layout.captured] == [1, 96, 3]
+    assert (layout.clock, layout.status, list(layout.registers)) == (0, 1, [2])
+
+
 def test_holes_are_left_out() -> None:
     rows = rows_of([(stamp(1), 0, 1), (stamp(4), 0, 4)])
     assert rows.start_ms == [START_MS, START_MS + 3 * QUARTER]
@@ -69,13 +105,13 @@ def test_rows_newest_first_are_put_in_order() -> None:
     rows = rows_of([(stamp(3), 0, 3), (stamp(2), 0x20, 2), (stamp(1), 0, 1)])
     assert rows.columns[ENERGY].values == [1, 2, 3]
     assert rows.flags == [0, Flag.CLOCK_ADJUSTED, 0]
-    assert rows.repeated == 0
+    assert rows.repeated == ()
 
 
 def test_a_repeated_capture_is_taken_once() -> None:
     rows = rows_of([(stamp(1), 0, 1), (stamp(1), 0, 1), (stamp(2), 0, 2)])
     assert rows.columns[ENERGY].values == [1, 2]
-    assert (rows.repeated, rows.flags) == (1, [0, 0])
+    assert (rows.repeated, rows.flags) == ((START_MS + QUARTER,), [0, 0])
 
 
 def test_a_repeated_capture_that_differs_is_not_whole() -> None:
@@ -147,6 +183,8 @@ def test_days_do_not_lie_on_a_grid_in_utc() -> None:
         [(stamp(1), 0, 1.5)],
         [(stamp(1), 0, "1")],
         [(stamp(1), 0, True)],
+        [(stamp(1), 0, Delta(5))],  # a difference to nothing
+        [(stamp(1), Delta(1), 5)],
     ],
 )
 def test_buffers_that_do_not_fit(buffer: Any) -> None:

@@ -24,7 +24,7 @@ from edge.dlms.errors import (
 from edge.dlms.reader import DlmsReader, LinkSettings, MeterFacts, ProfileRows, RegisterValue
 from edge.dlms.testing import AnsweringTransport
 from firmware_sims.dlms.link import HdlcAddress, HdlcLine, MeterLink, WrapperLine
-from firmware_sims.dlms.meter import EVENT_LOG, LOAD_PROFILE, EventRow, MeterSpec, TimeStyle
+from firmware_sims.dlms.meter import EVENT_LOG, LOAD_PROFILE, BufferCoding, EventRow, MeterSpec, TimeStyle
 from firmware_sims.dlms.objects import CosemMeter, CosemObject, constant
 from firmware_sims.testing import CHANNELS, ENERGY, MemoryMeterData, meter_spec, value_at
 from shared.dlms import axdr
@@ -111,12 +111,12 @@ async def test_a_month_day_by_day(settings: LinkSettings) -> None:
 
 
 @pytest.mark.parametrize("style", list(TimeStyle))
-@pytest.mark.parametrize("null_timestamps", [False, True])
+@pytest.mark.parametrize("coding", list(BufferCoding))
 @pytest.mark.parametrize(("day", "length"), [(electricity(2026, 3, 29), 92), (electricity(2026, 10, 25), 100)])
 async def test_the_days_that_change_the_clock(
-    style: TimeStyle, null_timestamps: bool, day: MeteringDay, length: int
+    style: TimeStyle, coding: BufferCoding, day: MeteringDay, length: int
 ) -> None:
-    spec = meter_spec(time_style=style, null_timestamps=null_timestamps)
+    spec = meter_spec(time_style=style, coding=coding)
     meter, _ = a_meter(spec, now=day.end + timedelta(days=2))
     async with reader_of(meter) as reader:
         rows = await reader.read_profile(LOAD_PROFILE, day.start, day.end)
@@ -135,7 +135,7 @@ async def test_a_gas_day() -> None:
 
 
 async def test_holes_and_statuses_come_through() -> None:
-    meter, data = a_meter(meter_spec(null_timestamps=True))
+    meter, data = a_meter(meter_spec(coding=BufferCoding.NULL))
     day = electricity(2026, 3, 3)
     data.holes = {day.instant(10), day.instant(11)}  # ends of the intervals 9 and 10
     data.statuses = {day.instant(20): 0x80}
@@ -157,22 +157,28 @@ async def test_what_is_not_captured_yet_or_not_held_any_more_is_not_there() -> N
 
 
 @pytest.mark.parametrize(
-    ("information", "window", "null_timestamps", "model"),
+    ("information", "window", "coding", "model"),
     [
-        (128, 1, False, 4459),
-        (128, 7, False, 4234),
-        (512, 1, False, 4039),
-        (2030, 1, False, 3899),
-        (128, 1, True, 2867),
-        (512, 1, True, 2587),
-        (2030, 1, True, 2507),
+        (128, 1, "full", 4459),
+        (128, 7, "full", 4234),
+        (512, 1, "full", 4039),
+        (2030, 1, "full", 3899),
+        (128, 1, "null", 2867),
+        (512, 1, "null", 2587),
+        (2030, 1, "null", 2507),
+        (128, 1, "delta", 1931),
+        (512, 1, "delta", 1751),
+        (2030, 1, "delta", 1691),
+        (128, 1, "compact", 3441),
+        (512, 1, "compact", 3101),
+        (2030, 1, "compact", 3001),
     ],
 )
 async def test_octets_on_the_wire_are_those_of_the_model(
-    information: int, window: int, null_timestamps: bool, model: int
+    information: int, window: int, coding: str, model: int
 ) -> None:
     """Computed limit for 96 rows of clock, status and 4 values, messages of 1024, one-octet addresses; within 2 %."""
-    spec = meter_spec(max_information=information, max_window=window, null_timestamps=null_timestamps)
+    spec = meter_spec(max_information=information, max_window=window, coding=BufferCoding(coding))
     meter, _ = a_meter(spec)
     settings = LinkSettings("hdlc", information=information, window=window)
     transport = AnsweringTransport(line_of(meter, settings).receive)
@@ -269,7 +275,9 @@ async def test_attributes_are_written_and_methods_invoked(settings: LinkSettings
 async def test_a_register_that_is_no_integer() -> None:
     meter, _ = a_meter()
     async with reader_of(meter) as reader:
-        with pytest.raises(ProtocolError, match="expected a structure of scaler and unit"):
+        with pytest.raises(ProtocolError, match="expected an integer"):
+            await reader.read_register(Obis(0, 0, 42, 0, 0), class_id=1)
+        with pytest.raises(ValueError, match="The class 8 is no register"):
             await reader.read_register(Obis(0, 0, 1, 0, 0), class_id=8)
 
 

@@ -1,19 +1,21 @@
 """What the DLMS driver makes of the reader's rows, values and errors."""
 
-from datetime import date
+from datetime import UTC, date
 from typing import Any
 
 import pytest
 
 from edge.dlms.errors import AccessDeniedError, LinkLostError, NoAnswerError, ProtocolError
+from edge.dlms.layout import ClockConvention
 from edge.dlms.profile import ProfileColumn, ProfileRows
-from edge.drivers.dlms import _errors, profile_day
+from edge.drivers.dlms import DlmsDriver, _errors, profile_day
 from edge.drivers.port import rescaled
 from edge.errors import DeviceGarbledError, DeviceRefusedError, DeviceSilentError, LineDownError
+from shared.clock import SystemClock
 from shared.identifiers import Obis
 from shared.metering_day import MeteringDay
 from shared.quantities import Commodity
-from tests.unit.edge.examples import device
+from tests.unit.edge.examples import config_data, device, edge_config
 
 LU = device("LU-1")
 DAY = MeteringDay(Commodity.ELECTRICITY, date(2026, 3, 1))
@@ -93,3 +95,15 @@ def test_rescaled_exactly(value: int, exponent: int, wanted: int, expected: int)
 def test_families_of_errors(raised: Exception, expected: type[Exception]) -> None:
     with pytest.raises(expected), _errors():
         raise raised
+
+
+def test_the_conventions_of_a_meter_reach_its_reader() -> None:
+    data = config_data()
+    data["buses"][0]["devices"][0]["conventions"] = {
+        "time": "utc", "deviation": "from-utc", "profile_access": "entry", "null_values": "repeated"
+    }  # fmt: skip
+    config = next(device for _, device in edge_config(data).devices() if device.id == "LU-1")
+    settings = DlmsDriver(config, "hdlc", SystemClock())._settings
+    assert settings.convention == ClockConvention(zone=UTC, reversed_deviation=True)
+    assert (settings.profile_access, settings.null_repeats) == ("entry", True)
+    assert DlmsDriver(LU, "hdlc", SystemClock())._settings.convention == ClockConvention()

@@ -96,6 +96,8 @@ def test_the_answer_is_the_one_for_the_request(seed: int, tcp: bool) -> None:
         for at, octets in net.until(now + PATIENCE):
             if answer is None:
                 answer, now = heard(exchange, octets), max(now, at)
+            elif tcp:
+                assert heard(exchange, octets) is None, "nothing is asked"
             else:
                 net.coming.append((at, octets))
         if answer is None:

@@ -6,7 +6,15 @@ from typing import Any
 import pytest
 
 from firmware_sims.dlms.association import MeterAssociation, State
-from firmware_sims.dlms.meter import EVENT_LOG, LOAD_PROFILE, PROFILE_STATUS, EventRow, IntegerType, RegisterSpec
+from firmware_sims.dlms.meter import (
+    EVENT_LOG,
+    LOAD_PROFILE,
+    PROFILE_STATUS,
+    BufferCoding,
+    EventRow,
+    IntegerType,
+    RegisterSpec,
+)
 from firmware_sims.dlms.objects import CosemMeter
 from firmware_sims.dlms.profile import CLOCK_COLUMN
 from firmware_sims.testing import CHANNELS, ENERGY, MemoryMeterData, meter_spec, value_at
@@ -126,7 +134,7 @@ def test_a_range_of_columns() -> None:
 
 
 def test_null_data_for_what_follows_from_the_row_before() -> None:
-    meter, data = meter_and_data(null_timestamps=True)
+    meter, data = meter_and_data(coding=BufferCoding.NULL)
     first = datetime(2026, 3, 10, 0, 0, tzinfo=UTC)
     ends = [first + number * timedelta(minutes=15) for number in range(6)]
     data.holes = {ends[3]}

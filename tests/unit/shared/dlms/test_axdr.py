@@ -110,7 +110,7 @@ def test_an_array_of_more_than_127_elements() -> None:
     ("octets", "words"),
     [
         ("", "cut off"),
-        ("ff", "not known"),
+        ("22", "not known"),
         ("1100ff", "too much"),
         ("0984ffffffff00", "cut off"),
         ("0985ffffffffff", "length"),
