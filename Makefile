@@ -11,7 +11,7 @@ PY := "$(VENV)/bin/python"
 yes = $(filter-out 0 no false,$(1))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit system peers lint format bench lock stack-up stack-down clean env-run env-dev
+.PHONY: help demo test unit system fuzz peers lint format bench lock stack-up stack-down clean env-run env-dev
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-20s%s\n", $$1, $$2}'
@@ -27,6 +27,9 @@ unit: env-dev ## the tests that need no database, in seconds
 
 system: env-dev ## the tests with a real database, broker and processes
 	@exec $(PY) -m pytest tests/system $(ARGS)
+
+fuzz: env-dev ## fuzz what reads bytes from a line (ONLY=hdlc: one target; SECONDS=60: each so long)
+	@exec $(PY) -m tests.fuzz $(or $(ONLY),all) $(or $(SECONDS),60)
 
 peers: env-dev ## the tests against foreign programs, which it fetches (ROZVODNA_PEERS=required: none may be left out)
 	@exec $(PY) -m pytest tests/peers $(ARGS)
