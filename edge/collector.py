@@ -6,17 +6,17 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
 
 from edge.blocks import gap_record, profile_blocks, state_blocks, tail_missing
-from edge.bus.health import Health, after_failure
+from edge.bus.health import Health
 from edge.bus.owner import Bus, Priority, Turn
 from edge.config import DeviceConfig
 from edge.drivers.port import MeterDriver, MeterSession
-from edge.errors import DeviceError, DeviceMismatchError, LineAmbiguousError, LineDownError, OutboxError
+from edge.errors import DeviceError, DeviceMismatchError, LineDownError, OutboxError
 from edge.outbox.model import DayKey, Deposit, Lane
 from edge.outbox.outbox import Outbox
 from edge.schedule import (
@@ -52,7 +52,8 @@ class DeviceState:
     bus: Bus
     driver: MeterDriver
     progress: DeviceProgress
-    health: Health = field(default_factory=Health)
+    phase: timedelta = timedelta()
+    """States are sampled so much after their instant."""
     last_success: datetime | None = None
     failures: int = 0
     last_error: str = ""
@@ -68,7 +69,6 @@ class DeviceState:
     backfill: "asyncio.Task[None] | None" = None
     storing: int = 0
     """Deposits under way: nothing is started meanwhile, since what is due is not known."""
-    job_begun: float = 0.0
     line_retry_at: float = 0.0
     tail: tuple[MeteringDay, float] | None = None
     """A day whose last row was not there yet, and when to ask again."""
@@ -77,11 +77,16 @@ class DeviceState:
     at_work: int = 0
     """Jobs on the line now."""
 
+    @property
+    def health(self) -> Health:
+        """Failures in a row and the rest after them, as the bus has them."""
+        return self.bus.probation.health(self.config.id)
+
     def refresh(self, now: datetime) -> None:
         """Look what is due at `now`."""
-        self.due = due(self.config, self.progress, now)
+        self.due = due(self.config, self.progress, now, self.phase)
         self.days_left = days_left(self.config, self.progress, now)
-        self.looked_at, self.stale_at = now, next_instant(self.config, now)
+        self.looked_at, self.stale_at = now, next_instant(self.config, now, self.phase)
 
     def refresh_if_stale(self, now: datetime) -> None:
         """Look again if the clock has brought news, or went back."""
@@ -242,6 +247,7 @@ class Collector:
                 self._log.error("reading not stored", device=device.config.id, reason=str(error))
             except Exception as error:
                 # A fault of ours with one meter must not end the reading of the others.
+                device.line_retry_at = self._clock.monotonic() + LINE_RETRY_S
                 self._log.error("job failed", device=device.config.id, lane=lane, exc_info=error)
                 self._failed(device, error)
             finally:
@@ -255,20 +261,13 @@ class Collector:
         return asyncio.create_task(guarded(), name=f"{lane}-{device.config.id}")
 
     def _failed(self, device: DeviceState, error: Exception) -> None:
-        now = self._clock.monotonic()
-        rest = error.retry_in if isinstance(error, LineAmbiguousError) else 0.0
-        device.health = after_failure(device.health, now, now - device.job_begun, rest)
         device.failures += 1
         device.last_error = str(error)
         if isinstance(error, DeviceMismatchError):
             device.mismatch = device.last_error
-        self._log.warning(
-            "meter failed", device=device.config.id, reason=str(error), failures=device.health.failures,
-            rests_s=round(device.health.retry_at - now, 1),
-        )  # fmt: skip
+        self._log.warning("meter failed", device=device.config.id, reason=str(error), failures=device.health.failures)
 
     def _succeeded(self, device: DeviceState) -> None:
-        device.health = Health()
         device.last_success = self._clock.now()
         device.last_error = device.mismatch = ""
 
@@ -328,12 +327,12 @@ class Collector:
         assert states is not None
 
         async def work(turn: Turn) -> Deposit | None:
-            device.job_begun = self._clock.monotonic()
             if device.leaving or self._clock.now() >= sample.until:
                 return None
             with on_the_line(device):
                 async with device.driver.session(turn.line) as meter:
                     readings = await meter.read_states(states.registers)
+            turn.answered()
             blocks = state_blocks(device.config, sample, readings)
             if blocks is None:
                 return None
@@ -353,7 +352,7 @@ class Collector:
         marked = not self._acquainted()
 
         async def work(turn: Turn) -> None:
-            begun = device.job_begun = self._clock.monotonic()
+            begun = self._clock.monotonic()
             with on_the_line(device):
                 async with device.driver.session(turn.line) as meter:
                     for n, day in enumerate(days):
@@ -361,9 +360,9 @@ class Collector:
                             return
                         if device.leaving:
                             return
-                        await read_day(meter, day)
+                        await read_day(meter, day, turn.answered)
 
-        async def read_day(meter: MeterSession, day: DayDue) -> None:
+        async def read_day(meter: MeterSession, day: DayDue, answered: Callable[[], None]) -> None:
             rows = await meter.read_day(profile, day.day)
             if tail_missing(rows) and self._clock.now() < day.day.end + QUARTER:
                 device.tail = day.day, self._clock.monotonic() + TAIL_RETRY_S
@@ -373,7 +372,7 @@ class Collector:
             keys = [DayKey(device.config.id, register, day.day.date) for register in day.registers]
             await self._deposit(device, Deposit(blocks, records, Lane.BACKFILL, keys))
             self._succeeded(device)
-            device.job_begun = self._clock.monotonic()
+            answered()
 
         await device.bus.submit(device.config.id, Priority.BACKFILL, work)
 

@@ -39,6 +39,10 @@ class DeviceMismatchError(DeviceError):
         self.differ = differ
 
 
+class CollisionError(DeviceError):
+    """What was sent did not come back as it was sent, on a line that echoes; or the line is never free."""
+
+
 class LineAmbiguousError(DeviceError):
     """A late reply to an earlier request could be taken for the answer: not asked until `retry_in` seconds passed."""
 

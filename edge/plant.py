@@ -5,6 +5,7 @@ changed while it runs.
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Final
 
 import structlog
@@ -12,6 +13,7 @@ import structlog
 from edge.bus.line import Line
 from edge.bus.link import make_link
 from edge.bus.owner import Bus
+from edge.bus.station import Station
 from edge.bus.timing import line_timing
 from edge.collector import Collector, DeviceState
 from edge.config import BusConfig, DeviceConfig, EdgeConfig, SerialLink
@@ -26,6 +28,8 @@ from edge.supervise import supervise
 from shared.clock import Clock
 
 PROGRESS_RETRY_S: Final = 1.0
+LATE_S: Final = 2.0
+"""A Modbus answer that is so much later than the longest time-out comes no more."""
 
 Progress = Callable[[], Awaitable[Mapping[str, DeviceProgress]]]
 
@@ -37,18 +41,20 @@ class RunningBus:
     bus: Bus
     exchange: Exchange
     protocol: str
+    phase_ms: int = 0
     task: "asyncio.Task[None] | None" = None
 
 
 def make_bus(config: BusConfig, clock: Clock) -> RunningBus:
     """The bus that `config` describes, without devices; its link is not open."""
-    exchange = Exchange(tcp=config.protocol == "modbus-tcp")
+    slowest = max((device.timeout_s for device in config.devices), default=0.0)
+    exchange = Exchange(tcp=config.protocol == "modbus-tcp", late_window=LATE_S + slowest)
     timing = line_timing(config.protocol, config.link.baud)
     if isinstance(config.link, SerialLink) and (config.link.parity != "N" or config.link.stop_bits == 2):
         timing = line_timing(config.protocol, config.link.baud, character_bits=11)
-    line = Line(make_link(config.link), timing, clock.monotonic)
+    line = Line(make_link(config.link), timing, clock.monotonic, echo=config.link.echo, name=config.name)
     bus = Bus(config.name, line, exchange.reset, reset_on_fault=config.protocol == "dlms-wrapper")
-    return RunningBus(bus, exchange, config.protocol)
+    return RunningBus(bus, exchange, config.protocol, config.phase_ms)
 
 
 def make_device(config: DeviceConfig, running: RunningBus, clock: Clock) -> DeviceState:
@@ -58,7 +64,9 @@ def make_device(config: DeviceConfig, running: RunningBus, clock: Clock) -> Devi
         driver = DlmsDriver(config, running.protocol, clock)
     else:
         driver = ModbusDriver(config, running.exchange, clock)
-    return DeviceState(config, running.bus, driver, DeviceProgress())
+    running.bus.stations[config.id] = Station(config.min_gap_ms / 1000, config.timeout_min_s)
+    phase = timedelta(milliseconds=running.phase_ms + config.phase_ms)
+    return DeviceState(config, running.bus, driver, DeviceProgress(), phase)
 
 
 @dataclass(slots=True)

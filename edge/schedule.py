@@ -17,6 +17,7 @@ from shared.metering_day import PRAGUE, MeteringDay, day_of, month_bounds
 from shared.quantities import Commodity
 
 QUARTER: Final = timedelta(minutes=15)
+NO_PHASE: Final = timedelta()
 LATE: Final = timedelta(seconds=60)
 """A sample later than this after its instant carries the late flag."""
 WINDOW: Final[dict[States, timedelta]] = {"quarter-hour": QUARTER, "month": timedelta(days=1)}
@@ -129,23 +130,23 @@ def first_mark(device: DeviceConfig, now: datetime) -> SampleMark | None:
     return SampleMark(preceding(at, commodity, last) if now - last <= LATE else last)
 
 
-def due(device: DeviceConfig, progress: DeviceProgress, now: datetime) -> Due:
-    """What is due for `device` at `now`."""
-    gap, sample = _samples_due(device, progress, now)
+def due(device: DeviceConfig, progress: DeviceProgress, now: datetime, phase: timedelta = NO_PHASE) -> Due:
+    """What is due for `device` at `now`; its samples `phase` after their instants."""
+    gap, sample = _samples_due(device, progress, now - phase)
     return Due(gap, sample, tuple(_days_due(device, progress, now)))
 
 
-def next_instant(device: DeviceConfig, now: datetime) -> datetime:
+def next_instant(device: DeviceConfig, now: datetime, phase: timedelta = NO_PHASE) -> datetime:
     """When, after `now`, something new can become due for `device`."""
     instants = []
     if device.profile is not None:
         instants.append(day_of(device.profile.commodity, now).end)
     if device.states is not None:
         at, commodity = device.states.at, states_commodity(device)
-        last = boundary(at, commodity, now)
-        instants.append(following(at, commodity, last))
-        if last + WINDOW[at] > now:
-            instants.append(last + WINDOW[at])
+        last = boundary(at, commodity, now - phase)
+        instants.append(following(at, commodity, last) + phase)
+        if last + WINDOW[at] + phase > now:
+            instants.append(last + WINDOW[at] + phase)
     return min(instants)
 
 

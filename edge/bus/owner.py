@@ -1,5 +1,8 @@
 """The one task that owns a line: takes jobs by priority, one at a time; reconnects with back-off; survives everything.
 
+Jobs of meters that failed wait apart until `edge.bus.health` lets one of them be asked; what a person asks for
+(commands, on demand) does not wait.
+
 | state | jobs |
 |---|---|
 | connecting (first attempt, or after a reset) | wait |
@@ -10,6 +13,7 @@
 import asyncio
 import heapq
 import itertools
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,8 +22,11 @@ from typing import Any, Final, TypeVar
 
 import structlog
 
+from edge.bus.counters import BusCounters, fault_of
+from edge.bus.health import Probation
 from edge.bus.line import Line
-from edge.errors import DeviceError, DeviceSilentError, LineDownError
+from edge.bus.station import Station
+from edge.errors import DeviceError, DeviceSilentError, LineAmbiguousError, LineDownError
 
 T = TypeVar("T")
 
@@ -53,6 +60,8 @@ class Turn:
 
     line: Line
     urgent: Callable[[], bool]
+    answered: Callable[[], None] = lambda: None
+    """To be called by long jobs whenever the meter has done what was asked: what then fails begins anew."""
 
 
 @dataclass(order=True, slots=True)
@@ -62,16 +71,10 @@ class _Job:
     device: str = field(compare=False)
     work: Callable[[Turn], Awaitable[Any]] = field(compare=False)
     done: "asyncio.Future[Any]" = field(compare=False)
-
-
-@dataclass(slots=True)
-class BusCounters:
-    """Jobs of a bus since the agent's start."""
-
-    jobs: int = 0
-    failed: int = 0
-    connections: int = 0
-    busy_s: float = 0.0
+    since: float = field(compare=False)
+    """When it was submitted."""
+    probe: bool = field(default=False, compare=False)
+    """With a meter that failed before."""
 
 
 class Bus:
@@ -86,11 +89,16 @@ class Bus:
         self.name = name
         self.line = line
         self.state = BusState.CONNECTING
-        self.counters = BusCounters()
+        self.counters = BusCounters(latency=line.latency)
+        self.probation = Probation()
+        self.stations: dict[str, Station] = defaultdict(Station)
+        """By device; who is not entered has no needs of its own."""
         self.last_error = ""
         self._on_connect = on_connect
         self._reset_on_fault = reset_on_fault
         self._queue: list[_Job] = []
+        self._held: dict[str, list[_Job]] = {}
+        """Jobs of failing meters, by device."""
         self._numbers = itertools.count()
         self._wake = asyncio.Event()
         self._log = structlog.get_logger("edge.bus").bind(bus=name)
@@ -100,9 +108,13 @@ class Bus:
         if self.state is BusState.DOWN:
             raise LineDownError(f"The bus {self.name} is down: {self.last_error}")
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._queue, _Job(priority, next(self._numbers), device, work, done))
-        self._wake.set()
+        self._enqueue(_Job(priority, next(self._numbers), device, work, done, self.line.now()))
         return await done
+
+    def _enqueue(self, job: _Job) -> None:
+        must_wait = job.priority >= Priority.LIVE and not job.probe and self.probation.is_failing(job.device)
+        heapq.heappush(self._held.setdefault(job.device, []) if must_wait else self._queue, job)
+        self._wake.set()
 
     async def run(self) -> None:
         """Own the line for ever; ends only by cancellation."""
@@ -139,20 +151,18 @@ class Bus:
         self._refuse_all(f"The bus {self.name} is down: {reason}")
 
     def _refuse_all(self, reason: str) -> None:
-        while self._queue:
-            job = heapq.heappop(self._queue)
+        jobs = [*self._queue, *(job for held in self._held.values() for job in held)]
+        self._queue.clear()
+        self._held.clear()
+        for job in jobs:
+            self.probation.withdrawn(job.device)
             if not job.done.done():
                 job.done.set_exception(LineDownError(reason))
 
     async def _serve(self) -> None:
         silent = 0
         while True:
-            while not self._queue:
-                self._wake.clear()
-                await self._wake.wait()
-            job = heapq.heappop(self._queue)
-            if job.done.done():
-                continue
+            job = await self._next_job()
             failure = await self._perform(job)
             if isinstance(failure, LineDownError):
                 raise failure
@@ -162,15 +172,65 @@ class Bus:
             if silent >= SILENT_BEFORE_RESET:
                 raise LineDownError(f"{silent} jobs in a row got no answer; the connection is made anew.")
 
+    async def _next_job(self) -> _Job:
+        while True:
+            self._let_one_try()
+            while self._queue:
+                job = heapq.heappop(self._queue)
+                if job.done.done():
+                    if job.probe:
+                        self.probation.withdrawn(job.device)
+                elif job.probe or job.priority < Priority.LIVE or not self.probation.is_failing(job.device):
+                    return job
+                else:  # it has failed since this job was submitted
+                    self._enqueue(job)
+                self._let_one_try()
+            self._wake.clear()
+            retry_at = self.probation.next_at(self._held)
+            timeout = None if retry_at is None else max(retry_at - self.line.now(), 0.0)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(timeout):
+                    await self._wake.wait()
+
+    def _let_one_try(self) -> None:
+        """Put the next job of a failing meter into the queue, if it is time for one."""
+        for device in list(self._held):
+            waiting = [job for job in self._held[device] if not job.done.done()]
+            if waiting:
+                self._held[device] = waiting
+                heapq.heapify(waiting)
+            else:
+                del self._held[device]
+        device_to_try = self.probation.choose(self._held, self.line.now())
+        if device_to_try is not None:
+            job = heapq.heappop(self._held[device_to_try])
+            job.probe = True
+            self._enqueue(job)
+
     async def _perform(self, job: _Job) -> BaseException | None:
-        begun = self.line.now()
-        turn = Turn(self.line, lambda: bool(self._queue) and self._queue[0].priority < job.priority)
+        line, station = self.line, self.stations[job.device]
+        line.station = station
+        begun = asked_at = line.now()
+        received = line.counters.octets_received
+        failing = self.probation.is_failing(job.device)
+        if not failing:
+            lane = job.priority.name.lower()
+            waited = begun - job.since
+            self.counters.waited_most_s[lane] = max(self.counters.waited_most_s.get(lane, 0.0), waited)
+
+        def answered() -> None:
+            nonlocal asked_at
+            asked_at = line.now()
+            self._is_well(job.device)
+
+        turn = Turn(line, lambda: bool(self._queue) and self._queue[0].priority < job.priority, answered)
         failure: BaseException | None = None
         result: Any = None
         try:
             async with asyncio.timeout(JOB_LIMIT_S):
                 result = await job.work(turn)
         except asyncio.CancelledError:
+            self.probation.withdrawn(job.device)
             if not job.done.done():
                 job.done.set_exception(LineDownError(f"The bus {self.name} was stopped."))
             raise
@@ -179,16 +239,52 @@ class Bus:
         except Exception as error:
             # Whatever a driver does wrong, the line goes on: the job's owner gets the error and says it.
             failure = error
-        self.counters.jobs += 1
-        self.counters.busy_s += self.line.now() - begun
         if failure is None:
+            line.settle()
+            if line.counters.octets_received > received:
+                self._is_well(job.device)
+            else:
+                self.probation.withdrawn(job.device)
+            self._count(station, failing, begun)
             if not job.done.done():
                 job.done.set_result(result)
             return None
-        self.counters.failed += 1
-        if not job.done.done():
-            job.done.set_exception(failure)
+        fault = fault_of(failure, heard=line.heard)
+        self._count(station, failing, begun)
+        for counters in (self.counters, station.counters):
+            counters.count_failure(fault)
+        drained_since = line.now()
+        if isinstance(failure, DeviceSilentError):
+            station.patience.gave_up()
         if isinstance(failure, DeviceError):
             with suppress(LineDownError):
-                await self.line.drain()
+                await line.drain()
+        drained_s = line.now() - drained_since
+        self._blame(job.device, failure, line.now() - asked_at)
+        for counters in (self.counters, station.counters):
+            counters.busy_s += drained_s
+        if failing:
+            self.counters.probes_s += line.now() - asked_at
+        if not job.done.done():
+            job.done.set_exception(failure)
         return failure
+
+    def _count(self, station: Station, failing: bool, begun: float) -> None:
+        held_s = self.line.now() - begun
+        self.counters.probes += failing
+        for counters in (self.counters, station.counters):
+            counters.jobs += 1
+            counters.busy_s += held_s
+
+    def _is_well(self, device: str) -> None:
+        self.probation.succeeded(device)
+        for job in self._held.pop(device, []):
+            self._enqueue(job)
+
+    def _blame(self, device: str, failure: BaseException, cost_s: float) -> None:
+        if isinstance(failure, LineDownError):
+            self.probation.withdrawn(device)  # it is the line's fault, not the meter's
+        elif isinstance(failure, LineAmbiguousError):
+            self.probation.must_rest(device, self.line.now() + failure.retry_in)
+        else:
+            self.probation.failed(device, self.line.now(), cost_s)

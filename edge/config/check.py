@@ -20,6 +20,10 @@ LINKS: Final[dict[str, tuple[str, ...]]] = {
 }
 """Which links each protocol runs on; a serial protocol on tcp means a serial server."""
 
+PHASE_MOST_MS: Final = 60_000
+GAP_MOST_MS: Final = 10_000
+TIMEOUT_MOST_S: Final = 60.0
+
 
 def problems(config: EdgeConfig) -> Iterator[str]:
     try:
@@ -56,7 +60,23 @@ def problems(config: EdgeConfig) -> Iterator[str]:
             yield from _device_problems(bus, device, here)
 
 
+def _pace_problems(bus: BusConfig, device: DeviceConfig, place: str) -> Iterator[str]:
+    phase = bus.phase_ms + device.phase_ms
+    if bus.phase_ms < 0 or device.phase_ms < 0 or phase >= PHASE_MOST_MS:
+        yield (
+            f"at {place}.phase_ms: {device.phase_ms} and the bus's {bus.phase_ms} must be from 0 to "
+            f"{PHASE_MOST_MS - 1} together; later samples would be flagged late."
+        )
+    if not 0 <= device.min_gap_ms <= GAP_MOST_MS:
+        yield f"at {place}.min_gap_ms: {device.min_gap_ms} must be from 0 to {GAP_MOST_MS}."
+    if not 0 < device.timeout_s <= TIMEOUT_MOST_S:
+        yield f"at {place}.timeout_s: {device.timeout_s} must be above 0 and at most {TIMEOUT_MOST_S:.0f} s."
+    if not device.timeout_min_s > 0:
+        yield f"at {place}.timeout_min_s: {device.timeout_min_s} must be above 0; above timeout_s it is of no effect."
+
+
 def _device_problems(bus: BusConfig, device: DeviceConfig, place: str) -> Iterator[str]:
+    yield from _pace_problems(bus, device, place)
     speaks = SPEAKS.get(device.model, MODBUS)
     if device.model not in SPEAKS:
         try:

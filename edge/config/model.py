@@ -75,6 +75,8 @@ class SerialLink(_Struct, frozen=True, kw_only=True, tag_field="kind", tag="seri
     stop_bits: Literal[1, 2] = 1
     rs485: bool = False
     """The kernel switches the driver's direction by RTS; most adapters do it by themselves."""
+    echo: bool = False
+    """A 2-wire adapter that hears itself: what is sent comes back, and is taken out of what is received."""
 
 
 class TcpLink(_Struct, frozen=True, kw_only=True, tag_field="kind", tag="tcp"):
@@ -84,6 +86,8 @@ class TcpLink(_Struct, frozen=True, kw_only=True, tag_field="kind", tag="tcp"):
     port: int
     baud: int | None = None
     """Line speed behind a serial server."""
+    echo: bool = False
+    """The line behind a serial server hears itself."""
 
 
 class Address(_Struct, frozen=True, kw_only=True):
@@ -177,6 +181,12 @@ class DeviceConfig(_Struct, frozen=True, kw_only=True):
     word_order: Literal["high-first", "low-first"] | None = None
     """Modbus: of a meter that is set to another word order than its model usually is."""
     timeout_s: float = 1.5
+    """Longest silence after a request, wall seconds; it adapts to how the meter answers, between these two."""
+    timeout_min_s: float = 0.3
+    min_gap_ms: int = 0
+    """Silence that the meter needs before each request, where that is more than the protocol's own."""
+    phase_ms: int = 0
+    """Its states are sampled so much later than the instant, so that not all begin at once; added to the bus's."""
     retries: int = 2
     information: int = 512
     """HDLC: largest information field offered, octets."""
@@ -195,6 +205,8 @@ class BusConfig(_Struct, frozen=True, kw_only=True):
     link: SerialLink | TcpLink
     protocol: Protocol
     devices: list[DeviceConfig]
+    phase_ms: int = 0
+    """Added to the devices' own."""
 
 
 class PageConfig(_Struct, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
 
@@ -127,7 +128,8 @@ class DlmsDriver:
     async def session(self, line: Line) -> AsyncIterator[MeterSession]:
         """Associates on entry, releases on exit."""
         await line.flush()
-        reader = DlmsReader(line, self._settings, self._facts)
+        patience = line.response_timeout(self._settings.response_timeout)
+        reader = DlmsReader(line, replace(self._settings, response_timeout=patience), self._facts)
         with _errors():
             await reader.open()
         try:

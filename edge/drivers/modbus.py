@@ -25,7 +25,7 @@ from edge.errors import (
     LineDownError,
 )
 from edge.modbus.exchange import Exchange, Request
-from edge.modbus.frames import decode_identification
+from edge.modbus.frames import MAX_PDU, decode_identification
 from edge.modbus.identity import PRODUCT, VENDOR, fact_text, mismatches
 from edge.modbus.maps import DeviceMap, Fact, find_map
 from edge.modbus.plan import PDU_HEAD, Decoder, block_reads
@@ -97,11 +97,13 @@ class ModbusSession:
         if not exchange.tcp:
             await line.flush()
         octets = exchange.ask(request, line.now())
+        patience = line.response_timeout(timeout_s)
         try:
             await line.write(octets)
-            deadline = line.now() + line.transmission_s(len(octets)) + timeout_s
+            # Silence ends the waiting soon, and a line that babbles does so in the end.
+            deadline = line.now() + line.transmission_s(len(octets) + MAX_PDU) + timeout_s
             while (left := deadline - line.now()) > 0:
-                answer = exchange.feed(await line.read(left))
+                answer = exchange.feed(await line.read(min(patience, left)))
                 if answer is not None:
                     return answer
         except TimeoutError:
@@ -110,7 +112,7 @@ class ModbusSession:
             raise LineDownError(f"The connection lost its frames: {error}") from None
         finally:
             exchange.give_up(line.now())  # no effect after an answer
-        raise DeviceSilentError(f"Unit {request.unit} gave no whole answer to {request.what} within {timeout_s} s.")
+        raise DeviceSilentError(f"Unit {request.unit} gave no whole answer to {request.what} within {patience:.2f} s.")
 
     async def _untorn(self, block: _Block) -> bytes:
         assert block.counters is not None

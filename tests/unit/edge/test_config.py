@@ -80,6 +80,11 @@ def test_a_right_configuration_is_read() -> None:
             ["devices[0].word_order", "Invalid enum value 'middle'"],
         ),
         (lambda c: c["buses"][1]["devices"][0].pop("states"), ["devices[0]", "neither profile nor states"]),
+        (lambda c: c["buses"][1].update(phase_ms=60_000), ["buses[1].devices[0].phase_ms", "60000", "0 to 59999"]),
+        (lambda c: c["buses"][1]["devices"][0].update(phase_ms=-1), ["buses[1].devices[0].phase_ms", "-1"]),
+        (lambda c: c["buses"][1]["devices"][0].update(min_gap_ms=-1), ["min_gap_ms", "-1 must be from 0"]),
+        (lambda c: c["buses"][1]["devices"][0].update(timeout_s=0), ["devices[0].timeout_s", "above 0"]),
+        (lambda c: c["buses"][1]["devices"][0].update(timeout_min_s=0), ["devices[0].timeout_min_s", "above 0"]),
     ],
 )
 def test_a_wrong_one_is_refused_with_place_and_value(spoil: Spoil, expected: list[str]) -> None:

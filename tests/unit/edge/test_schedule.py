@@ -159,3 +159,15 @@ def test_the_next_instant_is_never_now() -> None:
         for offset in (0, 1, 899, 900, 86_400):
             now = MARCH + timedelta(seconds=offset)
             assert now < next_instant(config, now) <= now + timedelta(days=2)
+
+
+def test_a_phase_puts_samples_off_and_nothing_else() -> None:
+    phase = timedelta(seconds=7)
+    progress = DeviceProgress(sample=SampleMark(MARCH))
+    instant = MARCH + QUARTER
+    assert due(EA, progress, instant + timedelta(seconds=6), phase).sample is None
+    found = due(EA, progress, instant + phase, phase)
+    assert found.sample is not None
+    assert (found.sample.instant, found.gap) == (instant, None)
+    assert next_instant(EA, instant, phase) == instant + phase
+    assert next_instant(EA, instant + phase, phase) == instant + phase + QUARTER

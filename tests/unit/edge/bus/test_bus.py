@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from edge.bus.health import Health, after_failure
+from edge.bus.counters import Fault
 from edge.bus.line import Line
 from edge.bus.owner import Bus, BusState, Priority, Turn
 from edge.bus.testing import ScriptedLink
@@ -169,18 +169,89 @@ async def test_requests_keep_the_gap_after_what_came() -> None:
     assert time.monotonic() - begun >= 0.024, "five characters on the wire, then the gap"
 
 
-def test_a_dead_meter_costs_at_most_a_twentieth_of_the_bus() -> None:
-    health, now, cost = Health(), 0.0, 4.5
-    for _ in range(30):
-        now += cost
-        health = after_failure(health, now, cost)
-        if health.failures > 1:
-            assert cost / (health.retry_at - now + cost) <= 0.0501
-        assert health.retry_at - now <= 300.0
-        now = health.retry_at
-    assert health.failures == 30
+async def silent(turn: Turn) -> None:
+    raise DeviceSilentError("x")
 
 
-def test_the_first_fault_is_forgiven_soon() -> None:
-    assert after_failure(Health(), 100.0, 4.5).retry_at == 102.0
-    assert after_failure(Health(), 100.0, 4.5, at_least_s=3.0).retry_at == 103.0
+async def test_jobs_of_a_dead_meter_wait_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.bus.health.FIRST_S", 0.01)
+    done: list[str] = []
+
+    async def answer(turn: Turn) -> None:
+        turn.answered()
+        done.append("dead")
+
+    async def other(turn: Turn) -> None:
+        turn.answered()
+        done.append("other")
+
+    async with running(ScriptedLink()) as bus:
+        with pytest.raises(DeviceSilentError):
+            await bus.submit("dead", Priority.LIVE, silent)
+        held = [asyncio.create_task(bus.submit("dead", lane, answer)) for lane in (Priority.BACKFILL, Priority.LIVE)]
+        await asyncio.sleep(0)
+        for _ in range(3):
+            await bus.submit("well", Priority.BACKFILL, other)
+        assert done == ["other"] * 3, "a drain of 50 ms makes the dead one wait for 1.25 s"
+        await bus.submit("dead", Priority.ON_DEMAND, answer)
+        await asyncio.gather(*held)
+        assert done[3:] == ["dead"] * 3, "somebody asked for it, and it was well"
+        assert not bus.probation.is_failing("dead")
+        assert bus.counters.probes == 1
+
+
+async def test_a_meter_that_may_be_asked_again_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.bus.health.FIRST_S", 0.01)
+    monkeypatch.setattr("edge.bus.health.SHARE", 0.9)
+    async with running(ScriptedLink()) as bus:
+        for failures in (1, 2, 3):
+            with pytest.raises(DeviceSilentError):
+                await bus.submit("dead", Priority.LIVE, silent)
+            assert bus.probation.health("dead").failures == failures
+        assert bus.counters.probes == 2
+        assert bus.counters.faults == {Fault.TIMEOUT: 3}
+        assert bus.stations["dead"].counters.failed == 3
+        assert 0 < bus.counters.probes_s < bus.counters.busy_s
+
+
+async def test_a_line_that_breaks_blames_nobody() -> None:
+    async with running(ScriptedLink()) as bus:
+        with pytest.raises(LineDownError):
+            await bus.submit("a", Priority.LIVE, failing(LineDownError("cable")))
+        assert not bus.probation.is_failing("a")
+        assert bus.counters.faults == {Fault.LINE_DOWN: 1}
+
+
+async def test_a_job_that_never_spoke_to_its_meter_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.bus.health.FIRST_S", 0.01)
+    monkeypatch.setattr("edge.bus.health.SHARE", 0.9)
+    async with running(ScriptedLink()) as bus:
+        with pytest.raises(DeviceSilentError):
+            await bus.submit("dead", Priority.LIVE, silent)
+        await bus.submit("dead", Priority.LIVE, fine)
+        assert bus.probation.is_failing("dead")
+
+
+async def test_held_jobs_are_refused_when_the_line_is_lost() -> None:
+    link = ScriptedLink()
+    async with running(link) as bus:
+        with pytest.raises(DeviceSilentError):
+            await bus.submit("dead", Priority.LIVE, silent)
+        held = asyncio.create_task(bus.submit("dead", Priority.LIVE, fine))
+        await asyncio.sleep(0)
+        link.refuse_open = "no such port"
+        with pytest.raises(LineDownError):
+            await bus.submit("a", Priority.LIVE, failing(LineDownError("cable")))
+        with pytest.raises(LineDownError, match="no such port"):
+            await held
+
+
+async def test_who_waited_longest_for_the_bus_is_known() -> None:
+    async def long(turn: Turn) -> None:
+        await asyncio.sleep(0.02)
+
+    async with running(ScriptedLink()) as bus:
+        await bus.submit("a", Priority.LIVE, fine)
+        await asyncio.gather(bus.submit("a", Priority.BACKFILL, long), bus.submit("b", Priority.BACKFILL, fine))
+        assert bus.counters.waited_most_s["backfill"] >= 0.019
+        assert bus.counters.waited_most_s["live"] < bus.counters.waited_most_s["backfill"]
