@@ -9,20 +9,19 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import msgspec
 
 from edge.bus.owner import Bus, Priority, Turn
+from edge.collector import DeviceState
 from edge.config import BusConfig
-from edge.drivers.modbus import ModbusSession
-from edge.drivers.port import MeterDriver
 from edge.logs import set_up_logs
-from edge.modbus.exchange import Exchange
 from edge.plant import make_bus, make_device
 from firmware_sims.half_duplex import LineSpeed
 from shared.event_loop import precise_event_loop
-from tests.bench.parts.forty_registers import REGISTERS, forty_registers
+from tests.bench.parts.forty_registers import COUNT, require_truth
 from tests.bench.parts.simulators import NOW, Simulators, simulators
 
 T = TypeVar("T")
@@ -30,9 +29,8 @@ T = TypeVar("T")
 RTU_BITS: Final = 11
 """8E1 on a wire; 8N2 here, because a pseudo-terminal knows no parity."""
 REQUESTS: Final = {9600: 60, 19200: 100}
+RTU_ANSWER_OVERHEAD: Final = 5
 ROUND: Final = 30
-TIMEOUT_S: Final = 1.5
-"""Of a device, unless it is configured."""
 
 
 class _Spent:
@@ -68,17 +66,20 @@ def _read_units(units: list[int], baud: int, turnaround_ms: float) -> tuple[_Spe
     with simulators([line]) as sims:
         spent, counts = run(_ask_all(sims, units, baud))
     require_kept_rules(counts, answers=len(units))
+    if counts["octets_out"] != len(units) * (RTU_ANSWER_OVERHEAD + 2 * COUNT):
+        raise RuntimeError(f"{counts['octets_out']} octets came back; the requests were not of {COUNT} registers.")
     speed = LineSpeed(baud, RTU_BITS, turnaround_ms / 1000, silent_gaps=True)
     return spent, checked_limit(rtu_limit_s(counts["octets_in"] + counts["octets_out"], len(units), speed), spent.wall)
 
 
 async def _ask_all(sims: Simulators, units: list[int], baud: int) -> tuple[_Spent, dict[str, int]]:
-    async with running_bus(sims, "rtu", "modbus-rtu", baud, stop_bits=2, devices=rtu_devices(units)) as (bus, _):
-        jobs = forty_register_jobs(sims, units)
-        await bus.submit(device(units[0]), Priority.LIVE, jobs[units[0]])  # the line is up, and what is lazy is made
+    async with running_bus(sims, "rtu", "modbus-rtu", baud, stop_bits=2, devices=rtu_devices(units)) as running:
+        bus, jobs = running.bus, reading_jobs(sims, running)
+        # The line comes up, and what is made at the first reading is made.
+        await bus.submit(device(units[0]), Priority.LIVE, jobs[device(units[0])])
         before = sims.counts("rtu")
         spent = _Spent()
-        await asyncio.gather(*(bus.submit(device(unit), Priority.LIVE, jobs[unit]) for unit in units))
+        await asyncio.gather(*(bus.submit(device(unit), Priority.LIVE, jobs[device(unit)]) for unit in units))
         spent.stop()
     after = sims.counts("rtu")
     return spent, {key: value - before[key] for key, value in after.items() if isinstance(value, int)}
@@ -130,49 +131,52 @@ def rtu_line(baud: int, meters: list[dict[str, Any]], turnaround_ms: float) -> d
 
 def rtu_devices(units: list[int]) -> list[dict[str, Any]]:
     """The meters as the agent's configuration has them."""
-    states = {
-        "at": "quarter-hour",
-        "registers": [{"unit": "Wh", "register": "import", "exponent": 1, "item": "import"}],
-    }
     return [
-        {"id": device(unit), "model": "sdm630", "address": {"unit": unit}, "states": states}
+        {"id": device(unit), "model": "sdm630", "address": {"unit": unit}, "states": STATES}
         for unit in sorted(set(units))
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A bus whose task runs, and its devices."""
+
+    bus: Bus
+    devices: Mapping[str, DeviceState]
 
 
 @asynccontextmanager
 async def running_bus(
     sims: Simulators, line: str, protocol: str, baud: int, stop_bits: int, devices: list[dict[str, Any]]
-) -> AsyncIterator[tuple[Bus, Mapping[str, MeterDriver]]]:
-    """The agent's bus on `line` of the simulators."""
+) -> AsyncIterator[Running]:
+    """The agent's bus with its devices on `line` of the simulators."""
     link = {"kind": "serial", "path": str(sims.folder / line), "baud": baud, "stop_bits": stop_bits}
     config = msgspec.convert({"name": line, "link": link, "protocol": protocol, "devices": devices}, BusConfig)
     running = make_bus(config, sims.clock)
-    drivers = {each.id: make_device(each, running, sims.clock).driver for each in config.devices}
+    devices = {each.id: make_device(each, running, sims.clock) for each in config.devices}
     task = asyncio.create_task(running.bus.run())
     try:
-        yield running.bus, drivers
+        yield Running(running.bus, devices)
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
 
-def forty_register_jobs(sims: Simulators, units: list[int]) -> dict[int, Callable[[Turn], Awaitable[None]]]:
-    """By unit, the job that reads its registers and compares them with the truth."""
-    device_map, exchange = forty_registers(), Exchange(tcp=False)
+def reading_jobs(sims: Simulators, bus: Running) -> dict[str, Callable[[Turn], Awaitable[None]]]:
+    """By device, the job that reads its registers and compares them with the truth."""
 
-    def job(unit: int) -> Callable[[Turn], Awaitable[None]]:
-        expected = sims.truth.state_at(device(unit), "import", NOW)
+    def job(state: DeviceState) -> Callable[[Turn], Awaitable[None]]:
+        assert state.config.states is not None
+        registers, driver = state.config.states.registers, state.driver
+        energy = sims.truth.state_at(state.config.id, "import", NOW)
 
         async def work(turn: Turn) -> None:
-            meter = ModbusSession(turn.line, exchange, unit, device_map, sims.clock, TIMEOUT_S)
-            readings = await meter.read_states(REGISTERS)
-            if [reading.value for reading in readings] != [0, expected, 0]:
-                raise RuntimeError(f"{device(unit)} shows {readings}; the truth is {expected}.")
+            async with driver.session(turn.line) as meter:
+                require_truth(await meter.read_states(registers), energy)
 
         return work
 
-    return {unit: job(unit) for unit in units}
+    return {name: job(state) for name, state in bus.devices.items()}
 
 
 def run(work: Awaitable[T]) -> T:

@@ -1,28 +1,34 @@
-"""Forty registers of a simulated SDM630 in one request: its map with whatever stands before the energies read over."""
+"""Forty registers of an SDM630 that the driver reads in one request: from a power factor to the energy."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
-import msgspec
+from edge.drivers.port import StateReading
 
-from edge.config import StateRegister
-from edge.modbus import maps
-from edge.modbus.maps import DeviceMap, parse_map
-from shared.quantities import Unit
-
-FIRST: Final = 40
 COUNT: Final = 40
-"""Registers 40 to 79: powers, and at their end the energies that the truth knows."""
-REGISTERS: Final = [
-    StateRegister(unit=Unit.WH, register="first", exponent=1, item="first"),
-    StateRegister(unit=Unit.WH, register="import", exponent=1, item="import"),
-    StateRegister(unit=Unit.VARH, register="last", exponent=1, item="reactive-export"),
-]
+_ITEMS: Final = {
+    "power-factor-L3": ("1", -2),
+    "power": ("W", 0),
+    "apparent-power": ("VA", 0),
+    "reactive-power": ("var", 0),
+    "power-factor": ("1", -2),
+    "frequency": ("Hz", -1),
+    "import": ("Wh", 1),
+}
+STATES: Final[dict[str, Any]] = {
+    "at": "quarter-hour",
+    "registers": [
+        {"register": name, "item": name, "unit": unit, "exponent": exponent}
+        for name, (unit, exponent) in _ITEMS.items()
+    ],
+}
+"""As in the agent's configuration; `import` in steps of 10 Wh, as the simulators' truth has it."""
+_POWER_FACTOR: Final = 97
 
 
-def forty_registers() -> DeviceMap:
-    """The shipped map, so changed that `REGISTERS` are read by one request for `COUNT` registers."""
-    shipped: dict[str, Any] = msgspec.json.decode((maps.MAPS / "sdm630.json").read_bytes())
-    energies = [item for item in shipped["items"] if item["name"] in ("import", "reactive-export")]
-    first = next(item for item in energies if item["name"] == "import") | {"name": "first", "address": FIRST}
-    changed = shipped | {"max_skipped": COUNT, "items": [first, *energies]}
-    return parse_map(msgspec.json.encode(changed), "forty registers of the benchmark")
+def require_truth(readings: Sequence[StateReading], energy: int) -> None:
+    """Raise RuntimeError unless the readings are of all items, the energy is `energy` and the rest is of this meter."""
+    values = {reading.register.register: reading.value for reading in readings}
+    right = values.get("import") == energy and values.get("power-factor") == _POWER_FACTOR
+    if not right or values.keys() != _ITEMS.keys():
+        raise RuntimeError(f"The meter shows {values}; its energy is {energy}, its power factor {_POWER_FACTOR}.")
