@@ -21,7 +21,7 @@ from edge.logs import set_up_logs
 from edge.plant import make_bus, make_device
 from firmware_sims.half_duplex import LineSpeed
 from shared.event_loop import precise_event_loop
-from tests.bench.parts.forty_registers import COUNT, require_truth
+from tests.bench.parts.forty_registers import COUNT, STATES, require_truth
 from tests.bench.parts.simulators import NOW, Simulators, simulators
 
 T = TypeVar("T")
