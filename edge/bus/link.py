@@ -40,7 +40,7 @@ class Link(Protocol):
         """At least one octet, as soon as there is any; raises `TimeoutError` after `timeout` s, `LineDownError`."""
 
     async def set_speed(self, baud: int) -> bool:
-        """Go on at `baud`; what came before is lost. False where this side has no say in the speed (TCP).
+        """Go on at `baud`; what came before may be lost. False where this side has no say in the speed (TCP).
 
         Raises `LineDownError`.
         """
