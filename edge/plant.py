@@ -19,6 +19,7 @@ from edge.collector import Collector, DeviceState
 from edge.config import BusConfig, DeviceConfig, EdgeConfig, SerialLink
 from edge.control.difference import difference
 from edge.drivers.dlms import DlmsDriver
+from edge.drivers.iec62056 import Iec62056Driver
 from edge.drivers.modbus import ModbusDriver
 from edge.drivers.port import MeterDriver
 from edge.errors import OutboxError
@@ -62,6 +63,8 @@ def make_device(config: DeviceConfig, running: RunningBus, clock: Clock) -> Devi
     driver: MeterDriver
     if config.model == "dlms":
         driver = DlmsDriver(config, running.protocol, clock)
+    elif running.protocol == "iec62056-21":
+        driver = Iec62056Driver(config, clock)
     else:
         driver = ModbusDriver(config, running.exchange, clock)
     running.bus.stations[config.id] = Station(config.min_gap_ms / 1000, config.timeout_min_s)

@@ -17,7 +17,7 @@ from firmware_sims.dlms.meter import (
 )
 from firmware_sims.events import events_of
 from firmware_sims.scenario_check import TARIFF_STATE
-from firmware_sims.scenario_model import Channel, DlmsMeter
+from firmware_sims.scenario_model import Channel, DlmsMeter, Iec62056Meter
 from firmware_sims.truth import NT_STATE, VT_STATE, Truth
 from shared.clock import Clock
 from shared.dlms.amr_status import SUMMER_TIME
@@ -67,7 +67,7 @@ def meter_spec(meter: DlmsMeter) -> MeterSpec:
     )
 
 
-def serial_of(meter: DlmsMeter) -> str:
+def serial_of(meter: DlmsMeter | Iec62056Meter) -> str:
     """Serial number on the type plate: as the scenario gives it, or the digits of the meter's id."""
     digits = "".join(re.findall("[0-9]", meter.id))
     return meter.serial or digits or meter.id.encode("ascii", "replace").decode()
@@ -84,7 +84,7 @@ def _register(meter: DlmsMeter, channel: Channel, obis: str) -> RegisterSpec:
 class TruthMeterData:
     """`firmware_sims.dlms.meter.MeterData` on the simulation's truth."""
 
-    def __init__(self, meter: DlmsMeter, truth: Truth, clock: Clock) -> None:
+    def __init__(self, meter: DlmsMeter | Iec62056Meter, truth: Truth, clock: Clock) -> None:
         self._meter, self._truth, self._clock = meter, truth, clock
         self._step = STEP[meter.commodity]
         self._intervals = {Obis.parse(channel.register): channel.register for channel in meter.channels}

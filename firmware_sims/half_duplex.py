@@ -51,6 +51,8 @@ class LineCounts:
     """Requests begun less than t3.5 after the last octet before them (Modbus RTU)."""
     octets_unread: int = 0
     """Octets that did not fit because nobody took them from the client's side."""
+    octets_at_wrong_speed: int = 0
+    """Octets that one side sent while the other had another speed."""
     busy_s: float = 0.0
     """Time for which octets were on the line."""
 

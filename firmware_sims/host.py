@@ -9,12 +9,16 @@ import msgspec
 
 from firmware_sims.dlms.link import HdlcAddress, HdlcLine, WrapperLine
 from firmware_sims.dlms.objects import CosemMeter
-from firmware_sims.dlms_data import TruthMeterData, meter_spec
+from firmware_sims.dlms_data import TruthMeterData, meter_spec, serial_of
 from firmware_sims.half_duplex import LineSpeed
+from firmware_sims.iec62056.line import IecLine
+from firmware_sims.iec62056.meter import IecMeter
+from firmware_sims.iec62056.mode_e import ModeELine
+from firmware_sims.iec62056_data import IecTruthData, address_of, identification_of, iec_meter_spec
 from firmware_sims.line import SerialLine, Stations
 from firmware_sims.modbus_link import ModbusCounts, ModbusTcpLine, RtuLine
 from firmware_sims.modbus_meter import Sdm630
-from firmware_sims.scenario_model import DlmsMeter, Line, PtyLine, Scenario, Sdm630Meter, TcpLine
+from firmware_sims.scenario_model import DlmsMeter, Iec62056Meter, Line, PtyLine, Scenario, Sdm630Meter, TcpLine
 from firmware_sims.tcp import Link, TcpListener
 from firmware_sims.truth import Truth
 from firmware_sims.truth_log import TruthLog
@@ -116,16 +120,16 @@ class Host:
             rtu = RtuLine(self._sdm630s(line))
             self._modbus[line.name] = rtu.counts
             stations = rtu
+        elif line.protocol == "iec62056-21":
+            stations = self._iec_line(line)
+        elif line.opening == "mode-e":
+            described = [meter for meter in line.meters if isinstance(meter, DlmsMeter)]
+            identifications = {
+                address_of(meter): identification_of(serial_of(meter), line.baud, hdlc=True) for meter in described
+            }
+            stations = ModeELine(self._hdlc_line(line), identifications, self._clock.monotonic)
         else:
-            stations = _HdlcStations(
-                HdlcLine(
-                    {
-                        HdlcAddress(meter.address.server or 1, meter.address.physical): self._cosem(meter)
-                        for meter in line.meters
-                        if isinstance(meter, DlmsMeter)
-                    }
-                )
-            )
+            stations = _HdlcStations(self._hdlc_line(line))
         speed = LineSpeed(
             line.baud, line.bits_per_character, line.turnaround_ms / 1000, silent_gaps=line.protocol == "modbus-rtu"
         )
@@ -138,6 +142,17 @@ class Host:
 
             def make_link() -> Link:
                 return ModbusTcpLine(registers, counts)
+        elif line.protocol == "hdlc":
+            hdlc = self._hdlc_line(line)
+
+            def make_link() -> Link:
+                return hdlc
+        elif line.protocol == "iec62056-21":
+            # One line behind the serial server, whoever is connected.
+            shared_line = self._iec_line(line)
+
+            def make_link() -> Link:
+                return shared_line
         else:
             meters = {
                 meter.address.wport or 1: self._cosem(meter) for meter in line.meters if isinstance(meter, DlmsMeter)
@@ -147,6 +162,23 @@ class Host:
                 return WrapperLine(meters)
 
         return TcpListener(line.host, line.port, make_link, line.turnaround_ms / 1000)
+
+    def _hdlc_line(self, line: Line) -> HdlcLine:
+        return HdlcLine(
+            {
+                HdlcAddress(meter.address.server or 1, meter.address.physical): self._cosem(meter)
+                for meter in line.meters
+                if isinstance(meter, DlmsMeter)
+            }
+        )
+
+    def _iec_line(self, line: Line) -> IecLine:
+        described = [meter for meter in line.meters if isinstance(meter, Iec62056Meter)]
+        meters = {
+            address_of(meter): IecMeter(iec_meter_spec(meter), IecTruthData(meter, self.truth, self._clock))
+            for meter in described
+        }
+        return IecLine(meters, software_parity=all(meter.parity for meter in described))
 
     def _sdm630s(self, line: Line) -> dict[int, Sdm630]:
         return {

@@ -6,10 +6,12 @@ pseudo-terminal has no parity bit; the line's characters are counted with it by 
 
 import asyncio
 import os
+import termios
 import tty
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from firmware_sims.half_duplex import HalfDuplex, LineSpeed
 
@@ -34,6 +36,20 @@ class Stations(Protocol):
         ...
 
 
+@runtime_checkable
+class SpeedingStations(Stations, Protocol):
+    """Meters that change the line's speed while they are spoken to (IEC 62056-21)."""
+
+    baud: int
+    """What they listen and answer at."""
+    reaction_s: float
+    """Least time before the answer that they gave last."""
+
+    def answered(self) -> None:
+        """Their answer has gone."""
+        ...
+
+
 class LineError(OSError):
     """A line that cannot be opened."""
 
@@ -45,6 +61,8 @@ class SerialLine:
         self.wire = HalfDuplex(speed)
         self._link = Path(link)
         self._stations = stations
+        self._speeding = stations if isinstance(stations, SpeedingStations) else None
+        self._follow()
         self._silence_s = max(_SILENCE_S, speed.gap_s)
         self._received = bytearray()
         self._timer: asyncio.TimerHandle | None = None
@@ -87,6 +105,7 @@ class SerialLine:
             data = os.read(self._master, _READ_SIZE)
         except BlockingIOError:
             return
+        data = self._at_speed(data)
         passed = self.wire.request(self._loop.time(), data)
         if passed is None:
             return
@@ -96,8 +115,11 @@ class SerialLine:
     def _request_passed(self) -> None:
         data = bytes(self._received)
         self._received.clear()
-        if answer := self._stations.receive(data):
-            self._start(answer, float("-inf"))
+        answer = self._stations.receive(data)
+        self._follow()
+        if answer:
+            reaction = self._speeding.reaction_s if self._speeding is not None else 0.0
+            self._start(answer, self.wire.request_end + reaction)
         else:
             self._at(self.wire.request_end + self._silence_s, self._silent)
 
@@ -116,13 +138,28 @@ class SerialLine:
         data = self.wire.due(now)
         if data:
             try:
-                written = os.write(self._master, data)
+                written = os.write(self._master, self._at_speed(data))
             except BlockingIOError:
                 written = 0
             self.wire.counts.octets_unread += len(data) - written
+        if self._speeding is not None and not self.wire.answering:
+            self._speeding.answered()
+            self._follow()
         following = self.wire.next_due(now, _CHUNK_S)
         if following is not None:
             self._at(following, self._emit)
+
+    def _follow(self) -> None:
+        """Take the meters' speed."""
+        if self._speeding is not None and self._speeding.baud != self.wire.speed.baud:
+            self.wire.speed = replace(self.wire.speed, baud=self._speeding.baud)
+
+    def _at_speed(self, data: bytes) -> bytes:
+        """`data`, or what becomes of it where the client's side has another speed than the meters."""
+        if self._speeding is None or termios.tcgetattr(self._slave)[5] == getattr(termios, f"B{self._speeding.baud}"):
+            return data
+        self.wire.counts.octets_at_wrong_speed += len(data)
+        return bytes(octet ^ 0x9D for octet in data)
 
     def _at(self, when: float, act: Callable[[], None]) -> None:
         """Do only this next: whatever was planned before is overtaken by it."""

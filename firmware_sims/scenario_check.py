@@ -5,8 +5,18 @@ from datetime import UTC
 from typing import Final, NamedTuple
 
 from firmware_sims.loads.model import Capacitive, Heating, Inductive, Sum
-from firmware_sims.scenario_model import Channel, DlmsMeter, Line, Meter, PtyLine, Scenario, Sdm630Meter, TcpLine
+from firmware_sims.scenario_model import (
+    Channel,
+    DlmsMeter,
+    Iec62056Meter,
+    Line,
+    Meter,
+    PtyLine,
+    Scenario,
+    Sdm630Meter,
+)
 from shared.identifiers import Obis
+from shared.iec62056.messages import BAUD_CODES
 from shared.quantities import Commodity
 
 ACTIVE_IMPORT: Final = ("1-0:1.29.0", "import")
@@ -44,7 +54,9 @@ def _faults(scenario: Scenario) -> Iterator[Fault]:
         if endpoint in endpoints:
             yield Fault(place, f"two lines use {endpoint}; each needs its own.")
         endpoints.add(endpoint)
-        addresses: set[tuple[int | None, ...]] = set()
+        if isinstance(line, PtyLine) and line.opening == "mode-e":
+            yield from _opening_faults(line, place)
+        addresses: set[tuple[int | str | None, ...]] = set()
         for j, meter in enumerate(line.meters):
             at = f"{place}.meters[{j}]"
             if meter.id in ids:
@@ -58,24 +70,33 @@ def _faults(scenario: Scenario) -> Iterator[Fault]:
             yield from _meter_faults(meter, meters, at)
 
 
-def _address(meter: Meter) -> tuple[int | None, ...]:
+def _opening_faults(line: PtyLine, place: str) -> Iterator[Fault]:
+    if line.protocol != "hdlc":
+        yield Fault(f"{place}.opening", f"mode-e opens HDLC, and the line {line.name} speaks {line.protocol}.")
+    if line.baud not in BAUD_CODES:
+        wanted = ", ".join(map(str, BAUD_CODES))
+        yield Fault(f"{place}.baud", f"{line.baud} cannot be offered in an opening; expected one of {wanted}.")
+
+
+def _address(meter: Meter) -> tuple[int | str | None, ...]:
     if isinstance(meter, Sdm630Meter):
         return (meter.unit,)
+    if isinstance(meter, Iec62056Meter):
+        return (meter.device or meter.serial or meter.id,)
     return (meter.address.server, meter.address.physical, meter.address.wport)
 
 
 def _address_faults(line: Line, meter: Meter, at: str) -> Iterator[Fault]:
-    modbus = line.protocol in ("modbus-rtu", "modbus-tcp")
-    if modbus != isinstance(meter, Sdm630Meter):
-        expected = "sdm630" if modbus else "dlms"
+    expected = {"modbus-rtu": "sdm630", "modbus-tcp": "sdm630", "iec62056-21": "iec62056-21"}.get(line.protocol, "dlms")
+    if meter.__struct_config__.tag != expected:
         yield Fault(f"{at}.model", f"a line of {line.protocol} carries meters of the model {expected} only.")
     elif isinstance(meter, DlmsMeter):
-        serial = isinstance(line, PtyLine)
+        serial = line.protocol == "hdlc"
         fits = (meter.address.server is not None) == serial and (meter.address.wport is None) == serial
         if not fits:
-            expected = "server and, on a shared bus, physical" if isinstance(line, PtyLine) else "wport"
+            expected = "server and, on a shared bus, physical" if serial else "wport"
             yield Fault(f"{at}.address", f"a meter on {line.protocol} is addressed by {expected}; give just that.")
-        if isinstance(line, TcpLine) and meter.address.physical is not None:
+        if line.protocol == "dlms-wrapper" and meter.address.physical is not None:
             yield Fault(f"{at}.address.physical", f"{meter.address.physical} means nothing on TCP; leave it out.")
 
 
@@ -90,7 +111,7 @@ def _meter_faults(meter: Meter, meters: dict[str, Meter], at: str) -> Iterator[F
                 registers.add(register)
         yield from _register_faults(meter, channel, here)
         yield from _load_faults(meter, channel, meters, here)
-    if isinstance(meter, DlmsMeter) and meter.tariff is not None:
+    if not isinstance(meter, Sdm630Meter) and meter.tariff is not None:
         yield from _tariff_faults(meter, at)
 
 
@@ -138,7 +159,7 @@ def _load_faults(meter: Meter, channel: Channel, meters: dict[str, Meter], here:
                 yield Fault(f"{at}.of", f"{id} is a sum itself; name the meters behind it.")
 
 
-def _tariff_faults(meter: DlmsMeter, at: str) -> Iterator[Fault]:
+def _tariff_faults(meter: DlmsMeter | Iec62056Meter, at: str) -> Iterator[Fault]:
     assert meter.tariff is not None
     hours = meter.tariff.nt_hours
     if len(hours) % 2 or len(set(hours)) != len(hours):

@@ -6,11 +6,15 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from firmware_sims.loads.model import Load, Seed
+from shared.iec62056.stamps import MeterTime
 from shared.quantities import Commodity
 
 MeterId = Annotated[str, Meta(min_length=1, max_length=64)]
 Port = Annotated[int, Meta(ge=1, le=65535)]
 ClockText = Annotated[str, Meta(pattern="^(([01][0-9]|2[0-3]):(00|15|30|45)|24:00)$")]
+
+
+DeviceAddress = Annotated[str, Meta(pattern="^[0-9A-Za-z]{1,32}$")]
 
 
 class Channel(Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,11 +41,14 @@ class Tariff(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Address(Struct, frozen=True, forbid_unknown_fields=True):
-    """Where a DLMS meter answers: HDLC server (logical) and physical address, or the wrapper's wPort."""
+    """Where a DLMS meter answers: HDLC server (logical) and physical address, or the wrapper's wPort; behind an
+    opening of mode E also `device`."""
 
     server: Annotated[int, Meta(ge=1, le=16383)] | None = None
     physical: Annotated[int, Meta(ge=0, le=16383)] | None = None
     wport: Annotated[int, Meta(ge=1, le=65535)] | None = None
+    device: DeviceAddress | None = None
+    """In the request of IEC 62056-21; the meter's serial number when not given."""
 
 
 class DlmsMeter(Struct, tag_field="model", tag="dlms", frozen=True, forbid_unknown_fields=True):
@@ -86,7 +93,34 @@ class Sdm630Meter(Struct, tag_field="model", tag="sdm630", frozen=True, forbid_u
         return Commodity.ELECTRICITY
 
 
-Meter = DlmsMeter | Sdm630Meter
+class Iec62056Meter(Struct, tag_field="model", tag="iec62056-21", frozen=True, forbid_unknown_fields=True):
+    """A meter of IEC 62056-21 mode C, with readout, programming mode, clock and load profile P.01."""
+
+    id: MeterId
+    channels: Annotated[tuple[Channel, ...], Meta(min_length=1)]
+    device: DeviceAddress | None = None
+    """Address in the request; the serial number when not given."""
+    commodity: Commodity = Commodity.ELECTRICITY
+    serial: str | None = None
+    tariff: Tariff | None = None
+    memory_days: Annotated[int, Meta(ge=1, le=400)] = 45
+    password: str | None = None
+    """Of programming mode; anybody may enter when not given."""
+    baud: Literal[300, 600, 1200, 2400, 4800, 9600, 19200] = 9600
+    """What it offers after the opening."""
+    parity: bool = True
+    """Octets carry even parity in the eighth bit."""
+    full_codes: bool = False
+    clock: MeterTime = MeterTime.SEASON
+    mean_power: bool = False
+    """The load profile has mean power (1.5, kW) instead of energy."""
+    wrong_check_every: Annotated[int, Meta(ge=0)] = 0
+    """Each so many-th data message comes with a wrong block check character the first time."""
+    holes: tuple[datetime, ...] = ()
+    """Ends of intervals that were never captured."""
+
+
+Meter = DlmsMeter | Sdm630Meter | Iec62056Meter
 
 
 class PtyLine(Struct, tag_field="kind", tag="pty", frozen=True, forbid_unknown_fields=True):
@@ -95,8 +129,10 @@ class PtyLine(Struct, tag_field="kind", tag="pty", frozen=True, forbid_unknown_f
     name: Annotated[str, Meta(min_length=1)]
     link: str
     """Path of the symbolic link that leads to the client's side."""
-    protocol: Literal["hdlc", "modbus-rtu"]
+    protocol: Literal["hdlc", "modbus-rtu", "iec62056-21"]
     meters: tuple[Meter, ...]
+    opening: Literal["hdlc", "mode-e"] = "hdlc"
+    """HDLC only: whether the meters are woken by IEC 62056-21 first; `baud` is then what they offer."""
     baud: Annotated[int, Meta(ge=50, le=4_000_000)] = 9600
     bits_per_character: Annotated[int, Meta(ge=7, le=12)] = 10
     turnaround_ms: Annotated[float, Meta(ge=0, le=60_000)] = 5
@@ -107,7 +143,7 @@ class TcpLine(Struct, tag_field="kind", tag="tcp", frozen=True, forbid_unknown_f
 
     name: Annotated[str, Meta(min_length=1)]
     port: Port
-    protocol: Literal["dlms-wrapper", "modbus-tcp"]
+    protocol: Literal["dlms-wrapper", "modbus-tcp", "hdlc", "iec62056-21"]
     meters: tuple[Meter, ...]
     host: str = "127.0.0.1"
     turnaround_ms: Annotated[float, Meta(ge=0, le=60_000)] = 0

@@ -15,7 +15,7 @@ from firmware_sims.loads.curves import capacitive, independent_curve, inductive
 from firmware_sims.loads.local_time import local_time
 from firmware_sims.loads.noise import Ints
 from firmware_sims.scenario_check import ACTIVE_EXPORT, ACTIVE_IMPORT, TARIFF_STATE
-from firmware_sims.scenario_model import Channel, DlmsMeter, Meter, Scenario, Sdm630Meter, Tariff
+from firmware_sims.scenario_model import Channel, Meter, Scenario, Sdm630Meter, Tariff
 from shared.metering_day import STEP
 
 VT_STATE: Final = "1-0:1.8.1"
@@ -104,7 +104,7 @@ class Truth:
             if register in (channel.register, channel.state):
                 divisor = _SDM_WH if isinstance(meter, Sdm630Meter) else 1
                 return _Series(meter, channel, step, first, divisor, channel.initial)
-            if isinstance(meter, DlmsMeter) and meter.tariff and channel.state == TARIFF_STATE:
+            if not isinstance(meter, Sdm630Meter) and meter.tariff and channel.state == TARIFF_STATE:
                 low = _initial_nt(channel, meter.tariff)
                 if register == NT_STATE:
                     return _Series(meter, channel, step, first, 1, low, meter.tariff, low_tariff=True)

@@ -3,17 +3,20 @@
 from collections.abc import Iterator
 from typing import Final
 
+from edge.config.check_iec62056 import MODEL as IEC62056
+from edge.config.check_iec62056 import iec62056_problems
 from edge.config.model import BusConfig, DeviceConfig, EdgeConfig, ProfileConfig, SerialLink, StatesConfig
 from edge.modbus.maps import MapError, find_map
 from shared.control.keys import KeyFileError, parse_key
 from shared.identifiers import IdentifierError, Obis, parse_edge_id
 from shared.metering_day import STEP
 
-SPEAKS: Final[dict[str, tuple[str, ...]]] = {"dlms": ("hdlc", "dlms-wrapper")}
+SPEAKS: Final[dict[str, tuple[str, ...]]] = {"dlms": ("hdlc", "dlms-wrapper"), IEC62056: ("iec62056-21",)}
 """Which protocols a model speaks; models that are not named here are device maps and speak Modbus."""
 MODBUS: Final = ("modbus-rtu", "modbus-tcp")
 LINKS: Final[dict[str, tuple[str, ...]]] = {
     "hdlc": ("serial", "tcp"),
+    "iec62056-21": ("serial", "tcp"),
     "modbus-rtu": ("serial", "tcp"),
     "dlms-wrapper": ("tcp",),
     "modbus-tcp": ("tcp",),
@@ -91,6 +94,8 @@ def _device_problems(bus: BusConfig, device: DeviceConfig, place: str) -> Iterat
     if device.model == "dlms":
         if address.server is None or address.unit is not None:
             yield f"at {place}.address: a DLMS meter needs client and server (and physical on HDLC), no unit."
+    elif device.model == IEC62056:
+        yield from iec62056_problems(bus, device, place)
     elif address.unit is None or not 1 <= address.unit <= 247 or address.server is not None:
         yield f"at {place}.address: a Modbus meter needs only unit, from 1 to 247; found {address.unit}."
     yield from _identity_problems(device, f"{place}.identity")
@@ -121,7 +126,7 @@ def _identity_problems(device: DeviceConfig, place: str) -> Iterator[str]:
 
 
 def _profile_problems(device: DeviceConfig, profile: ProfileConfig, place: str) -> Iterator[str]:
-    if device.model != "dlms":
+    if device.model not in SPEAKS:
         yield f"at {place}: a {device.model} has no memory; remove the profile, or sample its states."
     step = int(STEP[profile.commodity].total_seconds())
     if profile.step_s != step:
@@ -142,9 +147,9 @@ def _states_problems(device: DeviceConfig, states: StatesConfig, place: str) -> 
     yield from _twice([register.register for register in states.registers], f"{place}.registers")
     for r, register in enumerate(states.registers):
         here = f"{place}.registers[{r}]"
-        if device.model == "dlms":
+        if device.model in SPEAKS:
             if register.obis is None or register.item is not None:
-                yield f"at {here}: a register of a DLMS meter is named by obis (and not by item)."
+                yield f"at {here}: a register of a {device.model} meter is named by obis (and not by item)."
             else:
                 yield from _obis_problems(register.obis, f"{here}.obis")
             continue

@@ -7,9 +7,10 @@ from typing import Any, Literal
 import msgspec
 
 from shared.identifiers import EdgeId, parse_edge_id
+from shared.iec62056.stamps import MeterTime, StampForm
 from shared.quantities import Commodity, Unit
 
-Protocol = Literal["hdlc", "dlms-wrapper", "modbus-rtu", "modbus-tcp"]
+Protocol = Literal["hdlc", "dlms-wrapper", "modbus-rtu", "modbus-tcp", "iec62056-21"]
 States = Literal["quarter-hour", "month"]
 
 
@@ -97,6 +98,8 @@ class Address(_Struct, frozen=True, kw_only=True):
     server: int | None = None
     physical: int | None = None
     unit: int | None = None
+    device: str | None = None
+    """IEC 62056-21: the address in the opening request, often the serial number; none is any meter that hears it."""
 
 
 class ProfileRegister(_Struct, frozen=True, kw_only=True):
@@ -166,12 +169,36 @@ class IdentityConfig(_Struct, frozen=True, kw_only=True):
         return {name: value for name, value in facts.items() if value is not None}
 
 
+class Iec62056Config(_Struct, frozen=True, kw_only=True):
+    """Habits of a meter that is opened by IEC 62056-21 (mode C, or mode E before HDLC)."""
+
+    opening_baud: int = 300
+    baud: int | None = None
+    """Speed after the opening; none: as the meter offers, or as a serial server's line has."""
+    software_parity: bool = True
+    """The port runs 8N1 and the agent makes and checks the parity of 7E1 (the same bits on the line); false where a
+    serial server does it, or the meter sends none."""
+    states_by: Literal["readout", "registers"] = "readout"
+    """One standard readout for all states, or one request a register."""
+    read_command: Literal["R5", "R1"] = "R5"
+    codes: Literal["reduced", "full"] = "reduced"
+    """How registers are asked for: 1.8.0, or 1-0:1.8.0."""
+    clock: MeterTime = MeterTime.SEASON
+    """What the meter's stamps mean."""
+    stamps: Literal["end", "begin"] = "end"
+    """Which end of an interval the load profile's stamps tell."""
+    range: StampForm = StampForm.SEASON_MINUTES
+    """How stamps are written when a part of the load profile is asked for."""
+    clock_set: Literal["0.9", "C003"] = "0.9"
+    """How the clock is written: date and time one after the other, or at once."""
+
+
 class DeviceConfig(_Struct, frozen=True, kw_only=True):
     """One meter."""
 
     id: str
     model: str
-    """"dlms", or the name of a device map (edge/maps)."""
+    """"dlms", "iec62056-21", or the name of a device map (edge/maps)."""
     template: str | None = None
     """What gave the fields that the device does not say itself (edge/config/templates.py)."""
     address: Address
@@ -193,9 +220,10 @@ class DeviceConfig(_Struct, frozen=True, kw_only=True):
     window: int = 1
     """HDLC: window offered."""
     password_file: str | None = None
-    """DLMS: password of low-level security."""
+    """DLMS: password of low-level security; IEC 62056-21: of programming mode."""
     conventions: Conventions = msgspec.field(default_factory=Conventions)
     """DLMS: how this meter differs."""
+    iec62056: Iec62056Config | None = None
 
 
 class BusConfig(_Struct, frozen=True, kw_only=True):

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC
-from pathlib import Path
 
 from edge.bus.line import Line
 from edge.config import Conventions, DeviceConfig, ProfileConfig, StateRegister
@@ -16,8 +15,9 @@ from edge.dlms.errors import (
     NotOfferedError,
 )
 from edge.dlms.reader import ClockConvention, DlmsReader, LinkSettings, MeterFacts, ProfileRows
+from edge.drivers.password import read_password
 from edge.drivers.port import MeterSession, ProfileDay, StateReading, rescaled
-from edge.errors import ConfigError, DeviceGarbledError, DeviceRefusedError, DeviceSilentError, LineDownError
+from edge.errors import DeviceGarbledError, DeviceRefusedError, DeviceSilentError, LineDownError
 from shared.clock import Clock
 from shared.identifiers import Obis
 from shared.metering_day import PRAGUE, MeteringDay
@@ -114,7 +114,7 @@ class DlmsDriver:
             physical=device.address.physical,
             information=device.information,
             window=device.window,
-            password=_password(device),
+            password=read_password(device),
             response_timeout=device.timeout_s,
             retries=device.retries,
             convention=_convention(device.conventions),
@@ -145,14 +145,3 @@ def _convention(conventions: Conventions) -> ClockConvention:
         reversed_deviation=conventions.deviation == "from-utc",
         send_deviation=conventions.deviation != "none",
     )
-
-
-def _password(device: DeviceConfig) -> bytes | None:
-    if device.password_file is None:
-        return None
-    try:
-        return Path(device.password_file).read_bytes().rstrip(b"\r\n")
-    except OSError as error:
-        raise ConfigError(
-            f"The password file {device.password_file} of {device.id} cannot be read: {error.strerror}."
-        ) from None

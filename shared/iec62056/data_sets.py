@@ -74,17 +74,20 @@ def data_sets(text: str) -> list[DataSet]:
 def _groups(text: str) -> Iterator[tuple[str | None, list[Value]]]:
     code: str | None = ""
     values: list[Value] = []
+    spoilt = False  # until the end of the line
     for match in _TOKEN.finditer(text):
-        group, name, _, stray = match.groups()
-        if group is not None:
+        group, name, end, stray = match.groups()
+        if end is not None:
+            spoilt = False
+        elif spoilt or stray == "!":
+            continue
+        elif group is not None:
             value, _, unit = group.partition("*")
             values.append(Value(value.strip(), unit.strip()))
-        elif name is not None:
+        else:
             yield code, values
-            code, values = name.strip(), []
-        elif stray is not None and stray != "!":
-            yield code, values
-            code, values = None, []
+            code, values = (None if stray else name.strip()), []
+            spoilt = stray is not None
     yield code, values
 
 

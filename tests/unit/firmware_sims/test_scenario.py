@@ -60,6 +60,21 @@ BROKEN: list[tuple[str, Callable[[Site], object], list[str]]] = [
         lambda s: meter(s, 0, 0)["channels"][2]["load"].update(of="1-0:9.29.0"),
         ['"1-0:9.29.0"', "LU-1", "1-0:1.29.0"],
     ),
+    (
+        "mode E at a speed that it does not have",
+        lambda s: s["lines"][0].update(opening="mode-e"),
+        ["lines[0].baud", "115200 cannot be offered", "9600, 19200"],
+    ),
+    (
+        "mode E before Modbus",
+        lambda s: s["lines"][2].update(opening="mode-e"),
+        ["lines[2].opening", "mode-e opens HDLC", "modbus-rtu"],
+    ),
+    (
+        "a DLMS meter on a line of mode C",
+        lambda s: s["lines"][0].update(protocol="iec62056-21"),
+        ["lines[0].meters[0].model", "iec62056-21 only"],
+    ),
     ("no OBIS", lambda s: meter(s, 0, 0)["channels"][0].update(register="import"), ['"import"', "OBIS"]),
     ("wrong model", lambda s: s["lines"][2].update(protocol="hdlc"), ["lines[2].meters[0].model", "dlms"]),
     ("two at one address", lambda s: meter(s, 0, 1)["address"].update(physical=17), ["hdlc-1", "LU-2"]),
