@@ -17,8 +17,8 @@ from firmware_sims.iec62056.mode_e import ModeELine
 from firmware_sims.iec62056_data import IecTruthData, address_of, identification_of, iec_meter_spec
 from firmware_sims.line import SerialLine, Stations
 from firmware_sims.modbus_link import ModbusCounts, ModbusTcpLine, RtuLine
-from firmware_sims.modbus_meter import Sdm630
-from firmware_sims.scenario_model import DlmsMeter, Iec62056Meter, Line, PtyLine, Scenario, Sdm630Meter, TcpLine
+from firmware_sims.modbus_meter import MappedMeter
+from firmware_sims.scenario_model import DlmsMeter, Iec62056Meter, Line, ModbusMeter, PtyLine, Scenario, TcpLine
 from firmware_sims.tcp import Link, TcpListener
 from firmware_sims.truth import Truth
 from firmware_sims.truth_log import TruthLog
@@ -117,7 +117,7 @@ class Host:
     def _serial(self, line: PtyLine) -> SerialLine:
         stations: Stations
         if line.protocol == "modbus-rtu":
-            rtu = RtuLine(self._sdm630s(line))
+            rtu = RtuLine(self._modbus_meters(line))
             self._modbus[line.name] = rtu.counts
             stations = rtu
         elif line.protocol == "iec62056-21":
@@ -138,7 +138,7 @@ class Host:
     def _listener(self, line: TcpLine) -> TcpListener:
         if line.protocol == "modbus-tcp":
             counts = self._modbus[line.name] = ModbusCounts()
-            registers = self._sdm630s(line)
+            registers = self._modbus_meters(line)
 
             def make_link() -> Link:
                 return ModbusTcpLine(registers, counts)
@@ -180,11 +180,11 @@ class Host:
         }
         return IecLine(meters, software_parity=all(meter.parity for meter in described))
 
-    def _sdm630s(self, line: Line) -> dict[int, Sdm630]:
+    def _modbus_meters(self, line: Line) -> dict[int, MappedMeter]:
         return {
-            meter.unit: Sdm630(meter, self.truth, self._clock)
+            meter.unit: MappedMeter(meter, self.truth, self._clock)
             for meter in line.meters
-            if isinstance(meter, Sdm630Meter)
+            if isinstance(meter, ModbusMeter)
         }
 
     def _cosem(self, meter: DlmsMeter) -> CosemMeter:

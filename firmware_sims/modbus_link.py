@@ -3,16 +3,17 @@
 A foreign unit, a broadcast and a frame with a wrong CRC get no answer.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from pymodbus.constants import ExcCodes
 from pymodbus.framer import FramerRTU, FramerSocket
 from pymodbus.pdu import DecodePDU, ExceptionResponse, ModbusPDU, ReadHoldingRegistersRequest
+from pymodbus.pdu.mei_message import ReadDeviceInformationRequest, ReadDeviceInformationResponse
 from pymodbus.pdu.register_message import ReadHoldingRegistersResponse, ReadInputRegistersResponse
 
-from firmware_sims.modbus_meter import RefusedError
+from firmware_sims.modbus_meter import RefusedError, Registers
 
 _DECODER: Final = DecodePDU(True)
 _RTU: Final = FramerRTU(_DECODER)
@@ -20,16 +21,9 @@ _TCP: Final = FramerSocket(_DECODER)
 _SHORTEST_RTU: Final = 4
 _LONGEST_RTU: Final = 256
 _READS: Final = {3: ReadHoldingRegistersResponse, 4: ReadInputRegistersResponse}
+_IDENTIFICATION: Final = 43
 _MBAP: Final = 7
 _LONGEST_TCP_PDU: Final = 253
-
-
-class Registers(Protocol):
-    """A meter's registers, as `firmware_sims.modbus_meter.Sdm630` has them."""
-
-    def read(self, function: int, address: int, count: int) -> Sequence[int]:
-        """`count` registers from `address`; raises `RefusedError`."""
-        ...
 
 
 @dataclass(slots=True)
@@ -47,6 +41,8 @@ def answer_pdu(meter: Registers, pdu: bytes, counts: ModbusCounts) -> ModbusPDU:
     """The answer to a request PDU (function code first)."""
     function = pdu[0]
     try:
+        if function == _IDENTIFICATION:
+            return _identification(meter.identification, pdu)
         if function not in _READS:
             raise RefusedError(ExcCodes.ILLEGAL_FUNCTION)
         request = _DECODER.decode(pdu) if len(pdu) == 5 else None
@@ -56,6 +52,24 @@ def answer_pdu(meter: Registers, pdu: bytes, counts: ModbusCounts) -> ModbusPDU:
     except RefusedError as refused:
         counts.refused += 1
         return ExceptionResponse(function, refused.code)
+
+
+def _identification(objects: Mapping[int, str], pdu: bytes) -> ModbusPDU:
+    """Answer to function 43/14: the stream of objects from the one asked for, or just that one (access code 4)."""
+    request = _DECODER.decode(pdu) if len(pdu) == 4 else None
+    if not objects or not isinstance(request, ReadDeviceInformationRequest):
+        raise RefusedError(ExcCodes.ILLEGAL_FUNCTION)
+    code, first = int(request.read_code), request.object_id
+    if not 1 <= code <= 4:
+        raise RefusedError(ExcCodes.ILLEGAL_VALUE)
+    if code == 4 and first not in objects:
+        raise RefusedError(ExcCodes.ILLEGAL_ADDRESS)
+    # A stream asked for from an object that there is not begins anew (Application Protocol 1.1b3, 6.21).
+    begin = first if first in objects else 0
+    chosen = {n: text for n, text in sorted(objects.items()) if (n == first if code == 4 else n >= begin)}
+    return ReadDeviceInformationResponse(
+        read_code=code, information={number: text.encode("ascii") for number, text in chosen.items()}
+    )
 
 
 class RtuLine:

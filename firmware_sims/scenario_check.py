@@ -5,15 +5,16 @@ from datetime import UTC
 from typing import Final, NamedTuple
 
 from firmware_sims.loads.model import Capacitive, Heating, Inductive, Sum
+from firmware_sims.maps.schema import register_map
 from firmware_sims.scenario_model import (
     Channel,
     DlmsMeter,
     Iec62056Meter,
     Line,
     Meter,
+    ModbusMeter,
     PtyLine,
     Scenario,
-    Sdm630Meter,
 )
 from shared.identifiers import Obis
 from shared.iec62056.messages import BAUD_CODES
@@ -22,8 +23,6 @@ from shared.quantities import Commodity
 ACTIVE_IMPORT: Final = ("1-0:1.29.0", "import")
 ACTIVE_EXPORT: Final = ("1-0:2.29.0", "export")
 TARIFF_STATE: Final = "1-0:1.8.0"
-_SDM_INITIAL_MAX: Final = 4_000_000
-"""10 Wh: 40 MWh. A float32 of kWh is exact to 10 Wh up to 83 MWh, which leaves years of consumption."""
 
 
 class Fault(NamedTuple):
@@ -79,7 +78,7 @@ def _opening_faults(line: PtyLine, place: str) -> Iterator[Fault]:
 
 
 def _address(meter: Meter) -> tuple[int | str | None, ...]:
-    if isinstance(meter, Sdm630Meter):
+    if isinstance(meter, ModbusMeter):
         return (meter.unit,)
     if isinstance(meter, Iec62056Meter):
         return (meter.device or meter.serial or meter.id,)
@@ -87,9 +86,10 @@ def _address(meter: Meter) -> tuple[int | str | None, ...]:
 
 
 def _address_faults(line: Line, meter: Meter, at: str) -> Iterator[Fault]:
-    expected = {"modbus-rtu": "sdm630", "modbus-tcp": "sdm630", "iec62056-21": "iec62056-21"}.get(line.protocol, "dlms")
-    if meter.__struct_config__.tag != expected:
-        yield Fault(f"{at}.model", f"a line of {line.protocol} carries meters of the model {expected} only.")
+    expected = {"modbus-rtu": "modbus", "modbus-tcp": "modbus", "iec62056-21": "iec62056-21"}.get(line.protocol, "dlms")
+    if ("modbus" if isinstance(meter, ModbusMeter) else meter.__struct_config__.tag) != expected:
+        told = "Modbus meters" if expected == "modbus" else f"meters of the model {expected}"
+        yield Fault(f"{at}.model", f"a line of {line.protocol} carries {told} only.")
     elif isinstance(meter, DlmsMeter):
         serial = line.protocol == "hdlc"
         fits = (meter.address.server is not None) == serial and (meter.address.wport is None) == serial
@@ -111,20 +111,38 @@ def _meter_faults(meter: Meter, meters: dict[str, Meter], at: str) -> Iterator[F
                 registers.add(register)
         yield from _register_faults(meter, channel, here)
         yield from _load_faults(meter, channel, meters, here)
-    if not isinstance(meter, Sdm630Meter) and meter.tariff is not None:
+    if not isinstance(meter, ModbusMeter) and meter.tariff is not None:
         yield from _tariff_faults(meter, at)
+    if isinstance(meter, ModbusMeter):
+        yield from _modbus_faults(meter, at)
+
+
+def _modbus_faults(meter: ModbusMeter, at: str) -> Iterator[Fault]:
+    found = register_map(meter.map_name)
+    names = {item.name for item in (*found.input, *found.holding)}
+    for name in meter.unavailable:
+        if name not in names:
+            yield Fault(f"{at}.unavailable", f'a {meter.map_name} has no "{name}"; it has {", ".join(sorted(names))}.')
+    models = found.sunspec.models if found.sunspec is not None else ()
+    if meter.sunspec_model is not None and meter.sunspec_model not in models:
+        expected = ", ".join(map(str, models)) or "none, it is no SunSpec meter"
+        yield Fault(
+            f"{at}.sunspec_model", f"{meter.sunspec_model} is no model of a {meter.map_name}; it has {expected}."
+        )
 
 
 def _register_faults(meter: Meter, channel: Channel, here: str) -> Iterator[Fault]:
-    if isinstance(meter, Sdm630Meter):
+    if isinstance(meter, ModbusMeter):
         if channel.register not in ("import", "export"):
-            yield Fault(f"{here}.register", f'an SDM630 has "import" and "export", not "{channel.register}".')
+            yield Fault(f"{here}.register", f'a Modbus meter has "import" and "export", not "{channel.register}".')
         if channel.state is not None:
-            yield Fault(f"{here}.state", f"an SDM630's register is a state itself; leave out {channel.state}.")
-        if channel.initial > _SDM_INITIAL_MAX:
+            yield Fault(f"{here}.state", f"a Modbus meter's register is a state itself; leave out {channel.state}.")
+        found = register_map(meter.map_name)
+        if found.initial_max is not None and channel.initial > found.initial_max:
             yield Fault(
                 f"{here}.initial",
-                f"{channel.initial} x 10 Wh does not leave a float32 its 10 Wh; at most {_SDM_INITIAL_MAX}.",
+                f"{channel.initial} x {found.step_wh} Wh does not leave a float32 its {found.step_wh} Wh; at most "
+                f"{found.initial_max}.",
             )
         return
     for name, register in (("register", channel.register), ("state", channel.state)):

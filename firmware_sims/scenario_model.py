@@ -21,7 +21,7 @@ class Channel(Struct, frozen=True, forbid_unknown_fields=True):
     """One measured quantity of a meter: its interval register, its state register, and the load behind.
 
     DLMS: OBIS of the interval quantity (1-0:1.29.0) and of the cumulative register (1-0:1.8.0), if it has one, in Wh,
-    varh, or m3 x 10^-3. SDM630: "import" or "export", state only, in 10 Wh.
+    varh, or m3 x 10^-3. Modbus: "import" or "export", state only, in steps of the meter (10 Wh of an SDM630 or ABB).
     """
 
     register: str
@@ -78,14 +78,27 @@ class DlmsMeter(Struct, tag_field="model", tag="dlms", frozen=True, forbid_unkno
     """LLS password by client address."""
 
 
-class Sdm630Meter(Struct, tag_field="model", tag="sdm630", frozen=True, forbid_unknown_fields=True):
-    """An Eastron SDM630: Modbus registers with present values, no memory."""
+class ModbusMeter(Struct, tag_field="model", frozen=True, forbid_unknown_fields=True):
+    """A Modbus meter: registers with present values, no memory. The map of its model says what stands where."""
 
     id: MeterId
     unit: Annotated[int, Meta(ge=1, le=247)]
     channels: Annotated[tuple[Channel, ...], Meta(min_length=1)]
     serial: Annotated[int, Meta(ge=0, le=2**32 - 1)] | None = None
-    """Serial number in the holding registers; the digits of the id when not given."""
+    """Serial number in the registers; the digits of the id when not given."""
+    code: str | None = None
+    """Model code in the registers; the map's when not given."""
+    word_order: Literal["high-first", "low-first"] = "high-first"
+    unavailable: tuple[str, ...] = ()
+    """Quantities for which it says that it has no value: "voltage-L2"."""
+    sunspec_base: Literal[0, 40_000, 50_000] = 40_000
+    sunspec_model: int | None = None
+    """Number of the meter model; the map's first when not given."""
+
+    @property
+    def map_name(self) -> str:
+        """The register map, which is named as the model."""
+        return str(self.__struct_config__.tag)
 
     @property
     def commodity(self) -> Commodity:
@@ -120,7 +133,45 @@ class Iec62056Meter(Struct, tag_field="model", tag="iec62056-21", frozen=True, f
     """Ends of intervals that were never captured."""
 
 
-Meter = DlmsMeter | Sdm630Meter | Iec62056Meter
+class Sdm630Meter(ModbusMeter, tag="sdm630", frozen=True, forbid_unknown_fields=True):
+    """Eastron SDM630."""
+
+
+class AbbB23Meter(ModbusMeter, tag="abb-b23", frozen=True, forbid_unknown_fields=True):
+    """ABB B23, direct."""
+
+
+class AbbB24Meter(ModbusMeter, tag="abb-b24", frozen=True, forbid_unknown_fields=True):
+    """ABB B24, on current transformers."""
+
+
+class Iem3155Meter(ModbusMeter, tag="iem3155", frozen=True, forbid_unknown_fields=True):
+    """Schneider Electric iEM3155."""
+
+
+class Umg96rmMeter(ModbusMeter, tag="umg96rm", frozen=True, forbid_unknown_fields=True):
+    """Janitza UMG 96RM."""
+
+
+class SunSpecIntMeter(ModbusMeter, tag="sunspec-int", frozen=True, forbid_unknown_fields=True):
+    """A SunSpec meter with integers and scale factors (201 to 204)."""
+
+
+class SunSpecFloatMeter(ModbusMeter, tag="sunspec-float", frozen=True, forbid_unknown_fields=True):
+    """A SunSpec meter with floats (211 to 214)."""
+
+
+Meter = (
+    DlmsMeter
+    | Iec62056Meter
+    | Sdm630Meter
+    | AbbB23Meter
+    | AbbB24Meter
+    | Iem3155Meter
+    | Umg96rmMeter
+    | SunSpecIntMeter
+    | SunSpecFloatMeter
+)
 
 
 class PtyLine(Struct, tag_field="kind", tag="pty", frozen=True, forbid_unknown_fields=True):

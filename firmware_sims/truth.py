@@ -14,8 +14,9 @@ from firmware_sims.loads import model
 from firmware_sims.loads.curves import capacitive, independent_curve, inductive
 from firmware_sims.loads.local_time import local_time
 from firmware_sims.loads.noise import Ints
+from firmware_sims.maps.schema import register_map
 from firmware_sims.scenario_check import ACTIVE_EXPORT, ACTIVE_IMPORT, TARIFF_STATE
-from firmware_sims.scenario_model import Channel, Meter, Scenario, Sdm630Meter, Tariff
+from firmware_sims.scenario_model import Channel, Meter, ModbusMeter, Scenario, Tariff
 from shared.metering_day import STEP
 
 VT_STATE: Final = "1-0:1.8.1"
@@ -26,8 +27,6 @@ NT_STATE: Final = "1-0:1.8.2"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _CHUNK: Final = 32 * 96
 """Intervals that are computed at a time: a month of quarter-hours."""
-_SDM_WH: Final = 10
-"""An SDM630 is read to 10 Wh."""
 
 
 class UnknownRegisterError(KeyError):
@@ -49,7 +48,7 @@ class Truth:
         return self._origin
 
     def interval_values(self, meter: str, register: str, start: datetime, end: datetime) -> list[int]:
-        """Quantities of the intervals in [start, end), in the register's unit (Wh, varh, dm3; of an SDM630 10 Wh).
+        """Quantities of the intervals in [start, end), in the register's unit (Wh, varh, dm3; steps of a Modbus meter).
 
         `register` is a channel's interval register, its state register, or a tariff's state register. Both bounds lie
         on interval borders, `start` not before the origin (`ValueError` otherwise).
@@ -102,9 +101,9 @@ class Truth:
         first = (self._origin - _EPOCH) // step
         for channel in meter.channels:
             if register in (channel.register, channel.state):
-                divisor = _SDM_WH if isinstance(meter, Sdm630Meter) else 1
+                divisor = register_map(meter.map_name).step_wh if isinstance(meter, ModbusMeter) else 1
                 return _Series(meter, channel, step, first, divisor, channel.initial)
-            if not isinstance(meter, Sdm630Meter) and meter.tariff and channel.state == TARIFF_STATE:
+            if not isinstance(meter, ModbusMeter) and meter.tariff and channel.state == TARIFF_STATE:
                 low = _initial_nt(channel, meter.tariff)
                 if register == NT_STATE:
                     return _Series(meter, channel, step, first, 1, low, meter.tariff, low_tariff=True)

@@ -1,6 +1,6 @@
 """Writes down what the meters without memory showed at each quarter-hour: nobody can ask them later.
 
-One JSON object a line: meter, register, instant (ISO, UTC), value (integer in 10 Wh for an SDM630).
+One JSON object a line: meter, register, instant (ISO, UTC), value (integer in steps of the meter, 10 Wh for an SDM630).
 """
 
 from datetime import datetime
@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from firmware_sims.scenario_model import Scenario, Sdm630Meter
+from firmware_sims.scenario_model import ModbusMeter, Scenario
 from firmware_sims.truth import Truth
 from shared.clock import EPOCH
 from shared.metering_day import STEP
@@ -38,7 +38,7 @@ class TruthLog:
         self._registers = [
             (meter.id, channel.register)
             for meter in scenario.meters
-            if isinstance(meter, Sdm630Meter)
+            if isinstance(meter, ModbusMeter)
             for channel in meter.channels
         ]
         self._path = Path(path)

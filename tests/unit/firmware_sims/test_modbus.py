@@ -3,19 +3,22 @@
 import struct
 from datetime import timedelta
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from pymodbus.framer import FramerRTU
 
+from firmware_sims.maps import schema
 from firmware_sims.maps.schema import register_map
 from firmware_sims.modbus_link import ModbusCounts, ModbusTcpLine, RtuLine
-from firmware_sims.modbus_meter import RefusedError, Sdm630
-from firmware_sims.scenario_model import Scenario, Sdm630Meter
+from firmware_sims.modbus_meter import MappedMeter, RefusedError
+from firmware_sims.scenario_model import ModbusMeter, Scenario
 from firmware_sims.truth import Truth
 from shared.metering_day import month_bounds
 from shared.quantities import Commodity
 from shared.testing import ManualClock
 
+MAPS = Path(schema.__file__).parent
 START = month_bounds(Commodity.ELECTRICITY, 2026, 3)[0]
 
 
@@ -25,9 +28,9 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def meter(scenario: Scenario, truth: Truth, clock: ManualClock) -> Sdm630:
-    (described,) = [each for each in scenario.meters if isinstance(each, Sdm630Meter)]
-    return Sdm630(described, truth, clock)
+def meter(scenario: Scenario, truth: Truth, clock: ManualClock) -> MappedMeter:
+    (described,) = [each for each in scenario.meters if isinstance(each, ModbusMeter)]
+    return MappedMeter(described, truth, clock)
 
 
 def floats(words: list[int]) -> list[float]:
@@ -44,7 +47,7 @@ def read_pdu(function: int, address: int, count: int) -> bytes:
     return struct.pack(">BHH", function, address, count)
 
 
-def test_energies_are_exact_to_10_wh(meter: Sdm630, truth: Truth, clock: ManualClock) -> None:
+def test_energies_are_exact_to_10_wh(meter: MappedMeter, truth: Truth, clock: ManualClock) -> None:
     for _ in range(40):
         shown = floats(meter.read(4, 0x48, 4))
         state = truth.state_at("NN-5", "import", clock.now())
@@ -56,14 +59,14 @@ def test_energies_are_exact_to_10_wh(meter: Sdm630, truth: Truth, clock: ManualC
         clock.advance(timedelta(minutes=15))
 
 
-def test_the_clock_that_stands_shows_the_same(meter: Sdm630, clock: ManualClock) -> None:
+def test_the_clock_that_stands_shows_the_same(meter: MappedMeter, clock: ManualClock) -> None:
     before = meter.read(4, 0, 80)
     assert meter.read(4, 0, 80) == before
     clock.advance(timedelta(hours=1))
     assert meter.read(4, 0x48, 2) != before[0x48:0x4A]
 
 
-def test_present_values_are_consistent(meter: Sdm630, truth: Truth, clock: ManualClock) -> None:
+def test_present_values_are_consistent(meter: MappedMeter, truth: Truth, clock: ManualClock) -> None:
     clock.advance(timedelta(hours=12, minutes=3))
     values = dict(zip(range(0, 80, 2), floats(meter.read(4, 0, 80)), strict=True))
     energy, length = truth.interval_at("NN-5", "import", clock.now())
@@ -74,12 +77,12 @@ def test_present_values_are_consistent(meter: Sdm630, truth: Truth, clock: Manua
     assert values[6] == pytest.approx(values[0x12] / values[0], rel=1e-6)
 
 
-def test_holding_registers(meter: Sdm630) -> None:
+def test_holding_registers(meter: MappedMeter) -> None:
     assert meter.read(3, 0xFC00, 2) == [0, 5]
     assert floats(meter.read(3, 20, 2)) == [5.0]
 
 
-def test_odd_reads_cut_values(meter: Sdm630) -> None:
+def test_odd_reads_cut_values(meter: MappedMeter) -> None:
     assert meter.read(4, 0x49, 3) == meter.read(4, 0x48, 4)[1:]
 
 
@@ -87,7 +90,7 @@ def test_odd_reads_cut_values(meter: Sdm630) -> None:
     ("function", "address", "count", "code"),
     [(6, 0, 1, 1), (4, 0, 81, 3), (4, 0, 0, 3), (4, 79, 2, 2), (4, 200, 2, 2), (4, 380, 4, 2), (3, 0, 2, 2)],
 )
-def test_exceptions(meter: Sdm630, function: int, address: int, count: int, code: int) -> None:
+def test_exceptions(meter: MappedMeter, function: int, address: int, count: int, code: int) -> None:
     with pytest.raises(RefusedError) as refused:
         meter.read(function, address, count)
     assert refused.value.code.value == code
@@ -97,16 +100,25 @@ def test_exceptions(meter: Sdm630, function: int, address: int, count: int, code
     assert line.counts.refused == 1
 
 
-def test_map_has_no_overlaps() -> None:
-    found = register_map("sdm630")
+@pytest.mark.parametrize("path", sorted(MAPS.glob("*.json")), ids=lambda path: path.stem)
+def test_maps_have_no_overlaps(path: Path) -> None:
+    found = register_map(path.stem)
     for function in (3, 4):
-        addresses = sorted(found.items(function))
-        assert all(second - first >= 2 for first, second in pairwise(addresses))
-        for address in addresses:
-            assert any(begin <= address and address + 1 <= end for begin, end in found.spaces(function))
+        items = sorted(found.items(function), key=lambda item: item.address)
+        assert all(second.address - first.address >= first.count for first, second in pairwise(items))
+        for item in items:
+            if found.sunspec is None:
+                assert any(
+                    low <= item.address and item.address + item.count - 1 <= high
+                    for low, high in found.spaces(function)
+                )
+    if found.sunspec is not None:
+        last = max(found.holding, key=lambda item: item.address)
+        assert last.address + last.count == 2 + found.sunspec.length
+        assert max(item.address + item.count for item in found.sunspec.common) == 68
 
 
-def test_rtu_in_pieces(meter: Sdm630) -> None:
+def test_rtu_in_pieces(meter: MappedMeter) -> None:
     line = RtuLine({5: meter})
     frame = rtu(5, read_pdu(4, 0x48, 2))
     assert [line.receive(frame[i : i + 1]) for i in range(len(frame) - 1)] == [b""] * 7
@@ -125,7 +137,7 @@ def test_rtu_in_pieces(meter: Sdm630) -> None:
     ],
     ids=["foreign unit", "broadcast", "wrong CRC", "cut off"],
 )
-def test_rtu_keeps_silent(meter: Sdm630, frame: bytes, foreign: int, bad: int) -> None:
+def test_rtu_keeps_silent(meter: MappedMeter, frame: bytes, foreign: int, bad: int) -> None:
     line = RtuLine({5: meter})
     assert line.receive(frame) == b""
     assert line.silence() == b""
@@ -133,7 +145,7 @@ def test_rtu_keeps_silent(meter: Sdm630, frame: bytes, foreign: int, bad: int) -
     assert line.receive(rtu(5, read_pdu(4, 0, 2))) != b"", "the next frame is heard"
 
 
-def test_rtu_unknown_function_ends_with_silence(meter: Sdm630) -> None:
+def test_rtu_unknown_function_ends_with_silence(meter: MappedMeter) -> None:
     line = RtuLine({5: meter})
     assert line.receive(rtu(5, b"\x63\x01\x02\x03")) == b""
     assert line.silence() == rtu(5, bytes([0xE3, 1]))
@@ -143,7 +155,7 @@ def mbap(transaction: int, unit: int, pdu: bytes) -> bytes:
     return struct.pack(">HHHB", transaction, 0, len(pdu) + 1, unit) + pdu
 
 
-def test_tcp_answers_in_order(meter: Sdm630) -> None:
+def test_tcp_answers_in_order(meter: MappedMeter) -> None:
     counts = ModbusCounts()
     line = ModbusTcpLine({5: meter}, counts)
     stream = mbap(7, 5, read_pdu(4, 0x48, 2)) + mbap(8, 9, read_pdu(4, 0, 2)) + mbap(9, 5, read_pdu(1, 0, 1))
@@ -153,7 +165,7 @@ def test_tcp_answers_in_order(meter: Sdm630) -> None:
     assert (counts.frames, counts.foreign, counts.refused) == (3, 1, 1)
 
 
-def test_tcp_that_is_not_modbus_is_given_up(meter: Sdm630) -> None:
+def test_tcp_that_is_not_modbus_is_given_up(meter: MappedMeter) -> None:
     counts = ModbusCounts()
     line = ModbusTcpLine({5: meter}, counts)
     assert line.receive(b"GET / HTTP/1.1\r\n\r\n") == b""

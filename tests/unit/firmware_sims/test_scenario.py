@@ -91,6 +91,22 @@ BROKEN: list[tuple[str, Callable[[Site], object], list[str]]] = [
         lambda s: meter(s, 2, 0)["channels"][0].update(initial=9_000_000),
         ["initial", "9000000", "float32"],
     ),
+    ("a Modbus model on HDLC", lambda s: meter(s, 2, 0).update(model="sdm640"), ["lines[2].meters[0]", "'sdm640'"]),
+    (
+        "a state of a Modbus meter",
+        lambda s: meter(s, 2, 0)["channels"][0].update(state="1-0:1.8.0"),
+        ["channels[0].state", "is a state itself"],
+    ),
+    (
+        "a quantity that the model does not have",
+        lambda s: meter(s, 2, 0).update(unavailable=["voltage-L4"]),
+        ["lines[2].meters[0].unavailable", '"voltage-L4"', "voltage-L3"],
+    ),
+    (
+        "a SunSpec model of another meter",
+        lambda s: meter(s, 2, 0).update(sunspec_model=203),
+        ["lines[2].meters[0].sunspec_model", "203", "no SunSpec meter"],
+    ),
     ("gas load for electricity", lambda s: meter(s, 1, 1).update(commodity="electricity"), ["PM-1", "heating"]),
 ]
 
