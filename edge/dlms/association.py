@@ -2,24 +2,44 @@
 
     state     | ours                                 | the meter's
     IDLE      | open -> OPENING                      |
-    OPENING   |                                      | AARE accepted -> OPEN, refused -> IDLE
+    OPENING   |                                      | AARE accepted -> OPEN (HLS: PROVING), refused -> IDLE
+    PROVING   |                                      | its proof -> OPEN, anything else -> IDLE
     OPEN      | get, set, action -> WAITING, release |
     WAITING   |                                      | answer or exception -> OPEN, block -> WAITING
     RELEASING |                                      | RLRE -> IDLE
 
-What the meter sends in a state without such a message, or with another invoke id, is not taken for the answer.
+What the meter sends in a state without such a message, or with another invoke id, is not taken for the answer. In a
+ciphered association everything but AARE, RLRE and exceptions must be ciphered (edge/dlms/security.py).
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import Enum, auto
 from typing import Final
 
-from edge.dlms.errors import AssociationRefusedError, DlmsError, MisuseError, NotOfferedError, ProtocolError
-from edge.dlms.exchange import ActionExchange, Exchange, GetExchange, SetExchange
-from edge.dlms.outcomes import Continue, Failed, Opened, Outcome, Released
-from shared.dlms.acse import Aare, Aarq, Diagnostic, Mechanism, Rlre, Rlrq
-from shared.dlms.action import MethodDescriptor
-from shared.dlms.apdu import ExceptionResponse, Response, ServiceResponse, decode_response
+from edge.dlms.errors import (
+    AssociationRefusedError,
+    CounterRefusedError,
+    DlmsError,
+    MisuseError,
+    NotOfferedError,
+    ProtocolError,
+)
+from edge.dlms.exchange import ActionExchange, Exchange, GetExchange, SetExchange, Step
+from edge.dlms.outcomes import Continue, Failed, Invoked, Opened, Outcome, Released
+from edge.dlms.security import REPLY_TO_HLS, ClientSecurity
+from shared.dlms import axdr
+from shared.dlms.acse import AARE_TAG, RLRE_TAG, Aare, Aarq, Context, Diagnostic, Mechanism, Rlre, Rlrq
+from shared.dlms.action import MethodDescriptor, MethodResult
+from shared.dlms.apdu import (
+    DECIPHERING_ERROR,
+    EXCEPTION_TAG,
+    INVOCATION_COUNTER_ERROR,
+    ExceptionResponse,
+    Response,
+    ServiceResponse,
+    decode_response,
+)
 from shared.dlms.errors import DecodeError
 from shared.dlms.get import CONFIRMED, HIGH_PRIORITY, INVOKE_ID_MASK, AttributeDescriptor
 from shared.dlms.initiate import Conformance, InitiateRequest
@@ -37,6 +57,7 @@ PROPOSED: Final = (
 )
 MAX_PDU: Final = 0xFFFF
 """Largest message we take: the meter's own limit decides."""
+_NEVER_CIPHERED: Final = tuple(bytes((tag,)) for tag in (AARE_TAG, RLRE_TAG, EXCEPTION_TAG))
 
 
 class State(Enum):
@@ -44,9 +65,13 @@ class State(Enum):
 
     IDLE = auto()
     OPENING = auto()
+    PROVING = auto()
     OPEN = auto()
     WAITING = auto()
     RELEASING = auto()
+
+
+_ANSWERABLE: Final = (State.PROVING, State.WAITING)
 
 
 class Association:
@@ -55,24 +80,39 @@ class Association:
     Requests raise `NotOfferedError` for what the meter did not grant when the association was opened.
     """
 
-    def __init__(self, password: bytes | None = None) -> None:
+    def __init__(self, password: bytes | None = None, security: ClientSecurity | None = None) -> None:
         self.state = State.IDLE
         self.stale = 0
         """Messages that were whole but no answer to what was asked."""
         self.conformance = 0
         self._password = password
+        self._security = security
         self._limit = MAX_PDU
         self._invoke = 0
         self._exchange: Exchange | None = None
+        self._opening = Opened(0, 0)
 
     def open(self) -> bytes:
-        """AARQ."""
+        """AARQ. Raises DlmsError if no invocation counter can be had for it."""
         self._require(State.IDLE, "open")
+        security = self._security
+        if security is None:
+            initiate = InitiateRequest(PROPOSED, MAX_PDU).encode()
+            aarq = Aarq(initiate)
+        else:
+            security.begin()
+            initiate = InitiateRequest(PROPOSED, MAX_PDU, dedicated_key=security.dedicated_key).encode()
+            aarq = Aarq(
+                security.protect_initiate(initiate),
+                context=Context.LOGICAL_NAMES_CIPHERED if security.ciphered else Context.LOGICAL_NAMES,
+                mechanism=security.settings.mechanism,
+                authentication=security.challenge,
+                calling_title=security.settings.client_title,
+            )
+        if self._password is not None:
+            aarq = replace(aarq, mechanism=Mechanism.LOW, authentication=self._password)
         self.state = State.OPENING
-        initiate = InitiateRequest(PROPOSED, MAX_PDU).encode()
-        if self._password is None:
-            return Aarq(initiate).encode()
-        return Aarq(initiate, mechanism=Mechanism.LOW, authentication=self._password).encode()
+        return aarq.encode()
 
     def get(self, *attributes: AttributeDescriptor) -> bytes:
         """GET of one attribute, or of several at once."""
@@ -110,21 +150,33 @@ class Association:
     def receive(self, apdu: bytes) -> Outcome | None:
         """What `apdu` means for the request under way; None if it is no answer to it. Never raises on the octets."""
         try:
-            outcome = self._receive(decode_response(apdu))
+            outcome = self._receive(decode_response(self._opened(apdu)))
+        except DlmsError as error:
+            outcome = self._failed(error)
         except DecodeError as error:
             outcome = self._failed(ProtocolError(f"a message that cannot be read ({error})", "a valid one"))
         if outcome is None:
             self.stale += 1
         return outcome
 
+    def _opened(self, apdu: bytes) -> bytes:
+        """The plain message, which in a ciphered association only a few may be from the start."""
+        if self._security is None or apdu[:1] in _NEVER_CIPHERED or self.state in (State.IDLE, State.OPENING):
+            return apdu
+        return self._security.unprotect(apdu, proving=self.state is State.PROVING)
+
+    def _closed(self, apdu: bytes) -> bytes:
+        return apdu if self._security is None else self._security.protect(apdu)
+
     def _next_invoke(self) -> int:
         self._invoke = (self._invoke + 1) & INVOKE_ID_MASK
         return HIGH_PRIORITY | CONFIRMED | self._invoke
 
     def _begin(self, exchange: Exchange) -> bytes:
+        apdu = self._closed(exchange.begin())
         self.state = State.WAITING
         self._exchange = exchange
-        return exchange.begin()
+        return apdu
 
     def _offered(self, service: Conformance, what: str) -> None:
         if not self.conformance & service:
@@ -142,7 +194,7 @@ class Association:
         """The request has failed; what the association is afterwards. Without a request, nothing has."""
         if self.state is State.WAITING:
             self.state = State.OPEN
-        elif self.state in (State.OPENING, State.RELEASING):
+        elif self.state in (State.OPENING, State.PROVING, State.RELEASING):
             self.state = State.IDLE
         else:
             return None
@@ -157,12 +209,11 @@ class Association:
                     return None
                 self.state = State.IDLE
                 return Released()
-            case ExceptionResponse(state, service):
-                what = f"an exception (state error {state}, service error {service})"
-                return self._failed(ProtocolError(what, "an answer to the request"))
+            case ExceptionResponse():
+                return self._failed(_exception(response))
             case _:
                 # Only the id must agree: some meters do not echo the priority bit.
-                if self.state is not State.WAITING or response.invoke & INVOKE_ID_MASK != self._invoke:
+                if self.state not in _ANSWERABLE or response.invoke & INVOKE_ID_MASK != self._invoke:
                     return None
                 return self._receive_service(response)
 
@@ -170,21 +221,72 @@ class Association:
         if response.result:
             self.state = State.IDLE
             return Failed(AssociationRefusedError(_refusal(response)))
-        granted = decode_initiate(response.user_information)
-        self.state = State.IDLE
+        security, user_information = self._security, response.user_information
+        if security is not None:
+            security.meet(response.responding_title)
+            user_information = security.unprotect(user_information, proving=True)
+        granted = decode_initiate(user_information)
         if not granted.conformance & Conformance.GET:
+            self.state = State.IDLE
             return Failed(AssociationRefusedError("The meter grants the association but no service GET to read with."))
-        self.state = State.OPEN
         self.conformance = granted.conformance
-        self._limit = granted.max_pdu or MAX_PDU  # 0: no limit
-        return Opened(granted.conformance, granted.max_pdu)
+        # 0 says that the meter knows no limit.
+        self._limit = (granted.max_pdu or MAX_PDU) - (security.overhead if security is not None else 0)
+        self._opening = Opened(granted.conformance, granted.max_pdu)
+        if security is None or security.settings.mechanism != Mechanism.HIGH_GMAC:
+            self.state = State.OPEN
+            return self._opening
+        return self._prove(security, response.authentication)
+
+    def _prove(self, security: ClientSecurity, challenge: bytes) -> Outcome:
+        """Third pass of HLS: our proof, which asks for the meter's."""
+        proof = axdr.octet_string(security.proof(challenge))
+        method = MethodDescriptor(15, security.settings.association.bytes, REPLY_TO_HLS)
+        exchange = ActionExchange(self._next_invoke(), ((method, proof),), self._limit)
+        apdu = security.protect(exchange.begin(), proving=True)
+        self.state, self._exchange = State.PROVING, exchange
+        return Continue(apdu)
+
+    def _receive_proof(self, outcome: Step) -> Outcome:
+        """Fourth pass of HLS."""
+        assert self._security is not None
+        match outcome:
+            case Invoked((MethodResult(0, bytes(data), 0),)):
+                answer = axdr.decode(data)
+                self._security.verify(answer if isinstance(answer, bytes) else b"")
+                self.state = State.OPEN
+                return self._opening
+            case Invoked((MethodResult(result),)):
+                error: DlmsError = AssociationRefusedError(
+                    f"The meter does not accept the client's proof (action result {result}). Check system title, "
+                    "encryption key and authentication key."
+                )
+            case _:
+                error = ProtocolError("an answer in parts or lists", "its proof")
+        self.state = State.IDLE
+        return Failed(error)
 
     def _receive_service(self, response: ServiceResponse) -> Outcome | None:
         assert self._exchange is not None
         outcome = self._exchange.receive(response)
-        if outcome is not None and not isinstance(outcome, Continue):
-            self.state = State.OPEN
+        if outcome is None:
+            return None
+        if self.state is State.PROVING:
+            return self._receive_proof(outcome)
+        if isinstance(outcome, Continue):
+            return Continue(self._closed(outcome.apdu))
+        self.state = State.OPEN
         return outcome
+
+
+def _exception(response: ExceptionResponse) -> DlmsError:
+    what = f"an exception (state error {response.state}, service error {response.service})"
+    if response.service == INVOCATION_COUNTER_ERROR:
+        counter = "" if response.counter is None else f"; it expects {response.counter}"
+        return CounterRefusedError(f"The meter does not accept the client's invocation counter{counter}.")
+    if response.service == DECIPHERING_ERROR:
+        return AssociationRefusedError("The meter cannot decipher the client's message. Check keys and system title.")
+    return ProtocolError(what, "an answer to the request")
 
 
 def _refusal(response: Aare) -> str:

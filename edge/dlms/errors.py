@@ -22,6 +22,10 @@ class AssociationRefusedError(DlmsError):
     """The meter does not accept this client or its password."""
 
 
+class CounterRefusedError(DlmsError):
+    """The meter has seen a greater invocation counter than ours: its own must be read before the next session."""
+
+
 class NotOfferedError(DlmsError):
     """The meter did not grant the service that a request needs. Nothing was sent; the session goes on."""
 
@@ -41,6 +45,13 @@ class AccessDeniedError(DlmsError):
         super().__init__(f"The meter does not {verb} {what}: {name} ({kind} result {result}).")
         self.what = what
         self.result = result
+
+
+class SecurityError(DlmsError):
+    """What the meter sent is not proven to be its own, new and protected as agreed. Nothing of it was used."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The meter's message is not accepted: {reason}.")
 
 
 class ProtocolError(DlmsError):

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Literal, NamedTuple, Protocol
 
 from edge.dlms.layout import ClockConvention, ProfileLayout
+from edge.dlms.security import SecuritySettings
 from shared.identifiers import Obis
 
 
@@ -38,6 +39,8 @@ class LinkSettings:
     window: int = 1
     password: bytes | None = field(default=None, repr=False)
     """LLS; None associates without authentication."""
+    security: SecuritySettings | None = None
+    """Ciphering and HLS; None sends and takes plain messages."""
     response_timeout: float = 2.0
     """Wall seconds of silence after a request."""
     frame_time: float = 2.5

@@ -21,6 +21,7 @@ from edge.dlms.port import ClockReading, LinkSettings, MeterFacts, RegisterValue
 from edge.dlms.profile import ProfileColumn, ProfileRows
 from edge.dlms.read_profile import read_profile
 from edge.dlms.registers import read_register
+from edge.dlms.security import ClientSecurity
 from edge.dlms.session import Act, Close, DlmsSession, Event, Get, Open, SessionRequest, Set
 from edge.dlms.wrapper_link import WrapperLink
 from shared.dlms import axdr
@@ -60,7 +61,9 @@ class DlmsReader:
 
     def __init__(self, transport: Transport, settings: LinkSettings, facts: MeterFacts | None = None) -> None:
         self.facts = facts if facts is not None else MeterFacts()
-        self.session = DlmsSession(_make_link(settings), Association(settings.password), settings.retries)
+        security = None if settings.security is None else ClientSecurity(settings.security)
+        association = Association(settings.password, security)
+        self.session = DlmsSession(_make_link(settings), association, settings.retries)
         self._transport = transport
         self.settings = settings
 

@@ -27,3 +27,14 @@ class AnsweringTransport:
         data, self._incoming = self._incoming[:size], self._incoming[size:]
         self.was_read += len(data)
         return data
+
+
+class CountingCounter:
+    """Invocation counters of a test: 1, 2, 3 ... after `given`."""
+
+    def __init__(self, given: int = 0) -> None:
+        self.given = given
+
+    def next(self) -> int:
+        self.given += 1
+        return self.given

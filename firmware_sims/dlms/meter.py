@@ -10,10 +10,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, NamedTuple, Protocol
 
+from shared.dlms.acse import Mechanism
+from shared.dlms.ciphering import AUTHENTICATED, ENCRYPTED, Keys
 from shared.identifiers import Obis
 
 LOAD_PROFILE: Final = Obis(1, 0, 99, 1, 0)
 EVENT_LOG: Final = Obis(0, 0, 99, 98, 0)
+ASSOCIATION: Final = Obis(0, 0, 40, 0, 0)
+INVOCATION_COUNTER: Final = Obis(0, 0, 43, 1, 0)
 PROFILE_STATUS: Final = Obis(0, 0, 96, 10, 1)
 
 
@@ -78,6 +82,22 @@ class ProfileSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class MeterSecurity:
+    """What a meter demands of one client."""
+
+    keys: Keys
+    """Global unicast encryption key and authentication key."""
+    suite: int = 0
+    mechanism: int = Mechanism.HIGH_GMAC
+    policy: int = AUTHENTICATED | ENCRYPTED
+    """Protection of each message; 0 demands only the proof by GMAC."""
+    counter: Obis = INVOCATION_COUNTER
+    """Object (class 1) that shows the last invocation counter of the client."""
+    association: Obis = ASSOCIATION
+    """Instance of class 15 that takes the client's proof."""
+
+
+@dataclass(frozen=True, slots=True)
 class MeterSpec:
     """A meter as its type plate and its parameters say."""
 
@@ -96,6 +116,9 @@ class MeterSpec:
     """Largest HDLC information field the meter offers, either way."""
     max_window: int = 1
     event_entries: int = 256
+    system_title: bytes = b"RZV\x00\x00\x00\x00\x01"
+    security: dict[int, MeterSecurity] = field(default_factory=dict)
+    """By client address; a client that is not named here sends and gets plain messages."""
 
 
 class ProfileRow(NamedTuple):

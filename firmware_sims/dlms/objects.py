@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from firmware_sims.dlms.meter import EVENT_LOG, MeterData, MeterSpec, RegisterSpec, TimeStyle
+from firmware_sims.dlms.meter import ASSOCIATION, EVENT_LOG, MeterData, MeterSpec, RegisterSpec, TimeStyle
 from firmware_sims.dlms.profile import ENCODERS, EventLog, LoadProfile, ProfileBuffer
+from firmware_sims.dlms.security import LifeCounters
 from shared.dlms import axdr
 from shared.dlms.action import ActionResult, MethodDescriptor, MethodResult
 from shared.dlms.datetime12 import encode_datetime
@@ -22,7 +23,6 @@ from shared.metering_day import PRAGUE
 LOGICAL_DEVICE_NAME: Final = Obis(0, 0, 42, 0, 0)
 SERIAL: Final = Obis(0, 0, 96, 1, 0)
 CLOCK: Final = Obis(0, 0, 1, 0, 0)
-ASSOCIATION: Final = Obis(0, 0, 40, 0, 0)
 SAP_ASSIGNMENT: Final = Obis(0, 0, 41, 0, 0)
 
 _SUMMER_BEGINS: Final = bytes.fromhex("FFFF03FE07020000 00FFC400")
@@ -107,6 +107,8 @@ class CosemMeter:
     def __init__(self, spec: MeterSpec, data: MeterData) -> None:
         self.spec = spec
         self.data = data
+        self.counters = {client: LifeCounters() for client in spec.security}
+        """Invocation counters by client: they outlive associations and links."""
         self._objects: dict[tuple[int, bytes], CosemObject] = {}
         self._names: set[bytes] = set()
         for each in self._build():
@@ -178,6 +180,7 @@ class CosemMeter:
             _data(LOGICAL_DEVICE_NAME, axdr.octet_string(spec.logical_name.encode("ascii"))),
             _data(SERIAL, axdr.octet_string(spec.serial.encode("ascii"))),
             *(_data(obis, axdr.uint8(0)) for obis in sorted(statuses)),
+            *(self._counter(client, agreed.counter) for client, agreed in spec.security.items()),
             _data(EventLog.CODE, axdr.uint16(0)),
             self._clock(),
             *(self._register(each) for each in registers.values()),
@@ -201,6 +204,9 @@ class CosemMeter:
             )
         )
         return objects
+
+    def _counter(self, client: int, obis: Obis) -> CosemObject:
+        return CosemObject(1, obis, {2: plain(lambda: axdr.uint32(self.counters[client].received))})
 
     def _clock(self) -> CosemObject:
         utc = self.spec.time_style is TimeStyle.UTC

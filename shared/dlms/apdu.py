@@ -32,19 +32,23 @@ from shared.dlms.set import (
 )
 
 EXCEPTION_TAG: Final = 0xD8
+DECIPHERING_ERROR: Final = 5
+INVOCATION_COUNTER_ERROR: Final = 6
 Message = TypeVar("Message")
 
 
 @dataclass(frozen=True, slots=True)
 class ExceptionResponse:
     """The meter could not treat a request at all. State 1 not allowed, 2 unknown; service 1 not possible, 2 not
-    supported, 3 other reason, 4 message too long, 5 deciphering, 6 invocation counter."""
+    supported, 3 other reason, 4 message too long, 5 deciphering, 6 invocation counter (with the one it expects)."""
 
     state: int
     service: int
+    counter: int | None = None
 
     def encode(self) -> bytes:
-        return bytes((EXCEPTION_TAG, self.state, self.service))
+        counter = b"" if self.counter is None else self.counter.to_bytes(4)
+        return bytes((EXCEPTION_TAG, self.state, self.service)) + counter
 
 
 ServiceResponse = GetResponses | SetResponses | ActionResponses
@@ -56,7 +60,8 @@ Request = Aarq | Rlrq | ServiceRequest
 def _decode_exception(apdu: bytes) -> ExceptionResponse:
     if len(apdu) < 3:
         raise DecodeError(f"The exception response {apdu.hex()} is cut off.")
-    return ExceptionResponse(apdu[1], apdu[2])
+    counter = int.from_bytes(apdu[3:7]) if apdu[2] == INVOCATION_COUNTER_ERROR and len(apdu) >= 7 else None
+    return ExceptionResponse(apdu[1], apdu[2], counter)
 
 
 _RESPONSES: Final[dict[int, Callable[[bytes], Response]]] = {

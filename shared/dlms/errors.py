@@ -3,3 +3,7 @@
 
 class DecodeError(Exception):
     """Bytes of the other side that are not what the standard allows in this place."""
+
+
+class CipherError(DecodeError):
+    """Octets that are not what a holder of the keys sent, or not protected as they must be."""

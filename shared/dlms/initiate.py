@@ -1,6 +1,6 @@
 """xDLMS InitiateRequest and InitiateResponse: what AARQ and AARE carry as user information (Green Book 9.4, 9.5)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntFlag
 from typing import Final
 
@@ -39,10 +39,15 @@ class InitiateRequest:
     conformance: int
     max_pdu: int
     dlms_version: int = DLMS_VERSION
+    dedicated_key: bytes = field(default=b"", repr=False)
+    """Key of this association's messages; sent only where the request itself is encrypted."""
 
     def encode(self) -> bytes:
+        key = bytes((1, len(self.dedicated_key))) + self.dedicated_key if self.dedicated_key else b"\x00"
         return (
-            bytes((_REQUEST, 0, 0, 0, self.dlms_version))
+            bytes((_REQUEST,))
+            + key
+            + bytes((0, 0, self.dlms_version))
             + _CONFORMANCE_TAG
             + self.conformance.to_bytes(3)
             + self.max_pdu.to_bytes(2)
@@ -72,15 +77,15 @@ def decode_request(octets: bytes) -> InitiateRequest:
     try:
         if octets[0] != _REQUEST:
             raise DecodeError(f"An InitiateRequest begins with 01; this one is {octets.hex()}.")
-        place = 1
-        if octets[place]:  # dedicated key
-            place += 1 + octets[place + 1]
-        place += 1
+        place, key = 2, b""
+        if octets[1]:
+            key = _exactly(octets, 3, octets[2])
+            place = 3 + len(key)
         for _ in ("response-allowed", "proposed-quality-of-service"):
             place += 2 if octets[place] else 1
         version = octets[place]
         conformance, place = _decode_conformance(octets, place + 1)
-        return InitiateRequest(conformance, int.from_bytes(_exactly(octets, place, 2)), version)
+        return InitiateRequest(conformance, int.from_bytes(_exactly(octets, place, 2)), version, key)
     except IndexError:
         raise DecodeError(f"The InitiateRequest {octets.hex()} is cut off.") from None
 

@@ -97,7 +97,10 @@ def test_initiate_responses_that_are_none(octets: str, words: str) -> None:
 
 def test_initiate_request_with_dedicated_key_and_options() -> None:
     octets = bytes.fromhex("0101100102030405060708090a0b0c0d0e0f100101" + "0100" + "06" + "5f1f0400001214" + "ffff")
-    assert decode_initiate_request(octets) == InitiateRequest(0x1214, 0xFFFF)
+    request = InitiateRequest(0x1214, 0xFFFF, dedicated_key=bytes(range(1, 17)))
+    assert decode_initiate_request(octets) == request
+    assert decode_initiate_request(request.encode()) == request
+    assert "dedicated" not in repr(request)
 
 
 @pytest.mark.parametrize("place", range(len(AARE_ACCEPTED) - 1))
