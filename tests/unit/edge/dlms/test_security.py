@@ -314,8 +314,9 @@ def test_whatever_comes_nothing_false_is_taken(changes: list[bytes | tuple[int, 
         outcome = pair.client.receive(answer)
         assert not isinstance(outcome, Answered)
         if pair.client.state is State.WAITING:
-            pair.client._failed(SecurityError("test"))
-        pair.meter.receive(answer)
+            pair.client.receive(ExceptionResponse(1, 3).encode())
+        if answer[:1] not in (b"\x60", b"\x62"):  # opening and release are plain and may come at any time
+            pair.meter.receive(answer)
     assert isinstance(pair.client.receive(pair.asks()), Answered)
 
 
