@@ -26,6 +26,10 @@ class CounterRefusedError(DlmsError):
     """The meter has seen a greater invocation counter than ours: its own must be read before the next session."""
 
 
+class CounterLostError(DlmsError):
+    """There is no invocation counter to send with: the file is gone, or the numbers are. Ours, not the meter's."""
+
+
 class NotOfferedError(DlmsError):
     """The meter did not grant the service that a request needs. Nothing was sent; the session goes on."""
 
