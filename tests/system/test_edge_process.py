@@ -3,14 +3,19 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 import pytest
+
+from deploy.stack.ports import find_free_port
+from edge import inspect
 
 pytestmark = pytest.mark.own_parts
 
@@ -46,10 +51,10 @@ def config(tmp_path: Path, free_port: int) -> dict[str, Any]:
     }
 
 
-def start(folder: Path, config: dict[str, Any]) -> "subprocess.Popen[bytes]":
+def start(folder: Path, config: dict[str, Any], **more: str) -> "subprocess.Popen[bytes]":
     path = folder / "config.json"
     path.write_text(json.dumps(config))
-    environment = {name: value for name, value in os.environ.items() if name != "ROZVODNA_CLOCK"}
+    environment = {name: value for name, value in os.environ.items() if name != "ROZVODNA_CLOCK"} | more
     return subprocess.Popen([sys.executable, "-m", "edge", str(path)], stderr=subprocess.PIPE, env=environment)
 
 
@@ -86,6 +91,39 @@ def test_without_broker_and_line_it_waits_small_and_idle_and_stops_in_order(
     assert "no-port cannot be opened" in reasons
     assert "cannot be used" in reasons
     assert {event["edge"] for event in events} == {"CONC-9"}
+
+
+def test_it_is_seen_from_outside(tmp_path: Path, config: dict[str, Any]) -> None:
+    port = find_free_port()
+    config["page"] = {"port": port}
+    page = f"http://127.0.0.1:{port}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(20)
+        process = start(tmp_path, config, NOTIFY_SOCKET=str(tmp_path / "notify"))
+        try:
+            assert manager.recv(200) == b"READY=1"
+            assert manager.recv(200).startswith(b"WATCHDOG=1\nSTATUS=")
+            deadline = time.monotonic() + 20
+            while not (events := inspect.committed_records(tmp_path / "outbox.sqlite"))[1:]:
+                assert time.monotonic() < deadline, events
+                time.sleep(0.1)
+            metrics = httpx.get(f"{page}/metrics", trust_env=False).text
+            shown = subprocess.run(
+                [sys.executable, "-m", "deploy.cli", "edge", "status", page, "--once"],
+                capture_output=True, text=True, check=True,
+            ).stdout  # fmt: skip
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=10)
+            while (said := manager.recv(200)).startswith(b"WATCHDOG=1"):
+                pass
+        finally:
+            process.kill()
+            process.communicate()
+    assert [event.kind for event in events[:2]] == ["agent-started", "line-down"]
+    assert 'rozvodna_edge_bus_up{bus="rtu-1"} 0.0' in metrics
+    assert "CONC-9" in shown and "rtu-1" in shown and "EA-1" in shown
+    assert said == b"STOPPING=1"
 
 
 def test_it_loads_nothing_big() -> None:
