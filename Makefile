@@ -11,7 +11,7 @@ PY := "$(VENV)/bin/python"
 yes = $(filter-out 0 no false,$(1))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test unit system fuzz peers lint format bench lock stack-up stack-down clean env-run env-dev
+.PHONY: help demo test unit system fuzz peers lint format bench schemas lock stack-up stack-down clean env-run env-dev
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-20s%s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ format: env-dev ## let ruff format the sources
 
 bench: env-dev ## benchmarks into build/bench/NAME.json (ONLY=ingest: one of them)
 	@exec $(PY) -m deploy.cli bench $(if $(ONLY),--only $(ONLY)) $(ARGS)
+
+schemas: env-dev ## write the shared schemas anew from the structures they describe
+	@$(PY) -m deploy.schemas
 
 lock: ## write the locks anew from pyproject.toml (UPGRADE=1: newest versions)
 	@sh deploy/locks/make.sh $(if $(call yes,$(UPGRADE)),--upgrade)

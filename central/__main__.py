@@ -45,6 +45,10 @@ def _parser() -> argparse.ArgumentParser:
         return sub
 
     command("ingest", _service("central.ingest.service"), "take batches from the broker into the database")
+    command("control", _service("central.network.control_service"), "send configurations and commands to concentrators")
+    command("keys", _keys, "print central's public key, which concentrators trust; makes the pair where there is none")
+    enrol = command("enrol", _enrol, "take what `rozvodna edge enrol` printed: the key of a concentrator")
+    enrol.add_argument("file", type=Path, help="enrolment (JSON); - for standard input")
     command("consolidate", _service("central.readings.service"), "make day profiles of what ingest took in")
     api = command("api", _api, "serve the HTTP interface")
     api.add_argument("--host", help="address to listen on (ROZVODNA_API_HOST)")
@@ -102,6 +106,25 @@ def _load_site(settings: Settings, options: argparse.Namespace) -> None:
     with transaction(engine) as connection:
         outcomes = load_site(connection, site, SYSTEM, get_clock().now())
     _answer({section: asdict(outcome) for section, outcome in outcomes.items()})
+
+
+def _keys(settings: Settings, _options: argparse.Namespace) -> None:
+    from central.network.keys import signing_key
+    from shared.control.keys import key_id, key_text, signing_public
+
+    public = signing_public(signing_key(settings.control_key_path))
+    _answer({"central_key": key_text(public), "key_id": key_id(public)})
+
+
+def _enrol(settings: Settings, options: argparse.Namespace) -> None:
+    from central.network.enrolment import enrol_from
+    from central.platform.clock import get_clock
+    from central.platform.database import make_engine, transaction
+    from central.platform.identity import SYSTEM
+
+    text = sys.stdin.buffer.read() if str(options.file) == "-" else options.file.read_bytes()
+    with transaction(make_engine(settings.database_url)) as connection:
+        _answer(enrol_from(connection, text, SYSTEM, get_clock().now()))
 
 
 def _new_incarnation(settings: Settings, options: argparse.Namespace) -> None:

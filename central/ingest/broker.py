@@ -6,9 +6,7 @@ aiomqtt's (2.5) API changes with 3.x; this port is the only place that knows it.
 import asyncio
 import socket
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, cast
-from urllib.parse import unquote, urlsplit
 
 import aiomqtt
 import paho.mqtt.client as paho
@@ -17,7 +15,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from central.ingest.message import Message
-from central.platform.errors import BadInput
+from central.platform.broker import BrokerAddress
 
 log = structlog.get_logger("central.ingest")
 
@@ -27,34 +25,6 @@ RECEIVE_MAXIMUM: Final = 1_000
 """Messages that may be under way unconfirmed: they bound the memory of ingest, and two transactions must fit in."""
 FIRST_WAIT_S: Final = 0.2
 LONGEST_WAIT_S: Final = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class BrokerAddress:
-    """Where the broker is and how to log in."""
-
-    host: str
-    port: int
-    username: str | None
-    password: str | None
-
-
-def parse_mqtt_url(url: str) -> BrokerAddress:
-    """`mqtt://user:password@host:port`; raises BadInput."""
-    parts = urlsplit(url)
-    if parts.scheme != "mqtt" or not parts.hostname:
-        # The address may hold a password: the sentence names only its scheme.
-        raise BadInput(
-            "mqtt_url",
-            f"The broker's address must look like mqtt://USER:PASSWORD@HOST:PORT; its scheme is {parts.scheme!r}. "
-            "Correct ROZVODNA_MQTT_URL.",
-        )
-    return BrokerAddress(
-        parts.hostname,
-        parts.port or 1883,
-        unquote(parts.username) if parts.username else None,
-        unquote(parts.password) if parts.password else None,
-    )
 
 
 class _Deliver(asyncio.Queue[aiomqtt.Message]):

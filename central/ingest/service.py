@@ -16,11 +16,12 @@ from typing import Final, TypeVar
 
 import structlog
 
-from central.ingest.broker import FIRST_WAIT_S, LONGEST_WAIT_S, Subscriber, parse_mqtt_url
+from central.ingest.broker import FIRST_WAIT_S, LONGEST_WAIT_S, Subscriber
 from central.ingest.committer import Committer, Outcome, Preparer, is_outage, refuse_message
 from central.ingest.decode import Prepared
 from central.ingest.message import Message
 from central.ingest.metrics import Counters, write_status
+from central.platform.broker import parse_mqtt_url
 from central.platform.clock import get_clock
 from central.platform.settings import Settings
 from shared.clock import Clock

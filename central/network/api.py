@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy import select
 
 from central.network import channels, meters
+from central.network.control_api import router as control_router
 from central.network.tables import evidence_channel
 from central.platform import audit
 from central.platform.errors import Refused
@@ -17,6 +18,7 @@ from central.platform.reconcile import Outcome
 from central.platform.web import Db, Now
 
 router = APIRouter(prefix="/v1", tags=["network"])
+router.include_router(control_router)
 
 Reader = Annotated[Person, Depends(require("read"))]
 Operator = Annotated[Person, Depends(require("operate"))]

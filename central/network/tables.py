@@ -17,6 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import TSTZRANGE, ExcludeConstraint
 
+from central.network import control_tables as control_tables
 from central.platform.database import metadata
 
 COMMODITIES = ("electricity", "gas")

@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from central.platform.errors import BadInput
 
-RIGHTS = frozenset({"read", "operate", "settle", "invoice", "market", "market-callback", "admin"})
+RIGHTS = frozenset({"read", "operate", "switch", "settle", "invoice", "market", "market-callback", "admin"})
 
 
 class TokenSetting(BaseModel):
@@ -48,6 +48,8 @@ class Settings(BaseSettings):
     ote_url: str | None = None
     ote_sender: str | None = None
     home: Path = Path(".rozvodna")
+    control_key_file: Path | None = None
+    """Central's private key (Ed25519), with which it signs configurations and commands; `control.key` below `home`."""
     log_level: str = "info"
     log_json: bool = True
     day_deadline: time = time(10, 0)
@@ -55,6 +57,11 @@ class Settings(BaseSettings):
     consolidate_poll_s: float = 0.5
     consolidate_batches: int = 1000
     """How many batches one transaction of consolidation takes; 64 blocks of 96 each make about 25 MB of values."""
+
+    @property
+    def control_key_path(self) -> Path:
+        """Where central's private key is."""
+        return self.control_key_file or self.home / "control.key"
 
     def all_tokens(self) -> tuple[TokenSetting, ...]:
         """Tokens of the environment and of the file; rights outside RIGHTS and repeated tokens are refused."""

@@ -1,0 +1,280 @@
+"""Control from central's database to a meter and back, through real parts: control service, ingest, broker, agent,
+simulated meters.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as paho
+import psycopg
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from central.network import commands, configurations
+from central.network.keys import signing_key
+from central.platform.database import make_engine, transaction
+from central.platform.identity import Person
+from edge import inspect
+from shared.control.keys import key_text, signing_public
+from shared.control.messages import Command, Disconnect, sign_command
+from shared.wire import command_topic, result_topic
+from tests.system.conftest import BrokerAccess
+from tests.system.edge_rig import Rig
+from tests.system.test_edge import EDGE, MARCH, config, scenario
+
+pytestmark = pytest.mark.own_parts
+
+ANNA = Person("Anna", frozenset({"read", "operate", "switch"}))
+BOB = Person("Bob", frozenset({"read", "operate", "switch"}))
+QUARTER = timedelta(minutes=15)
+START = MARCH + timedelta(days=3, minutes=7)
+
+
+class CentralParts:
+    """Control and ingest as processes over one database; the registry knows the meters of the scenario."""
+
+    def __init__(self, folder: Path, database_url: str, broker: BrokerAccess, rig: Rig) -> None:
+        self.url = database_url
+        self.rig = rig
+        self.broker = broker
+        self.engine = make_engine(database_url)
+        self.key_file = folder / "control.key"
+        self.private = signing_key(self.key_file)
+        self.public = signing_public(self.private)
+        self.environment = {
+            **rig.environment(),
+            "ROZVODNA_DATABASE_URL": database_url,
+            "ROZVODNA_MQTT_URL": broker.url,
+            "ROZVODNA_HOME": str(folder),
+            "ROZVODNA_CONTROL_KEY_FILE": str(self.key_file),
+        }
+        with psycopg.connect(database_url) as connection:
+            connection.execute("INSERT INTO concentrator (id, name, place) VALUES (%s, %s, '')", [EDGE, EDGE])
+            for meter, model in [("LU-1", "dlms"), ("LU-2", "dlms"), *((f"EA-{n}", "sdm630") for n in range(1, 5))]:
+                connection.execute(
+                    "INSERT INTO meter (id, serial, model, commodity, concentrator) VALUES (%s, %s, %s, "
+                    "'electricity', %s)",
+                    [meter, meter, model, EDGE],
+                )
+                registers = [("1-0:1.8.0", 1 if model == "sdm630" else 0, "state", 0)]
+                if model == "dlms":
+                    registers += [(name, 0, "interval", 900_000) for name in ("1-0:1.29.0", "1-0:2.29.0")]
+                for register, exponent, kind, step in registers:
+                    connection.execute(
+                        "INSERT INTO evidence_channel (concentrator, device, register, unit, exponent, kind, step_ms) "
+                        "VALUES (%s, %s, %s, 'Wh', %s, %s, %s)",
+                        [EDGE, meter, register, exponent, kind, step],
+                    )
+
+    def start(self, name: str) -> None:
+        self.rig.processes[name] = subprocess.Popen(
+            [sys.executable, "-m", "central", name],
+            stdout=(self.rig.folder / f"{name}.log").open("ab"),
+            stderr=subprocess.STDOUT,
+            env=self.environment,
+        )
+
+    def put(self, buses: list[dict[str, Any]], **more: Any) -> int:
+        with transaction(self.engine) as connection:
+            now = datetime.now(UTC)
+            return configurations.put(connection, EDGE, {"buses": buses, **more}, "test", ANNA, now)
+
+    def state(self) -> dict[str, Any]:
+        with transaction(self.engine) as connection:
+            found = configurations.find_state(connection, EDGE)
+            return dict(found) if found else {}
+
+    def issue(self, work: dict[str, Any], now: datetime) -> str:
+        with transaction(self.engine) as connection:
+            life = timedelta(minutes=5)
+            return str(commands.issue(connection, EDGE, work, "test", life, ANNA, now)["id"])
+
+    def confirm(self, identifier: str, now: datetime) -> None:
+        with transaction(self.engine) as connection:
+            commands.confirm(connection, identifier, BOB, now)
+
+    def command(self, identifier: str) -> dict[str, Any]:
+        with transaction(self.engine) as connection:
+            return dict(commands.require(connection, identifier))
+
+    def ended(self, identifier: str) -> bool:
+        return self.command(identifier)["state"] not in ("proposed", "queued", "sent", "accepted")
+
+    def number(self, query: str, *parameters: object) -> int:
+        with psycopg.connect(self.url) as connection:
+            row = connection.execute(query.encode(), parameters).fetchone()
+        assert row is not None
+        return int(row[0])
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    found = Rig(tmp_path, START)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def central(tmp_path: Path, database_url: str, broker: BrokerAccess, rig: Rig) -> Iterator[CentralParts]:
+    found = CentralParts(tmp_path, database_url, broker, rig)
+    yield found
+    rig.close()
+    found.engine.dispose()
+
+
+def wait(rig: Rig, what: str, holds: Callable[[], bool], timeout: float = 40.0) -> None:
+    rig.wait(what, holds, timeout)
+
+
+def retained(broker: BrokerAccess, topic: str) -> bytes:
+    """What the broker keeps under a topic."""
+    found: list[bytes] = []
+    client = paho.Client(CallbackAPIVersion.VERSION2, "test-retained", protocol=paho.MQTTv5)
+    client.username_pw_set(broker.username, broker.password)
+    client.on_connect = lambda *_: client.subscribe(topic, 1)
+    client.on_message = lambda _client, _data, message: found.append(bytes(message.payload))
+    client.connect(broker.host, broker.port, clean_start=True)
+    deadline = time.monotonic() + 10
+    while not found and time.monotonic() < deadline:
+        client.loop(0.1)
+    client.disconnect()
+    return found[0] if found else b""
+
+
+def publish(broker: BrokerAccess, topic: str, body: bytes, times: int = 1) -> None:
+    """As whoever holds central's account could."""
+    client = paho.Client(CallbackAPIVersion.VERSION2, "test-forger", protocol=paho.MQTTv5)
+    client.username_pw_set(broker.username, broker.password)
+    client.connect(broker.host, broker.port, clean_start=True)
+    client.loop_start()
+    for _ in range(times):
+        properties = Properties(PacketTypes.PUBLISH)
+        properties.ResponseTopic = result_topic(EDGE)
+        client.publish(topic, body, 1, properties=properties).wait_for_publish(10)
+    client.disconnect()
+    client.loop_stop()
+
+
+def local(rig: Rig, port: int, broker: BrokerAccess, central: CentralParts) -> dict[str, Any]:
+    """Two buses, one meter on each; the third bus comes from central."""
+    data = config(rig.folder, port, broker)
+    data |= {"number": 1, "control": {"central_key": key_text(central.public)}}
+    data["buses"] = data["buses"][:2]
+    data["buses"][1]["devices"] = data["buses"][1]["devices"][:1]
+    return data
+
+
+def sampled(central: CentralParts, device: str) -> int:
+    return central.number(
+        "SELECT count(*) FROM register_reading r JOIN evidence_channel e ON e.id = r.evidence_channel "
+        "WHERE e.device = %s",
+        device,
+    )
+
+
+def test_a_pushed_configuration_runs_and_a_bad_one_is_refused(
+    rig: Rig, central: CentralParts, broker: BrokerAccess, free_port: int
+) -> None:
+    rig.start_simulators(scenario(rig.folder, free_port))
+    central.start("ingest")
+    central.start("control")
+    settings = local(rig, free_port, broker, central)
+    rig.start_agent(settings)
+    wait(rig, "the agent's birth", lambda: central.state().get("online") is True)
+    assert central.state()["runs"] == 1
+    wait(rig, "the lines", lambda: all(bus["state"] == "up" for bus in rig.status(EDGE)["buses"].values()))
+
+    buses = [*config(rig.folder, free_port, broker)["buses"]]
+    buses[1]["devices"][1] = {"id": "EA-2", "template": "sdm630", "address": {"unit": 2}}
+    number = central.put(buses)
+    wait(rig, "the number confirmed", lambda: central.state()["runs"] == number)
+    rig.clock.set(START + QUARTER)
+    rig.clock.set(MARCH + timedelta(days=3, minutes=15, seconds=1))
+    for device in ("EA-1", "EA-2", "EA-3"):
+        wait(rig, f"readings of {device}", lambda device=device: sampled(central, device) >= 1)  # type: ignore[misc]
+    status = rig.status(EDGE)
+    assert status["config_number"] == number
+    assert {name: bus["connections"] for name, bus in status["buses"].items()} == {"hdlc-1": 1, "rtu-1": 1, "tcp-1": 1}
+
+    # A mistake that only the concentrator can see: the schema knows no unit addresses.
+    wrong = json.loads(json.dumps(buses))
+    wrong[1]["devices"][0]["address"] = {"unit": 250}
+    refused = central.put(wrong)
+    wait(rig, "the refusal", lambda: central.state()["refused_number"] == refused)
+    reason = central.state()["refused_reason"]
+    assert f"pushed configuration {refused}, at buses[1].devices[0].address" in reason
+    assert "from 1 to 247; found 250" in reason
+    assert central.state()["runs"] == number
+    wait(
+        rig,
+        "the events",
+        lambda: (
+            central.number("SELECT count(*) FROM edge_event WHERE kind IN ('configuration-runs')") == 1
+            and central.number("SELECT count(*) FROM edge_event WHERE kind = 'configuration-refused'") == 1
+        ),
+    )
+
+    # Neither a kill of the agent nor of the broker takes the configuration away.
+    rig.kill(EDGE)
+    broker.stack.kill_broker()
+    broker.stack.start_broker()
+    rig.start_agent(settings)
+    wait(rig, "the same number after a kill", lambda: rig.status(EDGE).get("config_number") == number)
+    wait(rig, "the birth", lambda: central.state()["online"] is True)
+    rig.clock.set(MARCH + timedelta(days=3, minutes=30, seconds=1))
+    wait(rig, "further readings", lambda: sampled(central, "EA-3") >= 2)
+    assert len(retained(broker, f"rzv/1/{EDGE}/config")) > 500, "published again after the broker's restart"
+    fixed = central.put(buses[1:])
+    wait(rig, "the next number", lambda: central.state()["runs"] == fixed)
+    wait(rig, "its result", lambda: central.state()["refused_number"] is None)
+    assert set(rig.status(EDGE)["buses"]) == {"rtu-1", "tcp-1"}
+
+
+def test_what_central_did_not_sign_is_refused_and_what_it_orders_is_done(
+    rig: Rig, central: CentralParts, broker: BrokerAccess, free_port: int
+) -> None:
+    rig.start_simulators(scenario(rig.folder, free_port))
+    central.start("control")
+    rig.start_agent(local(rig, free_port, broker, central))
+    wait(rig, "the agent's birth", lambda: central.state().get("online") is True)
+    outbox = rig.outbox(EDGE)
+
+    now_ms = int(START.timestamp() * 1000)
+    order = Command(id="f-1", edge=EDGE, issued=now_ms, expires=now_ms + 60_000, work=Disconnect(device="LU-1"))
+    publish(broker, command_topic(EDGE), sign_command(order, bytes(range(32))))
+    wait(
+        rig,
+        "the refusal of a forged command",
+        lambda: any(r.kind == "command-refused" for r in inspect.committed_records(outbox)),
+    )
+    assert rig.status(EDGE)["buses"]["hdlc-1"]["failed"] == 0
+
+    read = central.issue({"act": "read_now", "device": "EA-1"}, START)
+    wait(rig, "the reading", lambda: central.ended(read))
+    found = central.command(read)
+    assert found["state"] == "done", found
+    assert found["result"]["states"][0]["register"] == "1-0:1.8.0"
+
+    os.kill(rig.processes["control"].pid, signal.SIGKILL)
+    rig.processes.pop("control").wait()
+    restart = central.issue({"act": "restart_bus", "bus": "rtu-1"}, START)
+    central.start("control")
+    wait(rig, "a command that was issued while nobody sent", lambda: central.ended(restart))
+    assert central.command(restart)["state"] == "done"
+    wait(rig, "the bus", lambda: rig.status(EDGE)["buses"]["rtu-1"]["connections"] == 2)
+    nowhere = central.issue({"act": "restart_bus", "bus": "rtu-9"}, START)
+    wait(rig, "the refusal", lambda: central.ended(nowhere))
+    assert (central.command(nowhere)["state"], central.command(nowhere)["why"]) == (
+        "refused",
+        "There is no bus 'rtu-9' here; there are hdlc-1, rtu-1.",
+    )
