@@ -88,7 +88,7 @@ def _device(device: Any, seal: Callable[[bytes, str], bytes]) -> Any:
 def _sealed(data: Any, seal: Callable[[bytes, str], bytes], device: str, place: str) -> Any:
     if isinstance(data, dict):
         if set(data) == {"secret"}:
-            field = f"{device}/{place}"
+            field = f"{device}.{place}"
             return {"sealed": base64.b64encode(seal(_secret(data["secret"], field), field)).decode()}
         return {key: _sealed(value, seal, device, f"{place}.{key}" if place else key) for key, value in data.items()}
     if isinstance(data, list):

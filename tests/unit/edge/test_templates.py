@@ -77,7 +77,7 @@ def test_shipped_templates_make_devices(name: str) -> None:
         (
             {"template": "sdm999"},
             {},
-            r"at buses\[1\]\.devices\[0\]\.template: there is no template 'sdm999'; there are dlms-",
+            r"at buses\[1\]\.devices\[0\]\.template: there is no template 'sdm999'; there are abb-b23, ",
         ),
         (
             {"template": "here"},

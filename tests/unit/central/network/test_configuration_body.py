@@ -78,7 +78,7 @@ def test_a_secret_is_sealed_for_its_place_and_stands_nowhere() -> None:
 
     with pytest.raises(BadInput):
         complete(data, "CONC-1", 7, note)
-    assert sealed == [(b"\x00\xff", "X/password"), (b"ab", "X/keys[0]")]
+    assert sealed == [(b"\x00\xff", "X.password"), (b"ab", "X.keys[0]")]
     assert base64.b64encode(seal(b"ab", "X/k")) == b"WC9rOmJh"
 
 

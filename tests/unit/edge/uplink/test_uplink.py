@@ -323,3 +323,34 @@ async def test_whatever_breaks_nothing_is_lost_or_doubled(tmp_path: Path, seed: 
         await until(lambda: idle(outbox) and found.status.incarnation == central.incarnation, 10.0)
     assert sorted(block.values[0] for block in central.blocks(EDGE)) == told
     assert central.closed == set()
+
+
+async def test_what_is_told_goes_out_and_another_configuration_is_born(tmp_path: Path) -> None:
+    broker = FakeBroker()
+    broker.up = False
+    async with uplink(tmp_path / "outbox.sqlite", broker) as (found, _):
+        found.tell(Message("rzv/1/CONC-1/result", b"one"))
+        found.tell(Message("rzv/1/CONC-1/result", b"two"))
+        await asyncio.sleep(0.01)
+        broker.up = True
+        await until(lambda: [m.payload for m in broker.accepted if m.topic.endswith("result")] == [b"one", b"two"])
+        found.reconfigured(7, FAST, [])
+        births = lambda: [decode_birth(m.payload) for m in broker.accepted if m.topic == state_topic(EDGE)]  # noqa: E731
+        await until(lambda: births()[-1].config_number == 7)
+        assert [each.config_number for each in births()] == [1, 7]
+
+
+async def test_messages_of_other_topics_go_to_who_asked_for_them(tmp_path: Path) -> None:
+    broker, heard = FakeBroker(), []
+    outbox = await Outbox.open(tmp_path / "outbox.sqlite")
+    found = Uplink(
+        Identity(EDGE, 1, "test", 1), FAST, broker, outbox, ManualClock(MARCH), [],
+        on_message={"rzv/1/CONC-1/config": heard.append},
+    )  # fmt: skip
+    task = asyncio.create_task(found.run())
+    await until(lambda: found.status.connected)
+    broker.accept(Message("rzv/1/CONC-1/config", b"x"))
+    await until(lambda: [m.payload for m in heard] == [b"x"])
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await outbox.close()
