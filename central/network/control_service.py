@@ -61,6 +61,7 @@ AGAIN_MOST_S: Final = 60.0
 UNKNOWN_AGAIN_S: Final = 300.0
 FIRST_WAIT_S: Final = 0.2
 LONGEST_WAIT_S: Final = 10.0
+HIGHEST_NUMBER: Final = 2_000_000_000
 OF_A_MESSAGE: Final = ("22", "23", "42")
 """Classes of errors that the next try would give again: data, integrity, syntax and access."""
 UNDEFINED_TABLE: Final = "42P01"
@@ -211,6 +212,7 @@ class Control:
         now = self._clock.now()
         if topic.endswith("/state"):
             birth = decode_birth(body)
+            _require_number(birth.config_number)
             await self._database(
                 lambda each: configurations.heard_birth(
                     each, edge, online=birth.online, agent=birth.agent, runs=birth.config_number, now=now
@@ -227,6 +229,8 @@ class Control:
             if taken:
                 log.info("command.answered", concentrator=edge, id=result.id, outcome=result.outcome)
             return
+        _require_number(result.number)
+        _require_number(result.runs)
         await self._database(
             lambda each: configurations.heard_answer(
                 each, edge, number=result.number, runs=result.runs, reason=result.reason, now=now
@@ -253,6 +257,12 @@ class Control:
     def _in_transaction(self, work: Callable[[Connection], T]) -> T:
         with transaction(self._engine) as connection:
             return work(connection)
+
+
+def _require_number(number: int) -> None:
+    """A number that no configuration has would keep central from giving the next one."""
+    if not 0 <= number <= HIGHEST_NUMBER:
+        raise ControlError(f"The configuration number {number} must be from 0 to {HIGHEST_NUMBER}.")
 
 
 def _is_outage(error: DBAPIError) -> bool:

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from sqlalchemy import Engine, text
 
+from central.network.keys import signing_key
 from central.platform.database import make_engine, transaction
 from central.platform.identity import SYSTEM
 from central.platform.migrations import upgrade
@@ -28,8 +29,9 @@ from deploy.stack.local import LocalStack
 from deploy.stack.ports import find_free_port
 from edge.status import status_path
 from shared.clock import ENVIRONMENT_VARIABLE, EPOCH, SharedClockControl
+from shared.control.keys import key_text, signing_public
 
-RIGHTS: Final = ["read", "operate", "settle", "invoice", "market", "admin"]
+RIGHTS: Final = ["read", "operate", "switch", "settle", "invoice", "market", "admin"]
 HDLC_BAUD: Final = 115_200
 RTU_BAUD: Final = 19_200
 POLL_S: Final = 0.05
@@ -75,6 +77,11 @@ class Plant:
         """What the simulators logged as true of meters without memory."""
         return self.folder / "truth.jsonl"
 
+    @property
+    def control_key(self) -> Path:
+        """Central's private key."""
+        return self.folder / "control.key"
+
     def outbox(self, concentrator: str) -> Path:
         """A concentrator's outbox."""
         return self.folder / concentrator / "outbox.sqlite"
@@ -93,6 +100,7 @@ class Plant:
         state = self.stack.read_state()
         assert state is not None
         passwords = self.stack.add_edges(list(self.concentrators))
+        central_key = key_text(signing_public(signing_key(self.control_key)))
         for concentrator in self.concentrators:
             folder = self.folder / concentrator
             folder.mkdir(exist_ok=True)
@@ -106,6 +114,7 @@ class Plant:
                 "password_file": str(password),
             }
             config = render.edge_config(self.site, concentrator, links, mqtt, self.outbox(concentrator), self.first)
+            config["control"] = {"central_key": central_key, "key_file": str(folder / "edge.key")}
             _write_json(folder / "config.json", config)
         (self.folder / "site.json").write_bytes(site_file.write_site(render.central_site(self.site)))
         tokens = self.folder / "tokens.json"
@@ -134,6 +143,7 @@ class Plant:
             "ROZVODNA_HOME": str(self.stack.home),
             "ROZVODNA_DATABASE_URL": self.database_url,
             "ROZVODNA_MQTT_URL": f"mqtt://{user}:{password}@{state.mqtt_host}:{state.mqtt_port}",
+            "ROZVODNA_CONTROL_KEY_FILE": str(self.control_key),
             "ROZVODNA_TOKENS_FILE": str(self.folder / "tokens.json"),
             "ROZVODNA_OTE_URL": f"sandbox+http://127.0.0.1:{self.sandbox_port}/messages",
             "ROZVODNA_OTE_SENDER": self.site.operator_ean,
@@ -154,6 +164,7 @@ class Plant:
         for n in range(1, self.ingests + 1):
             child(f"ingest-{n}", "central", "ingest")
         child("consolidate", "central", "consolidate")
+        child("control", "central", "control")
         child("api", "central", "api", "--port", str(self.api_port))
         child(
             "sandbox",

@@ -56,6 +56,7 @@ class Commands:
         tell: Callable[[Message], None],
     ) -> None:
         self._edge = edge
+        self._own_topic = result_topic(edge)
         self._central = central
         self._journal = journal
         self._acts = acts
@@ -92,6 +93,9 @@ class Commands:
             if isinstance(command.work, ONCE):
                 self._start(command, message, self._find_out(command))
                 return
+            if self._clock.now_ms() >= command.expires:
+                self._start(command, message, self._give_up(command))
+                return
         require_in_time(command, self._clock.now_ms())
         if len(self._at_work) >= AT_WORK_MOST:
             self._log.warning("command left for later", id=command.id, at_work=AT_WORK_MOST)
@@ -109,7 +113,7 @@ class Commands:
         for entry in unfinished:
             command = self._command_of(entry)
             if command is not None and isinstance(command.work, ONCE) and command.id not in self._at_work:
-                reply = Message(result_topic(self._edge), entry.message, correlation=entry.id.encode())
+                reply = Message(self._own_topic, entry.message, correlation=entry.id.encode())
                 self._start(command, reply, self._find_out(command))
 
     async def stop(self) -> None:
@@ -178,6 +182,14 @@ class Commands:
         except EdgeError as error:
             return "failed", str(error), {}
 
+    async def _give_up(self, command: Command) -> CommandResult:
+        """It was begun in an earlier life and its time has passed: what can be done again is not done any more."""
+        reason = "The agent ended while the command was at work, and its time passed."
+        result = self._result(command.id, "failed", reason)
+        await self._journal.end(result)
+        await self._note(command, "failed", reason)
+        return result
+
     async def _find_out(self, command: Command, reason: str = "") -> CommandResult:
         """The act may have been done: the meter says what is the case, and that is all that can be said."""
         why = reason or "The agent ended while the command was at work."
@@ -203,9 +215,9 @@ class Commands:
         return CommandResult(id=identifier, outcome=outcome, at=self._clock.now_ms(), reason=reason, data=data or {})
 
     def _answer(self, message: Message, result: CommandResult) -> None:
-        # Another topic than one of our own would be refused by the broker, and is none of central's wishes.
-        own = message.response_topic.startswith(result_topic(self._edge).removesuffix("result"))
-        topic = message.response_topic if own else result_topic(self._edge)
+        # Below our own id, and none of the topics that mean something else there.
+        own = message.response_topic.startswith(self._own_topic)
+        topic = message.response_topic if own else self._own_topic
         self._tell(Message(topic, encode_result(result), correlation=message.correlation))
 
     async def _note(self, command: Command, outcome: str, reason: str) -> None:

@@ -106,11 +106,7 @@ class Journal:
     async def prune(self, now_ms: int) -> int:
         """Forget what expired long ago; gives how many."""
         return await self._run(
-            lambda: (
-                self._db.execute(
-                    "DELETE FROM command WHERE result IS NOT NULL AND expires_ms < ?", (now_ms - KEPT_MS,)
-                ).rowcount
-            )
+            lambda: self._db.execute("DELETE FROM command WHERE expires_ms < ?", (now_ms - KEPT_MS,)).rowcount
         )
 
     def _rows(self, where: str, *parameters: str) -> list[Entry]:

@@ -207,8 +207,9 @@ async def test_a_bad_order_is_refused_with_an_event_and_nothing_is_done(
 
 async def test_answers_go_below_our_own_id_only(tmp_path: Path) -> None:
     async with rig(tmp_path) as found:
-        await found.give(command(SendDiagnostics(), issued=ISSUED), response_topic="rzv/1/CONC-2/result")
-        await found.last_word()
+        for n, topic in enumerate(("rzv/1/CONC-2/result", "rzv/1/CONC-1/data", "")):
+            await found.give(command(SendDiagnostics(), identifier=f"c-{n}", issued=ISSUED), response_topic=topic)
+            await found.last_word()
         assert {message.topic for message in found.told} == {"rzv/1/CONC-1/result"}
 
 
@@ -305,6 +306,20 @@ async def test_a_reading_that_was_begun_is_simply_done_again(tmp_path: Path) -> 
         assert (await found.last_word()).outcome == "done"
 
 
+async def test_a_reading_that_was_begun_and_is_too_late_now_has_failed(tmp_path: Path) -> None:
+    message = command(ReadNow(device="EA-1"), issued=ISSUED - 300_000)
+    async with rig(tmp_path) as found:
+        await found.journal.begin("c-1", message, ISSUED, ISSUED - 300_000)
+        await found.give(message)
+        failed = await found.last_word()
+        assert (failed.outcome, failed.reason) == (
+            "failed",
+            "The agent ended while the command was at work, and its time passed.",
+        )
+        await found.give(message)
+        assert found.answers[-1] == failed
+
+
 async def test_without_its_journal_nothing_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with rig(tmp_path) as found:
 
@@ -396,7 +411,7 @@ def test_diagnostics_leave_secrets_out() -> None:
 async def test_the_journal_forgets_what_is_long_past(tmp_path: Path) -> None:
     journal = await Journal.open(tmp_path / "commands.sqlite")
     await journal.begin("old", b"m", 1, 1)
-    await journal.begin("open", b"m", 1, 1)
+    await journal.begin("open", b"m", 3 * KEPT_MS, 1)
     await journal.end(CommandResult(id="old", outcome="done", at=2))
     await journal.end(CommandResult(id="old", outcome="failed", at=3))
     entry = await journal.find("old")
