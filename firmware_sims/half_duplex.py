@@ -49,6 +49,11 @@ class LineCounts:
     octets_collided: int = 0
     short_gaps: int = 0
     """Requests begun less than t3.5 after the last octet before them (Modbus RTU)."""
+    least_gap_s: float | None = None
+    """Shortest silence before a request after an answer. A machine that is late to look sees it longer than it was,
+    never shorter; over many requests the shortest is right."""
+    overrun: int = 0
+    """Times the master sent into octets that nobody asked for: not its fault, and what it sent is lost all the same."""
     octets_unread: int = 0
     """Octets that did not fit because nobody took them from the client's side."""
     octets_at_wrong_speed: int = 0
@@ -72,11 +77,15 @@ class HalfDuplex:
         self._sent = 0
         self._open_request = False
         self._colliding = False
+        self._unasked = False
+        """What is on the line, or was last, is nothing that the master could expect."""
 
     def request(self, now: float, data: bytes) -> float | None:
         """The master has sent `data` at `now`. When the meters will have it; None if it was lost in a collision."""
         if self._answer:
-            if not self._colliding:
+            if not self._colliding and self._unasked:
+                self.counts.overrun += 1
+            elif not self._colliding:
                 self.counts.collisions += 1
             self._colliding = True
             self.counts.octets_collided += len(data)
@@ -85,12 +94,18 @@ class HalfDuplex:
         if not self._open_request:
             self._open_request = True
             self.counts.requests += 1
-            if start - self._quiet_since < self.speed.gap_s:
-                self.counts.short_gaps += 1
+            if not self._unasked:
+                self._note_gap(start - self._quiet_since)
         self._request_end = self._quiet_since = start + len(data) * self.speed.character_s
         self.counts.octets_in += len(data)
         self.counts.busy_s += len(data) * self.speed.character_s
         return self._request_end
+
+    def _note_gap(self, gap_s: float) -> None:
+        if gap_s < self.speed.gap_s:
+            self.counts.short_gaps += 1
+        if self.counts.answers and (self.counts.least_gap_s is None or gap_s < self.counts.least_gap_s):
+            self.counts.least_gap_s = gap_s
 
     @property
     def request_end(self) -> float:
@@ -104,9 +119,21 @@ class HalfDuplex:
         """
         start = max(self._request_end + self.speed.gap_s + self.speed.turnaround_s, not_before)
         self._answer, self._answer_start, self._sent = data, start, 0
-        self._colliding = False
+        self._colliding = self._unasked = False
         self.counts.answers += 1
         self.counts.busy_s += len(data) * self.speed.character_s
+
+    def interject(self, now: float, data: bytes) -> None:
+        """Octets that the master does not expect: at once, before an answer that is due, or after one under way."""
+        self.counts.busy_s += len(data) * self.speed.character_s
+        if not self._answer:
+            self._answer, self._answer_start, self._sent = data, max(now, self._request_end), 0
+            self._colliding, self._unasked = False, True
+        elif self._sent == 0 and now < self._answer_start:
+            self._answer = data + self._answer
+        else:
+            self._answer += data
+            self._unasked = True
 
     def close_request(self) -> None:
         """Nobody answers: what comes next is a new request."""
@@ -127,9 +154,14 @@ class HalfDuplex:
         if self._answer and passed == len(self._answer):
             self._answer = b""
             self._open_request = False
-            # Measured, not as scheduled: the master could not know of the end before it was there.
-            self._quiet_since = now
+            self.released(now)
         return data
+
+    def released(self, now: float) -> None:
+        """What `due` gave was handed over at `now`: measured, not as scheduled, because the master could not know of
+        the end before it was there.
+        """
+        self._quiet_since = now
 
     def next_due(self, now: float, chunk_s: float) -> float | None:
         """When to call `due` again: some octets later, but exactly at the end; None without an answer."""

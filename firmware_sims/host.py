@@ -7,9 +7,10 @@ from typing import Any, Final
 
 import msgspec
 
-from firmware_sims.dlms.link import HdlcAddress, HdlcLine, WrapperLine
+from firmware_sims.dlms.link import HdlcLine, WrapperLine
 from firmware_sims.dlms.objects import CosemMeter
 from firmware_sims.dlms_data import TruthMeterData, meter_spec, serial_of
+from firmware_sims.faults import FaultLayer
 from firmware_sims.half_duplex import LineSpeed
 from firmware_sims.iec62056.line import IecLine
 from firmware_sims.iec62056.meter import IecMeter
@@ -22,6 +23,16 @@ from firmware_sims.scenario_model import DlmsMeter, Iec62056Meter, Line, ModbusM
 from firmware_sims.tcp import Link, TcpListener
 from firmware_sims.truth import Truth
 from firmware_sims.truth_log import TruthLog
+from firmware_sims.voices import (
+    RTU_UNIT,
+    TCP_UNIT,
+    Voices,
+    hdlc_address,
+    hdlc_voices,
+    iec_voices,
+    modbus_voices,
+    wrapper_voices,
+)
 from shared.clock import Clock
 
 _LOOK_S: Final = 0.05
@@ -48,6 +59,7 @@ class Host:
         self.lines: dict[str, SerialLine | TcpListener] = {}
         """By name, once opened."""
         self._modbus: dict[str, ModbusCounts] = {}
+        self._faults: dict[str, FaultLayer] = {}
         self._log = TruthLog(scenario.truth, scenario, self.truth) if scenario.truth else None
         self._stop = asyncio.Event()
 
@@ -95,13 +107,16 @@ class Host:
             self._log.close()
 
     def statistics(self) -> list[dict[str, Any]]:
-        """What happened on each line: `LineCounts` or `TcpCounts`, and `ModbusCounts` where Modbus is spoken."""
+        """What happened on each line: `LineCounts` or `TcpCounts`, `ModbusCounts` where Modbus is spoken, and
+        `FaultCounts` where faults were asked for.
+        """
         described = {line.name: line for line in self._scenario.lines}
         result: list[dict[str, Any]] = []
         for name, line in self.lines.items():
             counts = asdict(line.wire.counts if isinstance(line, SerialLine) else line.counts)
             modbus = {"modbus": asdict(self._modbus[name])} if name in self._modbus else {}
-            result.append({"name": name, "protocol": described[name].protocol, **counts, **modbus})
+            faults = {"faults": asdict(self._faults[name].counts)} if name in self._faults else {}
+            result.append({"name": name, "protocol": described[name].protocol, **counts, **modbus, **faults})
         return result
 
     def write_statistics(self) -> None:
@@ -119,21 +134,25 @@ class Host:
         if line.protocol == "modbus-rtu":
             rtu = RtuLine(self._modbus_meters(line))
             self._modbus[line.name] = rtu.counts
-            stations = rtu
+            stations, voices = rtu, modbus_voices(line, RTU_UNIT)
         elif line.protocol == "iec62056-21":
-            stations = self._iec_line(line)
+            iec = self._iec_line(line)
+            stations, voices = iec, iec_voices(line, iec)
         elif line.opening == "mode-e":
             described = [meter for meter in line.meters if isinstance(meter, DlmsMeter)]
             identifications = {
                 address_of(meter): identification_of(serial_of(meter), line.baud, hdlc=True) for meter in described
             }
-            stations = ModeELine(self._hdlc_line(line), identifications, self._clock.monotonic)
+            hdlc = self._hdlc_line(line)
+            stations = ModeELine(hdlc, identifications, self._clock.monotonic)
+            voices = hdlc_voices(line, hdlc)
         else:
-            stations = _HdlcStations(self._hdlc_line(line))
+            hdlc = self._hdlc_line(line)
+            stations, voices = _HdlcStations(hdlc), hdlc_voices(line, hdlc)
         speed = LineSpeed(
             line.baud, line.bits_per_character, line.turnaround_ms / 1000, silent_gaps=line.protocol == "modbus-rtu"
         )
-        return SerialLine(line.link, speed, stations)
+        return SerialLine(line.link, speed, stations, self._fault_layer(line, voices))
 
     def _listener(self, line: TcpLine) -> TcpListener:
         if line.protocol == "modbus-tcp":
@@ -142,17 +161,23 @@ class Host:
 
             def make_link() -> Link:
                 return ModbusTcpLine(registers, counts)
+
+            voices = modbus_voices(line, TCP_UNIT)
         elif line.protocol == "hdlc":
             hdlc = self._hdlc_line(line)
 
             def make_link() -> Link:
                 return hdlc
+
+            voices = hdlc_voices(line, hdlc)
         elif line.protocol == "iec62056-21":
             # One line behind the serial server, whoever is connected.
             shared_line = self._iec_line(line)
 
             def make_link() -> Link:
                 return shared_line
+
+            voices = iec_voices(line, shared_line)
         else:
             meters = {
                 meter.address.wport or 1: self._cosem(meter) for meter in line.meters if isinstance(meter, DlmsMeter)
@@ -161,15 +186,20 @@ class Host:
             def make_link() -> Link:
                 return WrapperLine(meters)
 
-        return TcpListener(line.host, line.port, make_link, line.turnaround_ms / 1000)
+            voices = wrapper_voices(line, lambda: listener.hang_up())
+        faults = self._fault_layer(line, voices)
+        listener = TcpListener(line.host, line.port, make_link, line.turnaround_ms / 1000, faults)
+        return listener
+
+    def _fault_layer(self, line: Line, voices: Voices) -> FaultLayer | None:
+        if line.faults is None:
+            return None
+        layer = self._faults[line.name] = FaultLayer(line.faults, voices.speaker, voices.restart, self._clock.now)
+        return layer
 
     def _hdlc_line(self, line: Line) -> HdlcLine:
         return HdlcLine(
-            {
-                HdlcAddress(meter.address.server or 1, meter.address.physical): self._cosem(meter)
-                for meter in line.meters
-                if isinstance(meter, DlmsMeter)
-            }
+            {hdlc_address(meter): self._cosem(meter) for meter in line.meters if isinstance(meter, DlmsMeter)}
         )
 
     def _iec_line(self, line: Line) -> IecLine:

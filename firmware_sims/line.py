@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
 
+from firmware_sims.faults import FaultLayer
 from firmware_sims.half_duplex import HalfDuplex, LineSpeed
 
 _CHUNK_S: Final = 0.004
@@ -21,6 +22,7 @@ while a line answers, none while it is idle)."""
 _SILENCE_S: Final = 0.03
 """Silence that ends a frame, at the least: longer than t3.5, because a loaded machine may deliver a request in
 pieces this far apart."""
+_INTERJECT_AGAIN_S: Final = 0.002
 _READ_SIZE: Final = 4096
 
 
@@ -57,15 +59,19 @@ class LineError(OSError):
 class SerialLine:
     """One paced bus. `open`, and `close` in the end; runs in the current event loop between them."""
 
-    def __init__(self, link: Path | str, speed: LineSpeed, stations: Stations) -> None:
+    def __init__(
+        self, link: Path | str, speed: LineSpeed, stations: Stations, faults: FaultLayer | None = None
+    ) -> None:
         self.wire = HalfDuplex(speed)
         self._link = Path(link)
         self._stations = stations
+        self._faults = faults
         self._speeding = stations if isinstance(stations, SpeedingStations) else None
         self._follow()
         self._silence_s = max(_SILENCE_S, speed.gap_s)
         self._received = bytearray()
         self._timer: asyncio.TimerHandle | None = None
+        self._planned = False
         self._master = self._slave = -1
 
     def open(self) -> None:
@@ -108,6 +114,7 @@ class SerialLine:
         data = self._at_speed(data)
         passed = self.wire.request(self._loop.time(), data)
         if passed is None:
+            self._echo(bytes(octet ^ 0xFF for octet in data))  # two at once: neither can be read
             return
         self._received += data
         self._at(passed, self._request_passed)
@@ -115,6 +122,9 @@ class SerialLine:
     def _request_passed(self) -> None:
         data = bytes(self._received)
         self._received.clear()
+        self._echo(data)
+        if self._faults is not None:
+            self._faults.look()
         answer = self._stations.receive(data)
         self._follow()
         if answer:
@@ -130,8 +140,36 @@ class SerialLine:
             self.wire.close_request()
 
     def _start(self, answer: bytes, not_before: float) -> None:
+        if self._faults is not None:
+            spoilt = self._faults.spoil(answer)
+            for delay_s, octets in spoilt.later:
+                self._loop.call_later(delay_s, self._interject, octets)
+            if not spoilt.octets:
+                self.wire.close_request()
+                self._answered()
+                return
+            answer = spoilt.octets
+            turnaround_s = self.wire.speed.gap_s + self.wire.speed.turnaround_s
+            not_before = max(not_before, self.wire.request_end + turnaround_s + spoilt.delay_s)
         self.wire.answer(answer, not_before)
         self._emit()
+
+    def _interject(self, octets: bytes) -> None:
+        """Octets that nobody asked for; while a request is heard they wait, because what would come of both at once
+        would depend on microseconds.
+        """
+        if self._master < 0:
+            return
+        if self._planned and not self.wire.answering:
+            self._loop.call_later(_INTERJECT_AGAIN_S, self._interject, octets)
+            return
+        self.wire.interject(self._loop.time(), octets)
+        self._emit()
+
+    def _echo(self, octets: bytes) -> None:
+        if self._faults is not None and self._faults.faults.echo:
+            self._faults.counts.octets_echoed += len(octets)
+            self._hand_over(octets)
 
     def _emit(self) -> None:
         now = self._loop.time()
@@ -142,12 +180,16 @@ class SerialLine:
             except BlockingIOError:
                 written = 0
             self.wire.counts.octets_unread += len(data) - written
-        if self._speeding is not None and not self.wire.answering:
-            self._speeding.answered()
-            self._follow()
+        if not self.wire.answering:
+            self._answered()
         following = self.wire.next_due(now, _CHUNK_S)
         if following is not None:
             self._at(following, self._emit)
+
+    def _answered(self) -> None:
+        if self._speeding is not None:
+            self._speeding.answered()
+            self._follow()
 
     def _follow(self) -> None:
         """Take the meters' speed."""
@@ -161,8 +203,20 @@ class SerialLine:
         self.wire.counts.octets_at_wrong_speed += len(data)
         return bytes(octet ^ 0x9D for octet in data)
 
+    def _hand_over(self, data: bytes) -> None:
+        try:
+            written = os.write(self._master, data)
+        except BlockingIOError:
+            written = 0
+        self.wire.counts.octets_unread += len(data) - written
+
     def _at(self, when: float, act: Callable[[], None]) -> None:
         """Do only this next: whatever was planned before is overtaken by it."""
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_at(when, act)
+        self._planned = True
+        self._timer = self._loop.call_at(when, self._do, act)
+
+    def _do(self, act: Callable[[], None]) -> None:
+        self._planned = False
+        act()

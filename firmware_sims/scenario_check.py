@@ -55,6 +55,7 @@ def _faults(scenario: Scenario) -> Iterator[Fault]:
         endpoints.add(endpoint)
         if isinstance(line, PtyLine) and line.opening == "mode-e":
             yield from _opening_faults(line, place)
+        yield from _line_faults(line, place)
         addresses: set[tuple[int | str | None, ...]] = set()
         for j, meter in enumerate(line.meters):
             at = f"{place}.meters[{j}]"
@@ -98,6 +99,19 @@ def _address_faults(line: Line, meter: Meter, at: str) -> Iterator[Fault]:
             yield Fault(f"{at}.address", f"a meter on {line.protocol} is addressed by {expected}; give just that.")
         if line.protocol == "dlms-wrapper" and meter.address.physical is not None:
             yield Fault(f"{at}.address.physical", f"{meter.address.physical} means nothing on TCP; leave it out.")
+
+
+def _line_faults(line: Line, place: str) -> Iterator[Fault]:
+    if line.faults is None:
+        return
+    known = {meter.id for meter in line.meters}
+    named = [(f"dead[{n}]", outage.meter) for n, outage in enumerate(line.faults.dead)]
+    named += [(f"restarts[{n}]", restart.meter) for n, restart in enumerate(line.faults.restarts)]
+    for where, meter in named:
+        if meter not in known:
+            yield Fault(f"{place}.faults.{where}.meter", f'"{meter}" is no meter of the line {line.name}; name one.')
+    if line.faults.echo and not isinstance(line, PtyLine):
+        yield Fault(f"{place}.faults.echo", "a TCP listener does not echo; only a pty line does.")
 
 
 def _meter_faults(meter: Meter, meters: dict[str, Meter], at: str) -> Iterator[Fault]:

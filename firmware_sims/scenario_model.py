@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from firmware_sims.faults import LineFaults
 from firmware_sims.loads.model import Load, Seed
 from shared.iec62056.stamps import MeterTime
 from shared.quantities import Commodity
@@ -187,6 +188,7 @@ class PtyLine(Struct, tag_field="kind", tag="pty", frozen=True, forbid_unknown_f
     baud: Annotated[int, Meta(ge=50, le=4_000_000)] = 9600
     bits_per_character: Annotated[int, Meta(ge=7, le=12)] = 10
     turnaround_ms: Annotated[float, Meta(ge=0, le=60_000)] = 5
+    faults: LineFaults | None = None
 
 
 class TcpLine(Struct, tag_field="kind", tag="tcp", frozen=True, forbid_unknown_fields=True):
@@ -198,6 +200,7 @@ class TcpLine(Struct, tag_field="kind", tag="tcp", frozen=True, forbid_unknown_f
     meters: tuple[Meter, ...]
     host: str = "127.0.0.1"
     turnaround_ms: Annotated[float, Meta(ge=0, le=60_000)] = 0
+    faults: LineFaults | None = None
 
 
 Line = PtyLine | TcpLine

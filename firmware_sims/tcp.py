@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from firmware_sims.faults import FaultLayer
+
 
 class Link(Protocol):
     """The meters' end of one connection."""
@@ -27,8 +29,16 @@ class TcpCounts:
 class TcpListener:
     """A listener; each connection gets a link of its own from `make_link`."""
 
-    def __init__(self, host: str, port: int, make_link: Callable[[], Link], turnaround_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        make_link: Callable[[], Link],
+        turnaround_s: float = 0.0,
+        faults: FaultLayer | None = None,
+    ) -> None:
         self.host, self.port = host, port
+        self.faults = faults
         self.make_link, self.turnaround_s = make_link, turnaround_s
         self.counts = TcpCounts()
         self.connections: set[asyncio.Transport] = set()
@@ -45,13 +55,17 @@ class TcpListener:
             ) from None
         self.port = self._server.sockets[0].getsockname()[1]
 
+    def hang_up(self) -> None:
+        """Drop all connections."""
+        for transport in list(self.connections):
+            transport.abort()
+
     async def close(self) -> None:
         """Stop listening and drop all connections."""
         if self._server is None:
             return
         self._server.close()
-        for transport in list(self.connections):
-            transport.abort()
+        self.hang_up()
         await self._server.wait_closed()
         self._server = None
 
@@ -74,16 +88,30 @@ class _Connection(asyncio.Protocol):
         self._transport = None
 
     def data_received(self, data: bytes) -> None:
-        counts = self._listener.counts
+        counts, faults = self._listener.counts, self._listener.faults
         counts.octets_in += len(data)
+        if faults is not None:
+            faults.look()
         answer = self._link.receive(data)
+        if not answer:
+            return
+        delay_s = self._listener.turnaround_s
+        if faults is not None:
+            spoilt = faults.spoil(answer)
+            for later_s, octets in spoilt.later:
+                self._send_after(delay_s + later_s, octets)
+            answer = spoilt.octets
+            delay_s += spoilt.delay_s
         if answer:
             counts.answers += 1
-            counts.octets_out += len(answer)
-            if self._listener.turnaround_s:
-                asyncio.get_running_loop().call_later(self._listener.turnaround_s, self._send, answer)
-            else:
-                self._send(answer)
+            self._send_after(delay_s, answer)
+
+    def _send_after(self, delay_s: float, octets: bytes) -> None:
+        self._listener.counts.octets_out += len(octets)
+        if delay_s:
+            asyncio.get_running_loop().call_later(delay_s, self._send, octets)
+        else:
+            self._send(octets)
 
     def _send(self, answer: bytes) -> None:
         if self._transport is not None:

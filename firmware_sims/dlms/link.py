@@ -28,6 +28,15 @@ class HdlcAddress(NamedTuple):
     server: int = 1
     physical: int | None = None
 
+    @property
+    def octets(self) -> tuple[bytes, ...]:
+        """The address in all its forms."""
+        if self.physical is None:
+            return (server_address(self.server),)
+        long = server_address(self.server, self.physical, 4)
+        short = self.server <= 0x7F and self.physical <= 0x7F
+        return (server_address(self.server, self.physical, 2), long) if short else (long,)
+
 
 class HdlcLine:
     """A serial line (or the TCP stream of a serial server) with any number of HDLC meters.
@@ -38,13 +47,8 @@ class HdlcLine:
     def __init__(self, meters: Mapping[HdlcAddress, CosemMeter]) -> None:
         self._parser = FrameParser()
         self._meters: dict[bytes, CosemMeter] = {}
-        for (server, physical), meter in meters.items():
-            if physical is None:
-                self._meters[server_address(server)] = meter
-                continue
-            if server <= 0x7F and physical <= 0x7F:
-                self._meters[server_address(server, physical, 2)] = meter
-            self._meters[server_address(server, physical, 4)] = meter
+        for address, meter in meters.items():
+            self._meters |= dict.fromkeys(address.octets, meter)
         self._stations: dict[tuple[bytes, bytes], HdlcStation] = {}
 
     def receive(self, data: bytes) -> bytes:
@@ -62,6 +66,10 @@ class HdlcLine:
                 self._stations[ends] = station
             answer += station.receive(frame)
         return answer
+
+    def restart(self, address: HdlcAddress) -> None:
+        """The meter forgets its connections and associations."""
+        self._stations = {ends: station for ends, station in self._stations.items() if ends[0] not in address.octets}
 
 
 class WrapperLine:

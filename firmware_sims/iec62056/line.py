@@ -51,6 +51,15 @@ class IecLine:
         self._messages = 0
         self._slow_after_answer = False
 
+    @property
+    def speaking(self) -> str | None:
+        """Address of the meter that was asked last."""
+        return next((address for address, meter in self._meters.items() if meter is self._meter), None)
+
+    def restart(self) -> None:
+        """The meter that is spoken to forgets it."""
+        self._rest()
+
     def receive(self, octets: bytes) -> bytes:
         """What the meters answer to octets from the line."""
         characters = check_parity(octets) if self._software_parity else octets

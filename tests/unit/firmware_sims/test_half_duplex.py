@@ -82,3 +82,64 @@ def test_busy_time_is_that_of_the_octets() -> None:
     line.due(1.0)
     assert line.counts.busy_s == pytest.approx(93 * 10 / 9600)
     assert line.counts.octets_out == 85
+
+
+@pytest.mark.parametrize(
+    ("baud", "bits", "gap_ms"),
+    [(9600, 11, 4.010), (9600, 10, 3.646), (19_200, 11, 2.005), (38_400, 11, 1.750), (115_200, 10, 1.750)],
+)
+def test_gaps_are_measured_at_any_speed(baud: int, bits: int, gap_ms: float) -> None:
+    for shift_ms, short in ((-0.02, 1), (0.02, 0)):
+        line = HalfDuplex(LineSpeed(baud, bits, 0.02, silent_gaps=True))
+        end = line.request(0.0, bytes(8))
+        assert end is not None
+        line.answer(bytes(85))
+        line.due(10.0)
+        line.released(10.0)
+        line.request(10.0 + (gap_ms + shift_ms) / 1000, bytes(8))
+        assert line.counts.short_gaps == short, (baud, shift_ms)
+        assert line.counts.least_gap_s == pytest.approx((gap_ms + shift_ms) / 1000)
+
+
+def test_a_gap_counts_from_own_octets_too() -> None:
+    line = HalfDuplex(RTU)
+    end = line.request(0.0, bytes(8))
+    assert end is not None
+    line.close_request()
+    line.request(end + RTU.gap_s - 0.0001, bytes(8))
+    assert line.counts.short_gaps == 1
+
+
+def test_a_gap_counts_from_the_end_not_from_the_beginning_of_an_answer() -> None:
+    line = HalfDuplex(RTU)
+    line.request(0.0, bytes(8))
+    line.answer(bytes(10))
+    first = 8 * RTU.character_s + RTU.gap_s + RTU.turnaround_s
+    line.due(first + 3 * RTU.character_s)
+    assert line.request(first + 5 * RTU.character_s, bytes(8)) is None, "a long pause of the reader is no silence"
+    assert line.counts.collisions == 1
+
+
+def test_what_nobody_asked_for_comes_at_once_or_before_or_after_what_is_due() -> None:
+    line = HalfDuplex(RTU)
+    line.interject(0.0, b"late")
+    assert line.due(1.0) == b"late"
+    line.request(2.0, bytes(8))
+    line.answer(b"answer")
+    line.interject(2.01, b"late")
+    assert line.due(3.0) == b"lateanswer"
+    line.request(4.0, bytes(8))
+    line.answer(bytes(10))
+    under_way = 4.0 + 8 * RTU.character_s + RTU.gap_s + RTU.turnaround_s + 3 * RTU.character_s
+    assert line.due(under_way) == bytes(3)
+    line.interject(under_way, b"double")
+    assert line.due(5.0) == bytes(7) + b"double"
+
+
+def test_who_runs_into_what_nobody_asked_for_is_not_blamed() -> None:
+    line = HalfDuplex(RTU)
+    line.interject(0.0, bytes(20))
+    assert line.request(0.001, bytes(8)) is None
+    line.due(1.0)
+    assert line.request(1.0001, bytes(8)) is not None
+    assert (line.counts.overrun, line.counts.collisions, line.counts.short_gaps) == (1, 0, 0)
