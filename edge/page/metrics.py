@@ -3,20 +3,24 @@
 Names follow prometheus.io/docs/practices/naming: base units, `_total` for counters.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST as CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
+
+from edge.bus.counters import BOUNDS_S
 
 BUS_COUNTERS: Final = {
     "jobs": ("jobs", "Jobs done on the bus."),
     "failed": ("failed_jobs", "Jobs that failed."),
     "connections": ("connections", "Connections made to the line."),
     "busy_s": ("busy_seconds", "Time in which the bus was held by a job; its rate is the utilisation."),
+    "probes": ("probes", "Jobs with meters that had failed before."),
+    "probes_s": ("probes_seconds", "Time that went to probes that failed again: what dead meters cost."),
 }
 """Field of `edge.bus.owner.BusCounters`: name of the metric and help."""
 OUTBOX_GAUGES: Final = {
@@ -76,6 +80,22 @@ def _buses(buses: Mapping[str, Mapping[str, Any]]) -> Iterator[Metric]:
         for bus_name, bus in buses.items():
             family.add_metric([bus_name], bus[key])
         yield family
+    faults = CounterMetricFamily("rozvodna_edge_bus_errors", "Failed jobs by kind of error.", labels=["bus", "kind"])
+    latency = HistogramMetricFamily(
+        "rozvodna_edge_bus_latency_seconds", "From the end of a request to its answer.", labels=["bus"]
+    )
+    for name, bus in buses.items():
+        for kind, count in bus["faults"].items():
+            faults.add_metric([name, kind], count)
+        latency.add_metric([name], list(_cumulative(bus["latency"]["classes"])), bus["latency"]["sum_s"])
+    yield from (faults, latency)
+
+
+def _cumulative(classes: Sequence[int]) -> Iterator[tuple[str, float]]:
+    passed = 0
+    for bound, count in zip((*map(str, BOUNDS_S), "+Inf"), classes, strict=True):
+        passed += count
+        yield bound, passed
 
 
 def _devices(devices: Mapping[str, Mapping[str, Any]], clock: str) -> Iterator[Metric]:

@@ -2,6 +2,10 @@
 
 from typing import Any
 
+import msgspec
+
+from edge.bus.counters import BusCounters, Fault
+
 CLOCK = "2026-03-02T10:00:00+00:00"
 
 
@@ -37,15 +41,12 @@ def status() -> dict[str, Any]:
 
 
 def _bus(state: str, **found: Any) -> dict[str, Any]:
-    return {
-        "state": state,
-        "jobs": 0,
-        "failed": 0,
-        "connections": 1,
-        "busy_s": 0.0,
-        "last_error": "",
-        **found,
-    }
+    counters = BusCounters(connections=1)
+    counters.latency.add(0.004)
+    counters.latency.add(0.04)
+    counters.latency.add(60.0)
+    counters.faults[Fault.TIMEOUT] = 2
+    return {"state": state, **msgspec.to_builtins(counters), "last_error": "", **found}
 
 
 def _device(bus: str, **found: Any) -> dict[str, Any]:

@@ -24,6 +24,16 @@ def test_buses_and_meters_are_labelled() -> None:
     assert found["rozvodna_edge_meter_age_seconds", (("bus", "rtu-1"), ("meter", "EA-1"))] == 90
 
 
+def test_errors_by_kind_and_latency_in_classes() -> None:
+    found = samples()
+    assert found["rozvodna_edge_bus_errors_total", (("bus", "rtu-1"), ("kind", "timeout"))] == 2
+    name = "rozvodna_edge_bus_latency_seconds"
+    within = {limit: found[f"{name}_bucket", (("bus", "rtu-1"), ("le", limit))] for limit in ("0.005", "0.05", "+Inf")}
+    assert within == {"0.005": 1, "0.05": 2, "+Inf": 3}
+    assert found[f"{name}_count", (("bus", "rtu-1"),)] == 3
+    assert found[f"{name}_sum", (("bus", "rtu-1"),)] == 60.044
+
+
 def test_a_meter_never_read_has_no_age() -> None:
     assert ("rozvodna_edge_meter_age_seconds", (("bus", 'hdlc "A"'), ("meter", "LU-1"))) not in samples()
 
