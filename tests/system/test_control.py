@@ -265,6 +265,13 @@ def test_what_central_did_not_sign_is_refused_and_what_it_orders_is_done(
     assert found["state"] == "done", found
     assert found["result"]["states"][0]["register"] == "1-0:1.8.0"
 
+    broker.stack.kill_database()
+    time.sleep(1.0)
+    broker.stack.start_database()
+    late = central.issue({"act": "read_now", "device": "EA-1"}, START)
+    wait(rig, "a command after the database's restart", lambda: central.ended(late))
+    assert central.command(late)["state"] == "done"
+
     os.kill(rig.processes["control"].pid, signal.SIGKILL)
     rig.processes.pop("control").wait()
     restart = central.issue({"act": "restart_bus", "bus": "rtu-1"}, START)
