@@ -25,6 +25,7 @@ from central.network.keys import signing_key
 from central.platform.database import make_engine, transaction
 from central.platform.identity import Person
 from edge import inspect
+from edge.control.store import STARTS_MOST
 from shared.control.keys import key_text, signing_public
 from shared.control.messages import Command, Disconnect, sign_command
 from shared.wire import command_topic, result_topic
@@ -238,6 +239,17 @@ def test_a_pushed_configuration_runs_and_a_bad_one_is_refused(
     wait(rig, "the next number", lambda: central.state()["runs"] == fixed)
     wait(rig, "its result", lambda: central.state()["refused_number"] is None)
     assert set(rig.status(EDGE)["buses"]) == {"rtu-1", "tcp-1"}
+
+    # As if it ended the agent again and again: the one before runs, and central hears why.
+    for _ in range(STARTS_MOST):
+        epoch = rig.status(EDGE)["epoch"]
+        rig.kill(EDGE)
+        rig.start_agent(settings)
+        wait(rig, "another start", lambda epoch=epoch: rig.status(EDGE)["epoch"] != epoch)  # type: ignore[misc]
+    wait(rig, "the one before", lambda: central.state()["runs"] == number)
+    wait(rig, "the reason", lambda: central.state()["refused_number"] == fixed)
+    assert "ended the agent 3 times" in central.state()["refused_reason"]
+    assert "hdlc-1" in rig.status(EDGE)["buses"]
 
 
 def test_what_central_did_not_sign_is_refused_and_what_it_orders_is_done(
