@@ -203,8 +203,8 @@ def test_a_pushed_configuration_runs_and_a_bad_one_is_refused(
     rig.clock.set(MARCH + timedelta(days=3, minutes=15, seconds=1))
     for device in ("EA-1", "EA-2", "EA-3"):
         wait(rig, f"readings of {device}", lambda device=device: sampled(central, device) >= 1)  # type: ignore[misc]
+    wait(rig, "the status", lambda: rig.status(EDGE)["config_number"] == number)
     status = rig.status(EDGE)
-    assert status["config_number"] == number
     assert {name: bus["connections"] for name, bus in status["buses"].items()} == {"hdlc-1": 1, "rtu-1": 1, "tcp-1": 1}
 
     # A mistake that only the concentrator can see: the schema knows no unit addresses.
@@ -238,7 +238,7 @@ def test_a_pushed_configuration_runs_and_a_bad_one_is_refused(
     fixed = central.put(buses[1:])
     wait(rig, "the next number", lambda: central.state()["runs"] == fixed)
     wait(rig, "its result", lambda: central.state()["refused_number"] is None)
-    assert set(rig.status(EDGE)["buses"]) == {"rtu-1", "tcp-1"}
+    wait(rig, "the line that is gone", lambda: set(rig.status(EDGE)["buses"]) == {"rtu-1", "tcp-1"})
 
     # As if it ended the agent again and again: the one before runs, and central hears why.
     for _ in range(STARTS_MOST):
@@ -249,7 +249,7 @@ def test_a_pushed_configuration_runs_and_a_bad_one_is_refused(
     wait(rig, "the one before", lambda: central.state()["runs"] == number)
     wait(rig, "the reason", lambda: central.state()["refused_number"] == fixed)
     assert "ended the agent 3 times" in central.state()["refused_reason"]
-    assert "hdlc-1" in rig.status(EDGE)["buses"]
+    wait(rig, "the line that is there again", lambda: "hdlc-1" in rig.status(EDGE)["buses"])
 
 
 def test_what_central_did_not_sign_is_refused_and_what_it_orders_is_done(
