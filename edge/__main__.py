@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import signal
 import sys
+from typing import Final
 
 import edge.lean  # noqa: F401 - first of ours, see there
 from edge.agent import Agent
@@ -14,10 +15,13 @@ from edge.config import EdgeConfig, load_config
 from edge.control import enrol
 from edge.control.standing import take_stand
 from edge.errors import ConfigError, OutboxError
+from edge.event_loop import loop_factory
 from edge.logs import set_up_logs
 from edge.uplink.mqtt import MqttLink, read_password
 from shared.clock import Clock, ClockError, clock_from_environment
-from shared.event_loop import precise_event_loop
+
+SWITCH_S: Final = 0.0005
+"""The outbox's thread lets go of the interpreter after so long: polls must not wait for it (5 ms by default)."""
 
 
 async def _serve(config: EdgeConfig, clock: Clock) -> None:
@@ -47,7 +51,8 @@ def main(arguments: list[str] | None = None) -> int:
         if options.check:
             return 0
         set_up_logs(config.edge)
-        with asyncio.Runner(loop_factory=precise_event_loop) as runner:
+        sys.setswitchinterval(SWITCH_S)
+        with asyncio.Runner(loop_factory=loop_factory(config)) as runner:
             runner.run(_serve(config, clock))
     except (ConfigError, OutboxError, ClockError) as error:
         sys.stderr.write(f"{error}\n")

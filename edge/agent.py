@@ -15,6 +15,7 @@ from edge.config import EdgeConfig, PageConfig
 from edge.control.office import Office
 from edge.control.standing import Standing
 from edge.errors import ConfigError, OutboxError
+from edge.live.reading import LiveReading
 from edge.notify import Notifier
 from edge.outbox.model import Deposit
 from edge.outbox.outbox import Outbox
@@ -108,11 +109,12 @@ class Agent:
             acquainted=lambda: uplink.acquainted,
             has_room=lambda: self.has_room,
         )
+        live = LiveReading(self.plant.devices, outbox, self.clock, has_room=lambda: self.has_room)
         path = status_path(self.config.outbox.path)
         page: StatusServer | None = None
 
         def current() -> dict[str, Any]:
-            return compose(
+            whole = compose(
                 self.config,
                 self.epoch,
                 self.clock.now(),
@@ -122,6 +124,7 @@ class Agent:
                 uplink.status,
                 has_room=self.has_room,
             )
+            return {**whole, "live": live.status()}
 
         if self.config.page is not None:
             page = _status_server(self.config.page, current)
@@ -137,6 +140,7 @@ class Agent:
         self.plant.start()
         readers = [
             self._start("collector", collector.run),
+            self._start("live", live.run),
             self._start("housekeeping", lambda: self._keep_house(outbox)),
             self._start("status", lambda: keep_status(path, self.clock, current)),
             self._start("watch", lambda: keep_watch(lambda: snapshot(self.clock.now_ms(), current()), outbox)),

@@ -54,7 +54,7 @@ def profile_blocks(device: DeviceConfig, due: DayDue, rows: ProfileDay) -> tuple
         marks = MARK_HISTORICAL | (MARK_REREAD if register.register in due.again else 0)
         key = profile_key(device, register)
         values = [_usable(column[places[n]]) if n in places else None for n in range(length)]
-        for begin, end, present in _runs(values):
+        for begin, end, present in runs_of(values):
             if not present:
                 holes.setdefault((begin, end), []).append(register.register)
                 continue
@@ -111,7 +111,7 @@ def _usable(value: int | None) -> int | None:
     return value if value is not None and MISSING_VALUE < value <= INT32_MOST else None
 
 
-def _runs(values: Sequence[int | None]) -> Iterator[tuple[int, int, bool]]:
+def runs_of(values: Sequence[int | None]) -> Iterator[tuple[int, int, bool]]:
     """Runs of (begin, end, present), in order."""
     begin = 0
     for n in range(1, len(values) + 1):

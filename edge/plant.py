@@ -23,6 +23,7 @@ from edge.drivers.iec62056 import Iec62056Driver
 from edge.drivers.modbus import ModbusDriver
 from edge.drivers.port import MeterDriver
 from edge.errors import OutboxError
+from edge.live.modbus_tcp import ModbusPoller
 from edge.modbus.exchange import Exchange
 from edge.schedule import DeviceProgress
 from edge.supervise import supervise
@@ -53,8 +54,11 @@ def make_bus(config: BusConfig, clock: Clock) -> RunningBus:
     timing = line_timing(config.protocol, config.link.baud)
     if isinstance(config.link, SerialLink) and (config.link.parity != "N" or config.link.stop_bits == 2):
         timing = line_timing(config.protocol, config.link.baud, character_bits=11)
-    line = Line(make_link(config.link), timing, clock.monotonic, echo=config.link.echo, name=config.name)
+    link = make_link(config.link)
+    line = Line(link, timing, clock.monotonic, echo=config.link.echo, name=config.name)
     bus = Bus(config.name, line, exchange.reset, reset_on_fault=config.protocol == "dlms-wrapper")
+    if exchange.tcp:
+        bus.tenant = ModbusPoller(link, exchange, clock)
     return RunningBus(bus, exchange, config.protocol, config.phase_ms)
 
 

@@ -24,6 +24,8 @@ WINDOW: Final[dict[States, timedelta]] = {"quarter-hour": QUARTER, "month": time
 """So long after its instant a state may still be sampled."""
 DAYS_AT_ONCE: Final = 8
 """Days of one meter that are read in one session, if nothing more urgent comes up."""
+NOTHING_DUE: Final = timedelta(days=1)
+"""A device that has nothing on the calendar (only live series) is looked at again after so long."""
 
 
 class DayState(StrEnum):
@@ -147,7 +149,7 @@ def next_instant(device: DeviceConfig, now: datetime, phase: timedelta = NO_PHAS
         instants.append(following(at, commodity, last) + phase)
         if last + WINDOW[at] + phase > now:
             instants.append(last + WINDOW[at] + phase)
-    return min(instants)
+    return min(instants, default=now + NOTHING_DUE)
 
 
 def days_left(device: DeviceConfig, progress: DeviceProgress, now: datetime) -> int:

@@ -44,6 +44,11 @@ class Clock(Protocol):
         """Return as soon as `now()` is at or past `instant`."""
         ...
 
+    @property
+    def look_s(self) -> float:
+        """Wall seconds after which who waits for an instant by other means must look at the clock again."""
+        ...
+
 
 class SystemClock:
     """The machine's own clock."""
@@ -61,6 +66,10 @@ class SystemClock:
         # A machine's clock may be set while we sleep: look again at least once a minute.
         while (left := (instant - self.now()).total_seconds()) > 0:
             await asyncio.sleep(min(left, 60.0))
+
+    @property
+    def look_s(self) -> float:
+        return 1.0
 
 
 class SharedClock:
@@ -93,6 +102,10 @@ class SharedClock:
     async def sleep_until(self, instant: datetime) -> None:
         while self.now() < instant:
             await asyncio.sleep(_STEP_CHECK_S)
+
+    @property
+    def look_s(self) -> float:
+        return _STEP_CHECK_S
 
 
 class SharedClockControl:

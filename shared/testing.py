@@ -28,6 +28,10 @@ class ManualClock:
         while self._now < instant:
             await asyncio.sleep(0.001)
 
+    @property
+    def look_s(self) -> float:
+        return 0.001
+
     def set(self, instant: datetime) -> None:
         """Step to `instant`."""
         self._now = instant

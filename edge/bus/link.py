@@ -46,6 +46,20 @@ class Link(Protocol):
         """
 
 
+class HeldLink(Link, Protocol):
+    """A link whose octets somebody can take as they come: no task, no time-out per read."""
+
+    name: str
+
+    def hold(self, receiver: Callable[[bytes], None] | None, on_lost: Callable[[str], None] | None) -> None:
+        """From now on `receiver` gets what comes, at once, and `read` gets nothing; `on_lost` hears why the connection
+        ended. Both None: as usual again. Raises `LineDownError`.
+        """
+
+    def send(self, data: bytes) -> None:
+        """As `write`, at once."""
+
+
 class _Octets(asyncio.Protocol):
     """What came and was not read yet. A stream reader would do, but not say when."""
 
@@ -55,9 +69,14 @@ class _Octets(asyncio.Protocol):
         self.lost: str | None = None
         """Why there will be no more."""
         self.closed = asyncio.get_running_loop().create_future()
+        self.receiver: Callable[[bytes], None] | None = None
+        self.on_lost: Callable[[str], None] | None = None
         self._waiter: asyncio.Future[None] | None = None
 
     def data_received(self, data: bytes) -> None:
+        if self.receiver is not None:
+            self.receiver(data)
+            return
         self.received_at = time.monotonic()
         self.buffer += data
         del self.buffer[:-UNREAD_MOST]
@@ -68,6 +87,8 @@ class _Octets(asyncio.Protocol):
         if not self.closed.done():
             self.closed.set_result(None)
         self._wake()
+        if self.on_lost is not None:
+            self.on_lost(self.lost)
 
     async def wait(self, timeout: float) -> None:
         """Until something has happened, or for `timeout` seconds."""
@@ -127,7 +148,14 @@ class OctetLink:
             raise LineDownError(f"{self.name} is not open.")
         return self._connection
 
+    def hold(self, receiver: Callable[[bytes], None] | None, on_lost: Callable[[str], None] | None) -> None:
+        _, octets = self._opened()
+        octets.receiver, octets.on_lost = receiver, on_lost
+
     async def write(self, data: bytes) -> None:
+        self.send(data)
+
+    def send(self, data: bytes) -> None:
         transport, octets = self._opened()
         if octets.lost is None:
             try:
@@ -161,7 +189,7 @@ class OctetLink:
         return True
 
 
-def make_link(config: SerialLink | TcpLink) -> Link:
+def make_link(config: SerialLink | TcpLink) -> HeldLink:
     """The link that `config` describes, not yet open."""
     return _tcp_link(config) if isinstance(config, TcpLink) else _serial_link(config)
 

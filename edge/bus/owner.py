@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import structlog
 
@@ -64,6 +64,19 @@ class Turn:
     """To be called by long jobs whenever the meter has done what was asked: what then fails begins anew."""
 
 
+class Tenant(Protocol):
+    """Whoever uses the line while the bus has no job (live series)."""
+
+    def begin(self, wake: Callable[[], None]) -> None:
+        """The line is lent. `wake` is called when the connection is lost."""
+
+    async def pause(self) -> None:
+        """A job waits: finish the request that is under way. Raises `LineDownError` if the connection is lost."""
+
+    def end(self) -> None:
+        """The line is lent no more."""
+
+
 @dataclass(order=True, slots=True)
 class _Job:
     priority: Priority
@@ -94,6 +107,7 @@ class Bus:
         self.stations: dict[str, Station] = defaultdict(Station)
         """By device; who is not entered has no needs of its own."""
         self.last_error = ""
+        self.tenant: Tenant | None = None
         self._on_connect = on_connect
         self._reset_on_fault = reset_on_fault
         self._queue: list[_Job] = []
@@ -188,9 +202,7 @@ class Bus:
             self._wake.clear()
             retry_at = self.probation.next_at(self._held)
             timeout = None if retry_at is None else max(retry_at - self.line.now(), 0.0)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(timeout):
-                    await self._wake.wait()
+            await self._idle(timeout)
 
     def _let_one_try(self) -> None:
         """Put the next job of a failing meter into the queue, if it is time for one."""
@@ -206,6 +218,22 @@ class Bus:
             job = heapq.heappop(self._held[device_to_try])
             job.probe = True
             self._enqueue(job)
+
+    async def _idle(self, timeout: float | None) -> None:
+        """Wait for a job, `timeout` seconds at most; meanwhile the line is the tenant's. Raises `LineDownError` if the
+        tenant lost it.
+        """
+        if self.tenant is not None:
+            self.tenant.begin(self._wake.set)
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(timeout):
+                    await self._wake.wait()
+            if self.tenant is not None:
+                await self.tenant.pause()
+        finally:
+            if self.tenant is not None:
+                self.tenant.end()
 
     async def _perform(self, job: _Job) -> BaseException | None:
         line, station = self.line, self.stations[job.device]
@@ -280,6 +308,13 @@ class Bus:
         self.probation.succeeded(device)
         for job in self._held.pop(device, []):
             self._enqueue(job)
+
+    def tenant_failed(self, device: str, failure: DeviceError, cost_s: float) -> None:
+        """A meter failed the tenant, which took `cost_s` of the line: it rests as after a job."""
+        fault = fault_of(failure, heard=False)
+        for counters in (self.counters, self.stations[device].counters):
+            counters.count_failure(fault)
+        self._blame(device, failure, cost_s)
 
     def _blame(self, device: str, failure: BaseException, cost_s: float) -> None:
         if isinstance(failure, LineDownError):

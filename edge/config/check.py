@@ -1,11 +1,20 @@
 """Rules of a configuration that go beyond its shape: each problem is a sentence that begins with its place."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from edge.config.check_iec62056 import MODEL as IEC62056
 from edge.config.check_iec62056 import iec62056_problems
-from edge.config.model import BusConfig, DeviceConfig, EdgeConfig, ProfileConfig, SerialLink, StatesConfig
+from edge.config.model import (
+    BusConfig,
+    DeviceConfig,
+    EdgeConfig,
+    LiveConfig,
+    ProfileConfig,
+    SerialLink,
+    StateRegister,
+    StatesConfig,
+)
 from edge.modbus.maps import MapError, find_map
 from shared.control.keys import KeyFileError, parse_key
 from shared.identifiers import IdentifierError, Obis, parse_edge_id
@@ -13,6 +22,10 @@ from shared.metering_day import STEP
 
 SPEAKS: Final[dict[str, tuple[str, ...]]] = {"dlms": ("hdlc", "dlms-wrapper"), IEC62056: ("iec62056-21",)}
 """Which protocols a model speaks; models that are not named here are device maps and speak Modbus."""
+LIVE_PERIODS_MS: Final = (10, 900_000)
+HOUR_MS: Final = 3_600_000
+MOST_BLOCK_VALUES: Final = 1_000
+"""The wire's limit for steps below a minute."""
 MODBUS: Final = ("modbus-rtu", "modbus-tcp")
 LINKS: Final[dict[str, tuple[str, ...]]] = {
     "hdlc": ("serial", "tcp"),
@@ -99,12 +112,14 @@ def _device_problems(bus: BusConfig, device: DeviceConfig, place: str) -> Iterat
     elif address.unit is None or not 1 <= address.unit <= 247 or address.server is not None:
         yield f"at {place}.address: a Modbus meter needs only unit, from 1 to 247; found {address.unit}."
     yield from _identity_problems(device, f"{place}.identity")
-    if device.profile is None and device.states is None:
-        yield f"at {place}: the device {device.id} has neither profile nor states; at least one must say what to read."
+    if device.profile is None and device.states is None and device.live is None:
+        yield f"at {place}: the device {device.id} has neither profile, states nor live; one must say what to read."
     if device.profile is not None:
         yield from _profile_problems(device, device.profile, f"{place}.profile")
     if device.states is not None:
         yield from _states_problems(device, device.states, f"{place}.states")
+    if device.live is not None:
+        yield from _live_problems(device, device.live, f"{place}.live")
 
 
 def _identity_problems(device: DeviceConfig, place: str) -> Iterator[str]:
@@ -142,11 +157,30 @@ def _profile_problems(device: DeviceConfig, profile: ProfileConfig, place: str) 
 
 
 def _states_problems(device: DeviceConfig, states: StatesConfig, place: str) -> Iterator[str]:
-    if not states.registers:
-        yield f"at {place}.registers: the list is empty; name at least one register."
-    yield from _twice([register.register for register in states.registers], f"{place}.registers")
-    for r, register in enumerate(states.registers):
-        here = f"{place}.registers[{r}]"
+    yield from _registers_problems(device, states.registers, f"{place}.registers")
+
+
+def _live_problems(device: DeviceConfig, live: LiveConfig, place: str) -> Iterator[str]:
+    low, high = LIVE_PERIODS_MS
+    if not low <= live.period_ms <= high or HOUR_MS % live.period_ms:
+        yield f"at {place}.period_ms: {live.period_ms} must divide an hour and be from {low} to {high}."
+    if not 1 <= live.block_values <= MOST_BLOCK_VALUES:
+        yield f"at {place}.block_values: {live.block_values} must be from 1 to {MOST_BLOCK_VALUES}."
+    if not 0 < live.block_s <= 3600:
+        yield f"at {place}.block_s: {live.block_s:g} must be above 0 and at most 3600."
+    yield from _registers_problems(device, live.registers, f"{place}.registers")
+    others = {register.register for register in device.states.registers} if device.states is not None else set()
+    others |= {register.register for register in device.profile.registers} if device.profile is not None else set()
+    for name in sorted(others & {register.register for register in live.registers}):
+        yield f"at {place}.registers: the register {name} is in the profile or the states too; names must differ."
+
+
+def _registers_problems(device: DeviceConfig, registers: Sequence[StateRegister], place: str) -> Iterator[str]:
+    if not registers:
+        yield f"at {place}: the list is empty; name at least one register."
+    yield from _twice([register.register for register in registers], place)
+    for r, register in enumerate(registers):
+        here = f"{place}[{r}]"
         if device.model in SPEAKS:
             if register.obis is None or register.item is not None:
                 yield f"at {here}: a register of a {device.model} meter is named by obis (and not by item)."

@@ -193,6 +193,19 @@ class Iec62056Config(_Struct, frozen=True, kw_only=True):
     """How the clock is written: date and time one after the other, or at once."""
 
 
+class LiveConfig(_Struct, frozen=True, kw_only=True):
+    """Registers that are sampled again and again, on the grid of `period_ms` (edge/live)."""
+
+    registers: list[StateRegister]
+    """Quantities of the moment; each sample is a value of the interval that begins at its grid instant."""
+    period_ms: int
+    """From 10 ms to 15 min, a divisor of an hour."""
+    block_values: int = 250
+    """Most values in one block."""
+    block_s: float = 5.0
+    """A value waits in memory no longer than this for its block to fill (but a block has at least one value)."""
+
+
 class DeviceConfig(_Struct, frozen=True, kw_only=True):
     """One meter."""
 
@@ -207,6 +220,7 @@ class DeviceConfig(_Struct, frozen=True, kw_only=True):
     identity: IdentityConfig | None = None
     word_order: Literal["high-first", "low-first"] | None = None
     """Modbus: of a meter that is set to another word order than its model usually is."""
+    live: LiveConfig | None = None
     timeout_s: float = 1.5
     """Longest silence after a request, wall seconds; it adapts to how the meter answers, between these two."""
     timeout_min_s: float = 0.3

@@ -27,7 +27,7 @@ from edge.errors import (
 from edge.modbus.exchange import Exchange, Request
 from edge.modbus.frames import MAX_PDU, decode_identification
 from edge.modbus.identity import PRODUCT, VENDOR, fact_text, mismatches
-from edge.modbus.maps import DeviceMap, Fact, find_map
+from edge.modbus.maps import DeviceMap, Fact, Item, find_map
 from edge.modbus.plan import PDU_HEAD, Decoder, block_reads
 from edge.modbus.sunspec import Discovery, Model, SunSpecError, choose
 from shared.clock import Clock
@@ -41,7 +41,7 @@ IDENTIFICATION_PARTS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
-class _Block:
+class PlannedRead:
     """One request of a plan; `places` say which of the wanted registers its values are."""
 
     request: Request
@@ -114,7 +114,7 @@ class ModbusSession:
             exchange.give_up(line.now())  # no effect after an answer
         raise DeviceSilentError(f"Unit {request.unit} gave no whole answer to {request.what} within {patience:.2f} s.")
 
-    async def _untorn(self, block: _Block) -> bytes:
+    async def _untorn(self, block: PlannedRead) -> bytes:
         assert block.counters is not None
         before = block.counters.values(await self.ask(block.request))
         for _ in range(1, TEARING_READS):
@@ -151,22 +151,39 @@ class ModbusDriver:
         """The connection in which the meter has said who it is."""
         self._models: tuple[Model, Model] | None = None
         """SunSpec: the common model and the meter's."""
-        self._plans: dict[tuple[StateRegister, ...], list[_Block]] = {}
+        self._plans: dict[tuple[StateRegister, ...], list[PlannedRead]] = {}
 
     @asynccontextmanager
     async def session(self, line: Line) -> AsyncIterator[MeterSession]:
         """Nothing to open but the meter's identity to be sure of."""
         session = ModbusSession(self, line)
-        if self._known_in != self.exchange.connections:
+        if not self.known:
             await self._recognise(session)
             self._known_in = self.exchange.connections
         yield session
+
+    async def greet(self, line: Line, registers: Sequence[StateRegister]) -> None:
+        """Make sure who the meter is and that it answers the first request for `registers`. Raises `DeviceError`,
+        `LineDownError`.
+        """
+        async with self.session(line):
+            await ModbusSession(self, line).ask(self.plan(registers)[0].request)
+
+    @property
+    def known(self) -> bool:
+        """Whether the meter is sure to be the right one, on this connection."""
+        return self._known_in == self.exchange.connections
+
+    def tears(self, registers: Sequence[StateRegister]) -> bool:
+        """Whether reading `registers` takes two answers that agree."""
+        items = [self.map.item(register.item or "") for register in registers]
+        return self.map.tearing and any(_may_tear(item) for item in items)
 
     def forget(self) -> None:
         """The meter was silent: it may be another one when it answers again."""
         self._known_in = None
 
-    def plan(self, registers: Sequence[StateRegister]) -> list[_Block]:
+    def plan(self, registers: Sequence[StateRegister]) -> list[PlannedRead]:
         """The requests for `registers`; a SunSpec device must be recognised before."""
         key = tuple(registers)
         plan = self._plans.get(key)
@@ -174,7 +191,7 @@ class ModbusDriver:
             plan = self._plans[key] = self._make_plan(key)
         return plan
 
-    def _make_plan(self, registers: tuple[StateRegister, ...]) -> list[_Block]:
+    def _make_plan(self, registers: tuple[StateRegister, ...]) -> list[PlannedRead]:
         base = self._models[1].address if self._models else 0
         items = [self.map.item(register.item or "") for register in registers]
         blocks = []
@@ -182,10 +199,10 @@ class ModbusDriver:
             request = Request.registers(self.unit, self.map.function, base + read.address, read.count)
             columns = [(item, place) for item in read.items for place, other in enumerate(items) if other == item]
             decoder = Decoder(read, [(item, registers[place].exponent) for item, place in columns])
-            counted = [item for item in read.items if item.group == "energy" and item.count > 1]
+            counted = [item for item in read.items if _may_tear(item)]
             tears = self.map.tearing and counted
             counters = Decoder(read, [(item, item.exponent) for item in counted]) if tears else None
-            blocks.append(_Block(request, decoder, tuple(place for _, place in columns), counters))
+            blocks.append(PlannedRead(request, decoder, tuple(place for _, place in columns), counters))
         return blocks
 
     # -- who is it
@@ -259,6 +276,10 @@ class ModbusDriver:
         except DeviceRefusedError:
             return False
         return registers == model.number.to_bytes(2, "big") + model.length.to_bytes(2, "big")
+
+
+def _may_tear(item: Item) -> bool:
+    return item.group == "energy" and item.count > 1
 
 
 def map_of(device: DeviceConfig) -> DeviceMap:

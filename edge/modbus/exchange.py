@@ -130,7 +130,7 @@ class Exchange:
             request = self._open
             if request is not None and request.fits(frame) and (not self.tcp or frame.transaction == self._transaction):
                 self._open = None
-                return _answer(request, frame)
+                return answer_of(request, frame)
             self.strays += 1
             rest = self._resting.get(frame.unit)
             if rest is not None and rest.request.fits(frame):
@@ -153,7 +153,8 @@ class Exchange:
         return next_rtu(buffer, self._awaited if self._open is not None else b"")
 
 
-def _answer(request: Request, frame: Frame) -> bytes:
+def answer_of(request: Request, frame: Frame) -> bytes:
+    """PDU of the good answer in a frame that fits `request`; raises `DeviceRefusedError`, `DeviceSilentError`."""
     if frame.function == request.pdu[0]:
         return frame.pdu
     code = frame.pdu[1]

@@ -87,6 +87,13 @@ class Decoder:
             end, place = address + count, place + fields
         self._layout = struct.Struct(f"{codes}{2 * (read.address + read.count - end)}x")
         self._columns = [_column(item, places, exponent) for item, exponent in wanted]
+        self._factors = [
+            (places[item.address], 10.0**power if item.type == "float32" else 10**power)
+            if item.plain and 0 <= (power := item.exponent - exponent) <= EXACT_POWERS
+            else None
+            for item, exponent in wanted
+        ]
+        """Place and factor of what is only to be multiplied."""
 
     def values(self, pdu: bytes) -> list[int | None]:
         """The wanted values in `pdu`, the answer; None where the meter has none. Raises `ValueError` for a scale factor
@@ -94,6 +101,24 @@ class Decoder:
         """
         raw = self._layout.unpack_from(pdu, PDU_HEAD)
         return [column(raw) for column in self._columns]
+
+    def columns(self, answers: bytes) -> list[Sequence[int | None]]:
+        """The wanted values of many answers: by item, one an answer. `answers` are the registers' octets of one after
+        the other. A scale factor that cannot be one makes no value.
+        """
+        rows = list(self._layout.iter_unpack(answers))
+        fields = list(zip(*rows, strict=True))
+        found: list[Sequence[int | None]] = []
+        for column, simple in zip(self._columns, self._factors, strict=True):
+            if simple is None:
+                found.append([_or_none(column, row) for row in rows])
+                continue
+            place, factor = simple
+            try:
+                found.append([round(value * factor) for value in fields[place]])
+            except (ValueError, OverflowError):  # one of them is no number
+                found.append([_rounded(value * factor) for value in fields[place]])
+        return found
 
 
 def _fields(read: BlockRead) -> set[tuple[int, str, int, int]]:
@@ -135,6 +160,13 @@ def _column(item: Item, places: dict[int, int], exponent: int) -> Callable[[Raw]
             raise ValueError(f"{item.name}: {error}") from None
 
     return column
+
+
+def _or_none(column: Callable[[Raw], int | None], row: Raw) -> int | None:
+    try:
+        return column(row)
+    except ValueError:
+        return None
 
 
 def _rounded(value: float) -> int | None:

@@ -60,6 +60,8 @@ class Deposit:
     """Days that need not be read again. A block belongs to the day of its device and register that is named here."""
     sample: tuple[str, SampleMark] | None = None
     """Device, and how far its samples have come."""
+    live: Sequence[tuple[str, int]] = ()
+    """Device, and the end (ms) of the last interval that is stored of its live series."""
 
 
 @dataclass(frozen=True, slots=True)

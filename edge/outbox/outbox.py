@@ -107,6 +107,10 @@ class Outbox:
         """See `OutboxStore.progress`."""
         return await self._run(self._store.progress)
 
+    async def live_marks(self) -> dict[str, int]:
+        """See `OutboxStore.live_marks`."""
+        return await self._run(self._store.live_marks)
+
     async def meta(self, key: str) -> str | None:
         """See `OutboxStore.meta`."""
         return await self._run(self._store.meta, key)

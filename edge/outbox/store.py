@@ -43,6 +43,9 @@ from shared.wire import (
 
 HELD: Final = f"state IN ({int(BatchState.UNACKED)}, {int(BatchState.REOFFERED)})"
 
+LIVE_MARK: Final = "live "
+"""Keys of meta that begin so are the marks of live series."""
+
 
 class OutboxStore(OutboxFile):
     """The verbs on one open outbox file."""
@@ -71,6 +74,8 @@ class OutboxStore(OutboxFile):
                         "SET handled_ms = excluded.handled_ms, sampled_ms = coalesce(excluded.sampled_ms, sampled_ms)",
                         (device, _ms(mark.handled), _ms(mark.sampled)),
                     )
+                for device, until in deposit.live:
+                    self._set_meta(LIVE_MARK + device, str(until))
         self.counts.pending += added
 
     def progress(self) -> dict[str, DeviceProgress]:
@@ -86,6 +91,11 @@ class OutboxStore(OutboxFile):
             )
             found.setdefault(device, DeviceProgress()).sample = mark
         return found
+
+    def live_marks(self) -> dict[str, int]:
+        """By device, the end (ms) of the last interval that was stored of its live series."""
+        rows = self._execute("SELECT key, value FROM meta WHERE substr(key, 1, ?) = ?", (len(LIVE_MARK), LIVE_MARK))
+        return {key.removeprefix(LIVE_MARK): int(value) for key, value in rows}
 
     # -- batches go out
 

@@ -14,6 +14,22 @@ from tests.unit.edge.examples import config_data
 Spoil = Callable[[dict[str, Any]], object]
 
 
+def live(data: dict[str, Any]) -> dict[str, Any]:
+    """EA-1 gets a live series."""
+    register = {"item": "power-L1", "unit": "W", "register": "power"}
+    series: dict[str, Any] = {"period_ms": 1000, "registers": [register]}
+    data["buses"][1]["devices"][0]["live"] = series
+    return series
+
+
+def test_a_live_series() -> None:
+    data = config_data()
+    live(data).update(period_ms=10)
+    assert [device.id for _, device in parse_config(json.dumps(data).encode(), "x").devices() if device.live] == [
+        "EA-1"
+    ]
+
+
 def test_a_right_configuration_is_read() -> None:
     config = parse_config(json.dumps(config_data()).encode(), "x.json")
     assert [device.id for _, device in config.devices()] == ["LU-1", "EA-1", "EA-2", "GA-1"]
@@ -79,12 +95,22 @@ def test_a_right_configuration_is_read() -> None:
             lambda c: c["buses"][1]["devices"][0].update(word_order="middle"),
             ["devices[0].word_order", "Invalid enum value 'middle'"],
         ),
-        (lambda c: c["buses"][1]["devices"][0].pop("states"), ["devices[0]", "neither profile nor states"]),
         (lambda c: c["buses"][1].update(phase_ms=60_000), ["buses[1].devices[0].phase_ms", "60000", "0 to 59999"]),
         (lambda c: c["buses"][1]["devices"][0].update(phase_ms=-1), ["buses[1].devices[0].phase_ms", "-1"]),
         (lambda c: c["buses"][1]["devices"][0].update(min_gap_ms=-1), ["min_gap_ms", "-1 must be from 0"]),
         (lambda c: c["buses"][1]["devices"][0].update(timeout_s=0), ["devices[0].timeout_s", "above 0"]),
         (lambda c: c["buses"][1]["devices"][0].update(timeout_min_s=0), ["devices[0].timeout_min_s", "above 0"]),
+        (lambda c: c["buses"][1]["devices"][0].pop("states"), ["devices[0]", "neither profile, states nor live"]),
+        (lambda c: live(c).update(period_ms=7), ["live.period_ms", "7 must divide an hour and be from 10 to 900000"]),
+        (lambda c: live(c).update(period_ms=0), ["live.period_ms", "0 must divide an hour"]),
+        (lambda c: live(c).update(block_values=1001), ["live.block_values", "1001 must be from 1 to 1000"]),
+        (lambda c: live(c).update(block_s=0), ["live.block_s", "0 must be above 0"]),
+        (lambda c: live(c).update(registers=[]), ["live.registers", "the list is empty"]),
+        (lambda c: live(c)["registers"][0].update(unit="V"), ["live.registers[0].unit", "V differs from the map's W"]),
+        (
+            lambda c: live(c)["registers"][0].update(register="1-0:1.8.0"),
+            ["live.registers", "1-0:1.8.0 is in the profile or the states too"],
+        ),
     ],
 )
 def test_a_wrong_one_is_refused_with_place_and_value(spoil: Spoil, expected: list[str]) -> None:

@@ -255,3 +255,53 @@ async def test_who_waited_longest_for_the_bus_is_known() -> None:
         await asyncio.gather(bus.submit("a", Priority.BACKFILL, long), bus.submit("b", Priority.BACKFILL, fine))
         assert bus.counters.waited_most_s["backfill"] >= 0.019
         assert bus.counters.waited_most_s["live"] < bus.counters.waited_most_s["backfill"]
+
+
+class Lodger:
+    """A tenant that notes what it is told; `lost` is what it says when it is asked to pause."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.lost = ""
+        self.wake: Callable[[], None] = lambda: None
+
+    def begin(self, wake: Callable[[], None]) -> None:
+        self.told.append("begin")
+        self.wake = wake
+
+    async def pause(self) -> None:
+        self.told.append("pause")
+        if self.lost:
+            raise LineDownError(self.lost)
+
+    def end(self) -> None:
+        self.told.append("end")
+
+
+async def test_an_idle_line_is_lent_and_taken_back_for_jobs() -> None:
+    link, lodger = ScriptedLink(), Lodger()
+    async with running(link) as bus:
+        bus.tenant = lodger
+
+        async def work(turn: Turn) -> None:
+            lodger.told.append("job")
+
+        for _ in range(2):
+            await bus.submit("a", Priority.BACKFILL, work)
+        await asyncio.sleep(0.001)
+    assert lodger.told == ["job", *["begin", "pause", "end", "job"], "begin", "end"]
+    assert link.opened == 1
+
+
+async def test_a_line_that_the_tenant_lost_is_opened_again() -> None:
+    link, lodger = ScriptedLink(), Lodger()
+    async with running(link) as bus:
+        bus.tenant = lodger
+        await bus.submit("a", Priority.LIVE, fine)
+        await asyncio.sleep(0.001)
+        lodger.lost = "hung up"
+        lodger.wake()
+        await asyncio.sleep(0.001)
+        lodger.lost = ""
+        assert await bus.submit("a", Priority.LIVE, fine) == "fine"
+    assert link.opened == 2

@@ -108,3 +108,29 @@ async def test_the_time_of_the_last_octet_is_known(tmp_path: Path) -> None:
     assert before <= link.received_at <= came
     os.close(meter)
     await link.close()
+
+
+async def test_octets_of_a_held_link_come_by_callback() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while (data := await reader.read(100)) not in (b"", b"bye"):
+            writer.write(data.upper())
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    link = make_link(TcpLink(host="127.0.0.1", port=server.sockets[0].getsockname()[1]))
+    with pytest.raises(LineDownError, match="is not open"):
+        link.hold(None, None)
+    await link.open()
+    heard: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+    lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    link.hold(heard.set_result, lost.set_result)
+    link.send(b"held")
+    assert await heard == b"HELD"
+    link.hold(None, lost.set_result)
+    link.send(b"question")
+    assert await link.read(1.0) == b"QUESTION"
+    link.send(b"bye")
+    assert "was closed by the other side" in await lost
+    await link.close()
+    server.close()
+    await server.wait_closed()

@@ -1,0 +1,121 @@
+"""Many Modbus TCP meters in one process, lean: `python -m firmware_sims.swarm --ports 15020-15069 --log FILE`.
+
+For measuring clients: it answers reads of the 40 input registers from 0 with 20 float32 that count up from answer to
+answer, so that each value tells which answer it is from. Each port is one meter (unit 1). Ends at SIGTERM and then
+writes when each answer was given: per meter, ms UTC (float64, little-endian), one meter after the other, each preceded
+by its number of answers (uint32).
+"""
+
+import argparse
+import select
+import signal
+import socket
+import struct
+import sys
+import time
+from array import array
+from pathlib import Path
+from typing import Final
+
+VALUES: Final = 20
+WRAP: Final = 2**24 - VALUES
+"""Whole eighths below 2^21: a float32 holds each exactly."""
+APART: Final = 1_000_003
+"""Between the first values of two meters."""
+_REQUEST: Final = struct.Struct(">HHHBBHH")
+_ANSWER: Final = struct.Struct(f">HHHBBB{VALUES}f")
+_TAIL: Final = (0, 4 * VALUES + 3, 1, 4, 4 * VALUES)
+_WANTED: Final = (0, 6, 1, 4, 0, 2 * VALUES)
+
+
+def first_eighth(meter: int, answer: int) -> int:
+    """The first value of a meter's answer, in eighths; the others count up from it."""
+    return (meter * APART + answer * VALUES) % WRAP
+
+
+class Meter:
+    """One listening port and its connections."""
+
+    def __init__(self, number: int, port: int) -> None:
+        self.number = number
+        self.answered = array("d")
+        self.listener = socket.create_server(("127.0.0.1", port), backlog=16)
+        self.listener.setblocking(False)
+
+    def answer(self, request: bytes) -> bytes:
+        """The answer to a request; empty if it is none that is served."""
+        if len(request) != _REQUEST.size:
+            return b""
+        transaction, *rest = _REQUEST.unpack(request)
+        if tuple(rest) != _WANTED:
+            return struct.pack(">HHHBBB", transaction, 0, 3, rest[2], rest[3] | 0x80, 2)
+        begin = first_eighth(self.number, len(self.answered))
+        self.answered.append(time.time_ns() / 1e6)
+        return _ANSWER.pack(transaction, *_TAIL, *[eighth / 8 for eighth in range(begin, begin + VALUES)])
+
+
+def serve(meters: list[Meter]) -> None:
+    """Until SIGTERM."""
+    over = False
+
+    def end(*_: object) -> None:
+        nonlocal over
+        over = True
+
+    signal.signal(signal.SIGTERM, end)
+    poll = select.epoll()
+    listeners = {meter.listener.fileno(): meter for meter in meters}
+    connections: dict[int, tuple[socket.socket, Meter]] = {}
+    for descriptor in listeners:
+        poll.register(descriptor, select.EPOLLIN)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    while not over:
+        for descriptor, _ in poll.poll(0.5):
+            if descriptor in listeners:
+                peer, _ = listeners[descriptor].listener.accept()
+                peer.setblocking(False)
+                peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                connections[peer.fileno()] = peer, listeners[descriptor]
+                poll.register(peer.fileno(), select.EPOLLIN)
+                continue
+            peer, meter = connections[descriptor]
+            try:
+                request = peer.recv(512)
+                if request:
+                    peer.send(meter.answer(request))
+                    continue
+            except OSError:
+                pass  # the client is gone, which its next connection shows
+            poll.unregister(descriptor)
+            peer.close()
+            del connections[descriptor]
+
+
+def read_log(path: Path) -> list["array[float]"]:
+    """When each meter gave its answers, ms UTC."""
+    octets, found, place = path.read_bytes(), [], 0
+    while place < len(octets):
+        (count,) = struct.unpack_from("<I", octets, place)
+        found.append(array("d", octets[place + 4 : place + 4 + 8 * count]))
+        place += 4 + 8 * count
+    return found
+
+
+def main() -> int:
+    """Serve, then write the log."""
+    parser = argparse.ArgumentParser(description="Many Modbus TCP meters for measuring clients.")
+    parser.add_argument("--ports", required=True, help="first-last")
+    parser.add_argument("--log", required=True, type=Path)
+    options = parser.parse_args()
+    first, last = (int(port) for port in options.ports.split("-"))
+    meters = [Meter(number, port) for number, port in enumerate(range(first, last + 1))]
+    serve(meters)
+    with options.log.open("wb") as file:
+        for meter in meters:
+            file.write(struct.pack("<I", len(meter.answered)) + meter.answered.tobytes())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
