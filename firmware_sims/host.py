@@ -17,7 +17,7 @@ from firmware_sims.iec62056.meter import IecMeter
 from firmware_sims.iec62056.mode_e import ModeELine
 from firmware_sims.iec62056_data import IecTruthData, address_of, identification_of, iec_meter_spec
 from firmware_sims.line import SerialLine, Stations
-from firmware_sims.modbus_link import ModbusCounts, ModbusTcpLine, RtuLine
+from firmware_sims.modbus_link import ModbusCounts, ModbusTcpLine, RtuLine, RtuServer
 from firmware_sims.modbus_meter import MappedMeter
 from firmware_sims.scenario_model import DlmsMeter, Iec62056Meter, Line, ModbusMeter, PtyLine, Scenario, TcpLine
 from firmware_sims.tcp import Link, TcpListener
@@ -163,6 +163,14 @@ class Host:
                 return ModbusTcpLine(registers, counts)
 
             voices = modbus_voices(line, TCP_UNIT)
+        elif line.protocol == "modbus-rtu":
+            server = RtuServer(RtuLine(self._modbus_meters(line)), self._clock.monotonic)
+            self._modbus[line.name] = server.line.counts
+
+            def make_link() -> Link:
+                return server
+
+            voices = modbus_voices(line, RTU_UNIT)
         elif line.protocol == "hdlc":
             hdlc = self._hdlc_line(line)
 

@@ -3,7 +3,7 @@
 A foreign unit, a broadcast and a frame with a wrong CRC get no answer.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,6 +22,7 @@ _SHORTEST_RTU: Final = 4
 _LONGEST_RTU: Final = 256
 _READS: Final = {3: ReadHoldingRegistersResponse, 4: ReadInputRegistersResponse}
 _IDENTIFICATION: Final = 43
+_PAUSE_S: Final = 0.2
 _MBAP: Final = 7
 _LONGEST_TCP_PDU: Final = 253
 
@@ -115,6 +116,25 @@ class RtuLine:
         answer = answer_pdu(meter, frame[1:-2], self.counts)
         answer.dev_id = frame[0]
         return _RTU.buildFrame(answer)
+
+
+class RtuServer:
+    """An RTU line behind a serial server on TCP, whoever is connected: the network may cut requests anywhere, so only a
+    longer pause counts as silence. `monotonic` gives wall seconds.
+    """
+
+    def __init__(self, line: RtuLine, monotonic: Callable[[], float]) -> None:
+        self.line = line
+        self._monotonic = monotonic
+        self._heard = monotonic()
+
+    def receive(self, data: bytes) -> bytes:
+        """What the meters answer."""
+        now = self._monotonic()
+        if now - self._heard > _PAUSE_S:
+            self.line.silence()  # whoever sent that waits no longer
+        self._heard = now
+        return self.line.receive(data)
 
 
 class ModbusTcpLine:

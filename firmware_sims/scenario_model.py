@@ -196,7 +196,7 @@ class TcpLine(Struct, tag_field="kind", tag="tcp", frozen=True, forbid_unknown_f
 
     name: Annotated[str, Meta(min_length=1)]
     port: Port
-    protocol: Literal["dlms-wrapper", "modbus-tcp", "hdlc", "iec62056-21"]
+    protocol: Literal["dlms-wrapper", "modbus-tcp", "modbus-rtu", "hdlc", "iec62056-21"]
     meters: tuple[Meter, ...]
     host: str = "127.0.0.1"
     turnaround_ms: Annotated[float, Meta(ge=0, le=60_000)] = 0

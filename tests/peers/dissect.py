@@ -28,7 +28,7 @@ class Dissection:
     responses: int
     exceptions: int
     matched: int
-    """Responses for which tshark found the request; it does not look for those of exceptions."""
+    """Responses for which tshark found the request; not of exceptions, nor on RTU of function 43."""
     faults: tuple[str, ...]
 
 

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from deploy.peers import PeerProgram
-from edge.bus.line import Line
-from edge.bus.link import make_link
-from edge.bus.timing import line_timing
-from edge.config import DeviceConfig, SerialLink, StateRegister, StatesConfig, TcpLink
-from edge.config.model import Address
-from edge.drivers.modbus import ModbusDriver
-from edge.modbus.exchange import Exchange
-from shared.clock import SystemClock
-from shared.quantities import Unit
+from deploy.stack.ports import find_free_port
+from edge.modbus.maps import find_map
 from tests.peers.dissect import RTU_PORT, TCP_PORT, Dissection, dissect_modbus
-from tests.peers.modbus_site import BAUD, ModbusSite
+from tests.peers.modbus_site import BAUD, NOON, SERIAL, UNITS, ModbusSite
 from tests.peers.pcap import Capture
 from tests.peers.recorder import recorded_pty, recorded_tcp
 
-ROUNDS = 5
+ROUNDS = 3
+IDENTIFICATIONS = 1
+"""Requests of function 43/14, asked of the iEM3155 alone; on RTU tshark does not match their answers."""
+EDGE = "CONC-1"
 GOOD_REQUEST = bytes.fromhex("01 04 00 48 00 02 f1 dd")
 GOOD_ANSWER = bytes.fromhex("11 03 06 ae 41 56 52 43 40 49 ad")
 """Of the request 11 03 00 6b 00 03 76 87, from the standard's examples."""
@@ -32,64 +29,90 @@ TCP_REQUEST = bytes.fromhex("0001 0000 0006 11 03 006b 0003")
 TCP_ANSWER = bytes.fromhex("0001 0000 0009 11 03 06 ae4156524340")
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModbusSite]:
-    site = ModbusSite(tmp_path_factory.mktemp("site"), ["sdm630"])
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[ModbusSite]:
+    site = ModbusSite(tmp_path)
     yield site
     site.close()
 
 
-REGISTERS = [
-    StateRegister(item=item, unit=Unit.WH, exponent=1, register=f"1-0:{n}.8.0")
-    for n, item in enumerate(("import", "total"), 1)
-]
+def _device(line: str, model: str) -> dict[str, Any]:
+    registers = [
+        {"item": name, "unit": "Wh", "exponent": 0, "register": f"1-0:{n}.8.0"}
+        for n, name in ((1, "import"), (2, "export"), (21, "import-L1"))
+    ]
+    found: dict[str, Any] = {
+        "id": f"{line}-{model}",
+        "model": model,
+        "address": {"unit": UNITS[model]},
+        "states": {"at": "quarter-hour", "registers": registers},
+    }
+    if find_map(model).identity.serial is not None:
+        found["identity"] = {"serial": str(SERIAL + UNITS[model])}
+    if model == "iem3155":
+        found["identity"] |= {"vendor": "Schneider Electric"}
+    return found
 
 
-def _device(unit: int) -> DeviceConfig:
-    states = StatesConfig(registers=REGISTERS, at="quarter-hour")
-    return DeviceConfig(id=f"M-{unit}", model="sdm630", address=Address(unit=unit), states=states)
+def _config(site: ModbusSite, pty: str, tcp_port: int, server_port: int) -> dict[str, Any]:
+    """An agent without a broker: it reads all the same."""
+    tcp = {"kind": "tcp", "host": "127.0.0.1"}
+    buses = [
+        {"name": "rtu", "link": {"kind": "serial", "path": pty, "baud": BAUD}, "protocol": "modbus-rtu"},
+        {"name": "tcp", "link": tcp | {"port": tcp_port}, "protocol": "modbus-tcp"},
+        {"name": "server", "link": tcp | {"port": server_port}, "protocol": "modbus-rtu"},
+    ]
+    return {
+        "number": 1,
+        "edge": EDGE,
+        "mqtt": {"host": "127.0.0.1", "port": find_free_port()},
+        "outbox": {"path": str(site.rig.outbox(EDGE))},
+        "buses": [bus | {"devices": [_device(str(bus["name"]), model) for model in UNITS]} for bus in buses],
+    }
 
 
-async def _read(link: SerialLink | TcpLink, protocol: str) -> int:
-    """Reads through our driver; returns how many requests it sent."""
-    line = Line(make_link(link), line_timing(protocol, link.baud), time.monotonic)
-    sent = 0
-    write = line.write
+def _read_rounds(site: ModbusSite, config: dict[str, Any]) -> None:
+    """Let an agent process read all meters at some quarter-hours."""
+    rig = site.rig
+    rig.outbox(EDGE).parent.mkdir()
+    rig.start_agent(config)
+    for n in range(ROUNDS):
+        now = NOON + n * timedelta(minutes=15)
+        rig.clock.set(now)
 
-    async def counted(data: bytes) -> None:
-        nonlocal sent
-        sent += 1
-        await write(data)
+        def sampled(now: str = now.isoformat()) -> bool:
+            devices = rig.status(EDGE).get("devices", {})
+            return bool(devices) and all(device["last_success"] == now for device in devices.values())
 
-    line.write = counted  # type: ignore[method-assign]
-    await line.link.open()
-    try:
-        driver = ModbusDriver(_device(1), Exchange(tcp=protocol == "modbus-tcp"), SystemClock())
-        for _ in range(ROUNDS):
-            async with driver.session(line) as meter:
-                readings = await meter.read_states(REGISTERS)
-                assert readings[0].value > 1_234_567
-    finally:
-        await line.link.close()
-    return sent
+        rig.wait(f"samples of {now}", sampled)
+    assert all(device["failures"] == 0 for device in rig.status(EDGE)["devices"].values()), rig.log(EDGE)
+    rig.stop(EDGE)
 
 
-@pytest.mark.parametrize("transport", ["rtu", "tcp"])
-async def test_our_traffic_is_well_formed(
-    transport: str, site: ModbusSite, tshark: PeerProgram, tmp_path: Path
-) -> None:
-    path = tmp_path / "traffic.pcap"
-    capture = Capture(path)
-    if transport == "rtu":
-        async with recorded_pty(site.pty, capture, RTU_PORT) as pty:
-            sent = await _read(SerialLink(path=pty, baud=BAUD), "modbus-rtu")
-    else:
-        async with recorded_tcp(site.port, capture, TCP_PORT) as port:
-            sent = await _read(TcpLink(host="127.0.0.1", port=port), "modbus-tcp")
-    capture.close()
-    found = await asyncio.to_thread(dissect_modbus, tshark, path)
-    assert found == Dissection(requests=sent, responses=sent, exceptions=0, matched=sent, faults=())
-    assert sent >= 2 * ROUNDS
+async def test_our_traffic_is_well_formed(site: ModbusSite, tshark: PeerProgram, tmp_path: Path) -> None:
+    """An agent on a serial bus, on Modbus TCP and on a serial server, each with all families of meters."""
+    captures = {name: Capture(tmp_path / f"{name}.pcap") for name in ("rtu", "tcp", "server")}
+    async with (
+        recorded_pty(site.pty, captures["rtu"], RTU_PORT) as pty,
+        recorded_tcp(site.tcp_port, captures["tcp"], TCP_PORT) as tcp_port,
+        recorded_tcp(site.server_port, captures["server"], RTU_PORT) as server_port,
+    ):
+        await asyncio.to_thread(_read_rounds, site, _config(site, pty, tcp_port, server_port))
+    counts = await asyncio.to_thread(site.counts)
+    for name, capture in captures.items():
+        capture.close()
+        heard = counts[name]
+        assert (heard["bad"], heard["foreign"]) == (0, 0)
+        assert heard["frames"] > ROUNDS * len(UNITS)
+        assert heard["refused"] >= 2, "a SunSpec meter was looked for where it is not"
+        expected = Dissection(
+            requests=heard["frames"],
+            responses=heard["frames"],
+            exceptions=heard["refused"],
+            matched=heard["frames"] - heard["refused"] - (0 if name == "tcp" else IDENTIFICATIONS),
+            faults=(),
+        )
+        assert await asyncio.to_thread(dissect_modbus, tshark, capture.path) == expected, name
 
 
 def _spoiled(octets: bytes, place: int) -> bytes:

@@ -10,7 +10,7 @@ from pymodbus.framer import FramerRTU
 
 from firmware_sims.maps import schema
 from firmware_sims.maps.schema import register_map
-from firmware_sims.modbus_link import ModbusCounts, ModbusTcpLine, RtuLine
+from firmware_sims.modbus_link import ModbusCounts, ModbusTcpLine, RtuLine, RtuServer
 from firmware_sims.modbus_meter import MappedMeter, RefusedError
 from firmware_sims.scenario_model import ModbusMeter, Scenario
 from firmware_sims.truth import Truth
@@ -149,6 +149,19 @@ def test_rtu_unknown_function_ends_with_silence(meter: MappedMeter) -> None:
     line = RtuLine({5: meter})
     assert line.receive(rtu(5, b"\x63\x01\x02\x03")) == b""
     assert line.silence() == rtu(5, bytes([0xE3, 1]))
+
+
+def test_rtu_behind_a_serial_server(meter: MappedMeter) -> None:
+    wall = 0.0
+    server = RtuServer(RtuLine({5: meter}), lambda: wall)
+    request = rtu(5, read_pdu(4, 0, 2))
+    assert server.receive(request[:3]) == b""
+    wall = 0.1
+    assert server.receive(request[3:]) != b"", "cut by the network"
+    assert server.receive(request[:5]) == b""
+    wall = 1.0
+    assert server.receive(request) != b"", "what was never completed is forgotten"
+    assert server.line.counts.bad == 1
 
 
 def mbap(transaction: int, unit: int, pdu: bytes) -> bytes:
