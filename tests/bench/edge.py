@@ -30,6 +30,11 @@ class Part:
 PARTS: Final[dict[str, Part]] = {
     "rtu": Part(edge_line.rtu, {"rtu_9600_efficiency": "of the limit", "rtu_19200_efficiency": "of the limit"}),
     "round": Part(edge_line.round_of_30, {"round_30x40_s": "s"}),
+    "profile": Part(
+        edge_line.profile,
+        {f"profile_{information}_efficiency": "of the limit" for information in edge_line.INFORMATION},
+    ),
+    "dead": Part(edge_line.dead_meter, {"dead_meter_cost": "of the time"}),
 }
 
 

@@ -1,46 +1,40 @@
 """Line part of the edge benchmark: the agent's bus, driver and serial link against simulated meters on a paced line.
 
 The limit is what the octets that went over the wire take at least, with turnarounds and silent intervals; see
-README.md. A run fails if the simulators' line saw a gap below t3.5 or a collision, or if a figure is above the limit.
+README.md. A run fails if the simulators' line saw a gap below t3.5 or a collision, if a figure is above the limit, or
+if a value differs from the truth.
 """
 
 import asyncio
-import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any, Final, TypeVar
-
-import msgspec
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from typing import Final
 
 from edge.bus.owner import Bus, Priority, Turn
 from edge.collector import DeviceState
-from edge.config import BusConfig
-from edge.logs import set_up_logs
-from edge.plant import make_bus, make_device
 from firmware_sims.half_duplex import LineSpeed
-from shared.event_loop import precise_event_loop
-from tests.bench.parts.forty_registers import COUNT, STATES, require_truth
+from shared.metering_day import MeteringDay, day_of
+from shared.quantities import Commodity
+from tests.bench.parts import line_rig as rig
+from tests.bench.parts import profile_meter
+from tests.bench.parts.forty_registers import COUNT, require_truth
+from tests.bench.parts.line_rig import Running, Spent, device
 from tests.bench.parts.simulators import NOW, Simulators, simulators
 
-T = TypeVar("T")
-
-RTU_BITS: Final = 11
-"""8E1 on a wire; 8N2 here, because a pseudo-terminal knows no parity."""
 REQUESTS: Final = {9600: 60, 19200: 100}
 RTU_ANSWER_OVERHEAD: Final = 5
 ROUND: Final = 30
+INFORMATION: Final = (128, 512, 2030)
+DEAD: Final = 17
+DEAD_TIMEOUT_S: Final = 0.5
+"""Shorter than it usually is, so that the periods in which a dead meter is asked pass in seconds; its share of the time
+does not depend on it.
+"""
+DEAD_PERIODS: Final = 2
+DEAD_LONGEST_S: Final = 120.0
 
-
-class _Spent:
-    """Wall and processor seconds of a piece of work."""
-
-    def __init__(self) -> None:
-        self.begun, self.used = time.monotonic(), time.process_time()
-
-    def stop(self) -> None:
-        self.wall, self.processor = time.monotonic() - self.begun, time.process_time() - self.used
+Work = Callable[[Turn], Awaitable[None]]
 
 
 def rtu(number: int) -> Mapping[str, float]:
@@ -59,113 +53,134 @@ def round_of_30(number: int) -> Mapping[str, float]:
     return {"round_30x40_s": spent.wall, "round_limit_s": limit}
 
 
-def _read_units(units: list[int], baud: int, turnaround_ms: float) -> tuple[_Spent, float]:
-    """Read `units` in that order, all of them waiting in the bus's queue; gives the time taken and the limit."""
-    meters = [sdm630(unit) for unit in sorted(set(units))]
-    line = rtu_line(baud, meters, turnaround_ms)
+def profile(number: int) -> Mapping[str, float]:
+    """Share of the limit that is reached in reading 96 rows of 4 channels at 9600 Bd, session included in both."""
+    figures: dict[str, float] = {}
+    for information in INFORMATION:
+        with simulators([profile_meter.line()]) as sims:
+            spent, counts = rig.run(_read_profile(sims, information))
+        limit = counts["octets_in"] + counts["octets_out"], counts["answers"]
+        limit_s = limit[0] * profile_meter.CHARACTER_S + limit[1] * profile_meter.TURNAROUND_S
+        rig.require_kept_rules(counts, answers=1)
+        figures[f"profile_{information}_efficiency"] = rig.checked_limit(limit_s, spent.wall) / spent.wall
+        figures[f"profile_{information}_s"] = spent.wall
+        figures[f"profile_{information}_octets"] = limit[0]
+        figures[f"profile_{information}_turnarounds"] = limit[1]
+    return figures
+
+
+def dead_meter(number: int) -> Mapping[str, float]:
+    """Share of the readings of 29 living meters that one dead one costs, from its first failure on, while the bus
+    never rests; over whole periods from one vain attempt to the next.
+    """
+    units = list(range(1, ROUND + 1))
+    faults = {"dead": [{"meter": device(DEAD)}]}
+    line = rig.rtu_line(9600, [rig.sdm630(unit) for unit in units], turnaround_ms=30) | {"faults": faults}
     with simulators([line]) as sims:
-        spent, counts = run(_ask_all(sims, units, baud))
-    require_kept_rules(counts, answers=len(units))
+        figures, counts = rig.run(_poll_with_a_dead_one(sims, units))
+    rig.require_kept_rules(counts, answers=ROUND)
+    return figures
+
+
+def _read_units(units: list[int], baud: int, turnaround_ms: float) -> tuple[Spent, float]:
+    """Read `units` in that order, all of them waiting in the bus's queue; gives the time taken and the limit."""
+    meters = [rig.sdm630(unit) for unit in sorted(set(units))]
+    line = rig.rtu_line(baud, meters, turnaround_ms)
+    with simulators([line]) as sims:
+        spent, counts = rig.run(_ask_all(sims, units, baud))
+    rig.require_kept_rules(counts, answers=len(units))
     if counts["octets_out"] != len(units) * (RTU_ANSWER_OVERHEAD + 2 * COUNT):
         raise RuntimeError(f"{counts['octets_out']} octets came back; the requests were not of {COUNT} registers.")
-    speed = LineSpeed(baud, RTU_BITS, turnaround_ms / 1000, silent_gaps=True)
-    return spent, checked_limit(rtu_limit_s(counts["octets_in"] + counts["octets_out"], len(units), speed), spent.wall)
+    speed = LineSpeed(baud, rig.RTU_BITS, turnaround_ms / 1000, silent_gaps=True)
+    limit_s = rig.rtu_limit_s(counts["octets_in"] + counts["octets_out"], len(units), speed)
+    return spent, rig.checked_limit(limit_s, spent.wall)
 
 
-async def _ask_all(sims: Simulators, units: list[int], baud: int) -> tuple[_Spent, dict[str, int]]:
-    async with running_bus(sims, "rtu", "modbus-rtu", baud, stop_bits=2, devices=rtu_devices(units)) as running:
-        bus, jobs = running.bus, reading_jobs(sims, running)
+async def _ask_all(sims: Simulators, units: list[int], baud: int) -> tuple[Spent, Mapping[str, int]]:
+    async with rig.rtu_bus(sims, baud, rig.rtu_devices(units)) as running:
+        bus, jobs = running.bus, _reading_jobs(sims, running)
         # The line comes up, and what is made at the first reading is made.
         await bus.submit(device(units[0]), Priority.LIVE, jobs[device(units[0])])
-        before = sims.counts("rtu")
-        spent = _Spent()
-        await asyncio.gather(*(bus.submit(device(unit), Priority.LIVE, jobs[device(unit)]) for unit in units))
-        spent.stop()
-    after = sims.counts("rtu")
-    return spent, {key: value - before[key] for key, value in after.items() if isinstance(value, int)}
+        with rig.counted(sims, "rtu") as counts:
+            spent = Spent()
+            await asyncio.gather(*(bus.submit(device(unit), Priority.LIVE, jobs[device(unit)]) for unit in units))
+            spent.stop()
+    return spent, counts
 
 
-def rtu_limit_s(octets: int, exchanges: int, speed: LineSpeed) -> float:
-    """What `octets` in `exchanges` one after another take at least: a silent interval within and between them."""
-    return octets * speed.character_s + exchanges * (speed.turnaround_s + 2 * speed.gap_s) - speed.gap_s
+async def _read_profile(sims: Simulators, information: int) -> tuple[Spent, Mapping[str, int]]:
+    yesterday = day_of(Commodity.ELECTRICITY, NOW - timedelta(days=1))
+    async with rig.hdlc_bus(sims, profile_meter.BAUD, [profile_meter.device(information)]) as running:
+        (state,) = running.devices.values()
+        # Scalers and captured objects are asked once in a meter's life: here, with a day that is not yet.
+        await running.bus.submit(state.config.id, Priority.BACKFILL, _day_job(state, yesterday.next.next.next, None))
+        with rig.counted(sims, "hdlc") as counts:
+            spent = Spent()
+            job = _day_job(state, yesterday, profile_meter.truth(sims.truth, yesterday))
+            await running.bus.submit(state.config.id, Priority.BACKFILL, job)
+            spent.stop()
+    return spent, counts
 
 
-def checked_limit(limit_s: float, took_s: float) -> float:
-    """`limit_s`; raises RuntimeError if it was undercut, because then something is not on the wire as it should."""
-    if took_s < limit_s:
-        raise RuntimeError(f"It took {took_s:.4f} s where the wire allows {limit_s:.4f} s at least.")
-    return limit_s
+def _day_job(state: DeviceState, day: MeteringDay, expected: Mapping[str, list[int]] | None) -> Work:
+    config = state.config.profile
+    assert config is not None
+
+    async def work(turn: Turn) -> None:
+        async with state.driver.session(turn.line) as meter:
+            rows = await meter.read_day(config, day)
+        if expected is not None and {name: list(values) for name, values in rows.columns.items()} != expected:
+            raise RuntimeError(f"The load profile of {day.date} differs from the truth.")
+
+    return work
 
 
-def require_kept_rules(counts: Mapping[str, int], answers: int) -> None:
-    """Raise RuntimeError if the line saw the master break the rules, or not all that was asked."""
-    broken = {key: counts[key] for key in ("short_gaps", "collisions", "octets_unread") if counts[key]}
-    if broken or counts["answers"] < answers:
-        raise RuntimeError(f"The line saw {broken or 'no fault'} and {counts['answers']} answers of {answers}.")
+async def _poll_with_a_dead_one(sims: Simulators, units: list[int]) -> tuple[Mapping[str, float], Mapping[str, int]]:
+    devices = [each | {"timeout_s": DEAD_TIMEOUT_S} for each in rig.rtu_devices(units)]
+    async with rig.rtu_bus(sims, 9600, devices) as running:
+        bus, jobs = running.bus, _reading_jobs(sims, running)
+        living = [device(unit) for unit in units if unit != DEAD]
+        await bus.submit(living[0], Priority.LIVE, jobs[living[0]])
+        with rig.counted(sims, "rtu") as counts:
+            spent = Spent()
+            await asyncio.gather(*(bus.submit(name, Priority.LIVE, jobs[name]) for name in living))
+            spent.stop()
+            reads, took_s = await _poll(bus, jobs, living)
+    undisturbed = reads * spent.wall / len(living)
+    return {"dead_meter_cost": 1 - undisturbed / took_s, "dead_meter_window_s": took_s}, counts
 
 
-def device(unit: int) -> str:
-    """Id of a meter, in the scenario and in the configuration."""
-    return f"NN-{unit}"
+async def _poll(bus: Bus, jobs: Mapping[str, Work], living: list[str]) -> tuple[int, float]:
+    """Ask all for ever; gives the readings of the living, and the seconds, of whole periods of the dead one."""
+    reads, attempts = 0, list[float]()
+    over = asyncio.Event()
+
+    async def live(name: str) -> None:
+        nonlocal reads
+        while not over.is_set():
+            await bus.submit(name, Priority.LIVE, jobs[name])
+            if attempts and not over.is_set():
+                reads += 1
+
+    async def dead(turn: Turn) -> None:
+        attempts.append(time.monotonic())
+        if len(attempts) > DEAD_PERIODS:
+            over.set()
+        await jobs[device(DEAD)](turn)
+
+    async def try_the_dead() -> None:
+        while not over.is_set():
+            await asyncio.gather(bus.submit(device(DEAD), Priority.LIVE, dead), return_exceptions=True)
+
+    async with asyncio.timeout(DEAD_LONGEST_S):
+        await asyncio.gather(try_the_dead(), *map(live, living))
+    return reads, attempts[DEAD_PERIODS] - attempts[0]
 
 
-def sdm630(unit: int) -> dict[str, Any]:
-    """A meter of the scenario."""
-    load = {"kind": "retail", "mean_w": 3000, "seed": unit}
-    channels = [{"register": "import", "load": load, "initial": 1000 * unit}]
-    return {"id": device(unit), "model": "sdm630", "unit": unit, "channels": channels}
-
-
-def rtu_line(baud: int, meters: list[dict[str, Any]], turnaround_ms: float) -> dict[str, Any]:
-    """A line of the scenario, called rtu."""
-    return {
-        "name": "rtu",
-        "kind": "pty",
-        "protocol": "modbus-rtu",
-        "baud": baud,
-        "bits_per_character": RTU_BITS,
-        "turnaround_ms": turnaround_ms,
-        "meters": meters,
-    }
-
-
-def rtu_devices(units: list[int]) -> list[dict[str, Any]]:
-    """The meters as the agent's configuration has them."""
-    return [
-        {"id": device(unit), "model": "sdm630", "address": {"unit": unit}, "states": STATES}
-        for unit in sorted(set(units))
-    ]
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """A bus whose task runs, and its devices."""
-
-    bus: Bus
-    devices: Mapping[str, DeviceState]
-
-
-@asynccontextmanager
-async def running_bus(
-    sims: Simulators, line: str, protocol: str, baud: int, stop_bits: int, devices: list[dict[str, Any]]
-) -> AsyncIterator[Running]:
-    """The agent's bus with its devices on `line` of the simulators."""
-    link = {"kind": "serial", "path": str(sims.folder / line), "baud": baud, "stop_bits": stop_bits}
-    config = msgspec.convert({"name": line, "link": link, "protocol": protocol, "devices": devices}, BusConfig)
-    running = make_bus(config, sims.clock)
-    devices = {each.id: make_device(each, running, sims.clock) for each in config.devices}
-    task = asyncio.create_task(running.bus.run())
-    try:
-        yield Running(running.bus, devices)
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-def reading_jobs(sims: Simulators, bus: Running) -> dict[str, Callable[[Turn], Awaitable[None]]]:
+def _reading_jobs(sims: Simulators, running: Running) -> dict[str, Work]:
     """By device, the job that reads its registers and compares them with the truth."""
 
-    def job(state: DeviceState) -> Callable[[Turn], Awaitable[None]]:
+    def job(state: DeviceState) -> Work:
         assert state.config.states is not None
         registers, driver = state.config.states.registers, state.driver
         energy = sims.truth.state_at(state.config.id, "import", NOW)
@@ -176,15 +191,4 @@ def reading_jobs(sims: Simulators, bus: Running) -> dict[str, Callable[[Turn], A
 
         return work
 
-    return {name: job(state) for name, state in bus.devices.items()}
-
-
-def run(work: Awaitable[T]) -> T:
-    """Run `work` as the agent's process runs: same event loop, same logs."""
-
-    async def main() -> T:
-        return await work
-
-    set_up_logs("bench", logging.WARNING)
-    with asyncio.Runner(loop_factory=precise_event_loop) as runner:
-        return runner.run(main())
+    return {name: job(state) for name, state in running.devices.items()}
