@@ -20,6 +20,7 @@ from edge.config import BusConfig, DeviceConfig, EdgeConfig, SerialLink
 from edge.control.difference import difference
 from edge.drivers.dlms import DlmsDriver
 from edge.drivers.iec62056 import Iec62056Driver
+from edge.drivers.keyring import KeyReader, KeyRing, counters_path, key_reader, read_meter_key
 from edge.drivers.modbus import ModbusDriver
 from edge.drivers.port import MeterDriver
 from edge.errors import OutboxError
@@ -62,11 +63,17 @@ def make_bus(config: BusConfig, clock: Clock) -> RunningBus:
     return RunningBus(bus, exchange, config.protocol, config.phase_ms)
 
 
-def make_device(config: DeviceConfig, running: RunningBus, clock: Clock) -> DeviceState:
+def make_device(
+    config: DeviceConfig,
+    running: RunningBus,
+    clock: Clock,
+    keyring: KeyRing | None = None,
+    read_key: KeyReader = read_meter_key,
+) -> DeviceState:
     """A device on a bus; raises `ConfigError` where a file that it names cannot be used."""
     driver: MeterDriver
     if config.model == "dlms":
-        driver = DlmsDriver(config, running.protocol, clock)
+        driver = DlmsDriver(config, running.protocol, clock, keyring, read_key)
     elif running.protocol == "iec62056-21":
         driver = Iec62056Driver(config, clock)
     else:
@@ -96,12 +103,15 @@ class Plant:
     running: dict[str, RunningBus] = field(default_factory=dict)
     devices: dict[str, DeviceState] = field(default_factory=dict)
     on_task: Callable[["asyncio.Task[None]"], None] = lambda task: None
+    keyring: KeyRing = field(init=False)
 
     def __post_init__(self) -> None:
+        self.keyring = KeyRing(counters_path(self.config.outbox.path), self.clock)
+        read_key = key_reader(self.config)
         for config in self.config.buses:
             running = self.running[config.name] = make_bus(config, self.clock)
             for device in config.devices:
-                self.devices[device.id] = make_device(device, running, self.clock)
+                self.devices[device.id] = make_device(device, running, self.clock, self.keyring, read_key)
 
     @property
     def buses(self) -> dict[str, Bus]:
@@ -130,14 +140,15 @@ class Plant:
     def prepare(self, config: EdgeConfig) -> Prepared:
         """Make what `config` brings. Raises `ConfigError`, and then nothing has changed."""
         change = difference(self.config, config)
+        read_key = key_reader(config)
         buses = {bus.name: make_bus(bus, self.clock) for bus in change.started}
         devices = {
-            device.id: make_device(device, buses[bus.name], self.clock)
+            device.id: make_device(device, buses[bus.name], self.clock, self.keyring, read_key)
             for bus in change.started
             for device in bus.devices
         }
         for name, device in change.added:
-            devices[device.id] = make_device(device, self.running[name], self.clock)
+            devices[device.id] = make_device(device, self.running[name], self.clock, self.keyring, read_key)
         return Prepared(config, change.stopped, change.removed, buses, devices)
 
     async def change(self, prepared: Prepared, collector: Collector, progress: Progress) -> None:

@@ -9,6 +9,7 @@ from firmware_sims.dlms.meter import (
     BufferCoding,
     EventRow,
     IntegerType,
+    MeterSecurity,
     MeterSpec,
     ProfileRow,
     ProfileSpec,
@@ -17,16 +18,25 @@ from firmware_sims.dlms.meter import (
 )
 from firmware_sims.events import events_of
 from firmware_sims.scenario_check import TARIFF_STATE
-from firmware_sims.scenario_model import Channel, DlmsMeter, Iec62056Meter
+from firmware_sims.scenario_model import Channel, DlmsMeter, Iec62056Meter, Security
 from firmware_sims.truth import NT_STATE, VT_STATE, Truth
 from shared.clock import Clock
+from shared.dlms.acse import Mechanism
 from shared.dlms.amr_status import SUMMER_TIME
+from shared.dlms.ciphering import AUTHENTICATED, ENCRYPTED, Keys
 from shared.identifiers import Obis
 from shared.metering_day import PRAGUE, STEP
 from shared.quantities import Commodity
 
 _WH, _VARH, _M3 = 30, 32, 14
 """COSEM unit codes (shared.dlms.units); 14 is corrected volume, what a volume converter counts."""
+_MECHANISMS: Final = {"none": Mechanism.NONE, "low": Mechanism.LOW, "gmac": Mechanism.HIGH_GMAC}
+_PROTECTIONS: Final = {
+    "none": 0,
+    "authenticated": AUTHENTICATED,
+    "encrypted": ENCRYPTED,
+    "authenticated-encrypted": AUTHENTICATED | ENCRYPTED,
+}
 _GAS_SCALER: Final = -3
 _PROFILE: Final = {Commodity.ELECTRICITY: "1-0:99.1.0", Commodity.GAS: "7-0:99.99.3"}
 _REACTIVE: Final = (3, 4, 5, 6, 7, 8)
@@ -61,9 +71,32 @@ def meter_spec(meter: DlmsMeter) -> MeterSpec:
         profiles=(profile,),
         time_style=TimeStyle(meter.time_style),
         passwords={client: password.encode() for client, password in meter.passwords.items()},
+        security={client: _security(security) for client, security in meter.security.items()},
+        system_title=system_title(meter),
         max_pdu=meter.max_pdu,
         max_information=meter.max_information,
         max_window=meter.max_window,
+    )
+
+
+def system_title(meter: DlmsMeter) -> bytes:
+    """As the scenario says, or RZV and the serial number."""
+    if meter.system_title is not None:
+        return bytes.fromhex(meter.system_title)
+    digits = "".join(each for each in serial_of(meter) if each.isdigit())
+    return b"RZV" + (int(digits or "0") % 2**40).to_bytes(5)
+
+
+def _security(security: Security) -> MeterSecurity:
+    keys = Keys(bytes.fromhex(security.encryption_key), bytes.fromhex(security.authentication_key))
+    return MeterSecurity(
+        keys,
+        security.suite,
+        _MECHANISMS[security.mechanism],
+        _PROTECTIONS[security.protection],
+        Obis.parse(security.counter),
+        Obis.parse(security.association),
+        security.last_counter,
     )
 
 

@@ -129,6 +129,8 @@ def _meter_faults(meter: Meter, meters: dict[str, Meter], at: str) -> Iterator[F
         yield from _tariff_faults(meter, at)
     if isinstance(meter, ModbusMeter):
         yield from _modbus_faults(meter, at)
+    if isinstance(meter, DlmsMeter):
+        yield from _security_faults(meter, at)
 
 
 def _modbus_faults(meter: ModbusMeter, at: str) -> Iterator[Fault]:
@@ -143,6 +145,16 @@ def _modbus_faults(meter: ModbusMeter, at: str) -> Iterator[Fault]:
         yield Fault(
             f"{at}.sunspec_model", f"{meter.sunspec_model} is no model of a {meter.map_name}; it has {expected}."
         )
+
+
+def _security_faults(meter: DlmsMeter, at: str) -> Iterator[Fault]:
+    for client, security in meter.security.items():
+        here = f"{at}.security.{client}"
+        for name, obis in (("counter", security.counter), ("association", security.association)):
+            if not _is_obis(obis):
+                yield Fault(f"{here}.{name}", f'"{obis}" is no OBIS code; expected one like 0-0:43.1.0.')
+        if security.mechanism == "low" and client not in meter.passwords:
+            yield Fault(f"{here}.mechanism", f"low needs a password; passwords has none for the client {client}.")
 
 
 def _register_faults(meter: Meter, channel: Channel, here: str) -> Iterator[Fault]:

@@ -17,6 +17,8 @@ ClockText = Annotated[str, Meta(pattern="^(([01][0-9]|2[0-3]):(00|15|30|45)|24:0
 
 DeviceAddress = Annotated[str, Meta(pattern="^[0-9A-Za-z]{1,32}$")]
 
+KeyText = Annotated[str, Meta(pattern="^[0-9A-Fa-f]{32}$")]
+
 
 class Channel(Struct, frozen=True, forbid_unknown_fields=True):
     """One measured quantity of a meter: its interval register, its state register, and the load behind.
@@ -52,6 +54,22 @@ class Address(Struct, frozen=True, forbid_unknown_fields=True):
     """In the request of IEC 62056-21; the meter's serial number when not given."""
 
 
+class Security(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a DLMS meter demands of one client. Keys in hexadecimal: they are a simulation's, and no secret."""
+
+    encryption_key: KeyText
+    authentication_key: KeyText
+    suite: Literal[0, 1] = 0
+    mechanism: Literal["none", "low", "gmac"] = "gmac"
+    protection: Literal["none", "authenticated", "encrypted", "authenticated-encrypted"] = "authenticated-encrypted"
+    counter: str = "0-0:43.1.0"
+    """Object that shows the last invocation counter of the client."""
+    association: str = "0-0:40.0.0"
+    """Object that takes the client's proof."""
+    last_counter: Annotated[int, Meta(ge=0, le=2**32 - 1)] = 0
+    """What the meter has seen from the client before the simulation began."""
+
+
 class DlmsMeter(Struct, tag_field="model", tag="dlms", frozen=True, forbid_unknown_fields=True):
     """A DLMS/COSEM meter with clock, registers, load profile and event log."""
 
@@ -77,6 +95,10 @@ class DlmsMeter(Struct, tag_field="model", tag="dlms", frozen=True, forbid_unkno
     max_pdu: Annotated[int, Meta(ge=64, le=65535)] = 1024
     passwords: dict[int, str] = {}
     """LLS password by client address."""
+    security: dict[int, Security] = {}
+    """By client address; others send and get plain messages."""
+    system_title: Annotated[str, Meta(pattern="^[0-9A-Fa-f]{16}$")] | None = None
+    """8 octets; RZV and the serial number when not given."""
 
 
 class ModbusMeter(Struct, tag_field="model", frozen=True, forbid_unknown_fields=True):

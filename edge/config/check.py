@@ -5,6 +5,7 @@ from typing import Final
 
 from edge.config.check_iec62056 import MODEL as IEC62056
 from edge.config.check_iec62056 import iec62056_problems
+from edge.config.check_security import security_problems
 from edge.config.model import (
     BusConfig,
     DeviceConfig,
@@ -112,6 +113,8 @@ def _device_problems(bus: BusConfig, device: DeviceConfig, place: str) -> Iterat
     elif address.unit is None or not 1 <= address.unit <= 247 or address.server is not None:
         yield f"at {place}.address: a Modbus meter needs only unit, from 1 to 247; found {address.unit}."
     yield from _identity_problems(device, f"{place}.identity")
+    if device.security is not None:
+        yield from security_problems(device, device.security, f"{place}.security")
     if device.profile is None and device.states is None and device.live is None:
         yield f"at {place}: the device {device.id} has neither profile, states nor live; one must say what to read."
     if device.profile is not None:

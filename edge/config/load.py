@@ -65,7 +65,9 @@ def _shape_sentence(expanded: Expanded, source: str, message: str) -> str:
             value = value[int(index)] if index else value[name]
         except (KeyError, IndexError, TypeError):
             break
-    shown = msgspec.json.encode(value).decode()
+    # A key that stands where its source should is not repeated.
+    secret = ".security." in place and "_key" in place
+    shown = "something that is not repeated here" if secret else msgspec.json.encode(value).decode()
     if len(shown) > 120:
         shown = shown[:117] + "..."
     where = place.lstrip(".") or "the top level"

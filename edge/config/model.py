@@ -206,6 +206,40 @@ class LiveConfig(_Struct, frozen=True, kw_only=True):
     """A value waits in memory no longer than this for its block to fill (but a block has at least one value)."""
 
 
+class KeySource(_Struct, frozen=True, kw_only=True):
+    """Where a key comes from; one of the two."""
+
+    file: str | None = None
+    """16 octets, or 32 hexadecimal digits."""
+    sealed: str | None = None
+    """Base64 of the key as central sealed it for this concentrator; bound to `DEVICE.security.FIELD`."""
+
+
+class SecurityConfig(_Struct, frozen=True, kw_only=True):
+    """Security of a DLMS meter's association."""
+
+    client_title: str
+    """Our system title: 8 octets as 16 hexadecimal digits."""
+    encryption_key: KeySource
+    """Global unicast encryption key (GUEK)."""
+    authentication_key: KeySource
+    suite: Literal[0, 1] = 0
+    mechanism: Literal["none", "low", "gmac"] = "gmac"
+    protection: Literal["none", "authenticated", "encrypted", "authenticated-encrypted"] = "authenticated-encrypted"
+    meter_title: str | None = None
+    """Of the meter; where it is given, no other meter is accepted."""
+    dedicated: bool = False
+    """A key of its own for each association."""
+    general: bool = False
+    """Messages name their sender's title (general ciphering)."""
+    association: str = "0-0:40.0.0"
+    """Object that takes our proof; some meters have another instance."""
+    counter: str | None = None
+    """Object that shows the last invocation counter the meter has seen from us, such as 0-0:43.1.0."""
+    counter_client: int = 16
+    """Client that reads it without security."""
+
+
 class DeviceConfig(_Struct, frozen=True, kw_only=True):
     """One meter."""
 
@@ -235,6 +269,8 @@ class DeviceConfig(_Struct, frozen=True, kw_only=True):
     """HDLC: window offered."""
     password_file: str | None = None
     """DLMS: password of low-level security; IEC 62056-21: of programming mode."""
+    security: SecurityConfig | None = None
+    """DLMS: ciphering, and high-level security by GMAC."""
     conventions: Conventions = msgspec.field(default_factory=Conventions)
     """DLMS: how this meter differs."""
     iec62056: Iec62056Config | None = None

@@ -282,8 +282,7 @@ class Association:
 def _exception(response: ExceptionResponse) -> DlmsError:
     what = f"an exception (state error {response.state}, service error {response.service})"
     if response.service == INVOCATION_COUNTER_ERROR:
-        counter = "" if response.counter is None else f"; it expects {response.counter}"
-        return CounterRefusedError(f"The meter does not accept the client's invocation counter{counter}.")
+        return CounterRefusedError(response.counter)
     if response.service == DECIPHERING_ERROR:
         return AssociationRefusedError("The meter cannot decipher the client's message. Check keys and system title.")
     return ProtocolError(what, "an answer to the request")

@@ -23,7 +23,12 @@ class AssociationRefusedError(DlmsError):
 
 
 class CounterRefusedError(DlmsError):
-    """The meter has seen a greater invocation counter than ours: its own must be read before the next session."""
+    """The meter has seen a greater invocation counter than ours; `expected` is the least it takes, if it says so."""
+
+    def __init__(self, expected: int | None) -> None:
+        counter = "" if expected is None else f"; it expects {expected}"
+        super().__init__(f"The meter does not accept the client's invocation counter{counter}.")
+        self.expected = expected
 
 
 class CounterLostError(DlmsError):

@@ -4,17 +4,24 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC
+from typing import Final
 
 from edge.bus.line import Line
 from edge.config import Conventions, DeviceConfig, ProfileConfig, StateRegister
+from edge.dlms.counters import InvocationCounter
 from edge.dlms.errors import (
     AccessDeniedError,
     AssociationRefusedError,
+    CounterLostError,
+    CounterRefusedError,
     DlmsError,
     NoAnswerError,
     NotOfferedError,
+    ProtocolError,
 )
 from edge.dlms.reader import ClockConvention, DlmsReader, LinkSettings, MeterFacts, ProfileRows
+from edge.dlms.security import SecuritySettings
+from edge.drivers.keyring import KeyReader, KeyRing, read_meter_key
 from edge.drivers.password import read_password
 from edge.drivers.port import MeterSession, ProfileDay, StateReading, rescaled
 from edge.errors import DeviceGarbledError, DeviceRefusedError, DeviceSilentError, LineDownError
@@ -80,6 +87,15 @@ class DlmsSession:
         return profile_day(profile, day, rows)
 
 
+_REFUSALS: Final = (
+    AccessDeniedError,
+    AssociationRefusedError,
+    CounterLostError,
+    CounterRefusedError,
+    NotOfferedError,
+)
+
+
 class _errors:  # noqa: N801 - reads as a statement
     """Turns what the reader raises into the agent's families of errors."""
 
@@ -91,7 +107,7 @@ class _errors:  # noqa: N801 - reads as a statement
             return
         if isinstance(error, NoAnswerError):
             raise DeviceSilentError(str(error)) from error
-        if isinstance(error, AccessDeniedError | AssociationRefusedError | NotOfferedError):
+        if isinstance(error, _REFUSALS):
             raise DeviceRefusedError(str(error)) from error
         if isinstance(error, DlmsError):
             raise DeviceGarbledError(str(error)) from error
@@ -104,9 +120,24 @@ class _errors:  # noqa: N801 - reads as a statement
 class DlmsDriver:
     """One DLMS meter; keeps between sessions what stays true of it (scalers, captured objects)."""
 
-    def __init__(self, device: DeviceConfig, protocol: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        device: DeviceConfig,
+        protocol: str,
+        clock: Clock,
+        keyring: KeyRing | None = None,
+        read_key: KeyReader = read_meter_key,
+    ) -> None:
         if device.address.server is None:
             raise ValueError(f"The device {device.id} has no server address; check the configuration first.")
+        security: SecuritySettings | None = None
+        self._security = device.security
+        self._counter: InvocationCounter | None = None
+        if device.security is not None:
+            if keyring is None:
+                raise ValueError(f"The device {device.id} needs keys, but there is no key ring to take them from.")
+            security, self._counter = keyring.settings(device, device.security, read_key)
+        self._must_look = device.security is not None and device.security.counter is not None
         self._settings = LinkSettings(
             protocol=protocol,
             client=device.address.client,
@@ -115,6 +146,7 @@ class DlmsDriver:
             information=device.information,
             window=device.window,
             password=read_password(device),
+            security=security,
             response_timeout=device.timeout_s,
             retries=device.retries,
             convention=_convention(device.conventions),
@@ -131,12 +163,34 @@ class DlmsDriver:
         patience = line.response_timeout(self._settings.response_timeout)
         reader = DlmsReader(line, replace(self._settings, response_timeout=patience), self._facts)
         with _errors():
-            await reader.open()
+            await self._look_at_counter(line)
+            try:
+                await reader.open()
+            except CounterRefusedError as refused:
+                self._heed(refused)
+                raise
         try:
             yield DlmsSession(reader, self._clock)
         finally:
             with _errors():
                 await reader.close()
+
+    async def _look_at_counter(self, line: Line) -> None:
+        """Once after a start, and whenever the meter refuses ours: what counter has it seen from us?"""
+        if not self._must_look or self._counter is None or self._security is None or self._security.counter is None:
+            return
+        public = replace(self._settings, client=self._security.counter_client, password=None, security=None)
+        async with DlmsReader(line, public) as reader:
+            seen = await reader.get(1, Obis.parse(self._security.counter), 2)
+        if type(seen) is not int:
+            raise ProtocolError(f"the invocation counter {seen!r:.60}", "an integer")
+        self._counter.follow(seen)
+        self._must_look = False
+
+    def _heed(self, refused: CounterRefusedError) -> None:
+        if self._counter is not None and refused.expected is not None:
+            self._counter.follow(refused.expected - 1)
+        self._must_look = self._security is not None and self._security.counter is not None
 
 
 def _convention(conventions: Conventions) -> ClockConvention:

@@ -95,6 +95,8 @@ class MeterSecurity:
     """Object (class 1) that shows the last invocation counter of the client."""
     association: Obis = ASSOCIATION
     """Instance of class 15 that takes the client's proof."""
+    last_counter: int = 0
+    """What the meter has seen from the client already."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,7 @@ class CosemMeter:
     def __init__(self, spec: MeterSpec, data: MeterData) -> None:
         self.spec = spec
         self.data = data
-        self.counters = {client: LifeCounters() for client in spec.security}
+        self.counters = {client: LifeCounters(agreed.last_counter) for client, agreed in spec.security.items()}
         """Invocation counters by client: they outlive associations and links."""
         self._objects: dict[tuple[int, bytes], CosemObject] = {}
         self._names: set[bytes] = set()

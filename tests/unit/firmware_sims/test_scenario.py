@@ -46,6 +46,25 @@ BROKEN: list[tuple[str, Callable[[Site], object], list[str]]] = [
         lambda s: meter(s, 0, 0)["address"].update(phys=1),
         ["lines[0].meters[0].address", '"phys"', "server, physical, wport"],
     ),
+    (
+        "a key too short",
+        lambda s: meter(s, 0, 0).update(security={"1": {"encryption_key": "00", "authentication_key": "11" * 16}}),
+        ["lines[0].meters[0].security", '"00"'],
+    ),
+    (
+        "a counter that is none",
+        lambda s: meter(s, 0, 0).update(
+            security={"1": {"encryption_key": "00" * 16, "authentication_key": "11" * 16, "counter": "43.1"}}
+        ),
+        ["lines[0].meters[0].security.1.counter", '"43.1" is no OBIS code'],
+    ),
+    (
+        "a mechanism without its password",
+        lambda s: meter(s, 0, 0).update(
+            security={"1": {"encryption_key": "00" * 16, "authentication_key": "11" * 16, "mechanism": "low"}}
+        ),
+        ["lines[0].meters[0].security.1.mechanism", "none for the client 1"],
+    ),
     ("wrong type", lambda s: s["lines"][0].update(baud="fast"), ["lines[0].baud", "Expected `int`", '"fast"']),
     ("no zone", lambda s: s.update(origin="2026-01-01T00:00:00"), ["at origin", "2026-01-01T00:00:00"]),
     ("not a full hour", lambda s: s.update(origin="2026-01-01T00:15:00+01:00"), ["at origin", "full hour"]),
