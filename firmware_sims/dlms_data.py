@@ -73,6 +73,7 @@ def meter_spec(meter: DlmsMeter) -> MeterSpec:
         passwords={client: password.encode() for client, password in meter.passwords.items()},
         security={client: _security(security) for client, security in meter.security.items()},
         system_title=system_title(meter),
+        general_blocks=meter.general_blocks,
         max_pdu=meter.max_pdu,
         max_information=meter.max_information,
         max_window=meter.max_window,

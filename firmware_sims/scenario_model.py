@@ -93,6 +93,8 @@ class DlmsMeter(Struct, tag_field="model", tag="dlms", frozen=True, forbid_unkno
     max_information: Annotated[int, Meta(ge=32, le=2030)] = 512
     max_window: Annotated[int, Meta(ge=1, le=7)] = 1
     max_pdu: Annotated[int, Meta(ge=64, le=65535)] = 1024
+    general_blocks: Annotated[int, Meta(ge=0, le=63)] = 0
+    """General block transfer: blocks that the meter takes in a stream; 0 does not offer it."""
     passwords: dict[int, str] = {}
     """LLS password by client address."""
     security: dict[int, Security] = {}

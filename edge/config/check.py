@@ -18,6 +18,7 @@ from edge.config.model import (
 )
 from edge.modbus.maps import MapError, find_map
 from shared.control.keys import KeyFileError, parse_key
+from shared.dlms.general_block import MAX_WINDOW
 from shared.identifiers import IdentifierError, Obis, parse_edge_id
 from shared.metering_day import STEP
 
@@ -113,6 +114,8 @@ def _device_problems(bus: BusConfig, device: DeviceConfig, place: str) -> Iterat
     elif address.unit is None or not 1 <= address.unit <= 247 or address.server is not None:
         yield f"at {place}.address: a Modbus meter needs only unit, from 1 to 247; found {address.unit}."
     yield from _identity_problems(device, f"{place}.identity")
+    if not 0 <= device.general_blocks <= MAX_WINDOW:
+        yield f"at {place}.general_blocks: {device.general_blocks} must be from 0 (not used) to {MAX_WINDOW}."
     if device.security is not None:
         yield from security_problems(device, device.security, f"{place}.security")
     if device.profile is None and device.states is None and device.live is None:

@@ -269,6 +269,8 @@ class DeviceConfig(_Struct, frozen=True, kw_only=True):
     """HDLC: window offered."""
     password_file: str | None = None
     """DLMS: password of low-level security; IEC 62056-21: of programming mode."""
+    general_blocks: int = 0
+    """DLMS: blocks of general block transfer taken in a stream, up to 63; 0 leaves long messages to each service."""
     security: SecurityConfig | None = None
     """DLMS: ciphering, and high-level security by GMAC."""
     conventions: Conventions = msgspec.field(default_factory=Conventions)

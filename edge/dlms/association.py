@@ -25,7 +25,8 @@ from edge.dlms.errors import (
     NotOfferedError,
     ProtocolError,
 )
-from edge.dlms.exchange import ActionExchange, Exchange, GetExchange, SetExchange, Step
+from edge.dlms.exchange import MAX_ANSWER, ActionExchange, Exchange, GetExchange, SetExchange, Step
+from edge.dlms.general_transfer import GeneralTransfer
 from edge.dlms.outcomes import Continue, Failed, Invoked, Opened, Outcome, Released
 from edge.dlms.security import REPLY_TO_HLS, ClientSecurity
 from shared.dlms import axdr
@@ -41,6 +42,7 @@ from shared.dlms.apdu import (
     decode_response,
 )
 from shared.dlms.errors import DecodeError
+from shared.dlms.general_block import GENERAL_BLOCK_TAG
 from shared.dlms.get import CONFIRMED, HIGH_PRIORITY, INVOKE_ID_MASK, AttributeDescriptor
 from shared.dlms.initiate import Conformance, InitiateRequest
 from shared.dlms.initiate import decode_response as decode_initiate
@@ -71,6 +73,7 @@ class State(Enum):
     RELEASING = auto()
 
 
+_GENERAL_BLOCK: Final = bytes((GENERAL_BLOCK_TAG,))
 _ANSWERABLE: Final = (State.PROVING, State.WAITING)
 
 
@@ -80,7 +83,10 @@ class Association:
     Requests raise `NotOfferedError` for what the meter did not grant when the association was opened.
     """
 
-    def __init__(self, password: bytes | None = None, security: ClientSecurity | None = None) -> None:
+    def __init__(
+        self, password: bytes | None = None, security: ClientSecurity | None = None, general_blocks: int = 0
+    ) -> None:
+        """`general_blocks` is how many blocks of general block transfer we take in a stream; 0 does not propose it."""
         self.state = State.IDLE
         self.stale = 0
         """Messages that were whole but no answer to what was asked."""
@@ -88,6 +94,8 @@ class Association:
         self._password = password
         self._security = security
         self._limit = MAX_PDU
+        self._general_blocks = general_blocks
+        self._transfer: GeneralTransfer | None = None
         self._invoke = 0
         self._exchange: Exchange | None = None
         self._opening = Opened(0, 0)
@@ -95,13 +103,14 @@ class Association:
     def open(self) -> bytes:
         """AARQ. Raises DlmsError if no invocation counter can be had for it."""
         self._require(State.IDLE, "open")
-        security = self._security
+        security, self._transfer = self._security, None
+        proposed = PROPOSED | (Conformance.GENERAL_BLOCK_TRANSFER if self._general_blocks else 0)
         if security is None:
-            initiate = InitiateRequest(PROPOSED, MAX_PDU).encode()
+            initiate = InitiateRequest(proposed, MAX_PDU).encode()
             aarq = Aarq(initiate)
         else:
             security.begin()
-            initiate = InitiateRequest(PROPOSED, MAX_PDU, dedicated_key=security.dedicated_key).encode()
+            initiate = InitiateRequest(proposed, MAX_PDU, dedicated_key=security.dedicated_key).encode()
             aarq = Aarq(
                 security.protect_initiate(initiate),
                 context=Context.LOGICAL_NAMES_CIPHERED if security.ciphered else Context.LOGICAL_NAMES,
@@ -150,7 +159,7 @@ class Association:
     def receive(self, apdu: bytes) -> Outcome | None:
         """What `apdu` means for the request under way; None if it is no answer to it. Never raises on the octets."""
         try:
-            outcome = self._receive(decode_response(self._opened(apdu)))
+            outcome = self._receive_blocks(apdu) if apdu[:1] == _GENERAL_BLOCK else self._receive_whole(apdu)
         except DlmsError as error:
             outcome = self._failed(error)
         except DecodeError as error:
@@ -159,14 +168,34 @@ class Association:
             self.stale += 1
         return outcome
 
+    def repeat(self) -> bytes | None:
+        """What to send again after silence, where that cannot do harm; None if there is nothing of the kind."""
+        return None if self._transfer is None or self.state not in _ANSWERABLE else self._transfer.repeat()
+
+    def _receive_whole(self, apdu: bytes) -> Outcome | None:
+        return self._receive(decode_response(self._opened(apdu)))
+
+    def _receive_blocks(self, apdu: bytes) -> Outcome | None:
+        if self._transfer is None or self.state not in _ANSWERABLE:
+            return None
+        step = self._transfer.receive(apdu)
+        match step:
+            case bytes():
+                return self._receive_whole(step)
+            case Failed(error):
+                return self._failed(error)
+        return step
+
     def _opened(self, apdu: bytes) -> bytes:
         """The plain message, which in a ciphered association only a few may be from the start."""
         if self._security is None or apdu[:1] in _NEVER_CIPHERED or self.state in (State.IDLE, State.OPENING):
             return apdu
         return self._security.unprotect(apdu, proving=self.state is State.PROVING)
 
-    def _closed(self, apdu: bytes) -> bytes:
-        return apdu if self._security is None else self._security.protect(apdu)
+    def _closed(self, apdu: bytes, *, proving: bool = False) -> bytes:
+        """The request as it is sent: protected, and the first block of it where the meter does not take it whole."""
+        closed = apdu if self._security is None else self._security.protect(apdu, proving=proving)
+        return closed if self._transfer is None else self._transfer.begin(closed)
 
     def _next_invoke(self) -> int:
         self._invoke = (self._invoke + 1) & INVOKE_ID_MASK
@@ -230,8 +259,11 @@ class Association:
             self.state = State.IDLE
             return Failed(AssociationRefusedError("The meter grants the association but no service GET to read with."))
         self.conformance = granted.conformance
-        # 0 says that the meter knows no limit.
-        self._limit = (granted.max_pdu or MAX_PDU) - (security.overhead if security is not None else 0)
+        limit = granted.max_pdu or MAX_PDU  # 0 says that the meter knows none
+        self._limit = limit - (security.overhead if security is not None else 0)
+        if self._general_blocks and granted.conformance & Conformance.GENERAL_BLOCK_TRANSFER:
+            self._transfer = GeneralTransfer(self._general_blocks, limit)
+            self._limit = MAX_ANSWER
         self._opening = Opened(granted.conformance, granted.max_pdu)
         if security is None or security.settings.mechanism != Mechanism.HIGH_GMAC:
             self.state = State.OPEN
@@ -243,7 +275,7 @@ class Association:
         proof = axdr.octet_string(security.proof(challenge))
         method = MethodDescriptor(15, security.settings.association.bytes, REPLY_TO_HLS)
         exchange = ActionExchange(self._next_invoke(), ((method, proof),), self._limit)
-        apdu = security.protect(exchange.begin(), proving=True)
+        apdu = self._closed(exchange.begin(), proving=True)
         self.state, self._exchange = State.PROVING, exchange
         return Continue(apdu)
 

@@ -98,6 +98,8 @@ class HdlcLink:
         self._unsent: deque[tuple[bytes, bool]] = deque()
         self._segments: list[bytes] = []
         self._futile = 0
+        self._polled_out = False
+        """The message that was received ended with the meter's final bit."""
 
     @property
     def pending(self) -> bool:
@@ -125,6 +127,9 @@ class HdlcLink:
 
     def keep_waiting(self) -> None:
         self._advance(Step.SEND)
+        if self._polled_out:
+            # The meter has passed the turn to us: it has more to say only if it is asked.
+            self._send(ready_control(self._expected))
 
     def disconnect(self) -> None:
         self._advance(Step.DISCONNECT)
@@ -230,6 +235,7 @@ class HdlcLink:
             self._expected = (self._expected + 1) & 7
             self._segments.append(frame.information)
             if not frame.segmented:
+                self._polled_out = frame.final
                 return self._whole_message()
             if len(self._segments) * self.agreed.receive_information > MAX_MESSAGE:
                 self._advance(Step.ENDED)

@@ -41,6 +41,8 @@ class LinkSettings:
     """LLS; None associates without authentication."""
     security: SecuritySettings | None = None
     """Ciphering and HLS; None sends and takes plain messages."""
+    general_blocks: int = 0
+    """Blocks of general block transfer that we take in a stream, up to 63; 0 leaves long messages to each service."""
     response_timeout: float = 2.0
     """Wall seconds of silence after a request."""
     frame_time: float = 2.5

@@ -62,7 +62,7 @@ class DlmsReader:
     def __init__(self, transport: Transport, settings: LinkSettings, facts: MeterFacts | None = None) -> None:
         self.facts = facts if facts is not None else MeterFacts()
         security = None if settings.security is None else ClientSecurity(settings.security)
-        association = Association(settings.password, security)
+        association = Association(settings.password, security, settings.general_blocks)
         self.session = DlmsSession(_make_link(settings), association, settings.retries)
         self._transport = transport
         self.settings = settings

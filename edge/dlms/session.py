@@ -129,9 +129,15 @@ class DlmsSession:
         """Nothing came for longer than the meter may take: ask again, or give up."""
         if self._request is None:
             return []
-        if self._left > 0 and self.link.retry():
+        if self._left > 0:
             self._left -= 1
-            return []
+            if self.link.retry():
+                return []
+            again = self.association.repeat()
+            if again is not None:
+                self.link.send(again)
+                return []
+            self._left += 1
         asked, self._request = self._request, None
         self._lost = True
         what = type(asked).__name__.lower()

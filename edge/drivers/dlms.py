@@ -147,6 +147,7 @@ class DlmsDriver:
             window=device.window,
             password=read_password(device),
             security=security,
+            general_blocks=device.general_blocks,
             response_timeout=device.timeout_s,
             retries=device.retries,
             convention=_convention(device.conventions),

@@ -5,9 +5,11 @@ IDLE       | ASSOCIATED    | IDLE         | IDLE | exception        | exception
 ASSOCIATED | ASSOCIATED    | IDLE         | IDLE | its answer       | exception
 """
 
+from collections import deque
 from enum import Enum, auto
 from typing import Final
 
+from firmware_sims.dlms.general_blocks import GeneralBlocks
 from firmware_sims.dlms.meter import MeterSecurity
 from firmware_sims.dlms.objects import CosemMeter
 from firmware_sims.dlms.security import CounterRefusedError, ServerSecurity
@@ -18,6 +20,7 @@ from shared.dlms.action import ActionRequest, ActionResponse, ActionResult, Meth
 from shared.dlms.apdu import DECIPHERING_ERROR, INVOCATION_COUNTER_ERROR, ExceptionResponse, decode_request
 from shared.dlms.ciphering import GENERAL_OVERHEAD, TITLE_SIZE
 from shared.dlms.errors import CipherError, DecodeError
+from shared.dlms.general_block import GENERAL_BLOCK_TAG, decode_general_block
 from shared.dlms.initiate import Conformance, InitiateResponse
 from shared.dlms.initiate import decode_request as decode_initiate
 
@@ -34,6 +37,9 @@ OFFERED: Final = (
 NOT_ALLOWED: Final = ExceptionResponse(state=1, service=1).encode()
 NOT_SUPPORTED: Final = ExceptionResponse(state=2, service=2).encode()
 _EXCEPTION: Final = NOT_ALLOWED[:1]
+_GENERAL_BLOCK: Final = bytes((GENERAL_BLOCK_TAG,))
+_WITHOUT_END: Final = 1 << 30
+"""Limit of the services where general block transfer takes long messages apart."""
 _PLAIN_REQUESTS: Final = (bytes((AARQ_TAG,)), bytes((RLRQ_TAG,)))
 
 
@@ -53,13 +59,41 @@ class MeterAssociation:
         self.services = Services(meter, meter.spec.max_pdu)
         self._meter = meter
         self._client = client
+        self._general: GeneralBlocks | None = None
+        self._stream: deque[bytes] = deque()
         agreed = meter.spec.security.get(client)
         self._security = (
             ServerSecurity(agreed, meter.counters[client], meter.spec.system_title) if agreed is not None else None
         )
 
     def receive(self, apdu: bytes) -> bytes:
-        """The answer to one message."""
+        """The answer to one message; where it is a stream of blocks the first of them, and `more` the others."""
+        return self._send(self._blocks_of(apdu))
+
+    def more(self) -> bytes | None:
+        """The next message that follows the last one without being asked for."""
+        return self._stream.popleft() if self._stream else None
+
+    def _send(self, messages: list[bytes]) -> bytes:
+        self._stream = deque(messages)
+        return self._stream.popleft() if self._stream else NOT_ALLOWED
+
+    def _blocks_of(self, apdu: bytes) -> list[bytes]:
+        """The answer as messages of what the client takes."""
+        if apdu[:1] != _GENERAL_BLOCK:
+            answer = self._receive_whole(apdu)
+            return [answer] if self._general is None else self._general.give(answer, in_blocks=False)
+        if self._general is None or self.state is State.IDLE:
+            return [NOT_ALLOWED]
+        try:
+            taken = self._general.take(decode_general_block(apdu))
+        except DecodeError:
+            return [NOT_SUPPORTED]
+        if isinstance(taken, list):
+            return taken
+        return self._general.give(self._receive_whole(taken), in_blocks=True)
+
+    def _receive_whole(self, apdu: bytes) -> bytes:
         try:
             if self._security is None or apdu[:1] in _PLAIN_REQUESTS:
                 return self._answer(apdu)
@@ -91,7 +125,7 @@ class MeterAssociation:
                 return self.services.receive(request)
 
     def _associate(self, request: Aarq) -> Aare:
-        self.state = State.IDLE
+        self.state, self._general = State.IDLE, None
         security, user_information = self._security, request.user_information
         diagnostic = self._objection(request)
         if diagnostic is not Diagnostic.NONE:
@@ -104,13 +138,18 @@ class MeterAssociation:
                     return Aare(b"", result=1, diagnostic=Diagnostic.AUTHENTICATION_FAILURE)
                 user_information = opened
         proposed = decode_initiate(user_information)
-        limit = min(self._meter.spec.max_pdu, proposed.max_pdu or 0xFFFF)
-        granted = InitiateResponse(proposed.conformance & OFFERED, self._meter.spec.max_pdu).encode()
+        spec = self._meter.spec
+        offered = OFFERED | (Conformance.GENERAL_BLOCK_TRANSFER if spec.general_blocks else 0)
+        conformance = proposed.conformance & offered
+        limit = min(spec.max_pdu, proposed.max_pdu or 0xFFFF)
+        room = limit - (GENERAL_OVERHEAD if security is not None and security.agreed.policy else 0)
+        if conformance & Conformance.GENERAL_BLOCK_TRANSFER:
+            self._general, room = GeneralBlocks(spec.general_blocks, limit), _WITHOUT_END
+        self.services = Services(self._meter, room)
+        granted = InitiateResponse(conformance, spec.max_pdu).encode()
         if security is None:
             self.state = State.ASSOCIATED
-            self.services = Services(self._meter, limit)
             return Aare(granted)
-        self.services = Services(self._meter, limit - (GENERAL_OVERHEAD if security.agreed.policy else 0))
         security.dedicated_key = proposed.dedicated_key
         high = request.mechanism == Mechanism.HIGH_GMAC
         self.state = State.PROVING if high else State.ASSOCIATED

@@ -96,11 +96,15 @@ class HdlcStation:
         request, self._request = self._request, b""
         if not request.startswith(LLC_REQUEST):
             return
-        answer = LLC_RESPONSE + self._association.receive(request[len(LLC_REQUEST) :])
+        message: bytes | None = self._association.receive(request[len(LLC_REQUEST) :])
         self._unacknowledged.clear()
+        self._unsent.clear()
         size = self._agreed.send_information
-        places = range(0, len(answer), size)
-        self._unsent = deque((answer[place : place + size], place != places[-1]) for place in places)
+        while message is not None:
+            answer = LLC_RESPONSE + message
+            places = range(0, len(answer), size)
+            self._unsent.extend((answer[place : place + size], place != places[-1]) for place in places)
+            message = self._association.more()
 
     def _send_window(self) -> bytes:
         """The frames that are not acknowledged, and new ones as far as the window allows; the last is final."""

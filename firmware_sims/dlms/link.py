@@ -90,6 +90,8 @@ class WrapperLine:
             association = self._associations.get(ends)
             if association is None:
                 association = self._associations[ends] = MeterAssociation(meter, frame.source)
-            reply = association.receive(frame.payload)
-            answer += WrapperFrame(frame.destination, frame.source, reply).encode()
+            reply: bytes | None = association.receive(frame.payload)
+            while reply is not None:
+                answer += WrapperFrame(frame.destination, frame.source, reply).encode()
+                reply = association.more()
         return answer

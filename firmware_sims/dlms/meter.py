@@ -114,6 +114,8 @@ class MeterSpec:
     """LLS password by client address; a client that is not named here associates without one."""
     max_pdu: int = 1024
     """Largest application message the meter sends; longer answers go in blocks."""
+    general_blocks: int = 0
+    """Blocks of general block transfer that the meter takes in a stream; 0 does not offer it."""
     max_information: int = 512
     """Largest HDLC information field the meter offers, either way."""
     max_window: int = 1

@@ -45,6 +45,7 @@ def test_the_usual_security() -> None:
         ({}, {"counter": "x"}, ["security.counter", "x"]),
         ({}, {"counter": "0-0:43.1.0"}, ["security.counter_client: 16 must be", "so not 16 itself"]),
         ({}, {"counter": "0-0:43.1.0", "counter_client": 0}, ["security.counter_client: 0 must be"]),
+        ({"general_blocks": 64}, {}, ["devices[0].general_blocks: 64 must be from 0"]),
         ({}, {"suite": 2}, ["buses[0].devices[0].security.suite", "found 2"]),
         ({}, {"policy": "x"}, ["buses[0].devices[0].security", "unknown field `policy`"]),
     ],

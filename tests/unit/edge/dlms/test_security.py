@@ -39,9 +39,10 @@ VALUE: Final = AttributeDescriptor(3, ENERGY.obis.bytes, 2)
 DAY: Final = MeteringDay(Commodity.ELECTRICITY, date(2026, 3, 3))
 
 
-def a_meter(max_pdu: int = 1024, **agreed: Any) -> CosemMeter:
+def a_meter(max_pdu: int = 1024, general_blocks: int = 0, **agreed: Any) -> CosemMeter:
     spec = meter_spec(
         max_pdu=max_pdu,
+        general_blocks=general_blocks,
         system_title=METER_TITLE,
         security={CLIENT: MeterSecurity(KEYS, **agreed)},
         passwords={CLIENT: b"12345678"},
