@@ -110,6 +110,7 @@ class Association:
             aarq = Aarq(initiate)
         else:
             security.begin()
+            proposed |= Conformance.GENERAL_PROTECTION if security.settings.general else 0
             initiate = InitiateRequest(proposed, MAX_PDU, dedicated_key=security.dedicated_key).encode()
             aarq = Aarq(
                 security.protect_initiate(initiate),
@@ -259,6 +260,8 @@ class Association:
             self.state = State.IDLE
             return Failed(AssociationRefusedError("The meter grants the association but no service GET to read with."))
         self.conformance = granted.conformance
+        if security is not None:
+            security.grant_general(bool(granted.conformance & Conformance.GENERAL_PROTECTION))
         limit = granted.max_pdu or MAX_PDU  # 0 says that the meter knows none
         self._limit = limit - (security.overhead if security is not None else 0)
         if self._general_blocks and granted.conformance & Conformance.GENERAL_BLOCK_TRANSFER:

@@ -1,8 +1,8 @@
 """Client's side of DLMS security in one association: what goes out is protected, what comes in is proven or refused.
 
 The counters that protect our messages come from a `Counter` (edge/dlms/counters.py), never twice the same. The meter's
-must grow from message to message, with each key; where the meter proves itself by GMAC that begins with its proof over
-a fresh challenge, so that nothing of an earlier session passes.
+must grow from message to message, with each key. Nothing of an earlier session passes: where the meter proves itself by
+GMAC, counting begins with its proof over a fresh challenge; elsewhere with what it sent last (`MeterMemory`).
 """
 
 import secrets
@@ -48,6 +48,13 @@ class Counter(Protocol):
         """
 
 
+@dataclass(slots=True)
+class MeterMemory:
+    """What outlives sessions: the last invocation counter of messages with the global key, by the sender's title."""
+
+    last: dict[bytes, int] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class SecuritySettings:
     """What client and meter have agreed on."""
@@ -65,8 +72,9 @@ class SecuritySettings:
     dedicated: bool = False
     """Messages are protected with a key of this association only."""
     general: bool = False
-    """In the form that names the sender's title (general-glo-, general-ded-ciphering)."""
+    """In the form that names the sender's title (general-glo-, general-ded-ciphering), if the meter grants it."""
     association: Obis = ASSOCIATION
+    memory: MeterMemory = field(default_factory=MeterMemory, repr=False)
 
     def __post_init__(self) -> None:
         if self.suite not in SUITES:
@@ -88,6 +96,7 @@ class ClientSecurity:
         self._random = random
         self._title: bytes | None = None
         self._seen: dict[bool, int] = {}
+        self._general = False
 
     def begin(self) -> None:
         """A new association: fresh challenge and dedicated key."""
@@ -95,6 +104,7 @@ class ClientSecurity:
         self.dedicated_key = self._random(KEY_SIZE) if self.settings.dedicated else b""
         self._title = self.settings.meter_title
         self._seen = {}
+        self._general = False
 
     @property
     def ciphered(self) -> bool:
@@ -120,6 +130,12 @@ class ClientSecurity:
                 "write the meter's title into the configuration"
             )
         self._title = found
+        if self.settings.mechanism != Mechanism.HIGH_GMAC:
+            self._seen[False] = self.settings.memory.last.get(found, -1)
+
+    def grant_general(self, granted: bool) -> None:
+        """Whether the meter takes messages in the general form."""
+        self._general = granted and self.settings.general
 
     def protect_initiate(self, plain: bytes) -> bytes:
         """The InitiateRequest, in its own form and with the global key."""
@@ -132,7 +148,7 @@ class ClientSecurity:
         if not self.ciphered:
             return plain
         dedicated = self.settings.dedicated and not proving
-        title = self.settings.client_title if self.settings.general else None
+        title = self.settings.client_title if self._general else None
         return encode_ciphered(CipheredApdu(plain[0], dedicated, title, self._protected(plain, dedicated)))
 
     def unprotect(self, octets: bytes, *, proving: bool = False) -> bytes:
@@ -210,3 +226,5 @@ class ClientSecurity:
                 f"its invocation counter {counter} must be greater than {seen}: the message is late or was recorded"
             )
         self._seen[dedicated] = counter
+        if not dedicated:
+            self.settings.memory.last[self._known] = counter

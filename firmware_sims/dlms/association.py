@@ -140,6 +140,8 @@ class MeterAssociation:
         proposed = decode_initiate(user_information)
         spec = self._meter.spec
         offered = OFFERED | (Conformance.GENERAL_BLOCK_TRANSFER if spec.general_blocks else 0)
+        if security is not None and security.agreed.general:
+            offered |= Conformance.GENERAL_PROTECTION
         conformance = proposed.conformance & offered
         limit = min(spec.max_pdu, proposed.max_pdu or 0xFFFF)
         room = limit - (GENERAL_OVERHEAD if security is not None and security.agreed.policy else 0)

@@ -97,6 +97,8 @@ class MeterSecurity:
     """Instance of class 15 that takes the client's proof."""
     last_counter: int = 0
     """What the meter has seen from the client already."""
+    general: bool = True
+    """Grants the general form of ciphered messages."""
 
 
 @dataclass(frozen=True, slots=True)

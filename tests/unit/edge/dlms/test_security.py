@@ -92,6 +92,21 @@ async def test_dedicated_keys_and_general_forms(
         await expect_a_day(reader)
 
 
+@pytest.mark.parametrize("general", [False, True])
+async def test_the_general_form_where_the_meter_grants_it(general: bool) -> None:
+    line, kinds = WrapperLine({1: a_meter(general=general)}), []
+
+    def answer(octets: bytes) -> bytes:
+        kinds.append(octets[8])
+        return line.receive(octets)
+
+    link = LinkSettings("dlms-wrapper", client=CLIENT, security=security(general=True))
+    async with DlmsReader(AnsweringTransport(answer), link) as reader:
+        await reader.read_register(ENERGY.obis)
+    proof, get = (0xDB, 0xDB) if general else (0xCB, 0xC8)
+    assert kinds == [0x60, proof, get, 0x62]
+
+
 async def test_writing_and_acting_in_blocks() -> None:
     meter, written = a_meter(max_pdu=100), []
     message, long = Obis(0, 0, 96, 13, 0), bytes(range(250))
@@ -209,6 +224,21 @@ def test_an_answer_of_an_earlier_session_is_refused(pair: Pair) -> None:
     again.opens()
     again.client.get(VALUE)
     refused(again.client.receive(recorded), "must be greater than")
+
+
+@pytest.mark.parametrize("mechanism", [Mechanism.NONE, Mechanism.LOW])
+def test_an_earlier_opening_is_refused_also_where_the_meter_proves_nothing(mechanism: Mechanism) -> None:
+    pair = Pair({"mechanism": mechanism}, mechanism=mechanism)
+    password = b"12345678" if mechanism == Mechanism.LOW else None
+    known = security(mechanism=mechanism)
+    pair.client = Association(password, ClientSecurity(known))
+    recorded = pair.meter.receive(pair.client.open())
+    assert isinstance(pair.client.receive(recorded), Opened)
+    again = Association(password, ClientSecurity(known))
+    again.open()
+    refused(again.receive(recorded), "must be greater than 1")
+    third = Association(password, ClientSecurity(known))
+    assert isinstance(third.receive(pair.meter.receive(third.open())), Opened)
 
 
 def test_a_plain_answer_is_refused(pair: Pair) -> None:
