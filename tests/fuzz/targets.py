@@ -9,8 +9,11 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from edge.dlms.association import Association
+from edge.dlms.general_transfer import GeneralTransfer
 from edge.dlms.hdlc_link import HdlcLink
-from edge.dlms.outcomes import Continue
+from edge.dlms.outcomes import Answered, Continue
+from edge.dlms.security import ClientSecurity, SecuritySettings
+from edge.dlms.testing import CountingCounter
 from edge.errors import DeviceError
 from edge.modbus.exchange import Exchange, Request
 from edge.modbus.frames import rtu_frame, tcp_frame
@@ -18,9 +21,20 @@ from shared import wire
 from shared.control.messages import ControlError, decode_result, open_command, open_configuration
 from shared.control.signing import SignatureError
 from shared.dlms import axdr
-from shared.dlms.acse import Aare
+from shared.dlms.acse import Aare, Context, Mechanism
 from shared.dlms.apdu import decode_request, decode_response
+from shared.dlms.ciphering import (
+    AUTHENTICATED,
+    ENCRYPTED,
+    CipheredApdu,
+    Keys,
+    decode_ciphered,
+    encode_ciphered,
+    protect,
+    unprotect,
+)
 from shared.dlms.errors import DecodeError
+from shared.dlms.general_block import GeneralBlock
 from shared.dlms.get import AttributeDescriptor, GetRequest, GetResponse, Result
 from shared.dlms.hdlc import FrameParser, client_address, server_address
 from shared.dlms.hdlc_parameters import HdlcParameters
@@ -41,6 +55,27 @@ _AARE: Final = Aare(InitiateResponse(Conformance(0x7E1F), 1024).encode()).encode
 _ANSWER: Final = GetResponse(0xC1, Result(axdr.array([axdr.structure(axdr.uint32(7), axdr.int8(-1))]))).encode()
 _STRANGER: Final = bytes(range(32))
 """A public key whose owner signed nothing that is fuzzed."""
+_TITLE: Final = bytes.fromhex("4D4D4D0000BC614E")
+_KEYS: Final = Keys(bytes(range(16)), bytes(range(0xD0, 0xE0)))
+_CIPHERED: Final = bytes.fromhex("C81E3001234567411312FF935A47566827C467BC7D825C3BE4A77C3FCC056B6B")
+"""The Green Book's ciphered GET."""
+
+
+def _secured() -> tuple[Association, bytes]:
+    """A ciphered association that waits for an answer, and the answer."""
+    settings = SecuritySettings(b"RZV00001", _KEYS, CountingCounter(), mechanism=Mechanism.NONE)
+    client = Association(None, ClientSecurity(settings))
+    client.open()
+    control = AUTHENTICATED | ENCRYPTED
+
+    def closed(plain: bytes, counter: int) -> bytes:
+        body = protect(control, _TITLE, counter, _KEYS, plain)
+        return encode_ciphered(CipheredApdu(plain[0], False, None, body))
+
+    granted = InitiateResponse(Conformance(0x7E1F), 1024).encode()
+    client.receive(Aare(closed(granted, 1), context=Context.LOGICAL_NAMES_CIPHERED, responding_title=_TITLE).encode())
+    client.get(PROFILE)
+    return client, closed(_ANSWER, 2)
 
 
 def cut(data: bytes) -> Iterator[bytes]:
@@ -95,6 +130,38 @@ def association(data: bytes) -> None:
         if outcome is not None and not isinstance(outcome, Continue):
             client = Association()
             client.open()
+
+
+def ciphered(data: bytes) -> None:
+    """What does not come from a holder of the keys is refused."""
+    with contextlib.suppress(DecodeError):
+        found = decode_ciphered(data)
+        if found is not None:
+            opened = unprotect(found.body, _TITLE, _KEYS, suite=0, demanded=AUTHENTICATED | ENCRYPTED)
+            assert protect(opened.control, _TITLE, opened.counter, _KEYS, opened.plain) == found.body
+            assert found.body == _CIPHERED[2:], "octets of chance are authentic"
+
+
+def ciphered_association(data: bytes) -> None:
+    """A ciphered association takes nothing but what its meter said."""
+    client, _ = _secured()
+    for message in (data, *cut(data)):
+        outcome = client.receive(message)
+        assert not isinstance(outcome, Answered) or outcome.results == (Result(_ANSWER[4:]),)
+        if outcome is not None and not isinstance(outcome, Continue):
+            return
+
+
+def general_blocks(data: bytes) -> None:
+    """A transfer takes any blocks, in any order, and ends in an answer, an error or a question."""
+    transfer = GeneralTransfer(4, 40)
+    for request in (b"short", bytes(100)):
+        transfer.begin(request)
+        for number, piece in enumerate(cut(data)):
+            for message in (piece, GeneralBlock(False, bool(number & 1), 4, number, number, piece).encode()):
+                with contextlib.suppress(DecodeError):
+                    transfer.receive(message)
+        transfer.repeat()
 
 
 def hdlc_link(data: bytes) -> None:
@@ -184,6 +251,9 @@ TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
     "apdu": apdu,
     "data_value": data_value,
     "association": association,
+    "ciphered": ciphered,
+    "ciphered_association": ciphered_association,
+    "general_blocks": general_blocks,
     "hdlc_link": hdlc_link,
     "modbus_rtu": modbus_rtu,
     "modbus_tcp": modbus_tcp,
@@ -203,6 +273,9 @@ SEEDS: Final[dict[str, list[bytes]]] = {
     "apdu": [_AARE, _ANSWER, GetRequest(0xC1, PROFILE).encode()],
     "data_value": [axdr.structure(axdr.octet_string(b"\x00" * 12), axdr.uint32(1), axdr.NULL)],
     "association": [_ANSWER],
+    "ciphered": [_CIPHERED],
+    "ciphered_association": [_secured()[1]],
+    "general_blocks": [GeneralBlock(True, False, 4, 1, 0, _ANSWER).encode()],
     "hdlc_link": [_SNRM],
     "modbus_rtu": [rtu_frame(17, bytes.fromhex("04040001e240")), rtu_frame(17, bytes.fromhex("8402"))],
     "modbus_tcp": [tcp_frame(17, 1, bytes.fromhex("04040001e240"))],
