@@ -7,7 +7,8 @@ from typing import Any, Final
 import msgspec
 import pytest
 
-from edge.config import ControlConfig, DeviceConfig, EdgeConfig, KeySource, SecurityConfig
+from central.network.configuration_body import complete
+from edge.config import ControlConfig, DeviceConfig, EdgeConfig, KeySource, SecurityConfig, parse_config
 from edge.dlms.testing import AnsweringTransport
 from edge.drivers.dlms import DlmsDriver
 from edge.drivers.keyring import KeyRing, counters_path, key_reader, read_meter_key
@@ -16,12 +17,12 @@ from firmware_sims.dlms.link import WrapperLine
 from firmware_sims.dlms.meter import MeterSecurity
 from firmware_sims.dlms.objects import CosemMeter
 from firmware_sims.testing import MemoryMeterData, meter_spec
-from shared.control.keys import make_key_file, sealing_public
+from shared.control.keys import key_text, make_key_file, sealing_public
 from shared.control.sealing import seal
 from shared.dlms.ciphering import Keys
 from shared.metering_day import MeteringDay
 from shared.testing import ManualClock
-from tests.unit.edge.examples import MARCH, device, edge_config
+from tests.unit.edge.examples import MARCH, config_data, device, edge_config
 
 GUEK, GAK = bytes(range(16)), bytes(range(0xD0, 0xE0))
 CLIENT: Final = 1
@@ -85,6 +86,31 @@ def test_sealed_keys(tmp_path: Path, files: dict[str, KeySource]) -> None:
     with pytest.raises(ConfigError, match="is not base64"):
         key_reader(config)(KeySource(sealed="?"), field)
     assert key_reader(config)(files["encryption_key"], field) == GUEK
+
+
+def test_keys_that_central_sealed(tmp_path: Path) -> None:
+    """From the operator's words to the key, in the configuration that is pushed and in a later one."""
+    private = make_key_file(tmp_path / "edge.key")
+    body = {**config_data(), "control": {"central_key": key_text(bytes(32)), "key_file": str(tmp_path / "edge.key")}}
+    body["buses"][0]["devices"][0]["security"] = {
+        "client_title": "525A560000000001",
+        "encryption_key": {"secret": f"hex:{GUEK.hex()}"},
+        "authentication_key": {"secret": f"hex:{GAK.hex()}"},
+    }
+
+    def sealed(secret: bytes, field: str) -> bytes:
+        return seal(secret, sealing_public(private), edge=body["edge"], number=body["number"], field=field)
+
+    pushed = complete(body, body["edge"], body["number"], sealed)
+    assert GUEK.hex() not in pushed
+    config = parse_config(pushed.encode(), "pushed")
+    for number in (config.number, config.number + 1):
+        read_key = key_reader(msgspec.structs.replace(config, number=number))
+        found = config.buses[0].devices[0]
+        assert found.security is not None
+        keyring = KeyRing(counters_path(tmp_path / "outbox.sqlite"), ManualClock(MARCH))
+        settings, _ = keyring.settings(found, found.security, read_key)
+        assert (settings.keys.encryption, settings.keys.authentication) == (GUEK, GAK)
 
 
 class SecuredLine(AnsweringTransport):
