@@ -11,7 +11,7 @@ from typing import Final
 
 from edge.dlms.association import Association
 from edge.dlms.association import State as AssociationState
-from edge.dlms.errors import LinkLostError, MisuseError, NoAnswerError
+from edge.dlms.errors import DlmsError, LinkLostError, MisuseError, NoAnswerError
 from edge.dlms.link import Connected, Disconnected, Link, LinkEvent, Lost, Received
 from edge.dlms.outcomes import Continue, Failed, Opened, Outcome, Released, Served
 from shared.dlms.action import MethodDescriptor
@@ -150,7 +150,10 @@ class DlmsSession:
     def _meaning(self, event: LinkEvent) -> Event | None:
         match event:
             case Connected():
-                self.link.send(self.association.open())
+                try:
+                    self.link.send(self.association.open())
+                except DlmsError as error:  # no invocation counter is to be had
+                    return Failed(error)
                 return None
             case Disconnected():
                 return Released()

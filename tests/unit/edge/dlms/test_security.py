@@ -11,7 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.dlms.association import Association, State
-from edge.dlms.errors import AssociationRefusedError, CounterRefusedError, DlmsError, SecurityError
+from edge.dlms.errors import (
+    AssociationRefusedError,
+    CounterLostError,
+    CounterRefusedError,
+    DlmsError,
+    SecurityError,
+)
 from edge.dlms.outcomes import Answered, Continue, Failed, Opened, Outcome
 from edge.dlms.reader import DlmsReader, LinkSettings
 from edge.dlms.security import ClientSecurity, SecuritySettings
@@ -90,6 +96,32 @@ async def test_dedicated_keys_and_general_forms(
     meter = a_meter(max_pdu=200, mechanism=mechanism)
     async with reader_of(meter, protocol, dedicated=dedicated, general=general, mechanism=mechanism) as reader:
         await expect_a_day(reader)
+
+
+class LastCounter:
+    """Has `left` numbers, then none."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    def next(self) -> int:
+        if not self.left:
+            raise CounterLostError("The invocation counter of a key is used up; the meter needs new keys.")
+        self.left -= 1
+        return 1000 - self.left
+
+
+@pytest.mark.parametrize("protocol", ["hdlc", "dlms-wrapper"])
+@pytest.mark.parametrize("left", range(4))
+async def test_without_a_counter_nothing_is_sent_and_the_link_is_closed(protocol: str, left: int) -> None:
+    """Numbers for AARQ, proof and the message that carries it, and one request."""
+    meter = a_meter()
+    reader = reader_of(meter, protocol, counter=LastCounter(left))
+    with pytest.raises(CounterLostError, match="needs new keys"):
+        await reader.open()
+        await reader.read_register(ENERGY.obis)
+    await reader.close()
+    assert reader.session.usable
 
 
 @pytest.mark.parametrize("general", [False, True])
