@@ -164,6 +164,12 @@ def _profile_problems(device: DeviceConfig, profile: ProfileConfig, place: str) 
 
 def _states_problems(device: DeviceConfig, states: StatesConfig, place: str) -> Iterator[str]:
     yield from _registers_problems(device, states.registers, f"{place}.registers")
+    if device.model in SPEAKS:
+        return
+    momentary = {item.name for item in find_map(device.model).items if item.group != "energy"}
+    for r, register in enumerate(states.registers):
+        if register.item in momentary:
+            yield f"at {place}.registers[{r}].item: {register.item} is no counter; sample it among the live registers."
 
 
 def _live_problems(device: DeviceConfig, live: LiveConfig, place: str) -> Iterator[str]:

@@ -75,6 +75,10 @@ def test_a_right_configuration_is_read() -> None:
             ["states.registers[0].item", "no item 'imports'", "it has voltage-L1"],
         ),
         (
+            lambda c: c["buses"][1]["devices"][0]["states"]["registers"][0].update(item="voltage-L1", unit="V"),
+            ["states.registers[0].item", "voltage-L1 is no counter"],
+        ),
+        (
             lambda c: c["buses"][1]["devices"][0]["states"]["registers"][0].update(unit="m3"),
             ["states.registers[0].unit", "m3 differs from the map's Wh"],
         ),
