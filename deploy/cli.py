@@ -98,7 +98,9 @@ def edge(context: typer.Context) -> None:
 
 @app.command("central", context_settings=_PASS_ON)
 def central(context: typer.Context) -> None:
-    """The operator's system: rozvodna central ingest | api | consolidate | migrate | load-site | ote-sandbox ..."""
+    """The operator's system: rozvodna central ingest | consolidate | control | api | migrate | load-site | keys | enrol
+    | ote-sandbox ...
+    """
     _run_module("central", context.args)
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import structlog
+
 from edge.collector import Collector
 from edge.config import EdgeConfig
 from edge.control.acts import Acts
@@ -34,7 +36,10 @@ class Office:
 
     def stopped(self) -> None:
         """The agent was stopped in order: the configuration is not to blame."""
-        self._standing.store.settled()
+        try:
+            self._standing.store.settled()
+        except OSError as error:
+            structlog.get_logger("edge.control").error("configuration not called good", reason=error.strerror)
 
     async def run(
         self, collector: Collector, outbox: Outbox, uplink: Uplink, status: Callable[[], Mapping[str, Any]]

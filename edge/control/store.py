@@ -20,7 +20,7 @@ import msgspec
 
 from edge.config import EdgeConfig
 from edge.control.pushed import parse_pushed
-from edge.errors import ConfigError
+from edge.errors import ConfigError, OutboxError
 from shared.control.messages import ControlError, open_configuration
 from shared.control.signing import SignatureError
 
@@ -60,7 +60,9 @@ def digest(message: bytes) -> str:
 
 
 class ConfigurationStore:
-    """One file; every change is on disk when the verb returns. Verbs raise OSError where the disk fails."""
+    """One file; every change is on disk when the verb returns. Verbs raise OSError where the disk fails, unless they say
+    otherwise.
+    """
 
     def __init__(self, path: Path | str, central: bytes) -> None:
         self.path = Path(path)
@@ -95,10 +97,16 @@ class ConfigurationStore:
         return Chosen(local, notes)
 
     def started(self, number: int) -> None:
-        """An agent begins with configuration `number`; called when it has its outbox, so that it is the only one."""
+        """An agent begins with configuration `number`; called when it has its outbox, so that it is the only one.
+
+        Raises `OutboxError` where the disk fails: an agent that cannot count its starts could not keep readings either.
+        """
         if self._kept.current and self._number(self._kept.current) == number:
             self._kept.starts += 1
-            self._write()
+            try:
+                self._write()
+            except OSError as error:
+                raise OutboxError(f"The configurations in {self.path} cannot be kept: {error.strerror}.") from None
 
     def failure(self, message: bytes) -> str:
         """Why this configuration must not run, if it ended the agent before; else nothing."""
