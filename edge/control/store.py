@@ -60,8 +60,8 @@ def digest(message: bytes) -> str:
 
 
 class ConfigurationStore:
-    """One file; every change is on disk when the verb returns. Verbs raise OSError where the disk fails, unless they say
-    otherwise.
+    """One file; every change is on disk when the verb returns. Verbs raise OSError where the disk fails, or what they
+    say.
     """
 
     def __init__(self, path: Path | str, central: bytes) -> None:
