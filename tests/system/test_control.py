@@ -257,7 +257,8 @@ def test_what_central_did_not_sign_is_refused_and_what_it_orders_is_done(
 ) -> None:
     rig.start_simulators(scenario(rig.folder, free_port))
     central.start("control")
-    rig.start_agent(local(rig, free_port, broker, central))
+    settings = local(rig, free_port, broker, central)
+    rig.start_agent(settings)
     wait(rig, "the agent's birth", lambda: central.state().get("online") is True)
     outbox = rig.outbox(EDGE)
 
@@ -291,6 +292,12 @@ def test_what_central_did_not_sign_is_refused_and_what_it_orders_is_done(
     wait(rig, "a command that was issued while nobody sent", lambda: central.ended(restart))
     assert central.command(restart)["state"] == "done"
     wait(rig, "the bus", lambda: rig.status(EDGE)["buses"]["rtu-1"]["connections"] == 2)
+    rig.kill(EDGE)
+    away = central.issue({"act": "read_now", "device": "EA-1"}, START)
+    wait(rig, "a command to nobody", lambda: central.command(away)["state"] == "sent")
+    rig.start_agent(settings)
+    wait(rig, "the one that came back", lambda: central.ended(away))
+    assert central.command(away)["state"] == "done"
     nowhere = central.issue({"act": "restart_bus", "bus": "rtu-9"}, START)
     wait(rig, "the refusal", lambda: central.ended(nowhere))
     assert (central.command(nowhere)["state"], central.command(nowhere)["why"]) == (
