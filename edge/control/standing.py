@@ -41,7 +41,7 @@ def take_stand(local: EdgeConfig, clock: Clock) -> Standing | None:
 
 def _usable(config: EdgeConfig, clock: Clock) -> None:
     try:
-        Plant(config, clock)
+        Plant(config, clock).keyring.close()
     except ConfigError:
         raise
     except Exception as error:

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -304,3 +305,48 @@ def test_what_central_did_not_sign_is_refused_and_what_it_orders_is_done(
         "refused",
         "There is no bus 'rtu-9' here; there are hdlc-1, rtu-1.",
     )
+
+
+def test_a_key_given_to_central_opens_a_ciphered_meter_and_stands_nowhere(
+    rig: Rig, central: CentralParts, broker: BrokerAccess, free_port: int
+) -> None:
+    guek, gak = "6b65792d746f2d656e63727970742121", "6b65792d746f2d61757468656e746963"
+    world = scenario(rig.folder, free_port)
+    secured = {"encryption_key": guek, "authentication_key": gak, "last_counter": 5000}
+    world["lines"][0]["meters"][1] |= {"security": {"1": secured}}
+    rig.start_simulators(world)
+    central.start("control")
+    settings = local(rig, free_port, broker, central)
+    settings["control"]["key_file"] = str(rig.folder / "keys" / "edge.key")
+    (rig.folder / "enrol.json").write_text(json.dumps(settings))
+    run = partial(subprocess.run, env=central.environment, check=True, capture_output=True)
+    printed = run([sys.executable, "-m", "edge", "enrol", str(rig.folder / "enrol.json")]).stdout
+    enrolled = run([sys.executable, "-m", "central", "enrol", "-"], input=printed).stdout
+    assert json.loads(enrolled)["key_id"] == json.loads(printed)["key_id"]
+    rig.start_agent(settings)
+    wait(rig, "the agent's birth", lambda: central.state().get("online") is True)
+
+    buses = config(rig.folder, free_port, broker)["buses"][:2]
+    buses[0]["devices"][1] |= {
+        "address": {"client": 1, "server": 1, "physical": 18},
+        "security": {
+            "client_title": "525A560000000007",
+            "encryption_key": {"secret": f"hex:{guek}"},
+            "authentication_key": {"secret": f"hex:{gak}"},
+        },
+    }
+    number = central.put(buses)
+    wait(rig, "the number", lambda: central.state()["runs"] == number)
+    read = central.issue({"act": "read_now", "device": "LU-2"}, START)
+    wait(rig, "the reading", lambda: central.ended(read))
+    assert central.command(read)["state"] == "done", central.command(read)
+    diagnostics = central.issue({"act": "send_diagnostics"}, START)
+    wait(rig, "the diagnostics", lambda: central.ended(diagnostics))
+    sent = central.command(diagnostics)["result"]
+    assert sent["configuration"]["number"] == number
+    with transaction(central.engine) as connection:
+        body = configurations.require(connection, EDGE, number)["body"]
+    assert body.count('"sealed"') == 2
+    for place in (body, str(sent), rig.log(EDGE), rig.log("control")):
+        assert guek not in place and gak not in place
+    assert "(left out)" in str(sent)
