@@ -17,7 +17,9 @@ from shared.clock import Clock
 
 NAME: Final = "status.json"
 LOOK_S: Final = 0.1
-"""A change is in the file after so long."""
+"""A change is in the file after so long, or later on a large plant:"""
+MOST_SHARE: Final = 0.01
+"""no more of the processor than this goes into the status."""
 
 
 def status_path(outbox: Path | str) -> Path:
@@ -99,12 +101,14 @@ async def keep_status(path: Path, clock: Clock, current: Callable[[], dict[str, 
     written: dict[str, Any] = {}
     written_at = 0.0
     while True:
+        begun = clock.monotonic()
         status = current()
         same = {**status, "clock": None} == {**written, "clock": None}
         if not same or clock.monotonic() - written_at >= 1.0:
             write_status(path, status)
             written, written_at = status, clock.monotonic()
-        await asyncio.sleep(LOOK_S)
+        took = clock.monotonic() - begun
+        await asyncio.sleep(max(LOOK_S, min(took / MOST_SHARE, 1.0)))
 
 
 def write_status(path: Path, status: dict[str, Any]) -> None:

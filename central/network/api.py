@@ -56,6 +56,8 @@ class EvidenceChannelIn(_Body):
     exponent: int = 0
     kind: Literal["interval", "state"] = "interval"
     step_s: int | None = None
+    step_ms: int | None = None
+    """Of a live series, instead of `step_s`."""
     min_value: int | None = None
     max_value: int | None = None
 

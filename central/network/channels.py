@@ -20,11 +20,17 @@ EXPONENTS = (-12, 12)
 LARGEST_FACTOR = 10**9
 """Of a mapping, multiplier and change of exponent together: a 32-bit value times it stays within 64 bits."""
 _HOUR_S = 3_600
+_HOUR_MS = 3_600_000
+FASTEST_MS = 10
+"""Shortest step of a live series."""
 _CHUNK = 2_000
 
 
 def create_evidence_channels(connection: Connection, specs: Sequence[Spec]) -> Outcome:
-    """Create evidence channels of meters: `meter`, `register`, `unit`, `exponent`, `kind`, `step_s`, limits."""
+    """Create evidence channels of meters: `meter`, `register`, `unit`, `exponent`, `kind`, `step_s`, limits.
+
+    A live series has `step_ms` instead of `step_s`: it is evidence only, no channel has such a step.
+    """
     wanted = {spec["meter"] for spec in specs}
     ids_of(connection, meter, "meter", "id", wanted)
     meters = {row.id: row for row in connection.execute(select(meter).where(meter.c.id.in_(wanted)))}
@@ -113,11 +119,18 @@ def _supply_points(connection: Connection, eans: set[str]) -> dict[str, int]:
 
 
 def _step_ms(spec: Spec, commodity: str) -> int:
-    step_s = spec.get("step_s")
+    step_s, step_ms = spec.get("step_s"), spec.get("step_ms")
     if spec["kind"] == "state":
-        if step_s:
-            raise BadInput("step", f"A register of states has no step; {step_s} s was given. Leave it out.")
+        if step_s or step_ms:
+            given = f"{step_s} s" if step_s else f"{step_ms} ms"
+            raise BadInput("step", f"A register of states has no step; {given} was given. Leave it out.")
         return 0
+    if step_ms is not None:
+        if step_s is not None:
+            raise BadInput("step", f"Both {step_s} s and {step_ms} ms were given as step; give one of them.")
+        if step_ms < FASTEST_MS or _HOUR_MS % step_ms:
+            raise BadInput("step", f"A step of {step_ms} ms must be {FASTEST_MS} or more and divide an hour.")
+        return int(step_ms)
     seconds = int(STEP_S[commodity] if step_s is None else step_s)
     if seconds < 1 or _HOUR_S % seconds:
         raise BadInput(

@@ -13,7 +13,7 @@ from typing import Final
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # where `tests` lies, when this file itself is run
 
-from tests.bench import edge_line, harness
+from tests.bench import edge_line, edge_live, harness
 from tests.bench.harness import Figure
 
 
@@ -29,6 +29,7 @@ class Part:
 
 PARTS: Final[dict[str, Part]] = {
     "rtu": Part(edge_line.rtu, {"rtu_9600_efficiency": "of the limit", "rtu_19200_efficiency": "of the limit"}),
+    "live": Part(edge_live.live, {"core_share_20k": "of a core", "core_share_100k": "of a core", "rss_mb": "MB"}),
     "round": Part(edge_line.round_of_30, {"round_30x40_s": "s"}),
     "profile": Part(
         edge_line.profile,

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import numpy as np
 import pytest
-from sqlalchemy import Engine, delete, func, select, text, update
+from sqlalchemy import Engine, delete, event, func, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from central.ingest.tables import batch
@@ -511,3 +511,34 @@ def test_mappings_of_many_registers_are_found_quickly_before_the_tables_have_sta
         found = mappings_of(connection, evidence=numbers)
         assert len(found.evidence) == 1601
         assert wall.monotonic() - begun < 5
+
+
+def test_live_series_that_nothing_is_settled_from_cost_a_few_statements(
+    engine: Engine, clock: ManualClock, register: int
+) -> None:
+    channels, batches = 1_000, 300
+    with transaction(engine) as connection:
+        connection.execute(
+            text("""
+                INSERT INTO evidence_channel (concentrator, device, register, unit, exponent, kind, step_ms)
+                SELECT 'K1', 'M1', 'live-' || n, 'W', 0, 'interval', 10 FROM generate_series(1, :channels) AS n
+            """),
+            {"channels": channels},
+        )
+        connection.execute(
+            text("""
+                INSERT INTO batch (edge, epoch, seq, received_at, evidence_channels, first_start, last_end)
+                SELECT 'K1', 2, n, :at, (
+                    SELECT array_agg(id) FROM (
+                        SELECT id FROM evidence_channel WHERE step_ms = 10 ORDER BY id OFFSET n * 64 % 900 LIMIT 64
+                    ) AS chosen
+                ), :at, :until FROM generate_series(1, :batches) AS n
+            """),
+            {"batches": batches, "at": DAY.start, "until": DAY.start + timedelta(seconds=5)},
+        )
+    asked: list[str] = []
+    event.listen(engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
+    report = consolidate_once(engine, clock)
+    assert report == Report(batches=batches)
+    assert len(asked) <= 10
+    assert not consolidate_once(engine, clock).worked
