@@ -53,9 +53,10 @@ def test_what_is_stored_is_what_the_meter_gave_and_a_kill_leaves_a_counted_gap(
     config = tmp_path / "edge.json"
     config.write_text(json.dumps(edge_live.configuration(tmp_path, stack, ports, PERIOD_MS, block_s=BLOCK_S)))
     log = tmp_path / "answers"
+    swarm = ["firmware_sims.swarm", "--ports", f"{ports[0]}-{ports[-1]}", "--log", str(log)]
     stack.start_broker()
     with ingest_process(["central", "ingest"], database_url, stack):
-        with edge_live.child(["firmware_sims.swarm", "--ports", f"{ports[0]}-{ports[-1]}", "--log", str(log)], "ready"):
+        with edge_live.child(swarm, tmp_path / "log", "ready"):
             with edge_live.child(["edge", str(config)], tmp_path / "log") as agent:
                 wait_for_samples(tmp_path, 12)
                 agent.send_signal(signal.SIGKILL)
