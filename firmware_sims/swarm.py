@@ -1,7 +1,7 @@
 """Many Modbus TCP meters in one process, lean: `python -m firmware_sims.swarm --ports 15020-15069 --log FILE`.
 
-For measuring clients: it answers reads of the 40 input registers from 0 with 20 float32 that count up from answer to
-answer, so that each value tells which answer it is from. Each port is one meter (unit 1). Ends at SIGTERM and then
+For measuring clients: its 40 input registers from 0 hold 20 float32 that count up from answer to answer, so that each
+value tells which answer it is from. Each port is one meter (unit 1). Ends at SIGTERM and then
 writes when each answer was given: per meter, ms UTC (float64, little-endian), one meter after the other, each preceded
 by its number of answers (uint32).
 """
@@ -23,9 +23,9 @@ WRAP: Final = 2**24 - VALUES
 APART: Final = 1_000_003
 """Between the first values of two meters."""
 _REQUEST: Final = struct.Struct(">HHHBBHH")
-_ANSWER: Final = struct.Struct(f">HHHBBB{VALUES}f")
-_TAIL: Final = (0, 4 * VALUES + 3, 1, 4, 4 * VALUES)
-_WANTED: Final = (0, 6, 1, 4, 0, 2 * VALUES)
+_HEAD: Final = struct.Struct(">HHHBBB")
+_VALUES: Final = struct.Struct(f">{VALUES}f")
+_REGISTERS: Final = 2 * VALUES
 
 
 def first_eighth(meter: int, answer: int) -> int:
@@ -34,28 +34,32 @@ def first_eighth(meter: int, answer: int) -> int:
 
 
 class Meter:
-    """One listening port and its connections."""
+    """One meter."""
 
-    def __init__(self, number: int, port: int) -> None:
+    def __init__(self, number: int) -> None:
         self.number = number
         self.answered = array("d")
-        self.listener = socket.create_server(("127.0.0.1", port), backlog=16)
-        self.listener.setblocking(False)
+        """When, ms UTC."""
 
     def answer(self, request: bytes) -> bytes:
         """The answer to a request; empty if it is none that is served."""
         if len(request) != _REQUEST.size:
             return b""
-        transaction, *rest = _REQUEST.unpack(request)
-        if tuple(rest) != _WANTED:
-            return struct.pack(">HHHBBB", transaction, 0, 3, rest[2], rest[3] | 0x80, 2)
+        transaction, protocol, length, unit, function, address, count = _REQUEST.unpack(request)
+        if (protocol, length, unit) != (0, _REQUEST.size - 6, 1):
+            return b""
+        if function != 4 or not 1 <= count <= _REGISTERS - address:
+            return _HEAD.pack(transaction, 0, 3, unit, function | 0x80, 2)
         begin = first_eighth(self.number, len(self.answered))
         self.answered.append(time.time_ns() / 1e6)
-        return _ANSWER.pack(transaction, *_TAIL, *[eighth / 8 for eighth in range(begin, begin + VALUES)])
+        registers = _VALUES.pack(*[eighth / 8 for eighth in range(begin, begin + VALUES)])
+        if count < _REGISTERS:
+            registers = registers[2 * address : 2 * (address + count)]
+        return _HEAD.pack(transaction, 0, 2 * count + 3, unit, function, 2 * count) + registers
 
 
-def serve(meters: list[Meter]) -> None:
-    """Until SIGTERM."""
+def serve(meters: list[Meter], first_port: int) -> None:
+    """On one port each, until SIGTERM."""
     over = False
 
     def end(*_: object) -> None:
@@ -64,19 +68,22 @@ def serve(meters: list[Meter]) -> None:
 
     signal.signal(signal.SIGTERM, end)
     poll = select.epoll()
-    listeners = {meter.listener.fileno(): meter for meter in meters}
+    listeners: dict[int, tuple[socket.socket, Meter]] = {}
     connections: dict[int, tuple[socket.socket, Meter]] = {}
-    for descriptor in listeners:
-        poll.register(descriptor, select.EPOLLIN)
+    for port, meter in enumerate(meters, first_port):
+        listener = socket.create_server(("127.0.0.1", port), backlog=16)
+        listeners[listener.fileno()] = listener, meter
+        poll.register(listener.fileno(), select.EPOLLIN)
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     while not over:
         for descriptor, _ in poll.poll(0.5):
             if descriptor in listeners:
-                peer, _ = listeners[descriptor].listener.accept()
+                listener, meter = listeners[descriptor]
+                peer, _ = listener.accept()
                 peer.setblocking(False)
                 peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                connections[peer.fileno()] = peer, listeners[descriptor]
+                connections[peer.fileno()] = peer, meter
                 poll.register(peer.fileno(), select.EPOLLIN)
                 continue
             peer, meter = connections[descriptor]
@@ -109,8 +116,8 @@ def main() -> int:
     parser.add_argument("--log", required=True, type=Path)
     options = parser.parse_args()
     first, last = (int(port) for port in options.ports.split("-"))
-    meters = [Meter(number, port) for number, port in enumerate(range(first, last + 1))]
-    serve(meters)
+    meters = [Meter(number) for number in range(last - first + 1)]
+    serve(meters, first)
     with options.log.open("wb") as file:
         for meter in meters:
             file.write(struct.pack("<I", len(meter.answered)) + meter.answered.tobytes())
