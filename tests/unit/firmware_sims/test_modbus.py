@@ -4,13 +4,17 @@ import struct
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pymodbus.constants import ExcCodes
 from pymodbus.framer import FramerRTU
 
 from firmware_sims.maps import schema
 from firmware_sims.maps.schema import register_map
-from firmware_sims.modbus_link import ModbusCounts, ModbusTcpLine, RtuLine, RtuServer
+from firmware_sims.modbus_link import ModbusCounts, ModbusTcpLine, RtuLine, RtuServer, answer_pdu
 from firmware_sims.modbus_meter import MappedMeter, RefusedError
 from firmware_sims.scenario_model import ModbusMeter, Scenario
 from firmware_sims.truth import Truth
@@ -151,6 +155,40 @@ def test_rtu_unknown_function_ends_with_silence(meter: MappedMeter) -> None:
     assert line.silence() == rtu(5, bytes([0xE3, 1]))
 
 
+class Plate:
+    """A meter that only says who it is."""
+
+    identification: ClassVar[dict[int, str]] = {0: "V", 1: "P1", 2: "1.0"}
+
+    def read(self, function: int, address: int, count: int) -> list[int]:
+        raise RefusedError(ExcCodes.ILLEGAL_ADDRESS)
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        ("2b 0e 01 00", "2b 0e 01 83 00 00 03 00 01 56 01 02 50 31 02 03 31 2e 30"),
+        ("2b 0e 01 02", "2b 0e 01 83 00 00 01 02 03 31 2e 30"),
+        ("2b 0e 01 09", "2b 0e 01 83 00 00 03 00 01 56 01 02 50 31 02 03 31 2e 30"),
+        ("2b 0e 04 01", "2b 0e 04 83 00 00 01 01 02 50 31"),
+        ("2b 0e 04 09", "ab 02"),
+        ("2b 0e 00 00", "ab 03"),
+        ("2b 0e 05 00", "ab 03"),
+        ("2b 0d 01 00", "ab 01"),
+        ("2b 0e 01", "ab 01"),
+    ],
+    ids=["all", "from an object", "from none", "one", "one that is none", "code 0", "code 5", "another MEI", "short"],
+)
+def test_device_identification(request_: str, expected: str) -> None:
+    answer = answer_pdu(Plate(), bytes.fromhex(request_), ModbusCounts())
+    assert (bytes([answer.function_code]) + answer.encode()).hex(" ") == expected
+
+
+def test_a_meter_without_identification_does_not_know_the_function(meter: MappedMeter) -> None:
+    answer = answer_pdu(meter, bytes.fromhex("2b 0e 01 00"), ModbusCounts())
+    assert (bytes([answer.function_code]) + answer.encode()).hex(" ") == "ab 01"
+
+
 def test_rtu_behind_a_serial_server(meter: MappedMeter) -> None:
     wall = 0.0
     server = RtuServer(RtuLine({5: meter}), lambda: wall)
@@ -184,3 +222,20 @@ def test_tcp_that_is_not_modbus_is_given_up(meter: MappedMeter) -> None:
     assert line.receive(b"GET / HTTP/1.1\r\n\r\n") == b""
     assert line.broken
     assert counts.bad == 1
+
+
+@given(st.lists(st.one_of(st.binary(max_size=30), st.binary(min_size=1, max_size=20).map(lambda pdu: rtu(5, pdu)))))
+def test_nothing_from_an_rtu_line_raises(chunks: list[bytes]) -> None:
+    line = RtuLine({5: Plate()})
+    for chunk in chunks:
+        line.receive(chunk)
+        line.silence()
+    assert line.receive(rtu(5, bytes.fromhex("2b 0e 04 01"))) != b""
+
+
+@given(st.lists(st.one_of(st.binary(max_size=30), st.binary(min_size=1, max_size=20).map(lambda pdu: mbap(1, 5, pdu)))))
+def test_nothing_from_a_tcp_connection_raises(chunks: list[bytes]) -> None:
+    line = ModbusTcpLine({5: Plate()}, ModbusCounts())
+    for chunk in chunks:
+        line.receive(chunk)
+    assert ModbusTcpLine({5: Plate()}, ModbusCounts()).receive(mbap(9, 5, bytes.fromhex("2b 0e 04 01"))) != b""
