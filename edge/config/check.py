@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from edge.config.check_iec62056 import MODEL as IEC62056
-from edge.config.check_iec62056 import iec62056_problems
+from edge.config.check_iec62056 import iec62056_problems, mode_e_problems
 from edge.config.check_security import security_problems
 from edge.config.model import (
     BusConfig,
@@ -109,6 +109,7 @@ def _device_problems(bus: BusConfig, device: DeviceConfig, place: str) -> Iterat
     if device.model == "dlms":
         if address.server is None or address.unit is not None:
             yield f"at {place}.address: a DLMS meter needs client and server (and physical on HDLC), no unit."
+        yield from mode_e_problems(bus, device, place)
     elif device.model == IEC62056:
         yield from iec62056_problems(bus, device, place)
     elif address.unit is None or not 1 <= address.unit <= 247 or address.server is not None:

@@ -36,6 +36,19 @@ def iec62056_problems(bus: BusConfig, device: DeviceConfig, place: str) -> Itera
                 )
 
 
+def mode_e_problems(bus: BusConfig, device: DeviceConfig, place: str) -> Iterator[str]:
+    """What a DLMS meter gets wrong about its opening."""
+    if device.opening == "hdlc":
+        if device.address.device is not None:
+            yield f"at {place}.address.device: only an opening by mode-e asks for it; set opening, or leave it out."
+        return
+    if bus.protocol != "hdlc":
+        yield f"at {place}.opening: {device.opening} comes before HDLC; the bus {bus.name} speaks {bus.protocol}."
+    if isinstance(bus.link, SerialLink) and bus.link.parity != "N":
+        yield f"at {place}.opening: the bus {bus.name} has parity {bus.link.parity}; {device.opening} needs N."
+    yield from opening_problems(device, place)
+
+
 def opening_problems(device: DeviceConfig, place: str) -> Iterator[str]:
     """Address and speeds of an opening, whether mode C or mode E follows."""
     text = device.address.device

@@ -276,6 +276,9 @@ class DeviceConfig(_Struct, frozen=True, kw_only=True):
     conventions: Conventions = msgspec.field(default_factory=Conventions)
     """DLMS: how this meter differs."""
     iec62056: Iec62056Config | None = None
+    opening: Literal["hdlc", "mode-e", "mode-e-or-hdlc"] = "hdlc"
+    """HDLC: whether the meter is woken by IEC 62056-21 mode E first; with the last, one that does not answer to that
+    (because a session was left open) is spoken to in HDLC straight away, at iec62056.baud or 9600 Bd."""
 
 
 class BusConfig(_Struct, frozen=True, kw_only=True):

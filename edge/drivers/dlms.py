@@ -25,6 +25,7 @@ from edge.drivers.keyring import KeyReader, KeyRing, read_meter_key
 from edge.drivers.password import read_password
 from edge.drivers.port import MeterSession, ProfileDay, StateReading, rescaled
 from edge.errors import DeviceGarbledError, DeviceRefusedError, DeviceSilentError, LineDownError
+from edge.iec62056.opening import mode_e_opening, opened
 from shared.clock import Clock
 from shared.identifiers import Obis
 from shared.metering_day import PRAGUE, MeteringDay
@@ -154,35 +155,41 @@ class DlmsDriver:
             profile_access=device.conventions.profile_access,
             null_repeats=device.conventions.null_values == "repeated",
         )
+        self._opening = mode_e_opening(device)
         self._facts = MeterFacts()
         self._clock = clock
 
     @asynccontextmanager
     async def session(self, line: Line) -> AsyncIterator[MeterSession]:
         """Associates on entry, releases on exit."""
-        await line.flush()
-        patience = line.response_timeout(self._settings.response_timeout)
-        reader = DlmsReader(line, replace(self._settings, response_timeout=patience), self._facts)
         with _errors():
             await self._look_at_counter(line)
-            try:
-                await reader.open()
-            except CounterRefusedError as refused:
-                self._heed(refused)
-                raise
-        try:
-            yield DlmsSession(reader, self._clock)
-        finally:
+        async with opened(line, self._opening):
+            await line.flush()
+            patience = line.response_timeout(self._settings.response_timeout)
+            reader = DlmsReader(line, replace(self._settings, response_timeout=patience), self._facts)
             with _errors():
-                await reader.close()
+                try:
+                    await reader.open()
+                except CounterRefusedError as refused:
+                    self._heed(refused)
+                    raise
+            try:
+                yield DlmsSession(reader, self._clock)
+            finally:
+                with _errors():
+                    await reader.close()
 
     async def _look_at_counter(self, line: Line) -> None:
         """Once after a start, and whenever the meter refuses ours: what counter has it seen from us?"""
         if not self._must_look or self._counter is None or self._security is None or self._security.counter is None:
             return
         public = replace(self._settings, client=self._security.counter_client, password=None, security=None)
-        async with DlmsReader(line, public) as reader:
-            seen = await reader.get(1, Obis.parse(self._security.counter), 2)
+        # A session of its own: after it, a meter behind mode E must be woken again.
+        async with opened(line, self._opening):
+            await line.flush()
+            async with DlmsReader(line, public) as reader:
+                seen = await reader.get(1, Obis.parse(self._security.counter), 2)
         if type(seen) is not int:
             raise ProtocolError(f"the invocation counter {seen!r:.60}", "an integer")
         self._counter.follow(seen)

@@ -205,8 +205,8 @@ class Iec62056Reader:
         """The next event; None if the meter is silent. Bounded by `most_s` however much the line babbles."""
         line, client = self._line, self._client
         sent = await self._write()
-        deadline = line.now() + most_s
-        patience = self._settings.timeout_s + line.transmission_s(sent + 1)
+        deadline = line.now() + line.transmission_s(sent) + most_s
+        patience = self._settings.timeout_s + line.transmission_s(1)
         while (left := deadline - line.now()) > 0:
             try:
                 octets = await line.read(min(patience, left))
@@ -215,8 +215,8 @@ class Iec62056Reader:
             events = client.receive(octets)
             if events:
                 return events[0]
-            if sent := await self._write():  # acknowledged a block: the next one takes its time
-                patience = self._settings.timeout_s + line.transmission_s(sent + 1)
+            if await self._write():  # acknowledged a block: the next one takes its time
+                patience = self._settings.timeout_s + line.transmission_s(1)
             elif client.pending:
                 patience = max(INTER_CHARACTER_S, self._settings.timeout_s)
         return client.cut() if client.pending else None

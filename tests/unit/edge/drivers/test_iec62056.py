@@ -217,3 +217,27 @@ def test_a_serial_line_carries_seven_bits_and_parity_in_eight() -> None:
     data["buses"] = [{"name": "iec-1", "link": link, "protocol": "iec62056-21", "devices": [iec_device()]}]
     with pytest.raises(ConfigError, match="set parity N and one stop bit"):
         parse_config(json.dumps(data).encode(), "test.json")
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"address": {"server": 1, "device": "1"}}, "address.device: only an opening by mode-e asks"),
+        ({"opening": "mode-e", "address": {"server": 1, "device": "1!"}}, "address.device: '1!'"),
+        ({"opening": "mode-c"}, "opening"),
+        ({"opening": "mode-e", "iec62056": {"baud": 1}}, "iec62056.baud: 1 is no speed"),
+    ],
+)
+def test_openings_that_are_refused(changes: dict[str, Any], expected: str) -> None:
+    data = config_data()
+    data["buses"][0]["devices"][0].update(changes)
+    with pytest.raises(ConfigError) as refused:
+        parse_config(json.dumps(data).encode(), "test.json")
+    assert expected in str(refused.value)
+
+
+def test_mode_e_is_for_hdlc() -> None:
+    data = config_data()
+    data["buses"][2]["devices"][0]["opening"] = "mode-e"
+    with pytest.raises(ConfigError, match="mode-e comes before HDLC; the bus tcp-1 speaks dlms-wrapper"):
+        parse_config(json.dumps(data).encode(), "test.json")

@@ -9,6 +9,7 @@ from edge.bus.testing import Reaction, ScriptedLink
 from edge.bus.timing import LineTiming
 from firmware_sims.iec62056.line import IecLine
 from firmware_sims.iec62056.meter import IecMeter, IecMeterSpec, IecRegister
+from firmware_sims.iec62056.mode_e import ModeELine
 from firmware_sims.testing import MemoryMeterData, meter_spec
 from shared.identifiers import Obis
 from shared.iec62056.messages import Identification
@@ -43,7 +44,7 @@ class FixedLink(ScriptedLink):
 class SimLink(FixedLink):
     """Octets go to the simulated line at once."""
 
-    def __init__(self, line: IecLine) -> None:
+    def __init__(self, line: IecLine | ModeELine) -> None:
         super().__init__(self._react)
         self.sims = line
 
