@@ -1,5 +1,6 @@
 #!/bin/sh
-# make.sh [--upgrade]: writes run.lock and dev.lock from pyproject.toml: every Python from 3.11 on, every platform, hashes, no addresses.
+# make.sh [--upgrade]: writes run.lock and dev.lock from pyproject.toml, peers.lock from peers.in: every Python from 3.11 on,
+# every platform, hashes, no addresses.
 # uv is a tool of this script only and lies in an environment of its own.
 set -eu
 
@@ -14,7 +15,8 @@ fi
 
 compile() {
   "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-    --no-emit-index-url --no-emit-find-links "$@" pyproject.toml
+    --no-emit-index-url --no-emit-find-links "$@"
 }
-compile "$@" --output-file deploy/locks/run.lock
-compile "$@" --extra dev --constraint deploy/locks/run.lock --output-file deploy/locks/dev.lock
+compile "$@" --output-file deploy/locks/run.lock pyproject.toml
+compile "$@" --extra dev --constraint deploy/locks/run.lock --output-file deploy/locks/dev.lock pyproject.toml
+compile "$@" --output-file deploy/locks/peers.lock deploy/locks/peers.in

@@ -149,8 +149,11 @@ def decode_results(octets: bytes) -> tuple[Result, ...]:
         if count > len(octets) - place:
             raise IndexError
         results: list[Result] = []
-        for _ in range(count):
-            if octets[place]:
+        for number in range(count):
+            choice = octets[place]
+            if choice > 1:
+                raise DecodeError(f"Result {number + 1} of {count} begins with {choice:02x}; expected 00 or 01.")
+            if choice:
                 results.append(Result(error=octets[place + 1]))
                 place += 2
             else:
@@ -159,6 +162,8 @@ def decode_results(octets: bytes) -> tuple[Result, ...]:
                 place = end
     except IndexError:
         raise DecodeError(f"The list of results is cut off at octet {len(octets)}.") from None
+    if place != len(octets):
+        raise DecodeError(f"{len(octets) - place} octets follow after a list of {count} results.")
     return tuple(results)
 
 

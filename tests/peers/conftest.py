@@ -11,6 +11,7 @@ from typing import TypeVar
 import pytest
 
 from deploy.peers import PeerProgram, peers_required, require_mbpoll, require_tshark
+from deploy.peers_dlms import require_dlms_clients
 from deploy.stack.errors import StackError
 
 T = TypeVar("T")
@@ -54,3 +55,9 @@ def mbpoll(home: Path) -> PeerProgram:
 def tshark(home: Path) -> PeerProgram:
     """tshark, Wireshark without a screen; it only reads files here."""
     return require_peer("tshark", lambda: require_tshark(home, print))
+
+
+@pytest.fixture(scope="session")
+def dlms_python(home: Path) -> Path:
+    """Python of the environment that holds gurux-dlms and dlms-cosem."""
+    return require_peer("gurux-dlms and dlms-cosem", lambda: require_dlms_clients(home, print))
