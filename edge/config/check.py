@@ -130,9 +130,10 @@ def _device_problems(bus: BusConfig, device: DeviceConfig, place: str) -> Iterat
 
 
 def _identity_problems(device: DeviceConfig, place: str) -> Iterator[str]:
-    if device.model == "dlms":
+    if device.model in SPEAKS:
         if device.word_order is not None:
-            yield f"at {place.removesuffix('.identity')}.word_order: a DLMS meter has no registers; remove it."
+            kind = "DLMS" if device.model == "dlms" else "mode C"
+            yield f"at {place.removesuffix('.identity')}.word_order: a {kind} meter has no registers; remove it."
         if device.identity is not None:
             yield f"at {place}: only Modbus meters are checked so; remove it."
         return

@@ -146,6 +146,11 @@ class Iec62056Client:
         """Whether a message has begun and not ended."""
         return self._parser.pending
 
+    @property
+    def trails(self) -> bool:
+        """Whether anything has come after the last message."""
+        return self._parser.trails
+
     def request(self, address: str = "") -> None:
         """Ask the meter `address`, or whichever hears it, for its identification."""
         self._advance(Step.REQUEST)

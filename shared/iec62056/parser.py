@@ -60,6 +60,7 @@ class MessageParser:
         self.discarded = 0
         """Characters that belonged to no message."""
         self._choices = choices
+        self._discarded_before = 0
         self._start = 0
         """Character that began the present message: SOH, STX, ACK or "/"; 0 when there is none."""
         self._body = bytearray()
@@ -70,6 +71,11 @@ class MessageParser:
     def pending(self) -> bool:
         """Whether a message has begun and not ended."""
         return self._start != 0
+
+    @property
+    def trails(self) -> bool:
+        """Whether anything has come after the last message."""
+        return self.pending or self.discarded != self._discarded_before
 
     def reset(self) -> None:
         """Forget the message that has begun: the rest of it will not come."""
@@ -83,6 +89,7 @@ class MessageParser:
             token = self._take(character)
             if token is not None:
                 tokens.append(token)
+                self._discarded_before = self.discarded
         return tokens
 
     def _begin(self, start: int) -> None:

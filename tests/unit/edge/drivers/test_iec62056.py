@@ -11,6 +11,7 @@ import pytest
 
 from edge.config import DeviceConfig, ProfileConfig, StateRegister, parse_config
 from edge.drivers.iec62056 import Iec62056Driver, Iec62056Session
+from edge.drivers.port import ClockSession
 from edge.errors import ConfigError, DeviceGarbledError, DeviceRefusedError
 from edge.iec62056 import reader as reader_module
 from firmware_sims.iec62056.line import IecLine
@@ -27,6 +28,7 @@ from tests.unit.edge.iec62056.meters import NOW, SimLink, line_to, meter_data, s
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reader_module, "PAUSE_S", 0.0)
+    monkeypatch.setattr(reader_module, "AFTER_ANSWER_S", 0.0)
     monkeypatch.setattr(reader_module, "SPEED_CHANGE_S", 0.0)
 
 
@@ -175,6 +177,7 @@ async def test_the_clock_is_read_and_set(how: str) -> None:
         later = NOW + timedelta(minutes=3, seconds=7)
         await meter.set_clock(later)
         assert await meter.read_clock() == later
+        assert isinstance(meter, ClockSession)
 
 
 async def test_a_password_from_its_file(tmp_path: Path) -> None:
@@ -194,6 +197,8 @@ async def test_a_password_from_its_file(tmp_path: Path) -> None:
         ({"iec62056": {"baud": 14400}}, "iec62056.baud: 14400 is no speed"),
         ({"iec62056": {"opening_baud": 115200}}, "iec62056.opening_baud: 115200"),
         ({"iec62056": {"clock": "zulu"}}, "iec62056.clock"),
+        ({"identity": {"serial": "1"}}, "identity: only Modbus meters are checked so"),
+        ({"word_order": "low-first"}, "word_order: a mode C meter has no registers"),
         (
             {
                 "profile": {

@@ -22,12 +22,14 @@ from tests.unit.edge.iec62056.meters import FixedLink, SimLink, iec_spec, line_t
 
 FAST = MeterSettings(address="12345678", timeout_s=0.02, retries=1)
 IDENTIFICATION = b"/RZV5SIM\r\n"
+RIGHT = IecMeter(iec_spec(), meter_data()).readout()
 
 
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reader_module, "INTER_CHARACTER_S", 0.02)
     monkeypatch.setattr(reader_module, "PAUSE_S", 0.0)
+    monkeypatch.setattr(reader_module, "AFTER_ANSWER_S", 0.001)
     monkeypatch.setattr(reader_module, "SPEED_CHANGE_S", 0.0)
 
 
@@ -171,6 +173,46 @@ async def test_answers_that_are_none(answer: bytes, expected: type[DeviceError],
         await meter.ask("R5", "1.8.0()")
     assert link.written[-1][1] in (add_parity(BREAK), add_parity(command("R5", "1.8.0()")))
     assert not meter.programming
+
+
+async def test_an_answer_that_goes_on_after_its_end_is_none() -> None:
+    # A character became an ETX by a fault, and the next happens to be its check.
+    cut = data("P.01(ERROR)")
+    link = FixedLink(answers(IDENTIFICATION, command("P0", "(1)"), cut + b"the rest)\r\n"))
+    meter = reader_of(link)
+    await meter.enter()
+    with pytest.raises(DeviceGarbledError, match="went on after its end"):
+        await meter.ask("R5", "P.01(;)")
+    assert not meter.programming
+
+
+@given(st.integers(0, 400), st.integers(0, 255))
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_one_changed_octet_never_makes_another_value(place: int, octet: int) -> None:
+    async def talk() -> None:
+        sims = sim_line()
+        sent = 0
+
+        def react(octets: bytes) -> Reaction:
+            nonlocal sent
+            answer = bytearray(sims.receive(octets))
+            if sent <= place < sent + len(answer):
+                answer[place - sent] = octet
+            sent += len(answer)
+            return [(0.0, bytes(answer))] if answer else []
+
+        meter = reader_of(FixedLink(react), MeterSettings(timeout_s=0.001, retries=1))
+        try:
+            await meter.begin_readout()
+            text = await meter.readout()
+        except DeviceError as error:
+            assert str(error)
+        else:
+            assert text == RIGHT
+
+    reader_module.INTER_CHARACTER_S = 0.001
+    with asyncio.Runner() as runner:
+        runner.run(asyncio.wait_for(talk(), 5))
 
 
 async def test_a_meter_that_is_not_there_is_asked_as_often_as_configured() -> None:
