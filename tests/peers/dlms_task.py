@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-CLIENTS = {name: Path(__file__).parent / f"clients/read_with_{name}.py" for name in ("gurux", "dlms_cosem")}
+CLIENTS = ("gurux", "dlms_cosem")
 ANSWER_S = 60
 """dlms-cosem spins for ever on a closed connection: whatever a client does, it is ended."""
 
@@ -31,7 +31,7 @@ class PeerError(Exception):
 def run_client(python: Path, client: str, task: dict[str, Any]) -> dict[str, Any]:
     """What `client` got, on top of `TASK`. Raises `PeerError`."""
     done = subprocess.run(
-        [str(python), "-I", str(CLIENTS[client])],
+        [str(python), "-I", str(Path(__file__).parent / f"clients/read_with_{client}.py")],
         input=json.dumps(TASK | task),
         capture_output=True,
         text=True,

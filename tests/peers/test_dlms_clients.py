@@ -41,7 +41,7 @@ def told(rows: list[list[Any]]) -> list[list[Any]]:
 
 @pytest.mark.parametrize("authentication", ["none", "low"])
 @pytest.mark.parametrize("way", ["wrapper", "server", "serial"])
-@pytest.mark.parametrize("client", list(CLIENTS))
+@pytest.mark.parametrize("client", CLIENTS)
 def test_a_foreign_client_reads_what_the_meter_measured(
     site: DlmsSite, dlms_python: Path, client: str, way: str, authentication: str
 ) -> None:
@@ -59,7 +59,7 @@ def test_a_foreign_client_reads_what_the_meter_measured(
     assert (found["entries"] is None) == (client == "dlms_cosem"), "which has no access by entry"
 
 
-@pytest.mark.parametrize("client", list(CLIENTS))
+@pytest.mark.parametrize("client", CLIENTS)
 def test_a_wrong_password_is_refused(site: DlmsSite, dlms_python: Path, client: str) -> None:
     with pytest.raises(PeerError, match=r"(?i)reject|authentication"):
         run_client(dlms_python, client, site.task("wrapper", client=1, authentication="low", password="wrong"))

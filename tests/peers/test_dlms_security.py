@@ -35,7 +35,7 @@ def told(rows: list[list[Any]]) -> list[list[Any]]:
 
 @pytest.mark.parametrize("dedicated", [False, True])
 @pytest.mark.parametrize("suite", [0, 1])
-@pytest.mark.parametrize("client", list(CLIENTS))
+@pytest.mark.parametrize("client", CLIENTS)
 def test_ciphered_reading(listeners: Listeners, dlms_python: Path, client: str, suite: int, dedicated: bool) -> None:
     port = listeners.add(**secured(suite))
     found = run_client(dlms_python, client, task(port, suite, 1, dedicated))
@@ -47,7 +47,7 @@ def test_ciphered_reading(listeners: Listeners, dlms_python: Path, client: str, 
     assert again["rows"] == found["rows"]
 
 
-@pytest.mark.parametrize("client", list(CLIENTS))
+@pytest.mark.parametrize("client", CLIENTS)
 def test_a_counter_is_taken_once(listeners: Listeners, dlms_python: Path, client: str) -> None:
     port = listeners.add(**secured(0))
     run_client(dlms_python, client, task(port, 0, 500, False))
@@ -55,7 +55,7 @@ def test_a_counter_is_taken_once(listeners: Listeners, dlms_python: Path, client
         run_client(dlms_python, client, task(port, 0, 500, False))
 
 
-@pytest.mark.parametrize("client", list(CLIENTS))
+@pytest.mark.parametrize("client", CLIENTS)
 @pytest.mark.parametrize("key", ["encryption_key", "authentication_key"])
 def test_a_wrong_key_opens_nothing(listeners: Listeners, dlms_python: Path, client: str, key: str) -> None:
     port = listeners.add(**secured(0))
