@@ -19,17 +19,21 @@ from edge.config import DeviceConfig, SerialLink, StateRegister, TcpLink, parse_
 from edge.drivers.dlms import DlmsDriver
 from edge.drivers.iec62056 import Iec62056Driver
 from edge.drivers.port import MeterDriver
+from edge.inspect import committed_blocks
 from firmware_sims.host import Host
 from firmware_sims.scenario import parse_scenario
+from firmware_sims.truth import Truth
 from shared.clock import EPOCH, SystemClock
-from shared.metering_day import MeteringDay
+from shared.metering_day import MeteringDay, day_of
 from shared.quantities import Commodity, Unit
+from tests.system.edge_rig import Rig
 from tests.unit.edge.examples import config_data
 
 pytestmark = pytest.mark.system
 
 NOW = datetime(2026, 3, 30, 10, 0, tzinfo=UTC)
 HOLE = datetime(2026, 3, 29, 10, 15, tzinfo=UTC)
+DAY_OF_THE_HOLE = MeteringDay(Commodity.ELECTRICITY, date(2026, 3, 29))
 CHANNELS = [
     {
         "register": "1-0:1.29.0",
@@ -173,3 +177,65 @@ async def test_mode_e_before_hdlc(host: Host, tmp_path: Path) -> None:
         assert line.timing.character_s == pytest.approx(10 / 9600)
     wire = wire_of(host, "hdlc")
     assert (wire["collisions"], wire["octets_at_wrong_speed"], wire["octets_unread"]) == (0, 0, 0)
+
+
+def test_an_agent_reads_mode_c_and_mode_e_into_its_outbox(tmp_path: Path, free_port: int) -> None:
+    """The whole concentrator, without a broker: what its meters hold of two days is committed."""
+    rig = Rig(tmp_path, NOW)
+    try:
+        rig.start_simulators(scenario(tmp_path, free_port))
+        truth = Truth(parse_scenario((tmp_path / "scenario.json").read_bytes()))
+        secret = tmp_path / "password"
+        secret.write_text("00000000\n")
+        data = config_data()
+        described = data["buses"][0]["devices"][0]
+        described["profile"]["since"] = "2026-03-28T00:00:00+01:00"
+        described["states"]["at"] = "quarter-hour"
+        del described["address"]
+        mode_c = {"model": "iec62056-21", "password_file": str(secret)}
+        mode_e = {"opening": "mode-e", "address": {"server": 1, "physical": 17, "device": "44444444"}}
+        data["buses"] = [
+            {
+                "name": "iec",
+                "link": {"kind": "serial", "path": str(tmp_path / "iec"), "baud": 300},
+                "protocol": "iec62056-21",
+                "devices": [
+                    {**described, **mode_c, "id": "E1", "address": {"device": "11111111"}},
+                    {**described, **mode_c, "id": "E2", "address": {"device": "22222222"}},
+                ],
+            },
+            {
+                "name": "hdlc",
+                "link": {"kind": "serial", "path": str(tmp_path / "hdlc"), "baud": 9600},
+                "protocol": "hdlc",
+                "devices": [{**described, **mode_e, "id": "H1"}],
+            },
+        ]
+        outbox = rig.outbox("CONC-1")
+        outbox.parent.mkdir()
+        data["outbox"]["path"] = str(outbox)
+        data["mqtt"]["port"] = 9  # nobody listens
+        data["uplink"] = {"welcome_wait_s": 0.1}
+        rig.start_agent(data)
+        wanted = {
+            (meter, day.start): truth.interval_values(meter, "1-0:1.29.0", day.start, day.end)
+            for meter in ("E1", "E2", "H1")
+            for day in (MeteringDay(Commodity.ELECTRICITY, date(2026, 3, d)) for d in (28, 29))
+        }
+        place = next(n for n in range(92) if DAY_OF_THE_HOLE.instant(n) + DAY_OF_THE_HOLE.step == HOLE)
+
+        def held() -> dict[tuple[str, datetime], list[int]]:
+            found: dict[tuple[str, datetime], list[int]] = {}
+            for block in (each.block for each in committed_blocks(outbox)) if outbox.exists() else ():
+                if block.key.register == "1-0:1.29.0":
+                    at = EPOCH + timedelta(milliseconds=block.start_ms)
+                    day = day_of(Commodity.ELECTRICITY, at)
+                    found.setdefault((block.key.device, day.start), []).extend(block.values)
+            return found
+
+        del wanted["E1", DAY_OF_THE_HOLE.start][place]
+        rig.wait("two days of three meters", lambda: held() == wanted, timeout=90)
+        states = [each.block for each in committed_blocks(outbox) if each.block.key.register == "1-0:1.8.0"]
+        assert {block.key.device for block in states} == {"E1", "E2", "H1"}
+    finally:
+        rig.close()
