@@ -132,10 +132,9 @@ class MessageParser:
     def _in_block(self, character: int) -> Token | None:
         if self._checked:
             return self._end_of_block(character)
-        if character == SOH or (character == STX and self._start == STX):
-            self.reset()  # the message before was cut: this one begins anew
-            self._begin(character)
-            return None
+        if character == SOH or (character == STX and (self._start == STX or STX in self._body)):
+            # Not a new beginning: the rest of a message, begun by a fault, may have a check that fits by chance.
+            character = SUB
         if len(self._body) >= LONGEST:
             self.reset()
             return Damaged(f"longer than {LONGEST} characters")
@@ -147,7 +146,7 @@ class MessageParser:
         start, block = self._start, bytes(self._body)
         self._begin(0)
         if SUB in block or check == SUB or not block.isascii():
-            return Damaged("with a character of wrong parity")
+            return Damaged("with a character that cannot be in it")
         if bcc(block) != check:
             return Damaged(f"whose block check character is {check:02X} instead of {bcc(block):02X}")
         more = block[-1] == EOT

@@ -123,8 +123,22 @@ def test_a_changed_character_is_never_taken(place: int) -> None:
     assert all(isinstance(token, Damaged) or token == right for token in tokens)
 
 
-def test_a_message_that_was_cut_gives_way_to_the_next() -> None:
-    assert MessageParser().feed(READOUT[:20] + READOUT) == MessageParser().feed(READOUT)
+def test_a_message_that_was_cut_spoils_what_follows_without_silence() -> None:
+    parser = MessageParser()
+    assert parser.feed(READOUT[:20] + READOUT) == [Damaged("with a character that cannot be in it")]
+    assert parser.feed(READOUT) == MessageParser().feed(READOUT)
+    parser.feed(READOUT[:20])
+    parser.reset()
+    assert parser.feed(READOUT) == MessageParser().feed(READOUT)
+
+
+def test_the_end_of_a_message_is_no_message() -> None:
+    # What follows an STX that a fault made in the middle has a check that fits, because what is before it cancels out.
+    whole = data("21.8.0(5*kWh)2" + "2\x02" + "1.8.0(1*kWh)")
+    assert all(isinstance(token, Damaged) for token in MessageParser().feed(whole))
+
+
+def test_an_identification_gives_way_to_a_message() -> None:
     assert MessageParser().feed(b"/ISK5MT" + READOUT) == MessageParser().feed(READOUT)
 
 
