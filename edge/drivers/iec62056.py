@@ -33,10 +33,22 @@ class Iec62056Session:
     async def read_states(self, registers: Sequence[StateRegister]) -> list[StateReading]:
         if self._habits.states_by == "registers":
             return [await self._read_state(register) for register in registers]
-        await self._reader.begin_readout()
-        at_ms = self._driver.clock.now_ms()
-        sets = data_sets(await self._reader.readout())
+        text, at_ms = await self._readout()
+        sets = data_sets(text)
         return [StateReading(register, state_value(sets, register), at_ms) for register in registers]
+
+    async def _readout(self) -> tuple[str, int]:
+        """The readout, begun anew where it came damaged, and when the meter put it together."""
+        left = self._driver.retries
+        while True:
+            await self._reader.begin_readout()
+            at_ms = self._driver.clock.now_ms()
+            try:
+                return await self._reader.readout(), at_ms
+            except DeviceGarbledError:
+                if left == 0:
+                    raise
+                left -= 1
 
     async def _read_state(self, register: StateRegister) -> StateReading:
         obis = Obis.parse(register.obis or "")
@@ -100,6 +112,7 @@ class Iec62056Driver:
     def __init__(self, device: DeviceConfig, clock: Clock) -> None:
         self.habits = device.iec62056 or Iec62056Config()
         self.clock = clock
+        self.retries = device.retries
         self.has_given_rows = False
         password = read_password(device)
         self._settings = MeterSettings(

@@ -101,6 +101,17 @@ async def test_states(habits: dict[str, Any], full_codes: bool) -> None:
     ]
 
 
+async def test_a_damaged_readout_is_begun_anew() -> None:
+    line = sim_line(wrong_check_every=2)
+    async with session(line, retries=1) as meter:
+        for _ in range(3):
+            assert (await meter.read_states(states()))[0].value == 1_234_567
+    assert line.damaged == 2
+    async with session(sim_line(wrong_check_every=1), retries=1) as meter:
+        with pytest.raises(DeviceGarbledError, match="block check character"):
+            await meter.read_states(states())
+
+
 async def test_a_register_that_is_not_there() -> None:
     missing = [StateRegister(unit=Unit.WH, register="x", obis="1-0:9.8.0")]
     async with session(sim_line()) as meter:
