@@ -10,6 +10,7 @@ from typing import Final
 
 import structlog
 
+from edge.bus.lengths import RULES
 from edge.bus.line import Line
 from edge.bus.link import make_link
 from edge.bus.owner import Bus
@@ -55,8 +56,9 @@ def make_bus(config: BusConfig, clock: Clock) -> RunningBus:
     timing = line_timing(config.protocol, config.link.baud)
     if isinstance(config.link, SerialLink) and (config.link.parity != "N" or config.link.stop_bits == 2):
         timing = line_timing(config.protocol, config.link.baud, character_bits=11)
+    missing = RULES.get(config.protocol, lambda heard: 0)
     link = make_link(config.link)
-    line = Line(link, timing, clock.monotonic, echo=config.link.echo, name=config.name)
+    line = Line(link, timing, clock.monotonic, echo=config.link.echo, missing=missing, name=config.name)
     bus = Bus(config.name, line, exchange.reset, reset_on_fault=config.protocol == "dlms-wrapper")
     if exchange.tcp:
         bus.tenant = ModbusPoller(link, exchange, clock)

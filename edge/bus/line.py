@@ -16,6 +16,11 @@ from edge.errors import CollisionError
 
 DRAIN_MOST_S: Final = 2.0
 """A line that babbles is not drained longer than this."""
+GATHER_LEAST: Final = 32
+"""For fewer octets than this the end of a frame is waited for as it comes."""
+GATHER_SPARE: Final = 20
+"""So many octets of a frame are left to be seen as they come: its end must not be missed by a timer that is late."""
+HEARD_MOST: Final = 4096
 
 
 @dataclass(slots=True)
@@ -31,10 +36,19 @@ class LineCounters:
 
 
 class Line:
-    """One link with its timing. `monotonic` gives wall seconds; `echo` says that what is sent comes back."""
+    """One link with its timing. `monotonic` gives wall seconds; `echo` says that what is sent comes back; `missing`
+    tells how much is still to come of an answer that has begun (edge.bus.lengths), so that not every octet wakes us.
+    """
 
     def __init__(
-        self, link: Link, timing: LineTiming, monotonic: Callable[[], float], *, echo: bool = False, name: str = ""
+        self,
+        link: Link,
+        timing: LineTiming,
+        monotonic: Callable[[], float],
+        *,
+        echo: bool = False,
+        missing: Callable[[bytes], int] = lambda heard: 0,
+        name: str = "",
     ) -> None:
         self.link = link
         self.timing = timing
@@ -45,6 +59,9 @@ class Line:
         self.heard = False
         """Whether anything has come since the last request."""
         self._name = name
+        self._missing = missing
+        self._answer = b""
+        """What has come since the last request."""
         self._monotonic = monotonic
         self._busy_until = 0.0
         """When the last octet, either way, has passed or will have."""
@@ -98,6 +115,7 @@ class Line:
         """At least one octet; raises `TimeoutError` after `timeout` seconds of silence, which begin when what was sent
         is out; `LineDownError`; `CollisionError` where the line echoes something else than was sent.
         """
+        await self._let_gather()
         while True:
             before = self._busy_until
             data = await self.link.read(timeout + max(before - self._monotonic(), 0.0))
@@ -113,7 +131,15 @@ class Line:
                 silence = self.link.received_at - self.transmission_s(len(data)) - before
                 self._waited_s = max(self._waited_s, silence)
                 self.heard = True
+                self._answer = (self._answer + data)[-HEARD_MOST:]
                 return data
+
+    async def _let_gather(self) -> None:
+        """Sleep while the rest of a frame is on the wire, of whose octets none is of use alone."""
+        missing = self._missing(self._answer) if self.timing.character_s and self._answer else 0
+        if missing >= GATHER_LEAST:
+            until = self._busy_until + self.transmission_s(missing - GATHER_SPARE)
+            await self.link.let_gather(until - self._monotonic())
 
     def settle(self) -> None:
         """The exchange with the present meter is over: what it took is noted."""
@@ -121,7 +147,7 @@ class Line:
             self.station.patience.answered(self._waited_s)
             self.station.counters.latency.add(self._waited_s)
             self.latency.add(self._waited_s)
-        self.heard, self._waited_s = False, 0.0
+        self.heard, self._waited_s, self._answer = False, 0.0, b""
 
     def transmission_s(self, octets: int) -> float:
         """How long `octets` take on the wire."""

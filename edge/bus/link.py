@@ -39,6 +39,9 @@ class Link(Protocol):
     async def read(self, timeout: float) -> bytes:
         """At least one octet, as soon as there is any; raises `TimeoutError` after `timeout` s, `LineDownError`."""
 
+    async def let_gather(self, seconds: float) -> None:
+        """Let octets gather outside for so long; they are kept, and come with the next read."""
+
     async def set_speed(self, baud: int) -> bool:
         """Go on at `baud`; what came before may be lost. False where this side has no say in the speed (TCP).
 
@@ -106,7 +109,7 @@ class _Octets(asyncio.Protocol):
             self._waiter.set_result(None)
 
 
-Connection = tuple[asyncio.WriteTransport, _Octets]
+Connection = tuple[asyncio.Transport, _Octets]
 
 
 class OctetLink:
@@ -116,7 +119,7 @@ class OctetLink:
         self,
         name: str,
         connect: Callable[[], Awaitable[Connection]],
-        change_speed: Callable[[asyncio.WriteTransport, int], Awaitable[None]] | None = None,
+        change_speed: Callable[[asyncio.Transport, int], Awaitable[None]] | None = None,
     ) -> None:
         self.name = name
         self._connect = connect
@@ -177,6 +180,16 @@ class OctetLink:
             raise LineDownError(f"{self.name} {octets.lost}.")
         raise TimeoutError
 
+    async def let_gather(self, seconds: float) -> None:
+        if seconds <= 0:
+            return
+        transport, _ = self._opened()
+        transport.pause_reading()
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            transport.resume_reading()
+
     async def set_speed(self, baud: int) -> bool:
         if self._change_speed is None:
             return False
@@ -220,7 +233,7 @@ def _serial_link(config: SerialLink) -> OctetLink:
         )
         return transport, octets
 
-    async def change_speed(transport: asyncio.WriteTransport, baud: int) -> None:
+    async def change_speed(transport: asyncio.Transport, baud: int) -> None:
         assert isinstance(transport, serialx.BaseSerialTransport)
         # The change throws away what has come; a read that was due already would find nothing and take it for the end.
         transport.pause_reading()

@@ -18,6 +18,8 @@ class ScriptedLink:
         self.written: list[tuple[float, bytes]] = []
         self.opened = 0
         self.received_at = 0.0
+        self.gathered: list[float] = []
+        """For how long octets were let gather, in order."""
         self.speeds: list[int] = []
         """Speeds that were set, in order."""
         self.refuse_open: str | None = None
@@ -45,6 +47,10 @@ class ScriptedLink:
             raise LineDownError("The scripted link was closed.")
         self.received_at = came_at
         return data
+
+    async def let_gather(self, seconds: float) -> None:
+        self.gathered.append(seconds)
+        await asyncio.sleep(max(seconds, 0.0))
 
     async def set_speed(self, baud: int) -> bool:
         self.speeds.append(baud)

@@ -250,6 +250,37 @@ async def test_hdlc_on_a_bad_line(tmp_path: Path) -> None:
         site.rig.close()
 
 
+async def test_mode_c_on_a_bad_line(tmp_path: Path) -> None:
+    kinds = ["noise_before", "noise_inside", "noise_after", "truncated", "lost", "doubled"]
+    load = {"kind": "household", "mean_w": 450, "seed": 3}
+    meter = {
+        "id": "TR-1",
+        "model": "iec62056-21",
+        "device": "11",
+        "channels": [{"register": "1-0:1.29.0", "state": "1-0:1.8.0", "load": load, "initial": 1000}],
+    }
+    faults = dict.fromkeys(kinds, 60) | {"seed": 11}
+    line = {"name": "iec", "protocol": "iec62056-21", "baud": 9600, "meters": [meter], "faults": faults}
+    device = {
+        "id": "TR-1",
+        "model": "iec62056-21",
+        "address": {"device": "11"},
+        "timeout_s": 1.0,
+        "iec62056": {"opening_baud": 300},
+        "states": {"at": "quarter-hour", "registers": [{"unit": "Wh", "register": "1-0:1.8.0", "obis": "1-0:1.8.0"}]},
+    }
+    bus = {"name": "iec", "protocol": "iec62056-21", "link": {"kind": "serial", "baud": 9600}, "devices": [device]}
+    site = Site(tmp_path, [line])
+    try:
+        async with site.agent([bus]) as plant:
+            await sample_quarters(site, plant, ["TR-1"], 6)
+        assert site.require_truth() == {"TR-1": 6}
+        found = site.faults("iec")
+        assert sum(found[kind] for kind in kinds) >= 2, found
+    finally:
+        site.rig.close()
+
+
 async def test_dead_meters_hold_up_nobody_and_are_read_when_they_live_again(tmp_path: Path) -> None:
     units = range(1, 9)
     back = START + 6 * QUARTER

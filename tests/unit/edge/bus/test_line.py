@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from edge.bus.lengths import rtu_missing
 from edge.bus.line import Line
 from edge.bus.station import Station
 from edge.bus.testing import ScriptedLink
@@ -109,3 +110,19 @@ async def test_waiting_begins_when_the_request_is_out() -> None:
     line = Line(link, LineTiming(character_s=0.01, quiet_s=0.02), time.monotonic)
     await line.write(b"12345")
     assert await line.read(0.03) == b"answer"
+
+
+async def test_the_rest_of_a_frame_is_let_gather() -> None:
+    frame = bytes.fromhex("05 04 28") + bytes(42)
+    link = ScriptedLink(lambda request: [(0.001, frame[:5]), (0.002, frame[5:])])
+    line = Line(link, LineTiming(character_s=0.0002), time.monotonic, missing=rtu_missing)
+    await line.write(b"question")
+    assert await line.read(0.1) == frame[:5]
+    assert link.gathered == [], "nothing is known before it has begun"
+    assert await line.read(0.1) == frame[5:]
+    (gathered,) = link.gathered
+    assert gathered <= 40 * 0.0002
+    await line.write(b"next")
+    link.say(b"x")
+    await line.read(0.1)
+    assert len(link.gathered) == 1, "what came before the request is forgotten"

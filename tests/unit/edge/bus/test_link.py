@@ -134,3 +134,16 @@ async def test_octets_of_a_held_link_come_by_callback() -> None:
     await link.close()
     server.close()
     await server.wait_closed()
+
+
+async def test_octets_gather_and_are_kept(tmp_path: Path) -> None:
+    port = tmp_path / "rtu-1"
+    meter = plug_in(port)
+    link = make_link(SerialLink(path=str(port), baud=9600))
+    await link.open()
+    for octet in b"answer":
+        os.write(meter, bytes([octet]))
+        await link.let_gather(0.002)
+    assert await link.read(1.0) == b"answer"
+    os.close(meter)
+    await link.close()
