@@ -60,7 +60,10 @@ class Site:
                 "seed": 1,
                 "origin": "2026-01-01T00:00:00+01:00",
                 "statistics": str(self.statistics_file),
-                "lines": [line | {"kind": "pty", "link": str(folder / line["name"])} for line in lines],
+                "lines": [
+                    line if "port" in line else line | {"kind": "pty", "link": str(folder / line["name"])}
+                    for line in lines
+                ],
             }
         )
         self.truth = Truth(load_scenario(folder / "scenario.json"))
@@ -74,7 +77,12 @@ class Site:
             "edge": "CONC-1",
             "mqtt": {"host": "nowhere"},
             "outbox": {"path": str(self.outbox_path)},
-            "buses": [bus | {"link": bus["link"] | {"path": str(self.folder / bus["name"])}} for bus in buses],
+            "buses": [
+                bus
+                if bus["link"]["kind"] == "tcp"
+                else bus | {"link": bus["link"] | {"path": str(self.folder / bus["name"])}}
+                for bus in buses
+            ],
         }
         plant = Plant(msgspec.convert(config, EdgeConfig), self.clock)
         outbox = await Outbox.open(str(self.outbox_path))
@@ -228,6 +236,29 @@ async def test_modbus_on_a_bad_line(tmp_path: Path, echo: bool) -> None:
         kinds = [kind for kind in FAULTS if not kind.endswith("_ms")]
         assert all(faults[kind] for kind in kinds), faults
         assert bool(faults["octets_echoed"]) is echo
+    finally:
+        site.rig.close()
+
+
+async def test_modbus_tcp_to_bad_meters(tmp_path: Path, free_port: int) -> None:
+    units = range(1, 4)
+    faults = {kind: FAULTS[kind] for kind in ("noise_before", "lost", "doubled", "slow", "slow_ms", "late", "late_ms")}
+    line = {
+        "name": "rtu",
+        "kind": "tcp",
+        "port": free_port,
+        "protocol": "modbus-tcp",
+        "meters": [sdm(unit) for unit in units],
+        "faults": faults | {"seed": 2},
+    }
+    bus = rtu_bus(units) | {"protocol": "modbus-tcp", "link": {"kind": "tcp", "host": "127.0.0.1", "port": free_port}}
+    site = Site(tmp_path, [line])
+    try:
+        async with site.agent([bus]) as plant:
+            await sample_quarters(site, plant, list(plant.devices), 20)
+        assert site.require_truth() == {f"NN-{unit}": 20 for unit in units}
+        found = site.faults("rtu")
+        assert all(found[kind] for kind in faults if not kind.endswith("_ms")), found
     finally:
         site.rig.close()
 

@@ -94,6 +94,23 @@ BROKEN: list[tuple[str, Callable[[Site], object], list[str]]] = [
         lambda s: s["lines"][0].update(protocol="iec62056-21"),
         ["lines[0].meters[0].model", "iec62056-21 only"],
     ),
+    (
+        "a dead meter that is not there",
+        lambda s: s["lines"][0].update(faults={"dead": [{"meter": "LU-9"}]}),
+        ["lines[0].faults.dead[0].meter", '"LU-9"', "hdlc-1"],
+    ),
+    (
+        "a restart without a zone",
+        lambda s: s["lines"][0].update(faults={"restarts": [{"meter": "LU-1", "at": "2026-03-01T00:00:00"}]}),
+        ["lines[0].faults.restarts[0].at"],
+    ),
+    ("a TCP line that echoes", lambda s: s["lines"][1].update(faults={"echo": True}), ["lines[1].faults.echo", "pty"]),
+    ("a share above all", lambda s: s["lines"][0].update(faults={"lost": 1001}), ["lines[0].faults.lost", "1001"]),
+    (
+        "an unknown fault",
+        lambda s: s["lines"][0].update(faults={"lots": 1}),
+        ["lines[0].faults", '"lots"', "truncated"],
+    ),
     ("no OBIS", lambda s: meter(s, 0, 0)["channels"][0].update(register="import"), ['"import"', "OBIS"]),
     ("wrong model", lambda s: s["lines"][2].update(protocol="hdlc"), ["lines[2].meters[0].model", "dlms"]),
     ("two at one address", lambda s: meter(s, 0, 1)["address"].update(physical=17), ["hdlc-1", "LU-2"]),
