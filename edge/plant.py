@@ -80,9 +80,14 @@ def make_device(
         driver = Iec62056Driver(config, clock)
     else:
         driver = ModbusDriver(config, running.exchange, clock)
-    running.bus.stations[config.id] = Station(config.min_gap_ms / 1000, config.timeout_min_s)
     phase = timedelta(milliseconds=running.phase_ms + config.phase_ms)
     return DeviceState(config, running.bus, driver, DeviceProgress(), phase)
+
+
+def seat(device: DeviceState) -> None:
+    """Tell the device's bus how to treat it. Apart from making it: a device that is made may yet be refused."""
+    config = device.config
+    device.bus.stations[config.id] = Station(config.min_gap_ms / 1000, config.timeout_min_s)
 
 
 @dataclass(slots=True)
@@ -113,7 +118,8 @@ class Plant:
         for config in self.config.buses:
             running = self.running[config.name] = make_bus(config, self.clock)
             for device in config.devices:
-                self.devices[device.id] = make_device(device, running, self.clock, self.keyring, read_key)
+                made = self.devices[device.id] = make_device(device, running, self.clock, self.keyring, read_key)
+                seat(made)
 
     @property
     def buses(self) -> dict[str, Bus]:
@@ -160,7 +166,10 @@ class Plant:
         collector.detach(leaving)
         if prepared.stopped:
             await self.stop(prepared.stopped)
+        left = [self.devices[name] for name in leaving]
         await collector.released(leaving)
+        for device in left:
+            device.bus.stations.pop(device.config.id, None)
         for name in prepared.stopped:
             del self.running[name]
         self.running |= prepared.buses
@@ -170,6 +179,7 @@ class Plant:
             known = await _patiently(progress)
             for name, device in prepared.devices.items():
                 device.progress = known.get(name, device.progress)
+                seat(device)
             collector.admit(prepared.devices)
         self.start(prepared.buses)
 

@@ -14,7 +14,7 @@ from edge.bus.owner import Bus
 from edge.collector import DeviceState
 from edge.config import BusConfig
 from edge.logs import set_up_logs
-from edge.plant import make_bus, make_device
+from edge.plant import make_bus, make_device, seat
 from firmware_sims.half_duplex import LineSpeed
 from shared.event_loop import precise_event_loop
 from tests.bench.parts.forty_registers import STATES
@@ -124,6 +124,8 @@ async def _bus(
     config = msgspec.convert({"name": line, "link": link, "protocol": protocol, "devices": devices}, BusConfig)
     running = make_bus(config, sims.clock)
     devices = {each.id: make_device(each, running, sims.clock) for each in config.devices}
+    for each in devices.values():
+        seat(each)
     task = asyncio.create_task(running.bus.run())
     try:
         yield Running(running.bus, devices)

@@ -99,12 +99,14 @@ async def test_buses_and_devices_that_stay_keep_their_tasks(tmp_path: Path) -> N
 
 async def test_a_device_that_cannot_be_made_changes_nothing(tmp_path: Path) -> None:
     async with running(tmp_path / "outbox.sqlite") as (plant, _, _outbox):
-        before = dict(plant.running)
+        before, station = dict(plant.running), plant.running["hdlc-1"].bus.stations["LU-1"]
         data = changed(devices=[])
-        data["buses"][0]["devices"][0]["password_file"] = str(tmp_path / "none")
-        with pytest.raises(ConfigError, match=r"password file .* of LU-1 cannot be read"):
+        data["buses"][0]["devices"][0] |= {"min_gap_ms": 50}
+        data["buses"][2]["devices"][0]["password_file"] = str(tmp_path / "none")
+        with pytest.raises(ConfigError, match=r"password file .* of GA-1 cannot be read"):
             plant.prepare(edge_config(data))
         assert plant.config.number == 1 and plant.running == before and "EA-1" in plant.devices
+        assert plant.running["hdlc-1"].bus.stations["LU-1"] is station
         assert not any(device.leaving for device in plant.devices.values())
 
 
