@@ -130,6 +130,10 @@ class Commands:
             return None
 
     def _start(self, command: Command, message: Message, work: Coroutine[object, object, CommandResult]) -> None:
+        if command.id in self._at_work:  # begun meanwhile by who looks after an earlier life's commands
+            work.close()
+            return
+
         async def guarded() -> None:
             try:
                 self._answer(message, await work)
