@@ -42,7 +42,11 @@ KILLS: Final = 12
 
 def secured(id: str, seed: int, security: dict[str, Any], **address: int) -> dict[str, Any]:
     demanded = {"encryption_key": GUEK.hex(), "authentication_key": GAK.hex(), "last_counter": 5000, **security}
-    return {**dlms(id, seed, **address), "security": {"1": demanded}, "max_pdu": 400}
+    return {**dlms(id, seed, **address), "security": {"1": demanded}, "max_pdu": 400, "general_blocks": _window(id)}
+
+
+def _window(id: str) -> int:
+    return GENERAL_BLOCKS.get(id[2:], 0)
 
 
 METERS: Final = [
@@ -52,6 +56,8 @@ METERS: Final = [
     ("proof-only", {"protection": "none"}, {}),
 ]
 """Name, what the meter demands, and what the configuration adds to the same."""
+GENERAL_BLOCKS: Final = {"dedicated": 6, "proof-only": 1}
+"""Window of general block transfer by name; the others use the blocks of each service."""
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +105,7 @@ def config(folder: Path, name: str, demanded: dict[str, Any], more: dict[str, An
     profile = {"obis": "1-0:99.1.0", "step_s": 900, "since": "2026-03-01T00:00:00+01:00", "registers": registers}
     keys = {"encryption_key": {"file": str(folder / "guek")}, "authentication_key": {"file": str(folder / "gak")}}
     security = {"client_title": TITLE, **keys, **demanded, **more}
-    described = {"id": name, "model": "dlms", "address": {"client": 1, **address}}
+    described = {"id": name, "model": "dlms", "address": {"client": 1, **address}, "general_blocks": _window(name)}
     return msgspec.convert({**described, "profile": profile, "security": security}, DeviceConfig)
 
 
