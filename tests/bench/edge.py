@@ -13,7 +13,7 @@ from typing import Final
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # where `tests` lies, when this file itself is run
 
-from tests.bench import edge_line, edge_live, harness
+from tests.bench import edge_line, edge_live, edge_thingsboard, harness
 from tests.bench.harness import Figure
 
 
@@ -30,6 +30,7 @@ class Part:
 PARTS: Final[dict[str, Part]] = {
     "rtu": Part(edge_line.rtu, {"rtu_9600_efficiency": "of the limit", "rtu_19200_efficiency": "of the limit"}),
     "live": Part(edge_live.live, {"core_share_20k": "of a core", "core_share_100k": "of a core", "rss_mb": "MB"}),
+    "thingsboard": Part(edge_thingsboard.thingsboard, {}),
     "round": Part(edge_line.round_of_30, {"round_30x40_s": "s"}),
     "profile": Part(
         edge_line.profile,
@@ -45,7 +46,8 @@ def measure(part: Part, name: str, runs: int) -> dict[str, Figure]:
     def run(number: int) -> Mapping[str, float]:
         figures = part.run(number)
         shown = ", ".join(f"{key} {value:.4f}" for key, value in figures.items())
-        print(f"{name:>8} run {number + 1}: {shown}", flush=True)
+        if figures:
+            print(f"{name:>8} run {number + 1}: {shown}", flush=True)
         return figures
 
     medians = harness.medians(run, runs)
