@@ -1,6 +1,7 @@
 """A simulated mode C meter at the end of a scripted link."""
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -47,9 +48,11 @@ class SimLink(FixedLink):
     def __init__(self, line: IecLine | ModeELine) -> None:
         super().__init__(self._react)
         self.sims = line
+        self.after_answer: Callable[[], None] = lambda: None
 
     def _react(self, data: bytes) -> Reaction:
         answer = self.sims.receive(data)
+        self.after_answer()
         return [(0.0, answer)] if answer else []
 
 
