@@ -62,6 +62,8 @@ def make_bus(config: BusConfig, clock: Clock) -> RunningBus:
     bus = Bus(config.name, line, exchange.reset, reset_on_fault=config.protocol == "dlms-wrapper")
     if exchange.tcp:
         bus.tenant = ModbusPoller(link, exchange, clock)
+    if config.protocol == "modbus-rtu":
+        bus.late_s = exchange.late_window
     return RunningBus(bus, exchange, config.protocol, config.phase_ms)
 
 

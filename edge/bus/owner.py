@@ -108,6 +108,8 @@ class Bus:
         """By device; who is not entered has no needs of its own."""
         self.last_error = ""
         self.tenant: Tenant | None = None
+        self.late_s = 0.0
+        """A meter that was silent is not asked again before its late answer can come no more."""
         self._on_connect = on_connect
         self._reset_on_fault = reset_on_fault
         self._queue: list[_Job] = []
@@ -323,3 +325,5 @@ class Bus:
             self.probation.must_rest(device, self.line.now() + failure.retry_in)
         else:
             self.probation.failed(device, self.line.now(), cost_s)
+            if isinstance(failure, DeviceSilentError):
+                self.probation.must_rest(device, self.line.now() + self.late_s)

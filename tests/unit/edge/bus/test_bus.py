@@ -305,3 +305,15 @@ async def test_a_line_that_the_tenant_lost_is_opened_again() -> None:
         lodger.lost = ""
         assert await bus.submit("a", Priority.LIVE, fine) == "fine"
     assert link.opened == 2
+
+
+async def test_a_silent_meter_rests_until_its_late_answer_can_come_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.bus.health.FIRST_S", 0.01)
+    async with running(ScriptedLink()) as bus:
+        bus.late_s = 30.0
+        for device, error in (("silent", DeviceSilentError("x")), ("garbled", DeviceGarbledError("x"))):
+            with pytest.raises(type(error)):
+                await bus.submit(device, Priority.LIVE, failing(error))
+        now = bus.line.now()
+        assert bus.probation.health("silent").retry_at - now > 29.0
+        assert bus.probation.health("garbled").retry_at - now < 1.0
