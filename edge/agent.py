@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+from edge.attend import Attendant
 from edge.collector import Collector
 from edge.config import EdgeConfig, PageConfig
 from edge.control.office import Office
@@ -20,6 +21,7 @@ from edge.notify import Notifier
 from edge.outbox.model import Deposit
 from edge.outbox.outbox import Outbox
 from edge.plant import Plant
+from edge.push.listener import PushListener
 from edge.status import compose, keep_status, status_path, write_status
 from edge.supervise import supervise
 from edge.uplink.link import BrokerLink
@@ -141,6 +143,10 @@ class Agent:
         readers = [
             self._start("collector", collector.run),
             self._start("live", live.run),
+            self._start(
+                "attendant", Attendant(self.plant.devices, outbox, self.clock, has_room=lambda: self.has_room).run
+            ),
+            self._start("push", PushListener(lambda: self.plant.config, outbox, self.clock).run),
             self._start("housekeeping", lambda: self._keep_house(outbox)),
             self._start("status", lambda: keep_status(path, self.clock, current)),
             self._start("watch", lambda: keep_watch(lambda: snapshot(self.clock.now_ms(), current()), outbox)),

@@ -70,6 +70,8 @@ class DeviceState:
     storing: int = 0
     """Deposits under way: nothing is started meanwhile, since what is due is not known."""
     line_retry_at: float = 0.0
+    clock_drift_s: float | None = None
+    """Meter's clock minus ours, as last seen."""
     tail: tuple[MeteringDay, float] | None = None
     """A day whose last row was not there yet, and when to ask again."""
     leaving: bool = False

@@ -90,6 +90,7 @@ def compose(
                 "failures_in_a_row": device.health.failures,
                 "last_error": device.last_error,
                 "mismatch": device.mismatch,
+                "clock_drift_s": device.clock_drift_s,
             }
             for name, device in devices.items()
         },

@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from firmware_sims.dlms.meter import (
     BufferCoding,
+    ClockSpec,
     EventRow,
     IntegerType,
+    MBusSpec,
     MeterSecurity,
     MeterSpec,
     ProfileRow,
@@ -17,18 +19,18 @@ from firmware_sims.dlms.meter import (
     TimeStyle,
 )
 from firmware_sims.events import events_of
-from firmware_sims.scenario_check import TARIFF_STATE
-from firmware_sims.scenario_model import Channel, DlmsMeter, Iec62056Meter, Security
+from firmware_sims.scenario_check import ACTIVE_IMPORT, TARIFF_STATE
+from firmware_sims.scenario_model import Channel, DlmsMeter, Iec62056Meter, MBusMeter, Security
 from firmware_sims.truth import NT_STATE, VT_STATE, Truth
 from shared.clock import Clock
 from shared.dlms.acse import Mechanism
 from shared.dlms.amr_status import SUMMER_TIME
 from shared.dlms.ciphering import AUTHENTICATED, ENCRYPTED, Keys
 from shared.identifiers import Obis
-from shared.metering_day import PRAGUE, STEP
+from shared.metering_day import PRAGUE, STEP, month_bounds
 from shared.quantities import Commodity
 
-_WH, _VARH, _M3 = 30, 32, 14
+_W, _WH, _VARH, _M3, _M3_WATER = 27, 30, 32, 14, 13
 """COSEM unit codes (shared.dlms.units); 14 is corrected volume, what a volume converter counts."""
 _MECHANISMS: Final = {"none": Mechanism.NONE, "low": Mechanism.LOW, "gmac": Mechanism.HIGH_GMAC}
 _PROTECTIONS: Final = {
@@ -37,6 +39,11 @@ _PROTECTIONS: Final = {
     "encrypted": ENCRYPTED,
     "authenticated-encrypted": AUTHENTICATED | ENCRYPTED,
 }
+MAXIMUM_DEMAND: Final = Obis(1, 0, 1, 6, 0)
+"""Highest quarter-hour average of active import in this month, with its time."""
+DEMAND: Final = Obis(1, 0, 1, 4, 0)
+_MEDIUM: Final = {"gas": 3, "water": 7}
+_HOUR: Final = timedelta(hours=1)
 _GAS_SCALER: Final = -3
 _PROFILE: Final = {Commodity.ELECTRICITY: "1-0:99.1.0", Commodity.GAS: "7-0:99.99.3"}
 _REACTIVE: Final = (3, 4, 5, 6, 7, 8)
@@ -63,12 +70,24 @@ def meter_spec(meter: DlmsMeter) -> MeterSpec:
             states.append(_register(meter, channel, channel.state))
         if meter.tariff is not None and channel.state == TARIFF_STATE:
             states += [_register(meter, channel, VT_STATE), _register(meter, channel, NT_STATE)]
+    if _has_demand(meter):
+        states += [
+            RegisterSpec(MAXIMUM_DEMAND, _W, 0, IntegerType.UINT32, class_id=4),
+            RegisterSpec(DEMAND, _W, 0, IntegerType.UINT32, class_id=5),
+        ]
+    behind = tuple(
+        MBusSpec(each.channel, each.serial, _MEDIUM[each.medium], _M3 if each.medium == "gas" else _M3_WATER)
+        for each in meter.mbus
+    )
     serial = serial_of(meter)
     return MeterSpec(
         serial=serial,
         logical_name=f"RZV{serial[-13:]:0>13}",
         registers=tuple(states),
-        profiles=(profile,),
+        profiles=(profile, *(_mbus_profile(each, meter.memory_days) for each in behind)),
+        clock=ClockSpec(meter.clock_offset_s, meter.clock_drift_ppm, meter.clock_shifts),
+        switch_mode=meter.switch_mode,
+        mbus=behind,
         time_style=TimeStyle(meter.time_style),
         passwords={client: password.encode() for client, password in meter.passwords.items()},
         security={client: _security(security) for client, security in meter.security.items()},
@@ -101,6 +120,20 @@ def _security(security: Security) -> MeterSecurity:
     )
 
 
+def _mbus_profile(behind: MBusSpec, memory_days: int) -> ProfileSpec:
+    return ProfileSpec(
+        obis=behind.profile,
+        period_s=3600,
+        channels=(RegisterSpec(behind.value, behind.unit, _GAS_SCALER, IntegerType.UINT32, class_id=4),),
+        entries=memory_days * 24,
+        status=Obis(0, behind.channel, 96, 10, 3),
+    )
+
+
+def _has_demand(meter: DlmsMeter) -> bool:
+    return meter.commodity is Commodity.ELECTRICITY and any(c.register == ACTIVE_IMPORT[0] for c in meter.channels)
+
+
 def serial_of(meter: DlmsMeter | Iec62056Meter) -> str:
     """Serial number on the type plate: as the scenario gives it, or the digits of the meter's id."""
     digits = "".join(re.findall("[0-9]", meter.id))
@@ -122,11 +155,19 @@ class TruthMeterData:
         self._meter, self._truth, self._clock = meter, truth, clock
         self._step = STEP[meter.commodity]
         self._intervals = {Obis.parse(channel.register): channel.register for channel in meter.channels}
+        behind = meter.mbus if isinstance(meter, DlmsMeter) else ()
+        self._behind = {Obis(0, each.channel, 24, 3, 0): each for each in behind}
+        self._behind |= {Obis(0, each.channel, 24, 2, 1): each for each in behind}
+        self._holes = {each.astimezone(UTC) for each in meter.holes}
+        repeated = meter.repeated if isinstance(meter, DlmsMeter) else ()
+        self._repeated = {each.astimezone(UTC) for each in repeated}
 
     def now(self) -> datetime:
         return self._clock.now()
 
     def rows(self, profile: Obis, after: datetime, until: datetime) -> Sequence[ProfileRow]:
+        if (behind := self._behind.get(profile)) is not None:
+            return self._rows_behind(behind, after, until)
         first = max(self._begin(after), self._truth.origin)
         last = self._begin(until)
         if first >= last:
@@ -136,10 +177,19 @@ class TruthMeterData:
             for channel in self._meter.channels
         ]
         ends = (first + k * self._step for k in range(1, len(columns[0]) + 1))
-        return [ProfileRow(end, _status(end), values) for end, *values in zip(ends, *columns, strict=True)]
+        rows = [ProfileRow(end, _status(end), values) for end, *values in zip(ends, *columns, strict=True)]
+        if not self._holes and not self._repeated:
+            return rows
+        return [row for row in rows if row.end not in self._holes for _ in range(1 + (row.end in self._repeated))]
 
     def register(self, obis: Obis) -> int:
         now = self.now()
+        if (behind := self._behind.get(obis)) is not None:
+            return self._state_behind(behind, _last_read(behind, now))
+        if obis == MAXIMUM_DEMAND:
+            return self._maximum(now)[0]
+        if obis == DEMAND:
+            return self._average(self._begin(now))
         if (interval := self._intervals.get(obis)) is None:
             return self._truth.state_at(self._meter.id, str(obis), now)
         # An interval register shows the last interval that is over.
@@ -148,12 +198,58 @@ class TruthMeterData:
             return 0
         return self._truth.interval_values(self._meter.id, interval, end - self._step, end)[0]
 
+    def captured_at(self, obis: Obis) -> datetime:
+        now = self.now()
+        if (behind := self._behind.get(obis)) is not None:
+            return _last_read(behind, now)
+        return self._maximum(now)[1] if obis == MAXIMUM_DEMAND else self._begin(now)
+
+    def _rows_behind(self, behind: MBusMeter, after: datetime, until: datetime) -> list[ProfileRow]:
+        end = max(_full_hour(after), self._truth.origin) + _HOUR
+        rows: list[ProfileRow] = []
+        while end <= until:
+            read_at = end - timedelta(seconds=behind.read_before_s)
+            rows.append(ProfileRow(end, 0, [self._state_behind(behind, read_at)], read_at))
+            end += _HOUR
+        return rows
+
+    def _state_behind(self, behind: MBusMeter, at: datetime) -> int:
+        return self._truth.state_at(behind.id, behind.channels[0].register, at)
+
+    def _average(self, end: datetime) -> int:
+        """W over the interval that ends at `end`."""
+        if end <= self._truth.origin:
+            return 0
+        (energy,) = self._truth.interval_values(self._meter.id, ACTIVE_IMPORT[0], end - self._step, end)
+        return energy * (_HOUR // self._step)
+
+    def _maximum(self, now: datetime) -> tuple[int, datetime]:
+        """The highest average of this month, W, and the end of its interval."""
+        local = now.astimezone(PRAGUE)
+        first = max(month_bounds(Commodity.ELECTRICITY, local.year, local.month)[0], self._truth.origin)
+        last = self._begin(now)
+        if last <= first:
+            return 0, first
+        values = self._truth.interval_values(self._meter.id, ACTIVE_IMPORT[0], first, last)
+        highest = max(range(len(values)), key=values.__getitem__)
+        return values[highest] * (_HOUR // self._step), first + (highest + 1) * self._step
+
     def events(self, after: datetime, until: datetime) -> Sequence[EventRow]:
         return [event for event in events_of(self._meter.id, self._truth.origin, until) if event.at > after]
 
     def _begin(self, instant: datetime) -> datetime:
         """Beginning of the interval in which `instant` lies."""
         return instant - (instant - self._truth.origin) % self._step
+
+
+def _full_hour(instant: datetime) -> datetime:
+    return instant.replace(minute=0, second=0, microsecond=0)
+
+
+def _last_read(behind: MBusMeter, now: datetime) -> datetime:
+    """When the meter behind was read last."""
+    ahead = timedelta(seconds=behind.read_before_s)
+    return _full_hour(now + ahead) - ahead
 
 
 def _status(end: datetime) -> int:

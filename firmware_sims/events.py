@@ -5,16 +5,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from zlib import crc32
 
+from firmware_sims.dlms.logs import CLOCK_SET_NEW, CLOCK_SET_OLD
 from firmware_sims.dlms.meter import EventRow
 from firmware_sims.loads.noise import key
 from shared.metering_day import PRAGUE
 
 POWER_UP: Final = 2
 SUMMER_TIME_CHANGED: Final = 3
-CLOCK_SET_OLD: Final = 4
-"""Clock adjusted, row with the old time."""
-CLOCK_SET_NEW: Final = 5
-"""Clock adjusted, row with the new time."""
 SELF_CHECK: Final = 15
 """Codes of the standard event log (0-0:99.98.0) as IDIS has them; 15 is the maker's own here."""
 

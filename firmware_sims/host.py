@@ -15,7 +15,7 @@ from firmware_sims.half_duplex import LineSpeed
 from firmware_sims.iec62056.line import IecLine
 from firmware_sims.iec62056.meter import IecMeter
 from firmware_sims.iec62056.mode_e import ModeELine
-from firmware_sims.iec62056_data import IecTruthData, address_of, identification_of, iec_meter_spec
+from firmware_sims.iec62056_data import address_of, identification_of, iec_meter_spec
 from firmware_sims.line import SerialLine, Stations
 from firmware_sims.modbus_link import ModbusCounts, ModbusTcpLine, RtuLine, RtuServer
 from firmware_sims.modbus_meter import MappedMeter
@@ -213,7 +213,7 @@ class Host:
     def _iec_line(self, line: Line) -> IecLine:
         described = [meter for meter in line.meters if isinstance(meter, Iec62056Meter)]
         meters = {
-            address_of(meter): IecMeter(iec_meter_spec(meter), IecTruthData(meter, self.truth, self._clock))
+            address_of(meter): IecMeter(iec_meter_spec(meter), TruthMeterData(meter, self.truth, self._clock))
             for meter in described
         }
         return IecLine(meters, software_parity=all(meter.parity for meter in described))

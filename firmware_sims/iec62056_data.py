@@ -1,16 +1,13 @@
 """A scenario's mode C meters on the simulation's truth."""
 
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
-from firmware_sims.dlms.meter import ProfileRow
-from firmware_sims.dlms_data import TruthMeterData, serial_of
+from firmware_sims.dlms_data import serial_of
 from firmware_sims.iec62056.meter import IecMeterSpec, IecRegister
 from firmware_sims.scenario_check import TARIFF_STATE
 from firmware_sims.scenario_model import DlmsMeter, Iec62056Meter
-from firmware_sims.truth import NT_STATE, VT_STATE, Truth
-from shared.clock import Clock
+from firmware_sims.truth import NT_STATE, VT_STATE
 from shared.identifiers import Obis
 from shared.iec62056.messages import BAUD_CODES, Identification
 from shared.metering_day import STEP
@@ -63,14 +60,3 @@ def _register(meter: Iec62056Meter, obis: str) -> IecRegister:
     if meter.commodity is Commodity.GAS:
         return IecRegister(name, "m3")
     return IecRegister(name, "kvarh" if name.c in _REACTIVE else "kWh")
-
-
-class IecTruthData(TruthMeterData):
-    """The truth, with the holes that the scenario gives the meter's memory."""
-
-    def __init__(self, meter: Iec62056Meter, truth: Truth, clock: Clock) -> None:
-        super().__init__(meter, truth, clock)
-        self._holes = {hole.astimezone(UTC) for hole in meter.holes}
-
-    def rows(self, profile: Obis, after: datetime, until: datetime) -> Sequence[ProfileRow]:
-        return [row for row in super().rows(profile, after, until) if row.end not in self._holes]

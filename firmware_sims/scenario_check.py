@@ -11,6 +11,7 @@ from firmware_sims.scenario_model import (
     DlmsMeter,
     Iec62056Meter,
     Line,
+    MBusMeter,
     Meter,
     ModbusMeter,
     PtyLine,
@@ -131,6 +132,7 @@ def _meter_faults(meter: Meter, meters: dict[str, Meter], at: str) -> Iterator[F
         yield from _modbus_faults(meter, at)
     if isinstance(meter, DlmsMeter):
         yield from _security_faults(meter, at)
+        yield from _mbus_faults(meter, meters, at)
 
 
 def _modbus_faults(meter: ModbusMeter, at: str) -> Iterator[Fault]:
@@ -155,6 +157,18 @@ def _security_faults(meter: DlmsMeter, at: str) -> Iterator[Fault]:
                 yield Fault(f"{here}.{name}", f'"{obis}" is no OBIS code; expected one like 0-0:43.1.0.')
         if security.mechanism == "low" and client not in meter.passwords:
             yield Fault(f"{here}.mechanism", f"low needs a password; passwords has none for the client {client}.")
+
+
+def _mbus_faults(meter: DlmsMeter, meters: dict[str, Meter], at: str) -> Iterator[Fault]:
+    used: set[int] = set()
+    for k, behind in enumerate(meter.mbus):
+        here = f"{at}.mbus[{k}]"
+        if behind.id in meters:
+            yield Fault(f"{here}.id", f'two meters have the id "{behind.id}"; each needs its own.')
+        if behind.channel in used:
+            yield Fault(f"{here}.channel", f"two meters are on the channel {behind.channel}; each needs its own.")
+        used.add(behind.channel)
+        yield from _load_faults(behind, behind.channels[0], meters, f"{here}.channels[0]")
 
 
 def _register_faults(meter: Meter, channel: Channel, here: str) -> Iterator[Fault]:
@@ -183,7 +197,7 @@ def _is_obis(text: str) -> bool:
         return False
 
 
-def _load_faults(meter: Meter, channel: Channel, meters: dict[str, Meter], here: str) -> Iterator[Fault]:
+def _load_faults(meter: Meter | MBusMeter, channel: Channel, meters: dict[str, Meter], here: str) -> Iterator[Fault]:
     load = channel.load
     at = f"{here}.load"
     if isinstance(load, Heating) != (meter.commodity is Commodity.GAS):

@@ -70,6 +70,24 @@ class Security(Struct, frozen=True, forbid_unknown_fields=True):
     """What the meter has seen from the client before the simulation began."""
 
 
+class MBusMeter(Struct, frozen=True, forbid_unknown_fields=True):
+    """A gas or water meter behind a DLMS meter, read by it each hour: states only, in m3 x 10^-3."""
+
+    id: MeterId
+    channel: Annotated[int, Meta(ge=1, le=4)]
+    channels: Annotated[tuple[Channel, ...], Meta(min_length=1, max_length=1)]
+    """What it measures; the registers' names are not seen by anybody but the truth."""
+    medium: Literal["gas", "water"] = "gas"
+    serial: Annotated[str, Meta(pattern="^[0-9]{8}$")] = "00000001"
+    read_before_s: Annotated[int, Meta(ge=0, lt=3600)] = 20
+    """So long before the full hour it is read."""
+
+    @property
+    def commodity(self) -> Commodity:
+        """Hours of the gas day, of water as well."""
+        return Commodity.GAS
+
+
 class DlmsMeter(Struct, tag_field="model", tag="dlms", frozen=True, forbid_unknown_fields=True):
     """A DLMS/COSEM meter with clock, registers, load profile and event log."""
 
@@ -101,6 +119,19 @@ class DlmsMeter(Struct, tag_field="model", tag="dlms", frozen=True, forbid_unkno
     """By client address; others send and get plain messages."""
     system_title: Annotated[str, Meta(pattern="^[0-9A-Fa-f]{16}$")] | None = None
     """8 octets; RZV and the serial number when not given."""
+    clock_offset_s: Annotated[float, Meta(ge=-7200, le=7200)] = 0.0
+    """Its clock is so much ahead at the beginning."""
+    clock_drift_ppm: Annotated[float, Meta(ge=-1000, le=1000)] = 0.0
+    clock_shifts: bool = True
+    """Whether its clock can be shifted; it can be set in any case."""
+    switch_mode: Annotated[int, Meta(ge=0, le=6)] | None = None
+    """Control mode of its disconnector, if it has one."""
+    mbus: tuple[MBusMeter, ...] = ()
+    """Meters of gas and water behind it."""
+    holes: tuple[Annotated[datetime, Meta(tz=True)], ...] = ()
+    """Ends of intervals that its load profile does not hold."""
+    repeated: tuple[Annotated[datetime, Meta(tz=True)], ...] = ()
+    """Ends of intervals that its load profile holds twice."""
 
 
 class ModbusMeter(Struct, tag_field="model", frozen=True, forbid_unknown_fields=True):

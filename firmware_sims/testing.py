@@ -57,5 +57,8 @@ class MemoryMeterData:
     def register(self, obis: Obis) -> int:
         return self.registers.get(obis, 0)
 
+    def captured_at(self, obis: Obis) -> datetime:
+        return self.clock - timedelta(minutes=3)
+
     def events(self, after: datetime, until: datetime) -> Sequence[EventRow]:
         return [event for event in self.logged if after < event.at <= until]

@@ -16,7 +16,7 @@ from firmware_sims.loads.local_time import local_time
 from firmware_sims.loads.noise import Ints
 from firmware_sims.maps.schema import register_map
 from firmware_sims.scenario_check import ACTIVE_EXPORT, ACTIVE_IMPORT, TARIFF_STATE
-from firmware_sims.scenario_model import Channel, Meter, ModbusMeter, Scenario, Tariff
+from firmware_sims.scenario_model import Channel, DlmsMeter, MBusMeter, Meter, ModbusMeter, Scenario, Tariff
 from shared.metering_day import STEP
 
 VT_STATE: Final = "1-0:1.8.1"
@@ -39,7 +39,10 @@ class Truth:
     def __init__(self, scenario: Scenario) -> None:
         self._seed = scenario.seed
         self._origin = scenario.origin.astimezone(UTC)
-        self._meters = {meter.id: meter for meter in scenario.meters}
+        self._meters: dict[str, Meter | MBusMeter] = {meter.id: meter for meter in scenario.meters}
+        for meter in scenario.meters:
+            if isinstance(meter, DlmsMeter):
+                self._meters |= {behind.id: behind for behind in meter.mbus}
         self._series: dict[tuple[str, str], _Series] = {}
 
     @property
@@ -96,14 +99,14 @@ class Truth:
             series = self._series[meter_id, register] = self._make(meter, register)
         return series
 
-    def _make(self, meter: Meter, register: str) -> "_Series":
+    def _make(self, meter: Meter | MBusMeter, register: str) -> "_Series":
         step = STEP[meter.commodity]
         first = (self._origin - _EPOCH) // step
         for channel in meter.channels:
             if register in (channel.register, channel.state):
                 divisor = register_map(meter.map_name).step_wh if isinstance(meter, ModbusMeter) else 1
                 return _Series(meter, channel, step, first, divisor, channel.initial)
-            if not isinstance(meter, ModbusMeter) and meter.tariff and channel.state == TARIFF_STATE:
+            if not isinstance(meter, ModbusMeter | MBusMeter) and meter.tariff and channel.state == TARIFF_STATE:
                 low = _initial_nt(channel, meter.tariff)
                 if register == NT_STATE:
                     return _Series(meter, channel, step, first, 1, low, meter.tariff, low_tariff=True)
@@ -124,7 +127,7 @@ class Truth:
             series.totals = np.concatenate((series.totals[:-1], grown))
         return series.totals
 
-    def _quantities(self, meter: Meter, channel: Channel, step: timedelta, index: Ints) -> Ints:
+    def _quantities(self, meter: Meter | MBusMeter, channel: Channel, step: timedelta, index: Ints) -> Ints:
         """Wh, varh or dm3 of the intervals of `index`."""
         load = channel.load
         minutes = step // timedelta(minutes=1)
@@ -152,7 +155,7 @@ class _Series:
 
     def __init__(
         self,
-        meter: Meter,
+        meter: Meter | MBusMeter,
         channel: Channel,
         step: timedelta,
         first: int,

@@ -12,6 +12,7 @@ from edge.config.model import (
     EdgeConfig,
     LiveConfig,
     ProfileConfig,
+    PushSource,
     SerialLink,
     StateRegister,
     StatesConfig,
@@ -50,6 +51,8 @@ def problems(config: EdgeConfig) -> Iterator[str]:
         yield f"at edge: {error}"
     if config.uplink.window < 1 or config.uplink.window > 64:
         yield f"at uplink.window: {config.uplink.window} must be from 1 to 64."
+    if config.push is not None and not 0 <= config.push.port <= 65535:
+        yield f"at push.port: {config.push.port} must be a TCP port from 1 to 65535, or 0 for a free one."
     if config.page is not None and not 0 <= config.page.port <= 65535:
         yield f"at page.port: {config.page.port} must be a TCP port from 1 to 65535, or 0 for a free one."
     if config.control is not None:
@@ -119,6 +122,7 @@ def _device_problems(bus: BusConfig, device: DeviceConfig, place: str) -> Iterat
         yield f"at {place}.general_blocks: {device.general_blocks} must be from 0 (not used) to {MAX_WINDOW}."
     if device.security is not None:
         yield from security_problems(device, device.security, f"{place}.security")
+    yield from _care_problems(device, place)
     if device.profile is None and device.states is None and device.live is None:
         yield f"at {place}: the device {device.id} has neither profile, states nor live; one must say what to read."
     if device.profile is not None:
@@ -129,17 +133,52 @@ def _device_problems(bus: BusConfig, device: DeviceConfig, place: str) -> Iterat
         yield from _live_problems(device, device.live, f"{place}.live")
 
 
+def _care_problems(device: DeviceConfig, place: str) -> Iterator[str]:
+    """Clock, event logs and disconnector."""
+    if device.attend_every_s < 60:
+        yield f"at {place}.attend_every_s: {device.attend_every_s} must be at least 60."
+    if device.clock.tolerance_s < 1:
+        yield f"at {place}.clock.tolerance_s: {device.clock.tolerance_s} must be at least 1: clocks have whole seconds."
+    if device.event_logs and device.model != "dlms":
+        yield f"at {place}.event_logs: a {device.model} has none that are read; remove them."
+    for n, log in enumerate(device.event_logs):
+        yield from _obis_problems(log, f"{place}.event_logs[{n}]")
+    yield from _twice(device.event_logs, f"{place}.event_logs")
+    yield from _obis_problems(device.switch, f"{place}.switch")
+    if device.push is not None:
+        yield from _push_problems(device, device.push, f"{place}.push")
+
+
+def _push_problems(device: DeviceConfig, push: PushSource, place: str) -> Iterator[str]:
+    if device.model != "dlms":
+        yield f"at {place}: a {device.model} pushes nothing that is understood; remove it."
+    if not push.objects:
+        yield f"at {place}.objects: the list is empty; name what the meter's push setup names."
+    for n, each in enumerate(push.objects):
+        yield from _obis_problems(each.obis, f"{place}.objects[{n}].obis")
+    if push.source is None and (device.security is None or device.security.meter_title is None):
+        yield f"at {place}: nobody could tell that a message is from {device.id}; give source or security.meter_title."
+
+
 def _identity_problems(device: DeviceConfig, place: str) -> Iterator[str]:
     if device.model in SPEAKS:
         if device.word_order is not None:
             kind = "DLMS" if device.model == "dlms" else "mode C"
             yield f"at {place.removesuffix('.identity')}.word_order: a {kind} meter has no registers; remove it."
-        if device.identity is not None:
-            yield f"at {place}: only Modbus meters are checked so; remove it."
+        if device.identity is not None and device.model != "dlms":
+            yield f"at {place}: a mode C meter is known by its address in the opening; remove the identity."
+        elif device.identity is not None:
+            others = sorted(device.identity.stated().keys() - {"serial", "logical_name"})
+            if others or not device.identity.stated():
+                found = ", ".join(others) or "nothing"
+                yield f"at {place}: a DLMS meter is known by serial or logical_name, not by {found}."
+            yield from _obis_problems(device.identity.serial_obis, f"{place}.serial_obis")
         return
     if device.identity is None:
         return
     stated = device.identity.stated()
+    if "logical_name" in stated:
+        yield f"at {place}.logical_name: a {device.model} has none; remove it."
     if not stated:
         yield f"at {place}: nothing is stated; give serial, code, vendor or product, or remove it."
     kept = find_map(device.model).identity

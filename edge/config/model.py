@@ -140,6 +140,15 @@ class StatesConfig(_Struct, frozen=True, kw_only=True):
     """Whose months; of the profile, if there is one, else electricity."""
 
 
+class ClockPolicy(_Struct, frozen=True, kw_only=True):
+    """What is done about a meter's clock."""
+
+    automatic: bool = False
+    """Correct it, where no quarter-hour boundary is stepped over; otherwise only commands do."""
+    tolerance_s: float = 5.0
+    """A smaller drift is left alone."""
+
+
 class Conventions(_Struct, frozen=True, kw_only=True):
     """How a DLMS meter differs from the usual one: time stamps with deviation from local time to UTC, profiles by range
     of time, null-data in a value column means that there is no value.
@@ -162,10 +171,20 @@ class IdentityConfig(_Struct, frozen=True, kw_only=True):
     vendor: str | None = None
     product: str | None = None
     """Vendor name and product code of device identification (Modbus function 43/14)."""
+    logical_name: str | None = None
+    """DLMS: logical device name (0-0:42.0.0)."""
+    serial_obis: str = "0-0:96.1.0"
+    """DLMS: where the serial number is; of a meter on M-Bus channel n 0-n:96.1.0."""
 
     def stated(self) -> dict[str, str]:
         """The facts that are given."""
-        facts = {"serial": self.serial, "code": self.code, "vendor": self.vendor, "product": self.product}
+        facts = {
+            "serial": self.serial,
+            "code": self.code,
+            "vendor": self.vendor,
+            "product": self.product,
+            "logical_name": self.logical_name,
+        }
         return {name: value for name, value in facts.items() if value is not None}
 
 
@@ -240,6 +259,32 @@ class SecurityConfig(_Struct, frozen=True, kw_only=True):
     """Client that reads it without security."""
 
 
+class PushObject(_Struct, frozen=True, kw_only=True):
+    """An object whose attribute a meter pushes, in the order of its push setup (class 40)."""
+
+    obis: str
+    class_id: int
+    attribute: int = 2
+    name: str | None = None
+    """What it is called in the record; OBIS and attribute when not given."""
+
+
+class PushSource(_Struct, frozen=True, kw_only=True):
+    """What a device pushes, and where it comes from. If security.meter_title is given, only ciphered messages count."""
+
+    objects: list[PushObject]
+    source: str | None = None
+    """Its IP address: of plain messages, and of ciphered ones that do not name their sender."""
+
+
+class PushConfig(_Struct, frozen=True, kw_only=True):
+    """Where pushed messages are listened for. Another port is used from the agent's next start on."""
+
+    port: int
+    host: str
+    """The address of ours that meters can reach."""
+
+
 class DeviceConfig(_Struct, frozen=True, kw_only=True):
     """One meter."""
 
@@ -279,6 +324,15 @@ class DeviceConfig(_Struct, frozen=True, kw_only=True):
     opening: Literal["hdlc", "mode-e", "mode-e-or-hdlc"] = "hdlc"
     """HDLC: whether the meter is woken by IEC 62056-21 mode E first; with the last, one that does not answer to that
     (because a session was left open) is spoken to in HDLC straight away, at iec62056.baud or 9600 Bd."""
+    attend_every_s: int = 3600
+    """Clock and event logs are read so often, by the business clock."""
+    clock: ClockPolicy = msgspec.field(default_factory=ClockPolicy)
+    event_logs: list[str] = []
+    """DLMS: OBIS of the event logs that are read, such as 0-0:99.98.0."""
+    switch: str = "0-0:96.3.10"
+    """DLMS: OBIS of the disconnector."""
+    push: PushSource | None = None
+    """DLMS: what the device sends unasked."""
 
 
 class BusConfig(_Struct, frozen=True, kw_only=True):
@@ -314,6 +368,8 @@ class EdgeConfig(_Struct, frozen=True, kw_only=True):
     uplink: UplinkConfig = msgspec.field(default_factory=UplinkConfig)
     page: PageConfig | None = None
     control: ControlConfig | None = None
+    push: PushConfig | None = None
+    """Listener for what meters send unasked; none when not given."""
     templates: dict[str, dict[str, Any]] = {}
     """Device templates beside the shipped ones, by name."""
 

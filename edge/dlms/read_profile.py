@@ -40,6 +40,16 @@ class Getter(Protocol):
         """Several attributes, decoded."""
 
 
+class Actor(Getter, Protocol):
+    """The same, of a session that also changes what the meter holds."""
+
+    async def set(self, class_id: int, obis: Obis, attribute: int, value: bytes) -> None:
+        """Write one attribute, an encoded value."""
+
+    async def action(self, class_id: int, obis: Obis, method: int, parameter: bytes | None = None) -> Any:
+        """Invoke a method."""
+
+
 async def read_profile(
     meter: Getter, obis: Obis, start: datetime, end: datetime, registers: Collection[Obis] = ()
 ) -> ProfileRows:

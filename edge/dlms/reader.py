@@ -11,11 +11,13 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from edge.dlms.association import Association
+from edge.dlms.clock import read_clock
 from edge.dlms.errors import AccessDeniedError, DlmsError, ProtocolError
 from edge.dlms.exchange import method_name, name_of
 from edge.dlms.hdlc_link import HdlcLink
 from edge.dlms.layout import ClockConvention
 from edge.dlms.link import Link
+from edge.dlms.object_list import ListedObject, read_object_list
 from edge.dlms.outcomes import Answered, Failed, Invoked, Written
 from edge.dlms.port import ClockReading, LinkSettings, MeterFacts, RegisterValue, Transport
 from edge.dlms.profile import ProfileColumn, ProfileRows
@@ -46,7 +48,6 @@ __all__ = [
     "Transport",
 ]
 
-CLOCK: Final = Obis(0, 0, 1, 0, 0)
 INTER_OCTET_TIMEOUT: Final = 0.5
 """Wall seconds of silence inside a frame after which the rest will not come: generous for radio and USB in between."""
 
@@ -145,8 +146,11 @@ class DlmsReader:
 
     async def read_clock(self) -> ClockReading:
         """The meter's clock."""
-        stamp = self.settings.convention.decode(await self.get(8, CLOCK, 2))
-        return ClockReading(stamp.instant, stamp.status)
+        return await read_clock(self)
+
+    async def read_object_list(self) -> list[ListedObject]:
+        """What the meter has: see edge.dlms.object_list."""
+        return await read_object_list(self)
 
     async def read_profile(
         self, obis: Obis, start: datetime, end: datetime, registers: Collection[Obis] = ()

@@ -3,11 +3,12 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Final
 
 from edge.bus.line import Line
 from edge.config import Conventions, DeviceConfig, ProfileConfig, StateRegister
+from edge.dlms.clock import set_clock
 from edge.dlms.counters import InvocationCounter
 from edge.dlms.errors import (
     AccessDeniedError,
@@ -19,16 +20,20 @@ from edge.dlms.errors import (
     NotOfferedError,
     ProtocolError,
 )
+from edge.dlms.event_log import decode_anchor, encode_anchor, read_new_events
 from edge.dlms.reader import ClockConvention, DlmsReader, LinkSettings, MeterFacts, ProfileRows
 from edge.dlms.security import SecuritySettings
+from edge.dlms.switch import ControlState, disconnect, read_disconnector, reconnect
 from edge.drivers.keyring import KeyReader, KeyRing, read_meter_key
 from edge.drivers.password import read_password
-from edge.drivers.port import MeterSession, ProfileDay, StateReading, rescaled
-from edge.errors import DeviceGarbledError, DeviceRefusedError, DeviceSilentError, LineDownError
+from edge.drivers.port import EventsRead, MeterEvent, MeterSession, ProfileDay, StateReading, Switch, rescaled
+from edge.errors import DeviceGarbledError, DeviceMismatchError, DeviceRefusedError, DeviceSilentError, LineDownError
 from edge.iec62056.opening import mode_e_opening, opened
 from shared.clock import Clock
 from shared.identifiers import Obis
 from shared.metering_day import PRAGUE, MeteringDay
+
+LOGICAL_DEVICE_NAME: Final = Obis(0, 0, 42, 0, 0)
 
 
 def profile_day(profile: ProfileConfig, day: MeteringDay, rows: ProfileRows) -> ProfileDay:
@@ -66,7 +71,8 @@ def _same_unit(wanted: str, found: str, what: str) -> None:
 class DlmsSession:
     """An open association with one meter."""
 
-    def __init__(self, reader: DlmsReader, clock: Clock) -> None:
+    def __init__(self, device: DeviceConfig, reader: DlmsReader, clock: Clock) -> None:
+        self._device = device
         self._reader = reader
         self._clock = clock
 
@@ -86,6 +92,68 @@ class DlmsSession:
             wanted = {Obis.parse(register.obis) for register in profile.registers}
             rows = await self._reader.read_profile(Obis.parse(profile.obis), day.start, day.end, wanted)
         return profile_day(profile, day, rows)
+
+    async def read_clock(self) -> datetime:
+        with _errors():
+            return (await self._reader.read_clock()).at
+
+    async def set_clock(self, at: datetime) -> None:
+        with _errors():
+            await set_clock(self._reader, at)
+
+    async def read_switch(self) -> Switch:
+        with _errors():
+            found = await read_disconnector(self._reader, self._disconnector)
+        known = found.control in ControlState._value2member_map_
+        control = ControlState(found.control).name.lower() if known else f"state {found.control}"
+        return Switch(found.connected, control)
+
+    async def disconnect(self) -> None:
+        with _errors():
+            await disconnect(self._reader, self._disconnector)
+
+    async def reconnect(self) -> None:
+        with _errors():
+            await reconnect(self._reader, self._disconnector)
+
+    async def read_events(self, log: str, mark: str | None) -> EventsRead:
+        with _errors():
+            found = await read_new_events(self._reader, Obis.parse(log), decode_anchor(mark))
+        return EventsRead([MeterEvent(*event) for event in found.events], encode_anchor(found.anchor), found.overrun)
+
+    async def recognise(self) -> None:
+        """Raises `DeviceMismatchError` if the meter is not the one that the configuration states."""
+        expected = self._device.identity
+        if expected is None:
+            return
+        stated = expected.stated()
+        differ: dict[str, tuple[str, str]] = {}
+        with _errors():
+            for fact, obis in (("logical_name", LOGICAL_DEVICE_NAME), ("serial", Obis.parse(expected.serial_obis))):
+                if fact not in stated:
+                    continue
+                shown = text_of(await self._reader.get(1, obis, 2))
+                if shown != stated[fact]:
+                    differ[fact] = stated[fact], shown
+        if differ:
+            told = "; ".join(f"{fact} {shown!r}, expected {value!r}" for fact, (value, shown) in differ.items())
+            raise DeviceMismatchError(
+                f"The meter is not {self._device.id}: it shows {told}. It is not read; check the line and the address, "
+                "or correct the identity in the configuration.",
+                differ,
+            )
+
+    @property
+    def _disconnector(self) -> Obis:
+        return Obis.parse(self._device.switch)
+
+
+def text_of(value: object) -> str:
+    """A name or number that a data object shows: as text, or in hexadecimal where it is none."""
+    if isinstance(value, bytes):
+        text = value.rstrip(b"\0").decode("latin-1")
+        return text if text.isprintable() else value.hex()
+    return str(value)
 
 
 _REFUSALS: Final = (
@@ -151,12 +219,13 @@ class DlmsDriver:
             general_blocks=device.general_blocks,
             response_timeout=device.timeout_s,
             retries=device.retries,
-            convention=_convention(device.conventions),
+            convention=convention_of(device.conventions),
             profile_access=device.conventions.profile_access,
             null_repeats=device.conventions.null_values == "repeated",
         )
         self._opening = mode_e_opening(device)
         self._facts = MeterFacts()
+        self._device = device
         self._clock = clock
 
     @asynccontextmanager
@@ -175,7 +244,10 @@ class DlmsDriver:
                     self._heed(refused)
                     raise
             try:
-                yield DlmsSession(reader, self._clock)
+                session = DlmsSession(self._device, reader, self._clock)
+                # Each time: whoever exchanges a meter does not wait for us to be away.
+                await session.recognise()
+                yield session
             finally:
                 with _errors():
                     await reader.close()
@@ -201,7 +273,8 @@ class DlmsDriver:
         self._must_look = self._security is not None and self._security.counter is not None
 
 
-def _convention(conventions: Conventions) -> ClockConvention:
+def convention_of(conventions: Conventions) -> ClockConvention:
+    """How the meter writes and takes time."""
     return ClockConvention(
         zone=UTC if conventions.time == "utc" else PRAGUE,
         reversed_deviation=conventions.deviation == "from-utc",

@@ -79,6 +79,35 @@ class SwitchSession(Protocol):
         """Close it, or let a person close it."""
 
 
+class MeterEvent(NamedTuple):
+    """A row of a meter's event log."""
+
+    at_ms: int | None
+    """UTC; None for a stamp that names no instant."""
+    code: int | None
+    values: tuple[tuple[str, int | str], ...] = ()
+    """What else the row holds, by OBIS."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventsRead:
+    """Rows of an event log that are new, oldest first."""
+
+    events: Sequence[MeterEvent]
+    mark: str
+    """How far the log is read: to be kept with the events, and given back the next time."""
+    overrun: bool = False
+    """The log turned over since the last time: events are lost, unless they are among these."""
+
+
+@runtime_checkable
+class EventSession(Protocol):
+    """A session whose meter keeps event logs."""
+
+    async def read_events(self, log: str, mark: str | None) -> EventsRead:
+        """What the log (OBIS) holds behind `mark`; all of it where there is no mark."""
+
+
 class MeterDriver(Protocol):
     """Makes sessions with one meter over the line of its bus."""
 

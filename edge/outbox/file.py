@@ -89,7 +89,7 @@ class OutboxFile:
         )
 
     def meta(self, key: str) -> str | None:
-        """A remembered value: `version`, `incarnation` (central's, last heard of), `acquainted`."""
+        """A remembered value: `version`, `incarnation` (central's, last heard of), `acquainted`, marks of deposits."""
         row = self._execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return row[0] if row else None
 

@@ -2,7 +2,7 @@
 
 import sys
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import IntEnum
@@ -62,6 +62,8 @@ class Deposit:
     """Device, and how far its samples have come."""
     live: Sequence[tuple[str, int]] = ()
     """Device, and the end (ms) of the last interval that is stored of its live series."""
+    remember: Mapping[str, str] = field(default_factory=dict)
+    """What is to be found again under these keys (`Outbox.meta`)."""
 
 
 @dataclass(frozen=True, slots=True)

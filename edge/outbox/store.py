@@ -76,6 +76,8 @@ class OutboxStore(OutboxFile):
                     )
                 for device, until in deposit.live:
                     self._set_meta(LIVE_MARK + device, str(until))
+                for key, value in deposit.remember.items():
+                    self._set_meta(key, value)
         self.counts.pending += added
 
     def progress(self) -> dict[str, DeviceProgress]:

@@ -56,12 +56,14 @@ class TimeStyle(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RegisterSpec:
-    """One register object (class 3). `unit` is the COSEM unit code (shared.dlms.units: 30 Wh, 32 varh, 13 m3)."""
+    """One register object. `unit` is the COSEM unit code (shared.dlms.units: 30 Wh, 32 varh, 13 m3)."""
 
     obis: Obis
     unit: int
     scaler: int = 0
     type: IntegerType = IntegerType.UINT32
+    class_id: int = 3
+    """3 register, 4 extended register, 5 demand register. A profile captures the capture time of a 4, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,40 @@ class MeterSecurity:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockSpec:
+    """How wrong the meter's clock is."""
+
+    offset_s: float = 0.0
+    """Ahead of the truth when the simulation begins."""
+    drift_ppm: float = 0.0
+    """Microseconds that it gains each second."""
+    shifts: bool = True
+    """Whether it has the method shift_time."""
+
+
+@dataclass(frozen=True, slots=True)
+class MBusSpec:
+    """A meter of another medium behind this one, on a channel of its M-Bus."""
+
+    channel: int
+    serial: str
+    medium: int
+    """Device type of EN 13757: 3 gas, 7 water."""
+    unit: int
+    """COSEM unit code of its value, x 10^-3."""
+
+    @property
+    def value(self) -> Obis:
+        """Its counter, an extended register."""
+        return Obis(0, self.channel, 24, 2, 1)
+
+    @property
+    def profile(self) -> Obis:
+        """Its hourly profile."""
+        return Obis(0, self.channel, 24, 3, 0)
+
+
+@dataclass(frozen=True, slots=True)
 class MeterSpec:
     """A meter as its type plate and its parameters say."""
 
@@ -125,6 +161,10 @@ class MeterSpec:
     system_title: bytes = b"RZV\x00\x00\x00\x00\x01"
     security: dict[int, MeterSecurity] = field(default_factory=dict)
     """By client address; a client that is not named here sends and gets plain messages."""
+    clock: ClockSpec = ClockSpec()
+    switch_mode: int | None = None
+    """Control mode of the disconnector; None is a meter without one."""
+    mbus: tuple[MBusSpec, ...] = ()
 
 
 class ProfileRow(NamedTuple):
@@ -133,6 +173,8 @@ class ProfileRow(NamedTuple):
     end: datetime
     status: int
     values: Sequence[int]
+    captured: datetime | None = None
+    """When the values were read from the meter behind, if they were."""
 
 
 class EventRow(NamedTuple):
@@ -146,7 +188,7 @@ class MeterData(Protocol):
     """Where a simulated meter's data come from. All instants are aware; all methods are quick and do not wait."""
 
     def now(self) -> datetime:
-        """What the meter's clock shows."""
+        """The true time."""
 
     def rows(self, profile: Obis, after: datetime, until: datetime) -> Sequence[ProfileRow]:
         """Rows of `profile` whose interval ended in (after, until], oldest first; a row that was never captured is
@@ -155,6 +197,9 @@ class MeterData(Protocol):
 
     def register(self, obis: Obis) -> int:
         """Present value of a register, in its unit and scaler. Asked only for registers of the meter's `MeterSpec`."""
+
+    def captured_at(self, obis: Obis) -> datetime:
+        """When the value of an extended or demand register was captured."""
 
     def events(self, after: datetime, until: datetime) -> Sequence[EventRow]:
         """Events logged in (after, until], oldest first."""

@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from firmware_sims.dlms.meter import ASSOCIATION, EVENT_LOG, MeterData, MeterSpec, RegisterSpec, TimeStyle
-from firmware_sims.dlms.profile import ENCODERS, EventLog, LoadProfile, ProfileBuffer
+from firmware_sims.dlms.clock import MeterClock
+from firmware_sims.dlms.logs import MeterLogs
+from firmware_sims.dlms.meter import ASSOCIATION, EVENT_LOG, MBusSpec, MeterData, MeterSpec, RegisterSpec, TimeStyle
+from firmware_sims.dlms.profile import ENCODERS, EXTENDED_REGISTER, EventLog, LoadProfile, ProfileBuffer
 from firmware_sims.dlms.security import LifeCounters
+from firmware_sims.dlms.switch import DISCONNECTOR, DISCONNECTOR_LOG, Disconnector
 from shared.dlms import axdr
 from shared.dlms.action import ActionResult, MethodDescriptor, MethodResult
 from shared.dlms.datetime12 import encode_datetime
@@ -23,6 +26,7 @@ from shared.metering_day import PRAGUE
 LOGICAL_DEVICE_NAME: Final = Obis(0, 0, 42, 0, 0)
 SERIAL: Final = Obis(0, 0, 96, 1, 0)
 CLOCK: Final = Obis(0, 0, 1, 0, 0)
+DEMAND_REGISTER: Final = 5
 SAP_ASSIGNMENT: Final = Obis(0, 0, 41, 0, 0)
 
 _SUMMER_BEGINS: Final = bytes.fromhex("FFFF03FE07020000 00FFC400")
@@ -109,6 +113,8 @@ class CosemMeter:
         self.data = data
         self.counters = {client: LifeCounters(agreed.last_counter) for client, agreed in spec.security.items()}
         """Invocation counters by client: they outlive associations and links."""
+        self.logs = MeterLogs(data)
+        self.clock = MeterClock(spec.clock, data.now, self.logs)
         self._objects: dict[tuple[int, bytes], CosemObject] = {}
         self._names: set[bytes] = set()
         for each in self._build():
@@ -181,11 +187,10 @@ class CosemMeter:
             _data(SERIAL, axdr.octet_string(spec.serial.encode("ascii"))),
             *(_data(obis, axdr.uint8(0)) for obis in sorted(statuses)),
             *(self._counter(client, agreed.counter) for client, agreed in spec.security.items()),
-            _data(EventLog.CODE, axdr.uint16(0)),
             self._clock(),
             *(self._register(each) for each in registers.values()),
             *(_profile(LoadProfile(self.data, profile, self.stamp)) for profile in spec.profiles),
-            _profile(EventLog(self.data, EVENT_LOG, spec.event_entries, self.stamp)),
+            *self._event_log(EVENT_LOG),
             CosemObject(
                 17,
                 SAP_ASSIGNMENT,
@@ -203,10 +208,31 @@ class CosemMeter:
                 version=1,
             )
         )
+        if spec.switch_mode is not None:
+            objects += [self._disconnector(spec.switch_mode), *self._event_log(DISCONNECTOR_LOG)]
+        for each in spec.mbus:
+            objects += mbus_objects(each)
         return objects
 
     def _counter(self, client: int, obis: Obis) -> CosemObject:
         return CosemObject(1, obis, {2: plain(lambda: axdr.uint32(self.counters[client].received))})
+
+    def _event_log(self, obis: Obis) -> list[CosemObject]:
+        log = EventLog(obis, self.spec.event_entries, lambda: self.logs.rows(obis), self.stamp)
+        return [_profile(log), _data(log.code, axdr.uint16(0))]
+
+    def _disconnector(self, mode: int) -> CosemObject:
+        switch = Disconnector(mode, lambda: (self.data.now(), self.clock.now()), self.logs)
+        return CosemObject(
+            70,
+            DISCONNECTOR,
+            {
+                2: plain(lambda: axdr.boolean(switch.connected)),
+                3: plain(lambda: axdr.enum(switch.control)),
+                4: constant(axdr.enum(mode)),
+            },
+            methods={1: _moving(switch.disconnect), 2: _moving(switch.reconnect)},
+        )
 
     def _clock(self) -> CosemObject:
         utc = self.spec.time_style is TimeStyle.UTC
@@ -214,27 +240,91 @@ class CosemMeter:
             8,
             CLOCK,
             {
-                2: plain(lambda: axdr.octet_string(self.stamp(self.data.now()))),
+                2: plain(lambda: axdr.octet_string(self.stamp(self.clock.now()))),
                 3: constant(axdr.int16(0 if utc else -60)),
-                4: plain(lambda: axdr.uint8(self.stamp(self.data.now())[11])),
+                4: plain(lambda: axdr.uint8(self.stamp(self.clock.now())[11])),
                 5: constant(axdr.octet_string(_SUMMER_BEGINS)),
                 6: constant(axdr.octet_string(_SUMMER_ENDS)),
                 7: constant(axdr.int8(60)),
                 8: constant(axdr.boolean(not utc)),
                 9: constant(axdr.enum(1)),  # internal crystal
             },
+            writers={2: _writing(self.clock.set)},
+            methods={6: _moving(self.clock.shift)} if self.spec.clock.shifts else {},
         )
 
     def _register(self, spec: RegisterSpec) -> CosemObject:
         encode = ENCODERS[spec.type]
-        return CosemObject(
-            3,
-            spec.obis,
+        value = plain(lambda: encode(self.data.register(spec.obis)))
+        unit = constant(axdr.structure(axdr.int8(spec.scaler), axdr.enum(spec.unit)))
+        captured = plain(lambda: axdr.octet_string(self.stamp(self.data.captured_at(spec.obis))))
+        status = constant(axdr.uint8(0))
+        attributes: dict[int, Attribute] = {2: value, 3: unit}
+        if spec.class_id == EXTENDED_REGISTER:
+            attributes |= {4: status, 5: captured}
+        elif spec.class_id == DEMAND_REGISTER:
+            # The average that still grows is not simulated: it shows the last one.
+            attributes = {
+                2: value,
+                3: value,
+                4: unit,
+                5: status,
+                6: captured,
+                7: captured,
+                8: constant(axdr.uint32(900)),
+                9: constant(axdr.uint16(1)),
+            }
+        return CosemObject(spec.class_id, spec.obis, attributes)
+
+
+def mbus_objects(spec: MBusSpec) -> list[CosemObject]:
+    """Client (class 72) and device id of a channel; its value and profile are registers and a profile like others."""
+    identification = int(spec.serial[-8:], 16)  # BCD
+    return [
+        CosemObject(
+            72,
+            Obis(0, spec.channel, 24, 1, 0),
             {
-                2: plain(lambda: encode(self.data.register(spec.obis))),
-                3: constant(axdr.structure(axdr.int8(spec.scaler), axdr.enum(spec.unit))),
+                2: constant(axdr.octet_string(Obis(0, 0, 24, 6, 0).bytes)),
+                3: constant(axdr.array([axdr.structure(axdr.octet_string(b"\x00"), axdr.octet_string(b"\x13"))])),
+                4: constant(axdr.uint32(3600)),
+                5: constant(axdr.uint8(spec.channel)),
+                6: constant(axdr.uint32(identification)),
+                7: constant(axdr.uint16(0x4A9B)),
+                8: constant(axdr.uint8(1)),
+                9: constant(axdr.uint8(spec.medium)),
+                10: constant(axdr.uint8(0)),
+                11: constant(axdr.uint8(0)),
+                12: constant(axdr.uint8(0)),
             },
-        )
+            version=1,
+        ),
+        _data(Obis(0, spec.channel, 96, 1, 0), axdr.octet_string(spec.serial.encode("ascii"))),
+    ]
+
+
+def _writing(take: Callable[[Any], None]) -> Writer:
+    """A writer that refuses what is no value of the attribute."""
+
+    def writer(value: Any) -> None:
+        try:
+            take(value)
+        except ValueError:
+            raise AccessRefusedError(DataAccessResult.TYPE_UNMATCHED) from None
+
+    return writer
+
+
+def _moving(act: Callable[[Any], None]) -> Method:
+    """A method that gives nothing back, and refuses what it cannot do."""
+
+    def method(parameter: Any) -> None:
+        try:
+            act(parameter)
+        except ValueError:
+            raise AccessRefusedError(DataAccessResult.OTHER_REASON) from None
+
+    return method
 
 
 def _text(text: str) -> bytes:

@@ -4,9 +4,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import ClassVar, Final
+from typing import Final
 
-from firmware_sims.dlms.meter import BufferCoding, IntegerType, MeterData, ProfileRow, ProfileSpec
+from firmware_sims.dlms.meter import BufferCoding, EventRow, IntegerType, MeterData, ProfileRow, ProfileSpec
 from shared.dlms import axdr
 from shared.dlms.datetime12 import decode_datetime
 from shared.dlms.errors import DecodeError
@@ -16,6 +16,7 @@ from shared.metering_day import PRAGUE
 
 CLOCK_COLUMN: Final = CaptureObject(8, Obis(0, 0, 1, 0, 0).bytes, 2)
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
+EXTENDED_REGISTER: Final = 4
 _TICK: Final = timedelta(milliseconds=10)  # resolution of a COSEM time stamp
 
 Cells = list[bytes]
@@ -92,13 +93,15 @@ class LoadProfile(ProfileBuffer):
         captured = [CLOCK_COLUMN]
         if spec.status is not None:
             captured.append(CaptureObject(1, spec.status.bytes, 2))
-        captured += [CaptureObject(3, channel.obis.bytes, 2) for channel in spec.channels]
+        for channel in spec.channels:
+            captured.append(CaptureObject(channel.class_id, channel.obis.bytes, 2))
+            if channel.class_id == EXTENDED_REGISTER:
+                captured.append(CaptureObject(EXTENDED_REGISTER, channel.obis.bytes, 5))
         super().__init__(spec.obis, tuple(captured), spec.period_s, spec.entries)
         self._data = data
         self._spec = spec
         self._stamp = stamp
-        self._encoders = [ENCODERS[channel.type] for channel in spec.channels]
-        self._first_value = len(captured) - len(spec.channels)
+        self._first_value = 1 + (spec.status is not None)
 
     def _range(self, selection: RangeSelection) -> tuple[list[tuple[datetime, Cells]], Sequence[int]]:
         if not self._spec.ranges:
@@ -117,7 +120,10 @@ class LoadProfile(ProfileBuffer):
         cells = [b""]
         if self._spec.status is not None:
             cells.append(axdr.uint8(row.status))
-        cells += [encode(value) for encode, value in zip(self._encoders, row.values, strict=True)]
+        for channel, value in zip(self._spec.channels, row.values, strict=True):
+            cells.append(ENCODERS[channel.type](value))
+            if channel.class_id == EXTENDED_REGISTER:
+                cells.append(axdr.octet_string(self._stamp(row.captured or row.end)))
         return cells
 
     def _finish(self, rows: Sequence[tuple[datetime, Cells]]) -> Iterable[Cells]:
@@ -156,22 +162,29 @@ def _is_stamp(cell: bytes) -> bool:
 
 def _difference(cell: bytes, before: bytes) -> bytes:
     """The value of `cell` as a difference to that of `before`, if 16 bits hold it."""
+    if _is_stamp(cell):
+        return cell
     difference = axdr.decode(cell) - axdr.decode(before)
     return axdr.delta_int16(difference) if -(2**15) <= difference < 2**15 else cell
 
 
 class EventLog(ProfileBuffer):
-    """Standard event log: clock and event code, one row an event (capture period 0)."""
+    """An event log: clock and event code, one row an event (capture period 0), in the order of recording."""
 
-    CODE: ClassVar = Obis(0, 0, 96, 11, 0)
-
-    def __init__(self, data: MeterData, obis: Obis, entries: int, stamp: Callable[[datetime], bytes]) -> None:
-        super().__init__(obis, (CLOCK_COLUMN, CaptureObject(1, self.CODE.bytes, 2)), 0, entries)
-        self._data = data
+    def __init__(
+        self,
+        obis: Obis,
+        entries: int,
+        logged: Callable[[], Sequence[EventRow]],
+        stamp: Callable[[datetime], bytes],
+    ) -> None:
+        self.code = Obis(0, 0, 96, 11, obis.e)
+        super().__init__(obis, (CLOCK_COLUMN, CaptureObject(1, self.code.bytes, 2)), 0, entries)
+        self._logged = logged
         self._stamp = stamp
 
     def _rows(self, after: datetime, until: datetime) -> list[tuple[datetime, Cells]]:
-        kept = self._data.events(_BEGINNING, self._data.now())[-self.entries :]
+        kept = self._logged()[-self.entries :]
         return [(event.at, [b"", axdr.uint16(event.code)]) for event in kept if after < event.at <= until]
 
     def _finish(self, rows: Sequence[tuple[datetime, Cells]]) -> Iterable[Cells]:

@@ -83,8 +83,20 @@ def test_a_right_configuration_is_read() -> None:
             ["states.registers[0].unit", "m3 differs from the map's Wh"],
         ),
         (
-            lambda c: c["buses"][0]["devices"][0].update(identity={"serial": "1"}),
-            ["buses[0].devices[0].identity", "only Modbus meters"],
+            lambda c: c["buses"][0]["devices"][0].update(identity={"code": "1"}),
+            ["buses[0].devices[0].identity", "known by serial or logical_name, not by code"],
+        ),
+        (
+            lambda c: c["buses"][0]["devices"][0].update(event_logs=["99.98"]),
+            ["buses[0].devices[0].event_logs[0]", "99.98"],
+        ),
+        (
+            lambda c: c["buses"][1]["devices"][0].update(event_logs=["0-0:99.98.0"]),
+            ["devices[0].event_logs", "has none that are read"],
+        ),
+        (
+            lambda c: c["buses"][0]["devices"][0].update(clock={"tolerance_s": 0}),
+            ["devices[0].clock.tolerance_s", "at least 1"],
         ),
         (
             lambda c: c["buses"][0]["devices"][0].update(word_order="low-first"),

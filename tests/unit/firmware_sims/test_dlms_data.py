@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from firmware_sims.dlms.logs import CLOCK_SET_NEW, CLOCK_SET_OLD
 from firmware_sims.dlms_data import TruthMeterData, meter_spec
-from firmware_sims.events import CLOCK_SET_NEW, CLOCK_SET_OLD, POWER_UP, SUMMER_TIME_CHANGED, events_of
+from firmware_sims.events import POWER_UP, SUMMER_TIME_CHANGED, events_of
 from firmware_sims.scenario_model import DlmsMeter, Scenario
 from firmware_sims.truth import Truth
 from shared.dlms.amr_status import SUMMER_TIME
@@ -31,11 +32,17 @@ def data(scenario: Scenario, truth: Truth) -> TruthMeterData:
 def test_type_plates(scenario: Scenario) -> None:
     spec = meter_spec(find(scenario, "LU-1"))
     assert (spec.serial, spec.logical_name) == ("1", "RZV0000000000001")
-    assert [str(each.obis) for each in spec.registers] == ["1-0:1.8.0", "1-0:2.8.0", "1-0:3.8.0"]
+    assert [str(each.obis) for each in spec.registers] == [
+        "1-0:1.8.0",
+        "1-0:2.8.0",
+        "1-0:3.8.0",
+        "1-0:1.6.0",
+        "1-0:1.4.0",
+    ]
     assert [each.unit for each in spec.profiles[0].channels] == [30, 30, 32, 32]
     assert (spec.profiles[0].period_s, spec.profiles[0].entries) == (900, 45 * 96)
     two_tariffs = meter_spec(find(scenario, "LU-2"))
-    assert [str(each.obis) for each in two_tariffs.registers] == ["1-0:1.8.0", "1-0:1.8.1", "1-0:1.8.2"]
+    assert [str(each.obis) for each in two_tariffs.registers][:3] == ["1-0:1.8.0", "1-0:1.8.1", "1-0:1.8.2"]
     gas = meter_spec(find(scenario, "PM-1"))
     assert str(gas.profiles[0].obis) == "7-0:99.99.3"
     assert (gas.profiles[0].period_s, gas.profiles[0].channels[0].scaler) == (3600, -3)

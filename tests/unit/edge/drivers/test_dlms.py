@@ -1,6 +1,6 @@
 """What the DLMS driver makes of the reader's rows, values and errors."""
 
-from datetime import UTC, date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,9 +8,13 @@ import pytest
 from edge.dlms.errors import AccessDeniedError, LinkLostError, NoAnswerError, ProtocolError
 from edge.dlms.layout import ClockConvention
 from edge.dlms.profile import ProfileColumn, ProfileRows
-from edge.drivers.dlms import DlmsDriver, _errors, profile_day
-from edge.drivers.port import rescaled
-from edge.errors import DeviceGarbledError, DeviceRefusedError, DeviceSilentError, LineDownError
+from edge.drivers.dlms import DlmsDriver, DlmsSession, _errors, profile_day, text_of
+from edge.drivers.port import Switch, rescaled
+from edge.errors import DeviceGarbledError, DeviceMismatchError, DeviceRefusedError, DeviceSilentError, LineDownError
+from firmware_sims.dlms.link import WrapperLine
+from firmware_sims.dlms.meter import ClockSpec, EventRow, MBusSpec
+from firmware_sims.dlms.objects import CosemMeter
+from firmware_sims.testing import MemoryMeterData, meter_spec
 from shared.clock import SystemClock
 from shared.identifiers import Obis
 from shared.metering_day import MeteringDay
@@ -107,3 +111,90 @@ def test_the_conventions_of_a_meter_reach_its_reader() -> None:
     assert settings.convention == ClockConvention(zone=UTC, reversed_deviation=True)
     assert (settings.profile_access, settings.null_repeats) == ("entry", True)
     assert DlmsDriver(LU, "hdlc", SystemClock())._settings.convention == ClockConvention()
+
+
+class MeterLink:
+    """A link to a simulated meter behind the wrapper."""
+
+    baud = None
+
+    def __init__(self, meter: CosemMeter) -> None:
+        self._line = WrapperLine({1: meter})
+        self._answer = b""
+
+    async def open(self) -> None:
+        return None
+
+    async def close(self) -> None:
+        return None
+
+    async def write(self, data: bytes) -> None:
+        self._answer += self._line.receive(data)
+
+    async def read(self, timeout: float) -> bytes:
+        if not self._answer:
+            raise TimeoutError
+        data, self._answer = self._answer, b""
+        return data
+
+    async def flush(self) -> None:
+        self._answer = b""
+
+    def response_timeout(self, wanted: float) -> float:
+        return wanted
+
+
+def driver_of(**changes: Any) -> DlmsDriver:
+    data = config_data()
+    data["buses"][2]["devices"][0] |= {"address": {"server": 1}, **changes}
+    config = next(device for _, device in edge_config(data).devices() if device.id == "GA-1")
+    return DlmsDriver(config, "dlms-wrapper", SystemClock())
+
+
+@pytest.mark.parametrize(
+    ("identity", "told"),
+    [
+        ({"serial": "48211001"}, None),
+        ({"serial": "48211001", "logical_name": "RZV0000048211001"}, None),
+        ({"serial": "48211002"}, "it shows serial '48211001', expected '48211002'"),
+        ({"logical_name": "RZV0000048211009"}, "shows logical_name 'RZV0000048211001', expected 'RZV0000048211009'"),
+        ({"serial": "12345678", "serial_obis": "0-1:96.1.0"}, None),
+        ({"serial": "12345679", "serial_obis": "0-1:96.1.0"}, "it shows serial '12345678'"),
+    ],
+)
+async def test_another_meter_is_not_read(identity: dict[str, str], told: str | None) -> None:
+    spec = meter_spec(mbus=(MBusSpec(1, "12345678", 3, 14),))
+    line: Any = MeterLink(CosemMeter(spec, MemoryMeterData(spec, datetime(2026, 4, 1, tzinfo=UTC))))
+    driver = driver_of(identity=identity)
+    if told is None:
+        async with driver.session(line):
+            pass
+        return
+    with pytest.raises(DeviceMismatchError, match=told):
+        async with driver.session(line):
+            pytest.fail("It must not be read.")
+
+
+async def test_clock_switch_and_events_through_the_port() -> None:
+    spec = meter_spec(switch_mode=3, clock=ClockSpec(offset_s=7))
+    data = MemoryMeterData(spec, datetime(2026, 4, 1, tzinfo=UTC))
+    data.logged = [EventRow(data.clock, 2)]
+    line: Any = MeterLink(CosemMeter(spec, data))
+    async with driver_of().session(line) as meter:
+        assert isinstance(meter, DlmsSession)
+        assert (await meter.read_clock()) - data.clock == timedelta(seconds=7)
+        await meter.set_clock(data.clock)
+        assert (await meter.read_clock()) == data.clock
+        await meter.disconnect()
+        assert await meter.read_switch() == Switch(False, "disconnected")
+        await meter.reconnect()
+        assert await meter.read_switch() == Switch(False, "ready_for_reconnection")
+        found = await meter.read_events("0-0:99.98.0", None)
+        assert [event.code for event in found.events] == [2, 4, 5]
+        assert not (await meter.read_events("0-0:99.98.0", found.mark)).events
+        with pytest.raises(DeviceRefusedError, match=r"0-0:99\.98\.9"):
+            await meter.read_events("0-0:99.98.9", None)
+
+
+def test_names_as_text() -> None:
+    assert [text_of(value) for value in (b"RZV1\0", b"\x01\x02", "A", 5)] == ["RZV1", "0102", "A", "5"]

@@ -208,7 +208,7 @@ async def test_a_password_from_its_file(tmp_path: Path) -> None:
         ({"iec62056": {"baud": 14400}}, "iec62056.baud: 14400 is no speed"),
         ({"iec62056": {"opening_baud": 115200}}, "iec62056.opening_baud: 115200"),
         ({"iec62056": {"clock": "zulu"}}, "iec62056.clock"),
-        ({"identity": {"serial": "1"}}, "identity: only Modbus meters are checked so"),
+        ({"identity": {"serial": "1"}}, "identity: a mode C meter is known by its address"),
         ({"word_order": "low-first"}, "word_order: a mode C meter has no registers"),
         (
             {
