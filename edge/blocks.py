@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from edge.config import DeviceConfig, ProfileRegister
+from edge.drivers.behind import as_states
 from edge.drivers.port import ProfileDay, StateReading
 from edge.errors import DeviceGarbledError
 from edge.schedule import LATE, DayDue, GapDue, SampleDue
@@ -78,7 +79,7 @@ def profile_blocks(device: DeviceConfig, due: DayDue, rows: ProfileDay) -> tuple
         )
         for (begin, end), names in sorted(holes.items())
     ]
-    return blocks, records
+    return as_states(device, blocks, rows), [*records, *rows.records]
 
 
 def state_blocks(device: DeviceConfig, due: SampleDue, readings: Sequence[StateReading]) -> list[Block] | None:

@@ -8,7 +8,7 @@ import msgspec
 
 from shared.identifiers import EdgeId, parse_edge_id
 from shared.iec62056.stamps import MeterTime, StampForm
-from shared.quantities import Commodity, Unit
+from shared.quantities import Commodity, Kind, Unit
 
 Protocol = Literal["hdlc", "dlms-wrapper", "modbus-rtu", "modbus-tcp", "iec62056-21"]
 States = Literal["quarter-hour", "month"]
@@ -109,6 +109,8 @@ class ProfileRegister(_Struct, frozen=True, kw_only=True):
     unit: Unit
     register: str
     exponent: int = 0
+    kind: Kind = Kind.INTERVAL
+    """"state": a counter, as profiles of meters on M-Bus capture it."""
 
 
 class ProfileConfig(_Struct, frozen=True, kw_only=True):

@@ -24,6 +24,7 @@ from edge.dlms.event_log import decode_anchor, encode_anchor, read_new_events
 from edge.dlms.reader import ClockConvention, DlmsReader, LinkSettings, MeterFacts, ProfileRows
 from edge.dlms.security import SecuritySettings
 from edge.dlms.switch import ControlState, disconnect, read_disconnector, reconnect
+from edge.drivers.behind import sampled_within
 from edge.drivers.keyring import KeyReader, KeyRing, read_meter_key
 from edge.drivers.password import read_password
 from edge.drivers.port import EventsRead, MeterEvent, MeterSession, ProfileDay, StateReading, Switch, rescaled
@@ -32,11 +33,13 @@ from edge.iec62056.opening import mode_e_opening, opened
 from shared.clock import Clock
 from shared.identifiers import Obis
 from shared.metering_day import PRAGUE, MeteringDay
+from shared.quantities import Kind
+from shared.wire import Record
 
 LOGICAL_DEVICE_NAME: Final = Obis(0, 0, 42, 0, 0)
 
 
-def profile_day(profile: ProfileConfig, day: MeteringDay, rows: ProfileRows) -> ProfileDay:
+def profile_day(device: str, profile: ProfileConfig, day: MeteringDay, rows: ProfileRows) -> ProfileDay:
     """The reader's rows in the terms of the configuration: wire names, units, exponents. Raises `DeviceGarbledError`
     where meter and configuration disagree.
     """
@@ -47,6 +50,7 @@ def profile_day(profile: ProfileConfig, day: MeteringDay, rows: ProfileRows) -> 
             "set the configuration to what the meter does."
         )
     columns: dict[str, Sequence[int | None]] = {}
+    own_times: dict[str, Sequence[int | None]] = {}
     for register in profile.registers:
         column = rows.columns.get(Obis.parse(register.obis))
         if column is None:
@@ -56,11 +60,21 @@ def profile_day(profile: ProfileConfig, day: MeteringDay, rows: ProfileRows) -> 
             )
         what = f"{register.obis} of the profile {profile.obis}"
         _same_unit(register.unit, column.unit, what)
+        values = column.values
+        if column.captured_ms is not None:
+            if register.kind is not Kind.STATE:
+                raise DeviceGarbledError(f'{what} is a counter with its own time; call its kind "state".')
+            own_times[register.register] = column.captured_ms
+            values = sampled_within(values, column.captured_ms, rows.start_ms, step_ms)
         columns[register.register] = [
-            None if value is None else rescaled(value, column.scaler, register.exponent, what)
-            for value in column.values
+            None if value is None else rescaled(value, column.scaler, register.exponent, what) for value in values
         ]
-    return ProfileDay(day, rows.start_ms, rows.flags, columns)
+    records = [
+        Record(kind, device, stamps[0], {"profile": profile.obis, "count": len(stamps), "until": stamps[-1]})
+        for kind, stamps in (("repeated-capture", rows.repeated), ("capture-off-grid", sorted(rows.irregular)))
+        if stamps
+    ]
+    return ProfileDay(day, rows.start_ms, rows.flags, columns, own_times, records)
 
 
 def _same_unit(wanted: str, found: str, what: str) -> None:
@@ -91,7 +105,7 @@ class DlmsSession:
         with _errors():
             wanted = {Obis.parse(register.obis) for register in profile.registers}
             rows = await self._reader.read_profile(Obis.parse(profile.obis), day.start, day.end, wanted)
-        return profile_day(profile, day, rows)
+        return profile_day(self._device.id, profile, day, rows)
 
     async def read_clock(self) -> datetime:
         with _errors():

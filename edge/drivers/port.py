@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple, Protocol, runtime_checkable
@@ -11,6 +11,7 @@ from edge.bus.line import Line
 from edge.config import ProfileConfig, StateRegister
 from edge.errors import DeviceGarbledError
 from shared.metering_day import MeteringDay
+from shared.wire import Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,10 @@ class ProfileDay:
     """`shared.quantities.Flag` mask per row."""
     columns: dict[str, Sequence[int | None]]
     """By register name on the wire, in its unit and exponent; None where the meter sent no value."""
+    captured: dict[str, Sequence[int | None]] = field(default_factory=dict)
+    """The values' own times (UTC ms), of columns that have them."""
+    records: Sequence[Record] = ()
+    """What the rows tell beside values: repeated captures, rows off the grid."""
 
 
 class MeterSession(Protocol):

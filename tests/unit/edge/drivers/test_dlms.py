@@ -38,7 +38,7 @@ def rows(**changes: Any) -> ProfileRows:
 
 def test_columns_by_wire_name_in_the_exponent_of_the_configuration() -> None:
     assert LU.profile is not None
-    found = profile_day(LU.profile, DAY, rows())
+    found = profile_day("LU-1", LU.profile, DAY, rows())
     assert found.columns == {"1-0:1.29.0": [50, None], "1-0:3.29.0": [7, 8]}
     assert (found.start_ms, found.flags) == ([0, 900_000], [0, 4])
 
@@ -71,7 +71,16 @@ def test_columns_by_wire_name_in_the_exponent_of_the_configuration() -> None:
 def test_a_meter_that_is_not_as_configured_is_told(changes: dict[str, Any], expected: str) -> None:
     assert LU.profile is not None
     with pytest.raises(DeviceGarbledError, match=expected):
-        profile_day(LU.profile, DAY, rows(**changes))
+        profile_day("LU-1", LU.profile, DAY, rows(**changes))
+
+
+def test_what_rows_tell_beside_values_is_recorded() -> None:
+    assert LU.profile is not None
+    found = profile_day("LU-1", LU.profile, DAY, rows(repeated=(900_000, 900_000), irregular=(450_000,)))
+    assert [(record.kind, record.at, record.data["count"]) for record in found.records] == [
+        ("repeated-capture", 900_000, 2),
+        ("capture-off-grid", 450_000, 1),
+    ]
 
 
 @pytest.mark.parametrize(
