@@ -19,6 +19,7 @@ from firmware_sims.iec62056_data import address_of, identification_of, iec_meter
 from firmware_sims.line import SerialLine, Stations
 from firmware_sims.modbus_link import ModbusCounts, ModbusTcpLine, RtuLine, RtuServer
 from firmware_sims.modbus_meter import MappedMeter
+from firmware_sims.push import PushSender, push_setup
 from firmware_sims.scenario_model import DlmsMeter, Iec62056Meter, Line, ModbusMeter, PtyLine, Scenario, TcpLine
 from firmware_sims.tcp import Link, TcpListener
 from firmware_sims.truth import Truth
@@ -62,6 +63,8 @@ class Host:
         self._faults: dict[str, FaultLayer] = {}
         self._log = TruthLog(scenario.truth, scenario, self.truth) if scenario.truth else None
         self._stop = asyncio.Event()
+        self.pushes = PushSender(scenario, clock)
+        self._pushing: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Listen on all lines. Raises `OSError` with a sentence where one cannot be opened."""
@@ -78,6 +81,7 @@ class Host:
         except OSError:
             await self.close()
             raise
+        self._pushing = asyncio.create_task(self.pushes.run(), name="pushes")
 
     async def run(self) -> None:
         """Serve until `stop`; write the truth log as the clock goes."""
@@ -98,6 +102,9 @@ class Host:
     async def close(self) -> None:
         """Take all lines down and write the statistics, if the scenario names a file for them."""
         self.write_statistics()
+        if self._pushing is not None:
+            self._pushing.cancel()
+            await asyncio.gather(self._pushing, return_exceptions=True)
         for line in self.lines.values():
             if isinstance(line, SerialLine):
                 line.close()
@@ -226,4 +233,7 @@ class Host:
         }
 
     def _cosem(self, meter: DlmsMeter) -> CosemMeter:
-        return CosemMeter(meter_spec(meter), TruthMeterData(meter, self.truth, self._clock))
+        cosem = CosemMeter(meter_spec(meter), TruthMeterData(meter, self.truth, self._clock))
+        if meter.pushes:
+            cosem.add(push_setup(meter.pushes[0]))
+        return cosem

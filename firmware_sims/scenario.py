@@ -9,14 +9,14 @@ import msgspec
 from firmware_sims.faults import LineFaults, Outage, Restart
 from firmware_sims.loads.model import Load
 from firmware_sims.scenario_check import find_fault
-from firmware_sims.scenario_model import Address, Channel, Line, MBusMeter, Meter, Scenario, Tariff
+from firmware_sims.scenario_model import Address, Channel, Line, MBusMeter, Meter, Push, Scenario, Tariff
 
 _PLACE: Final = re.compile(r"^(?P<problem>.*?)(?: - at `\$(?P<place>.*)`)?$", re.DOTALL)
 _STEP: Final = re.compile(r"\.(\w+)|\[(\d+|\.\.\.)\]")
 _UNKNOWN: Final = "Object contains unknown field "
 _TAGGED: Final = {"lines": Line, "meters": Meter, "load": Load}
 _PLAIN: Final[dict[str, type]] = {
-    "": Scenario, "channels": Channel, "address": Address, "tariff": Tariff, "mbus": MBusMeter,
+    "": Scenario, "channels": Channel, "address": Address, "tariff": Tariff, "mbus": MBusMeter, "pushes": Push,
     "faults": LineFaults, "dead": Outage, "restarts": Restart,
 }  # fmt: skip
 _LONGEST_VALUE: Final = 80

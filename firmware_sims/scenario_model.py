@@ -88,6 +88,15 @@ class MBusMeter(Struct, frozen=True, forbid_unknown_fields=True):
         return Commodity.GAS
 
 
+class Push(Struct, frozen=True, forbid_unknown_fields=True):
+    """A data notification that a meter sends: its logical device name and an event code."""
+
+    at: Annotated[datetime, Meta(tz=True)]
+    port: Port
+    code: Annotated[int, Meta(ge=0, le=65535)]
+    host: str = "127.0.0.1"
+
+
 class DlmsMeter(Struct, tag_field="model", tag="dlms", frozen=True, forbid_unknown_fields=True):
     """A DLMS/COSEM meter with clock, registers, load profile and event log."""
 
@@ -128,6 +137,8 @@ class DlmsMeter(Struct, tag_field="model", tag="dlms", frozen=True, forbid_unkno
     """Control mode of its disconnector, if it has one."""
     mbus: tuple[MBusMeter, ...] = ()
     """Meters of gas and water behind it."""
+    pushes: tuple[Push, ...] = ()
+    """What it sends unasked, to the destination of the first."""
     holes: tuple[Annotated[datetime, Meta(tz=True)], ...] = ()
     """Ends of intervals that its load profile does not hold."""
     repeated: tuple[Annotated[datetime, Meta(tz=True)], ...] = ()
