@@ -2,6 +2,7 @@
 simulated meters.
 """
 
+import asyncio
 import json
 import os
 import signal
@@ -26,7 +27,12 @@ from central.network.keys import signing_key
 from central.platform.database import make_engine, transaction
 from central.platform.identity import Person
 from edge import inspect
+from edge.bus.owner import Priority, Turn
+from edge.config import parse_config
 from edge.control.store import STARTS_MOST
+from edge.drivers.port import SwitchSession
+from edge.plant import make_bus, make_device
+from shared.clock import SystemClock
 from shared.control.keys import key_text, signing_public
 from shared.control.messages import Command, Disconnect, sign_command
 from shared.wire import command_topic, result_topic
@@ -350,3 +356,60 @@ def test_a_key_given_to_central_opens_a_ciphered_meter_and_stands_nowhere(
     for place in (body, str(sent), rig.log(EDGE), rig.log("control")):
         assert guek not in place and gak not in place
     assert "(left out)" in str(sent)
+
+
+def test_a_breaker_moves_once_though_the_order_comes_again_and_again(
+    rig: Rig, central: CentralParts, broker: BrokerAccess, free_port: int
+) -> None:
+    world = scenario(rig.folder, free_port)
+    world["lines"][0]["meters"][0]["switch_mode"] = 4
+    rig.start_simulators(world)
+    central.start("ingest")
+    central.start("control")
+    settings = local(rig, free_port, broker, central)
+    rig.start_agent(settings)
+    wait(rig, "the agent's birth", lambda: central.state().get("online") is True)
+    outbox = rig.outbox(EDGE)
+
+    disconnect = central.issue({"act": "disconnect", "device": "LU-1"}, START)
+    read = central.issue({"act": "read_now", "device": "EA-1"}, START)
+    wait(rig, "what was issued later", lambda: central.ended(read))
+    assert central.command(disconnect)["state"] == "proposed", "nobody has confirmed it"
+    central.confirm(disconnect, START)
+    wait(rig, "the disconnect", lambda: central.ended(disconnect))
+    found = central.command(disconnect)
+    assert (found["state"], found["result"]["closed"]) == ("done", False), found
+
+    reconnect = central.issue({"act": "reconnect", "device": "LU-1"}, START)
+    wait(rig, "the reconnect", lambda: central.ended(reconnect))
+    assert central.command(reconnect)["result"]["closed"] is True
+    with transaction(central.engine) as connection:
+        order = commands.message_of(commands.require(connection, disconnect))
+    publish(broker, command_topic(EDGE), sign_command(order, central.private), times=3)
+    again = central.issue({"act": "read_now", "device": "LU-1"}, START)
+    wait(rig, "what came after the three", lambda: central.ended(again))
+    done = [r.data["id"] for r in inspect.committed_records(outbox) if r.kind == "command" and r.device == "LU-1"]
+    assert [identifier for identifier in done if identifier in (disconnect, reconnect)] == [disconnect, reconnect]
+
+    # The meter itself says what the three deliveries did: nothing.
+    assert rig.stop(EDGE) == 0
+    assert asyncio.run(breaker_closed(settings)) is True
+
+
+async def breaker_closed(settings: dict[str, Any]) -> bool:
+    """What the meter LU-1 shows to another client."""
+    config = parse_config(json.dumps(settings | {"control": None}).encode(), "test")
+    running = make_bus(config.buses[0], SystemClock())
+    device = make_device(config.buses[0].devices[0], running, SystemClock())
+    task = asyncio.create_task(running.bus.run())
+
+    async def ask(turn: Turn) -> bool:
+        async with device.driver.session(turn.line) as meter:
+            assert isinstance(meter, SwitchSession)
+            return (await meter.read_switch()).closed
+
+    try:
+        return await running.bus.submit("LU-1", Priority.COMMAND, ask)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
