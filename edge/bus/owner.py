@@ -77,6 +77,12 @@ class Tenant(Protocol):
         """The line is lent no more."""
 
 
+class _LostAtRestError(LineDownError):
+    """The connection was lost while there was no job: a peer that hangs up on whoever asks nothing (many meters do,
+    after a while) is not called again before somebody wants it, or some time has passed.
+    """
+
+
 @dataclass(order=True, slots=True)
 class _Job:
     priority: Priority
@@ -134,7 +140,7 @@ class Bus:
 
     async def run(self) -> None:
         """Own the line for ever; ends only by cancellation."""
-        delay = RECONNECT_FIRST_S
+        delay = rest = RECONNECT_FIRST_S
         try:
             while True:
                 try:
@@ -149,13 +155,21 @@ class Bus:
                 self.state = BusState.UP
                 self._on_connect()
                 self._log.info("line up")
+                up_since, at_rest = self.line.now(), False
                 try:
                     await self._serve()
                 except LineDownError as error:
+                    at_rest = isinstance(error, _LostAtRestError)
                     self._log.warning("line lost", reason=str(error))
                 finally:
                     self.state = BusState.CONNECTING
                     await self.line.link.close()
+                if self.line.now() - up_since > RECONNECT_MOST_S:
+                    rest = RECONNECT_FIRST_S
+                if at_rest and not self._queue:
+                    self._wake.clear()
+                    await self._wait_for_job(rest)
+                    rest = min(rest * 2, RECONNECT_MOST_S)
         finally:
             self._refuse_all(f"The bus {self.name} was stopped.")
 
@@ -221,6 +235,11 @@ class Bus:
             job.probe = True
             self._enqueue(job)
 
+    async def _wait_for_job(self, timeout: float | None) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await self._wake.wait()
+
     async def _idle(self, timeout: float | None) -> None:
         """Wait for a job, `timeout` seconds at most; meanwhile the line is the tenant's. Raises `LineDownError` if the
         tenant lost it.
@@ -228,11 +247,11 @@ class Bus:
         if self.tenant is not None:
             self.tenant.begin(self._wake.set)
         try:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(timeout):
-                    await self._wake.wait()
+            await self._wait_for_job(timeout)
             if self.tenant is not None:
                 await self.tenant.pause()
+        except LineDownError as error:
+            raise _LostAtRestError(str(error)) from None
         finally:
             if self.tenant is not None:
                 self.tenant.end()

@@ -268,6 +268,8 @@ class Lodger:
     def begin(self, wake: Callable[[], None]) -> None:
         self.told.append("begin")
         self.wake = wake
+        if self.lost:
+            wake()
 
     async def pause(self) -> None:
         self.told.append("pause")
@@ -317,3 +319,15 @@ async def test_a_silent_meter_rests_until_its_late_answer_can_come_no_more(monke
         now = bus.line.now()
         assert bus.probation.health("silent").retry_at - now > 29.0
         assert bus.probation.health("garbled").retry_at - now < 1.0
+
+
+async def test_a_peer_that_hangs_up_at_rest_is_not_called_again_and_again() -> None:
+    link, lodger = ScriptedLink(), Lodger()
+    lodger.lost = "hung up"
+    async with running(link) as bus:
+        bus.tenant = lodger
+        await asyncio.sleep(0.02)
+        assert link.opened == 1
+        lodger.lost = ""
+        assert await bus.submit("a", Priority.LIVE, fine) == "fine", "somebody wants it"
+        assert link.opened == 2
