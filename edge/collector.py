@@ -14,6 +14,7 @@ import structlog
 from edge.blocks import gap_record, profile_blocks, state_blocks, tail_missing
 from edge.bus.health import Health
 from edge.bus.owner import Bus, Priority, Turn
+from edge.captured import not_taken_yet
 from edge.config import DeviceConfig
 from edge.drivers.port import MeterDriver, MeterSession
 from edge.errors import DeviceError, DeviceMismatchError, LineDownError, OutboxError
@@ -335,11 +336,12 @@ class Collector:
                 async with device.driver.session(turn.line) as meter:
                     readings = await meter.read_states(states.registers)
             turn.answered()
-            blocks = state_blocks(device.config, sample, readings)
+            fresh, marks = await not_taken_yet(self._outbox, device.config.id, readings)
+            blocks = state_blocks(device.config, sample, fresh)
             if blocks is None:
                 return None
             mark = SampleMark(sample.instant, sample.instant)
-            return Deposit(blocks=blocks, lane=Lane.LIVE, sample=(device.config.id, mark))
+            return Deposit(blocks=blocks, lane=Lane.LIVE, sample=(device.config.id, mark), remember=marks)
 
         deposit = await device.bus.submit(device.config.id, Priority.LIVE, work)
         if deposit is not None:

@@ -222,6 +222,9 @@ def _live_problems(device: DeviceConfig, live: LiveConfig, place: str) -> Iterat
     if not 0 < live.block_s <= 3600:
         yield f"at {place}.block_s: {live.block_s:g} must be above 0 and at most 3600."
     yield from _registers_problems(device, live.registers, f"{place}.registers")
+    for r, register in enumerate(live.registers):
+        if register.class_id in (4, 5):
+            yield f"at {place}.registers[{r}].class_id: class {register.class_id} has times of its own; sample it."
     others = {register.register for register in device.states.registers} if device.states is not None else set()
     others |= {register.register for register in device.profile.registers} if device.profile is not None else set()
     for name in sorted(others & {register.register for register in live.registers}):

@@ -131,6 +131,8 @@ class StateRegister(_Struct, frozen=True, kw_only=True):
     exponent: int = 0
     obis: str | None = None
     item: str | None = None
+    class_id: Literal[1, 3, 4, 5] = 3
+    """DLMS: data, register, extended register (M-Bus values, maxima), demand register; the last two have own times."""
 
 
 class StatesConfig(_Struct, frozen=True, kw_only=True):

@@ -8,11 +8,12 @@ import msgspec
 
 from edge.blocks import ms, profile_blocks
 from edge.bus.owner import Priority, Turn
+from edge.captured import not_taken_yet
 from edge.collector import Collector, DeviceState, on_the_line
 from edge.control.clock_policy import NeedsOrder, SetNow, WaitUntil, judge_clock
 from edge.control.events import Events
 from edge.control.judge import RefusedError
-from edge.drivers.port import ClockSession, MeterSession, SwitchSession
+from edge.drivers.port import ClockSession, MeterSession, StateReading, SwitchSession
 from edge.errors import DeviceRefusedError, EdgeError
 from edge.outbox.model import Deposit, Lane
 from edge.outbox.outbox import Outbox
@@ -31,7 +32,7 @@ from shared.control.messages import (
 )
 from shared.metering_day import MeteringDay, day_of
 from shared.quantities import Kind
-from shared.wire import Block, Key
+from shared.wire import MARK_REREAD, Block, Key
 
 DAYS_MOST: Final = 400
 """Days that one command may ask for."""
@@ -120,21 +121,23 @@ class Acts:
         if states is None:
             raise RefusedError("", f"The device {device.config.id} has no states in the configuration; name days.")
 
-        async def read(meter: MeterSession) -> list[Block]:
+        async def read(meter: MeterSession) -> list[StateReading]:
             await begin()
-            readings = await meter.read_states(states.registers)
-            return [
-                Block(
-                    Key(device.config.id, r.register.register, r.register.unit, r.register.exponent, Kind.STATE),
-                    r.at_ms,
-                    0,
-                    [r.value],
-                )
-                for r in readings
-            ]
+            return await meter.read_states(states.registers)
 
-        blocks = await self._converse(device, read, Priority.ON_DEMAND)
-        await self._outbox.deposit(Deposit(blocks=blocks, lane=Lane.LIVE))
+        readings = await self._converse(device, read, Priority.ON_DEMAND)
+        fresh, marks = await not_taken_yet(self._outbox, device.config.id, readings)
+        blocks = [
+            Block(
+                Key(device.config.id, r.register.register, r.register.unit, r.register.exponent, Kind.STATE),
+                r.at_ms,
+                0,
+                [r.value],
+                marks=0 if r in fresh else MARK_REREAD,
+            )
+            for r in readings
+        ]
+        await self._outbox.deposit(Deposit(blocks=blocks, lane=Lane.LIVE, remember=marks))
         return {"states": [_shown(block) for block in blocks]}
 
     async def _read_days(

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from edge.bus.line import Line
@@ -30,7 +30,7 @@ from edge.drivers.password import read_password
 from edge.drivers.port import EventsRead, MeterEvent, MeterSession, ProfileDay, StateReading, Switch, rescaled
 from edge.errors import DeviceGarbledError, DeviceMismatchError, DeviceRefusedError, DeviceSilentError, LineDownError
 from edge.iec62056.opening import mode_e_opening, opened
-from shared.clock import Clock
+from shared.clock import EPOCH, Clock
 from shared.identifiers import Obis
 from shared.metering_day import PRAGUE, MeteringDay
 from shared.quantities import Kind
@@ -94,11 +94,11 @@ class DlmsSession:
         readings = []
         with _errors():
             for register in registers:
-                found = await self._reader.read_register(Obis.parse(register.obis or ""))
-                at_ms = self._clock.now_ms()
+                found = await self._reader.read_register(Obis.parse(register.obis or ""), register.class_id)
+                at_ms = self._clock.now_ms() if found.at is None else (found.at - EPOCH) // timedelta(milliseconds=1)
                 _same_unit(register.unit, found.unit, f"The register {register.obis}")
                 value = rescaled(found.value, found.scaler, register.exponent, f"The register {register.obis}")
-                readings.append(StateReading(register, value, at_ms))
+                readings.append(StateReading(register, value, at_ms, captured=found.at is not None))
         return readings
 
     async def read_day(self, profile: ProfileConfig, day: MeteringDay) -> ProfileDay:

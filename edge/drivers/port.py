@@ -21,6 +21,8 @@ class StateReading:
     register: StateRegister
     value: int
     at_ms: int
+    captured: bool = False
+    """The time is the register's own: the same value may be read again under it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,20 +5,21 @@ from typing import Any
 
 import pytest
 
+from edge.config import StateRegister
 from edge.dlms.errors import AccessDeniedError, LinkLostError, NoAnswerError, ProtocolError
 from edge.dlms.layout import ClockConvention
 from edge.dlms.profile import ProfileColumn, ProfileRows
 from edge.drivers.dlms import DlmsDriver, DlmsSession, _errors, profile_day, text_of
-from edge.drivers.port import Switch, rescaled
+from edge.drivers.port import StateReading, Switch, rescaled
 from edge.errors import DeviceGarbledError, DeviceMismatchError, DeviceRefusedError, DeviceSilentError, LineDownError
 from firmware_sims.dlms.link import WrapperLine
-from firmware_sims.dlms.meter import ClockSpec, EventRow, MBusSpec
+from firmware_sims.dlms.meter import ClockSpec, EventRow, MBusSpec, RegisterSpec
 from firmware_sims.dlms.objects import CosemMeter
 from firmware_sims.testing import MemoryMeterData, meter_spec
-from shared.clock import SystemClock
+from shared.clock import EPOCH, SystemClock
 from shared.identifiers import Obis
 from shared.metering_day import MeteringDay
-from shared.quantities import Commodity
+from shared.quantities import Commodity, Unit
 from tests.unit.edge.examples import config_data, device, edge_config
 
 LU = device("LU-1")
@@ -207,3 +208,16 @@ async def test_clock_switch_and_events_through_the_port() -> None:
 
 def test_names_as_text() -> None:
     assert [text_of(value) for value in (b"RZV1\0", b"\x01\x02", "A", 5)] == ["RZV1", "0102", "A", "5"]
+
+
+async def test_a_register_with_its_own_time() -> None:
+    gas = Obis(0, 1, 24, 2, 1)
+    spec = meter_spec(registers=(RegisterSpec(gas, 14, -3, class_id=4),))
+    data = MemoryMeterData(spec, datetime(2026, 4, 1, tzinfo=UTC))
+    data.registers[gas] = 4711
+    line: Any = MeterLink(CosemMeter(spec, data))
+    register = StateRegister(unit=Unit.M3, register="7-0:3.0.0", exponent=-3, obis=str(gas), class_id=4)
+    async with driver_of().session(line) as meter:
+        (reading,) = await meter.read_states([register])
+    read_at = (data.clock - timedelta(minutes=3) - EPOCH) // timedelta(milliseconds=1)
+    assert reading == StateReading(register, 4711, read_at, captured=True)
