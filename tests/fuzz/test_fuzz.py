@@ -26,7 +26,7 @@ def damaged(draw: st.DrawFn, seeds: list[bytes]) -> bytes:
 
 
 @pytest.mark.parametrize("name", TARGETS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_any_octets(name: str, data: st.DataObject) -> None:
     octets = data.draw(st.one_of(st.binary(max_size=300), *([damaged(SEEDS[name])] if SEEDS[name] else [])))

@@ -193,7 +193,7 @@ def test_a_transaction_ends_where_its_budget_of_values_ends() -> None:
 LENGTHS = st.lists(st.integers(1, 4), min_size=1, max_size=6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(LENGTHS, st.booleans()), min_size=1, max_size=5), st.data())
 def test_every_good_block_comes_out_once_as_it_went_in(
     shape: list[tuple[list[int], bool]], data: st.DataObject

@@ -29,7 +29,7 @@ def check_neighbours(body: bytes, properties: list[tuple[str, str]]) -> None:
     assert sum(number.message in good for number in prepared.numbers) == 2
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.data())
 def test_a_body_with_changed_bytes(data: st.DataObject) -> None:
     body = bytearray(BODY)
@@ -39,7 +39,7 @@ def test_a_body_with_changed_bytes(data: st.DataObject) -> None:
     check_neighbours(bytes(body[:end] if data.draw(st.booleans()) else body), user_properties(EDGE, EPOCH, 2))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.binary(max_size=200))
 @example(b"\x94" * 5_000)
 @example(b"\x91\x90")
@@ -56,7 +56,7 @@ def octets(numbers: list[int], width: int) -> bytes:
     return b"".join(number.to_bytes(width, "little", signed=True) for number in numbers)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_columns_of_any_content(data: st.DataObject) -> None:
     n = data.draw(st.integers(0, 4))

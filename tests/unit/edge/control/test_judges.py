@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.control.clock_policy import MARGIN, QUARTER, NeedsOrder, SetNow, WaitUntil, judge_clock
@@ -79,7 +79,6 @@ def test_an_explicit_order_counts_the_boundaries() -> None:
     assert judge_clock(at(7), at(8), over_boundary=True) == SetNow(timedelta(minutes=-1), 0)
 
 
-@settings(deadline=None)
 @given(drift=st.integers(-1_200_000, 1_200_000), right=st.integers(0, 10_000_000))
 def test_whoever_waits_may_set_it_then_and_nobody_steps_over(drift: int, right: int) -> None:
     now = at(0) + timedelta(milliseconds=right)

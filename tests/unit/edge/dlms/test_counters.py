@@ -37,7 +37,7 @@ def test_a_number_is_reserved_on_disk_before_it_is_given(tmp_path: Path) -> None
             assert other.execute("SELECT reserved FROM invocation_counter").fetchone()[0] >= number
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 40) | st.none()), max_size=8))
 def test_no_number_twice(tmp_path: Path, lives: list[tuple[int, int | None]]) -> None:
     """Lives of an agent: so many messages each, after a look at the meter's counter or none."""

@@ -104,7 +104,7 @@ class LossyLine:
         return self.count not in self.lost
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sets(st.integers(1, 120), max_size=60), st.sampled_from([1, 3, 8]))
 def test_lost_blocks_are_asked_for_again(lost: set[int], window: int) -> None:
     async def read() -> None:
@@ -189,7 +189,7 @@ def test_blocks_nobody_asked_for_are_passed_over() -> None:
     assert client.repeat() is None
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(
         st.binary(max_size=40)

@@ -413,7 +413,7 @@ class FaultyLine:
                 return octets + octets
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.integers(0, 2**32),
     st.sampled_from([0.02, 0.1, 0.3]),
@@ -503,7 +503,7 @@ async def test_another_meters_frames_are_passed_over() -> None:
         assert (await reader.read_register(ENERGY.obis)).value == 12_345_678
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.binary(max_size=80), max_size=30), st.sampled_from([HDLC, WRAPPER]))
 def test_whatever_a_peer_answers_the_reader_ends_with_an_error(answers: list[bytes], link: LinkSettings) -> None:
     pieces = iter(answers)

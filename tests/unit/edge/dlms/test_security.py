@@ -361,7 +361,7 @@ def test_every_changed_octet_of_a_request_is_refused() -> None:
     assert pair.meter.receive(request)[:3].hex() == "d80106"  # and not twice
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.binary(max_size=60) | st.tuples(st.integers(0, 80), st.integers(0, 7)), max_size=10))
 def test_whatever_comes_nothing_false_is_taken(changes: list[bytes | tuple[int, int]]) -> None:
     pair = Pair()
@@ -383,7 +383,7 @@ def test_whatever_comes_nothing_false_is_taken(changes: list[bytes | tuple[int, 
     assert isinstance(pair.client.receive(pair.asks()), Answered)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.binary(max_size=80) | st.tuples(st.integers(0, 200), st.integers(0, 7)), max_size=4))
 def test_an_opening_with_flipped_bits_never_opens_falsely(flips: list[bytes | tuple[int, int]]) -> None:
     pair = Pair()

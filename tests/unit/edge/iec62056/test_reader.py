@@ -187,7 +187,7 @@ async def test_an_answer_that_goes_on_after_its_end_is_none() -> None:
 
 
 @given(st.integers(0, 400), st.integers(0, 255))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_one_changed_octet_never_makes_another_value(place: int, octet: int) -> None:
     async def talk() -> None:
         sims = sim_line()
@@ -250,7 +250,7 @@ async def test_a_line_that_babbles_is_not_listened_to_for_ever(monkeypatch: pyte
         max_size=8,
     )
 )
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_octets_crash_or_hang_the_reader(chunks: list[bytes]) -> None:
     async def talk() -> None:
         left = list(chunks)

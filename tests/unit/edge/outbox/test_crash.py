@@ -212,7 +212,7 @@ ACTIONS = st.one_of(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(ACTIONS, min_size=3, max_size=25))
 def test_any_order_of_faults(actions: list[tuple[Any, ...]]) -> None:
     with TemporaryDirectory() as folder:

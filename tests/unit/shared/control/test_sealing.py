@@ -1,7 +1,7 @@
 """Sealed secrets: golden octets, the context binds, every octet counts."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.control.keys import sealing_public
@@ -59,7 +59,6 @@ def test_what_is_too_short_or_sealed_for_no_point_is_refused() -> None:
         seal(SECRET, bytes(32), number=1, **WHERE)
 
 
-@settings(deadline=None)
 @given(secret=st.binary(max_size=64), field=st.text(max_size=20), number=st.integers(0, 2**40))
 def test_what_was_sealed_is_what_comes_out(secret: bytes, field: str, number: int) -> None:
     sealed = seal(secret, sealing_public(PRIVATE), edge="E", number=number, field=field)

@@ -1,7 +1,7 @@
 """Signed messages: golden octets, and every octet of them counts."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.control import messages, signing
@@ -61,7 +61,6 @@ def test_a_change_of_any_bit_is_refused(kind: str) -> None:
                 signing.verify(bytes(changed), kind, PUBLIC)
 
 
-@settings(deadline=None)
 @given(cut=st.integers(0, 200), tail=st.binary(max_size=3))
 def test_what_is_cut_or_longer_is_refused(cut: int, tail: bytes) -> None:
     message = bytes.fromhex(GOLDEN_COMMAND)
