@@ -182,23 +182,37 @@ class Agent:
             self._log.error("start not stored", reason=str(error))
 
     async def _keep_house(self, outbox: Outbox) -> None:
-        settings = self.config.outbox
-        budget = settings.budget_mb * MEGABYTE
         while True:
-            before = self.clock.now_ms() - timedelta(days=settings.keep_days) // timedelta(milliseconds=1)
-            gone = await outbox.prune(before, budget)
-            if gone:
-                self._log.info("acknowledged batches dropped", batches=gone)
-            has_room = await outbox.used_bytes() <= budget
+            await self._make_room(outbox)
             # Here, because this proves that the event loop and the outbox's thread both work.
             self._notifier.alive(f"{outbox.counts.pending} blocks wait, {outbox.counts.unacked} batches under way")
-            if has_room != self.has_room:
-                self.has_room = has_room
-                if has_room:
-                    self._log.info("outbox has room again; meters are read")
-                else:
-                    self._log.error("outbox is full of unacknowledged data; meters are not read", budget_mb=budget)
             await asyncio.sleep(HOUSEKEEPING_S)
+
+    async def _make_room(self, outbox: Outbox) -> None:
+        """Keep the outbox within its disk budget: what central has goes first, then what is worth least. When only
+        billing data are left, meters are not read until there is room: those with a memory keep their rows, and what
+        nobody samples of the others is counted as a gap.
+        """
+        settings = self.config.outbox
+        budget = settings.budget_mb * MEGABYTE
+        before = self.clock.now_ms() - timedelta(days=settings.keep_days) // timedelta(milliseconds=1)
+        gone = await outbox.prune(before, budget)
+        if gone:
+            self._log.info("acknowledged batches dropped", batches=gone)
+        for dropped in await outbox.drop_pending(budget, self.clock.now_ms()):
+            self._log.error("outbox is full: data dropped", worth=dropped.worth.name.lower(), count=dropped.count)
+        used = await outbox.used_bytes()
+        has_room = used <= budget
+        if has_room == self.has_room:
+            return
+        kind = "outbox-has-room" if has_room else "outbox-full"
+        record = Record(kind, "", self.clock.now_ms(), {"budget_bytes": budget, "used_bytes": used})
+        await outbox.deposit(Deposit(records=[record]))
+        self.has_room = has_room
+        if has_room:
+            self._log.info("outbox has room again; meters are read")
+        else:
+            self._log.error("outbox is full of billing data; meters are not read", budget_mb=settings.budget_mb)
 
 
 def _status_server(config: PageConfig, current: Callable[[], dict[str, Any]]) -> "StatusServer":

@@ -1,13 +1,16 @@
 """From what a driver read to blocks of the wire: pure. A block is one register, contiguous, within one metering day."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from edge.config import DeviceConfig, ProfileRegister
 from edge.drivers.behind import as_states
 from edge.drivers.port import ProfileDay, StateReading
 from edge.errors import DeviceGarbledError
-from edge.schedule import LATE, DayDue, GapDue, SampleDue
+from edge.outbox.model import RegisterStretch
+from edge.schedule import LATE, QUARTER, GapDue, RowsDue, SampleDue
+from edge.timeline import Known, Stretch, hole
 from shared.clock import EPOCH
 from shared.quantities import MISSING_VALUE, Flag, Kind
 from shared.wire import MARK_HISTORICAL, MARK_REREAD, Block, Key, Record
@@ -26,60 +29,72 @@ def profile_key(device: DeviceConfig, register: ProfileRegister) -> Key:
     return Key(device.id, register.register, register.unit, register.exponent, Kind.INTERVAL)
 
 
-def tail_missing(rows: ProfileDay) -> bool:
-    """Whether the day's last interval is not there: the meter may simply not have captured it yet."""
-    last = ms(rows.day.end - rows.day.step)
-    return not rows.start_ms or rows.start_ms[-1] != last
+@dataclass(slots=True)
+class ProfileRead:
+    """What rows of a profile mean: what goes to central, and what is known of the registers' past from now on."""
+
+    blocks: list[Block] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
+    progress: list[RegisterStretch] = field(default_factory=list)
+    tail: bool = False
+    """Whether the last rows are not there: the meter may simply not have captured them yet."""
 
 
-def profile_blocks(device: DeviceConfig, due: DayDue, rows: ProfileDay) -> tuple[list[Block], list[Record]]:
-    """Blocks of the due registers, split at holes, and one record for each hole.
+def profile_read(
+    device: DeviceConfig, due: RowsDue, rows: ProfileDay, now_ms: int, *, live: bool = False, again: bool = False
+) -> ProfileRead:
+    """Blocks of what is due, split at holes, and one record for each hole that is new. With `again` all is marked as
+    re-read.
 
-    A value that the wire cannot carry, and a row off the day's grid, are holes too: missing stays missing.
+    A value that the wire cannot carry, and a row off the day's grid, are holes too: missing stays missing. What is
+    missing at the end and younger than `QUARTER` is no hole yet.
     """
+    read = ProfileRead()
     if device.profile is None:
-        return [], []
-    first, step = ms(due.day.start), due.day.step // timedelta(milliseconds=1)
-    length = due.day.length
-    places: dict[int, int] = {}
-    for row, start in enumerate(rows.start_ms):
-        place, rest = divmod(start - first, step)
-        if rest == 0 and 0 <= place < length:
-            places[place] = row
-    blocks: list[Block] = []
+        return read
+    step = due.day.step // timedelta(milliseconds=1)
+    first = ms(due.day.start)
+    places = {start: row for row, start in enumerate(rows.start_ms) if (start - first) % step == 0}
+    patient = now_ms - QUARTER // timedelta(milliseconds=1)
+    captured = max(max(places, default=first - step) + step, patient - (patient - first) % step)
     holes: dict[tuple[int, int], list[str]] = {}
     for register in device.profile.registers:
         if register.register not in due.registers:
             continue
-        column = rows.columns[register.register]
-        marks = MARK_HISTORICAL | (MARK_REREAD if register.register in due.again else 0)
         key = profile_key(device, register)
-        values = [_usable(column[places[n]]) if n in places else None for n in range(length)]
-        for begin, end, present in runs_of(values):
-            if not present:
-                holes.setdefault((begin, end), []).append(register.register)
-                continue
-            quality = [rows.flags[places[n]] for n in range(begin, end)]
-            blocks.append(
-                Block(
-                    key,
-                    first + begin * step,
-                    step,
-                    [value for value in values[begin:end] if value is not None],
-                    quality if any(quality) else None,
-                    marks,
-                )
-            )
-    records = [
+        column = rows.columns[register.register] if rows.start_ms else ()
+        for each in due.registers[register.register]:
+            starts = range(*each.span, step)
+            values = [_usable(column[places[start]]) if start in places else None for start in starts]
+            for begin, end, present in runs_of(values):
+                span = starts[begin], starts[end - 1] + step
+                if present:
+                    quality = [rows.flags[places[start]] for start in starts[begin:end]]
+                    marks = (0 if live else MARK_HISTORICAL) | (MARK_REREAD if again or each.again else 0)
+                    found = [value for value in values[begin:end] if value is not None]
+                    read.blocks.append(Block(key, span[0], step, found, quality if any(quality) else None, marks))
+                    stretch = Stretch(*span, Known.READ)
+                    read.progress.append(RegisterStretch(device.id, register.register, stretch))
+                    continue
+                end_ms = min(span[1], captured)
+                read.tail = read.tail or end_ms < span[1]
+                if span[0] < end_ms:
+                    if each.asked == 0:
+                        holes.setdefault((span[0], end_ms), []).append(register.register)
+                    stretch = hole(span[0], end_ms, each.asked + 1, now_ms)
+                    read.progress.append(RegisterStretch(device.id, register.register, stretch))
+    read.records = [
         Record(
             "hole",
             device.id,
-            first + begin * step,
-            {"registers": ",".join(names), "until": first + end * step, "count": end - begin},
+            begin,
+            {"registers": ",".join(names), "until": end, "count": (end - begin) // step},
         )
         for (begin, end), names in sorted(holes.items())
     ]
-    return as_states(device, blocks, rows), [*records, *rows.records]
+    read.blocks = as_states(device, read.blocks, rows)
+    read.records += rows.records
+    return read
 
 
 def state_blocks(device: DeviceConfig, due: SampleDue, readings: Sequence[StateReading]) -> list[Block] | None:

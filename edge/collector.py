@@ -1,39 +1,42 @@
-"""Turns what is due into jobs on the buses and their results into deposits. One lane for live samples and one for
-back-fill per device, each with at most one job; a device that fails rests, and nobody else waits for it.
+"""Turns what is due into jobs on the buses and their results into deposits. One lane for live data (samples, intervals
+of the running day) and one for back-fill per device, each with at most one job; a device that fails rests, and nobody
+else waits for it.
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
 
-from edge.blocks import gap_record, profile_blocks, state_blocks, tail_missing
+from edge.blocks import gap_record, profile_read, state_blocks
 from edge.bus.health import Health
+from edge.bus.line import Line
 from edge.bus.owner import Bus, Priority, Turn
 from edge.captured import not_taken_yet
 from edge.config import DeviceConfig
-from edge.drivers.port import MeterDriver, MeterSession
+from edge.drivers.port import DayPart, MeterDriver, MeterSession
 from edge.errors import DeviceError, DeviceMismatchError, LineDownError, OutboxError
-from edge.outbox.model import DayKey, Deposit, Lane
+from edge.outbox.model import Deposit, Lane
 from edge.outbox.outbox import Outbox
 from edge.schedule import (
-    QUARTER,
-    DayDue,
-    DayState,
     DeviceProgress,
     Due,
+    RowsDue,
     SampleDue,
     SampleMark,
     days_left,
     due,
     first_mark,
     next_instant,
+    still_due,
 )
-from shared.clock import Clock
+from edge.timeline import Span, paint
+from shared.clock import EPOCH, Clock
 from shared.metering_day import MeteringDay
 
 TICK_S: Final = 0.05
@@ -43,6 +46,14 @@ SESSION_MOST_S: Final = 45.0
 """After so long a session begins no further day, so that a slow line's other meters get their turn."""
 TAIL_RETRY_S: Final = 15.0
 """A day whose last row is not there yet is asked for again after so long, while it is no older than a quarter-hour."""
+REQUEST_S: Final = 3.0
+"""A request for rows takes about so long, at most: live data of other meters on the line wait for it, and may be 5 s
+late."""
+LIVE_ROWS: Final = 8
+"""More rows of the running day than that are no live data any more: they are read as back-fill, before older days."""
+ROW_OCTETS: Final = 16
+COLUMN_OCTETS: Final = 5
+"""A row on the wire with its stamp, and each value in it: a guess, until the meter's own pace is known."""
 
 
 @dataclass(slots=True)
@@ -62,7 +73,7 @@ class DeviceState:
     """Why another meter than the configured one seems to answer; empty if the right one did."""
     due: Due = field(default_factory=Due)
     days_left: int = 0
-    """Days that are over and not read."""
+    """Days that are over and of which something is to be read."""
     looked_at: datetime | None = None
     stale_at: datetime | None = None
     """`due` holds from `looked_at` until `stale_at`."""
@@ -73,12 +84,16 @@ class DeviceState:
     line_retry_at: float = 0.0
     clock_drift_s: float | None = None
     """Meter's clock minus ours, as last seen."""
+    reading: dict[str, tuple[MeteringDay, ...]] = field(default_factory=dict)
+    """Days that are being read, by lane: the other lane keeps off them."""
     tail: tuple[MeteringDay, float] | None = None
     """A day whose last row was not there yet, and when to ask again."""
     leaving: bool = False
     """The configuration takes it out: nothing is begun any more."""
     at_work: int = 0
     """Jobs on the line now."""
+    row_s: float = 0.0
+    """What reading a row takes, wall seconds, as of late; 0 before the first."""
 
     @property
     def health(self) -> Health:
@@ -89,18 +104,54 @@ class DeviceState:
         """Look what is due at `now`."""
         self.due = due(self.config, self.progress, now, self.phase)
         self.days_left = days_left(self.config, self.progress, now)
-        self.looked_at, self.stale_at = now, next_instant(self.config, now, self.phase)
+        self.looked_at, self.stale_at = now, next_instant(self.config, self.progress, now, self.phase)
 
     def refresh_if_stale(self, now: datetime) -> None:
         """Look again if the clock has brought news, or went back."""
         if self.looked_at is None or self.stale_at is None or not self.looked_at <= now < self.stale_at:
             self.refresh(now)
 
-    def days_due(self, wall: float) -> tuple[DayDue, ...]:
-        """Days to be read now."""
-        if self.tail is None or wall >= self.tail[1]:
-            return self.due.days
-        return tuple(day for day in self.due.days if day.day != self.tail[0])
+    def backfill_due(self, wall: float) -> tuple[RowsDue, ...]:
+        """Days to be read now as back-fill, the newest first."""
+        rows = self.due.rows
+        days = tuple(day for day in self.due.days if rows is None or day.day != rows.day)
+        if rows is not None and not self._is_live(rows):
+            days = rows, *days
+        return tuple(day for day in days if not self._waits(day, wall))
+
+    def live_due(self, wall: float) -> RowsDue | None:
+        """Rows of the running day to be read now as live data."""
+        rows = self.due.rows
+        return rows if rows is not None and self._is_live(rows) and not self._waits(rows, wall) else None
+
+    def _is_live(self, rows: RowsDue) -> bool:
+        start, end = rows.span
+        return end - start <= LIVE_ROWS * _step_ms(rows)
+
+    def _waits(self, rows: RowsDue, wall: float) -> bool:
+        tail = self.tail is not None and self.tail[0] == rows.day and wall < self.tail[1]
+        return tail or any(rows.day in days for days in self.reading.values())
+
+    def pieces(self, rows: RowsDue, line: Line) -> list[tuple[int, int]]:
+        """Spans of one request each, the newest first, none longer than the line's other users can wait."""
+        assert self.config.profile is not None
+        octets = ROW_OCTETS + COLUMN_OCTETS * len(self.config.profile.registers)
+        row_s = self.row_s or line.transmission_s(octets)
+        start, end = rows.span
+        step = _step_ms(rows)
+        count = (end - start) // step
+        requests = max(1, math.ceil(count * row_s / REQUEST_S))
+        most = math.ceil(count / requests) * step
+        return [(max(start, last - most), last) for last in range(end, start, -most)]
+
+    def took(self, rows: int, seconds: float) -> None:
+        """A request for so many rows took so long."""
+        each = seconds / max(1, rows)
+        self.row_s = each if not self.row_s else 0.7 * self.row_s + 0.3 * each
+
+
+def _step_ms(rows: RowsDue) -> int:
+    return rows.day.step // timedelta(milliseconds=1)
 
 
 @contextmanager
@@ -136,6 +187,7 @@ class Collector:
         self._has_room = has_room
         self._wake = asyncio.Event()
         self._reload = False
+        self._taking = False
         self._storing: set[asyncio.Task[None]] = set()
         self._log = structlog.get_logger("edge.collector")
 
@@ -200,25 +252,34 @@ class Collector:
                 pass
 
     def _retry_at(self, device: DeviceState) -> float | None:
-        wants_sample = device.due.sample is not None and device.live is None
-        wants_days = bool(device.due.days) and device.backfill is None
-        if not (wants_sample or wants_days):
+        due = device.due
+        wants_sample = due.sample is not None and device.live is None
+        wants_rows = due.rows is not None and None in (device.live, device.backfill)
+        wants_days = bool(due.days) and device.backfill is None
+        if not (wants_sample or wants_rows or wants_days):
             return None
         rest = max(device.health.retry_at, device.line_retry_at)
-        if not wants_sample and not device.days_due(rest) and device.tail is not None:
+        nothing_now = not (wants_sample or device.live_due(rest) or device.backfill_due(rest))
+        if nothing_now and device.tail is not None:
             rest = max(rest, device.tail[1])
         return max(rest, self._clock.monotonic() + TICK_S)
 
+    def _sure(self) -> bool:
+        """Whether what is missing in the timelines is surely not in evidence."""
+        return self._acquainted() and not self._reload and not self._taking
+
     async def _take_progress(self) -> None:
-        self._reload = False
+        self._reload, self._taking = False, True
         try:
             stored = await self._outbox.progress()
         except OutboxError:
             self._reload = True
             raise
+        finally:
+            self._taking = False
         for name, device in self.devices.items():
             if name in stored:
-                device.progress.days = stored[name].days
+                device.progress.registers = stored[name].registers
             device.refresh(self._clock.now())
 
     async def _look_after(self, device: DeviceState, now: datetime, wall: float) -> None:
@@ -232,9 +293,16 @@ class Collector:
             return
         if device.due.sample is not None and device.live is None:
             device.live = self._start(device, self._sample(device, device.due.sample), "live")
-        days = device.days_due(wall)
-        if days and device.backfill is None and self._may_read_profiles():
-            device.backfill = self._start(device, self._read_days(device, days), "backfill")
+        if not self._may_read_profiles():
+            return
+        rows = device.live_due(wall)
+        if rows is not None and device.live is None:
+            device.reading["live"] = (rows.day,)
+            device.live = self._start(device, self._read_rows(device, (rows,), live=True), "live")
+        days = device.backfill_due(wall)
+        if days and device.backfill is None:
+            device.reading["backfill"] = tuple(day.day for day in days)
+            device.backfill = self._start(device, self._read_rows(device, days, live=False), "backfill")
 
     def _start(self, device: DeviceState, work: Coroutine[object, object, None], lane: str) -> "asyncio.Task[None]":
         async def guarded() -> None:
@@ -254,6 +322,7 @@ class Collector:
                 self._log.error("job failed", device=device.config.id, lane=lane, exc_info=error)
                 self._failed(device, error)
             finally:
+                device.reading.pop(lane, None)
                 if lane == "live":
                     device.live = None
                 else:
@@ -290,8 +359,9 @@ class Collector:
         finally:
             device.storing -= 1
             self._wake.set()
-        for key in deposit.days:
-            device.progress.days.setdefault(key.register, {})[key.day] = DayState.READ
+        registers = device.progress.registers
+        for _, register, stretch in deposit.progress:
+            registers[register] = paint(registers.get(register, []), stretch)
         if deposit.sample is not None:
             mark = deposit.sample[1]
             before = device.progress.sample
@@ -348,37 +418,47 @@ class Collector:
             await self._deposit(device, deposit)
             self._succeeded(device)
 
-    # -- back-fill lane
+    # -- rows of load profiles, in both lanes
 
-    async def _read_days(self, device: DeviceState, days: tuple[DayDue, ...]) -> None:
-        profile = device.config.profile
-        assert profile is not None
-        marked = not self._acquainted()
-
+    async def _read_rows(self, device: DeviceState, due: tuple[RowsDue, ...], *, live: bool) -> None:
         async def work(turn: Turn) -> None:
             begun = self._clock.monotonic()
+            started = False
             with on_the_line(device):
                 async with device.driver.session(turn.line) as meter:
-                    for n, day in enumerate(days):
-                        if n and (turn.urgent() or self._clock.monotonic() - begun > SESSION_MOST_S):
+                    for part in (part for day in due for part in device.pieces(day, turn.line)):
+                        waited = started and (turn.urgent() or self._clock.monotonic() - begun > SESSION_MOST_S)
+                        if waited or device.leaving:
                             return
-                        if device.leaving:
-                            return
-                        await read_day(meter, day, turn.answered)
+                        started = True
+                        await self._read_part(device, meter, part, live=live)
+                        turn.answered()
 
-        async def read_day(meter: MeterSession, day: DayDue, answered: Callable[[], None]) -> None:
-            rows = await meter.read_day(profile, day.day)
-            if tail_missing(rows) and self._clock.now() < day.day.end + QUARTER:
-                device.tail = day.day, self._clock.monotonic() + TAIL_RETRY_S
-                return
-            due_day = replace(day, again=frozenset(day.registers)) if marked else day
-            blocks, records = profile_blocks(device.config, due_day, rows)
-            keys = [DayKey(device.config.id, register, day.day.date) for register in day.registers]
-            await self._deposit(device, Deposit(blocks, records, Lane.BACKFILL, keys))
-            self._succeeded(device)
-            answered()
+        await device.bus.submit(device.config.id, Priority.LIVE if live else Priority.BACKFILL, work)
 
-        await device.bus.submit(device.config.id, Priority.BACKFILL, work)
+    async def _read_part(self, device: DeviceState, meter: MeterSession, part: Span, *, live: bool) -> None:
+        profile = device.config.profile
+        assert profile is not None
+        # What is known may have changed since the job was due: only what is still missing is asked for.
+        due = still_due(profile, device.progress, part, self._clock.now())
+        if due is None:
+            return
+        begun, sure = self._clock.monotonic(), self._sure()
+        start, end = due.span
+        rows = await meter.read_day(profile, DayPart(due.day, _instant(start), _instant(end)))
+        device.took((end - start) // _step_ms(due), self._clock.monotonic() - begun)
+        again = not (sure and self._sure())
+        read = profile_read(device.config, due, rows, self._clock.now_ms(), live=live, again=again)
+        if read.tail:
+            device.tail = due.day, self._clock.monotonic() + TAIL_RETRY_S
+        if read.progress:
+            lane = Lane.LIVE if live else Lane.BACKFILL
+            await self._deposit(device, Deposit(read.blocks, read.records, lane, read.progress))
+        self._succeeded(device)
+
+
+def _instant(ms: int) -> datetime:
+    return EPOCH + timedelta(milliseconds=ms)
 
 
 def round_reached(devices: Mapping[str, DeviceState], schedule: str) -> tuple[datetime | None, datetime | None]:

@@ -32,6 +32,7 @@ def counts(path: Path | str) -> Counts:
         states = dict(db.execute("SELECT state, count(*) FROM batch GROUP BY state"))
         return Counts(
             pending=db.execute("SELECT count(*) FROM pending").fetchone()[0],
+            pending_live=db.execute("SELECT count(*) FROM pending WHERE lane = 0").fetchone()[0],
             unacked=states.get(BatchState.UNACKED, 0),
             acked=states.get(BatchState.ACKED, 0),
             reoffered=states.get(BatchState.REOFFERED, 0),

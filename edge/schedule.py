@@ -1,6 +1,8 @@
 """What is due: pure. From the clock's reading, the configuration and what is stored already.
 
-* A day of a load profile is due as soon as it is over, newest first; a day that was lost on the way is due again.
+* Intervals of a load profile are due when they are over: those of the running day at once where the profile is read
+  live, else with their day; the newest day first. Only what is in no timeline is asked for, what was lost on the way is
+  due again, and a hole is asked for a few times more.
 * States are sampled at each quarter-hour, or at the beginning of each month (gas: 06:00 local). The sample keeps its
   own time; later than `LATE` it is flagged. An instant whose window has passed unsampled is a gap: reported, never
   made up.
@@ -8,11 +10,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
-from enum import StrEnum
+from datetime import datetime, timedelta
+from itertools import islice
 from typing import Final
 
-from edge.config import DeviceConfig, States
+from edge.config import DeviceConfig, ProfileConfig, States
+from edge.timeline import Known, Span, Timeline, next_ask, wanted
+from shared.clock import EPOCH
 from shared.metering_day import PRAGUE, MeteringDay, day_of, month_bounds
 from shared.quantities import Commodity
 
@@ -28,14 +32,6 @@ NOTHING_DUE: Final = timedelta(days=1)
 """A device that has nothing on the calendar (only live series) is looked at again after so long."""
 
 
-class DayState(StrEnum):
-    """What the outbox knows of a register's day."""
-
-    READ = "read"
-    AGAIN = "again"
-    """Lost on the way to central, or perhaps there already: read again, and marked so."""
-
-
 @dataclass(frozen=True, slots=True)
 class SampleMark:
     """How far a device's samples have come: last instant dealt with (sampled or a gap), last instant sampled."""
@@ -48,18 +44,34 @@ class SampleMark:
 class DeviceProgress:
     """What is stored of one device."""
 
-    days: dict[str, dict[date, DayState]] = field(default_factory=dict)
+    registers: dict[str, Timeline] = field(default_factory=dict)
     """By register on the wire."""
     sample: SampleMark | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class DayDue:
-    """One metering day to be read, for `registers` (wire names); `again` of them marked as re-read."""
+class RowsWanted:
+    """One span of one register that is to be read."""
+
+    span: Span
+    again: bool = False
+    """To be marked as re-read."""
+    asked: int = 0
+    """So often it was asked for in vain."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowsDue:
+    """What is to be read of one metering day: by register on the wire, oldest first."""
 
     day: MeteringDay
-    registers: tuple[str, ...]
-    again: frozenset[str] = frozenset()
+    registers: dict[str, tuple[RowsWanted, ...]]
+
+    @property
+    def span(self) -> Span:
+        """From the first to the last row that is wanted."""
+        spans = [each.span for found in self.registers.values() for each in found]
+        return min(start for start, _ in spans), max(end for _, end in spans)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +97,10 @@ class Due:
 
     gap: GapDue | None = None
     sample: SampleDue | None = None
-    days: tuple[DayDue, ...] = ()
-    """Newest first, at most `DAYS_AT_ONCE`."""
+    rows: RowsDue | None = None
+    """Of the day to which the last interval that is over belongs, where the profile is read live."""
+    days: tuple[RowsDue, ...] = ()
+    """Of days that are over, newest first, at most `DAYS_AT_ONCE`."""
 
 
 def states_commodity(device: DeviceConfig) -> Commodity:
@@ -133,16 +147,25 @@ def first_mark(device: DeviceConfig, now: datetime) -> SampleMark | None:
 
 
 def due(device: DeviceConfig, progress: DeviceProgress, now: datetime, phase: timedelta = NO_PHASE) -> Due:
-    """What is due for `device` at `now`; its samples `phase` after their instants."""
-    gap, sample = _samples_due(device, progress, now - phase)
-    return Due(gap, sample, tuple(_days_due(device, progress, now)))
+    """What is due for `device` at `now`; what the calendar makes due, `phase` after its instants."""
+    now -= phase
+    gap, sample = _samples_due(device, progress, now)
+    days = islice(_days_due(device, progress, now), DAYS_AT_ONCE)
+    return Due(gap, sample, _rows_due(device, progress, now), tuple(days))
 
 
-def next_instant(device: DeviceConfig, now: datetime, phase: timedelta = NO_PHASE) -> datetime:
+def next_instant(
+    device: DeviceConfig, progress: DeviceProgress, now: datetime, phase: timedelta = NO_PHASE
+) -> datetime:
     """When, after `now`, something new can become due for `device`."""
     instants = []
     if device.profile is not None:
-        instants.append(day_of(device.profile.commodity, now).end)
+        shown = now - phase
+        day = day_of(device.profile.commodity, shown)
+        over = shown + day.step - (shown - day.start) % day.step if device.profile.reads_live else day.end
+        instants.append(over + phase)
+        asks = [next_ask(timeline, _ms(shown)) for timeline in progress.registers.values()]
+        instants += [EPOCH + timedelta(milliseconds=at) + phase for at in asks if at is not None]
     if device.states is not None:
         at, commodity = device.states.at, states_commodity(device)
         last = boundary(at, commodity, now - phase)
@@ -153,8 +176,8 @@ def next_instant(device: DeviceConfig, now: datetime, phase: timedelta = NO_PHAS
 
 
 def days_left(device: DeviceConfig, progress: DeviceProgress, now: datetime) -> int:
-    """Number of days that are over and not read."""
-    return sum(1 for _ in _missing_days(device, progress, now))
+    """Number of days that are over and of which something is to be read."""
+    return sum(1 for _ in _days_due(device, progress, now))
 
 
 def _samples_due(
@@ -181,26 +204,62 @@ def _samples_due(
     return GapDue(first_missed, last_missed, count), sample
 
 
-def _missing_days(device: DeviceConfig, progress: DeviceProgress, now: datetime) -> Iterator[DayDue]:
-    profile = device.profile
-    if profile is None:
-        return
-    registers = [register.register for register in profile.registers]
-    known = {name: progress.days.get(name, {}) for name in registers}
+def _ms(instant: datetime) -> int:
+    return (instant - EPOCH) // timedelta(milliseconds=1)
+
+
+def first_day(profile: ProfileConfig) -> MeteringDay:
+    """The first metering day that is read: the first whole one since `since`."""
     first = day_of(profile.commodity, profile.since)
-    if first.start < profile.since:
-        first = first.next
-    day = day_of(profile.commodity, now).date - timedelta(days=1)
-    while day >= first.date:
-        missing = tuple(name for name in registers if known[name].get(day) is not DayState.READ)
-        if missing:
-            again = frozenset(name for name in missing if known[name].get(day) is DayState.AGAIN)
-            yield DayDue(MeteringDay(profile.commodity, day), missing, again)
-        day -= timedelta(days=1)
+    return first if first.start >= profile.since else first.next
 
 
-def _days_due(device: DeviceConfig, progress: DeviceProgress, now: datetime) -> Iterator[DayDue]:
-    for n, day in enumerate(_missing_days(device, progress, now)):
-        if n == DAYS_AT_ONCE:
-            return
-        yield day
+def _rows_due(device: DeviceConfig, progress: DeviceProgress, now: datetime) -> RowsDue | None:
+    profile = device.profile
+    if profile is None or not profile.reads_live:
+        return None
+    running = day_of(profile.commodity, now)
+    over = now - (now - running.start) % running.step
+    day = day_of(profile.commodity, over - running.step)
+    if day < first_day(profile):
+        return None
+    return next(_by_day(profile, progress, day.start, over, now), None)
+
+
+def _days_due(device: DeviceConfig, progress: DeviceProgress, now: datetime) -> Iterator[RowsDue]:
+    profile = device.profile
+    if profile is not None:
+        begin, end = first_day(profile).start, day_of(profile.commodity, now).start
+        if begin < end:
+            yield from _by_day(profile, progress, begin, end, now)
+
+
+def still_due(profile: ProfileConfig, progress: DeviceProgress, part: tuple[int, int], now: datetime) -> RowsDue | None:
+    """What is to be read of `part` of one metering day, ms UTC; None if nothing is."""
+    begin, end = (EPOCH + timedelta(milliseconds=each) for each in part)
+    return next(_by_day(profile, progress, begin, end, now), None)
+
+
+def _by_day(
+    profile: ProfileConfig, progress: DeviceProgress, begin: datetime, end: datetime, now: datetime
+) -> Iterator[RowsDue]:
+    """What is wanted in [begin, end), by metering day, the newest first."""
+    left = {
+        register.register: list(wanted(progress.registers.get(register.register, []), _ms(begin), _ms(end), _ms(now)))
+        for register in profile.registers
+    }
+    while latest := max((found[-1][0][1] for found in left.values() if found), default=0):
+        day = day_of(profile.commodity, EPOCH + timedelta(milliseconds=latest - 1))
+        start = _ms(day.start)
+        registers: dict[str, tuple[RowsWanted, ...]] = {}
+        for name, found in left.items():
+            of_day: list[RowsWanted] = []
+            while found and found[-1][0][1] > start:
+                (first, last), stretch = found.pop()
+                again = stretch is not None and stretch.known is Known.AGAIN
+                of_day.append(RowsWanted((max(first, start), last), again, stretch.asked if stretch else 0))
+                if first < start:
+                    found.append(((first, start), stretch))
+            if of_day:
+                registers[name] = tuple(reversed(of_day))
+        yield RowsDue(day, registers)

@@ -70,12 +70,14 @@ def compose(
             "numbered_unacked": counts.unacked + counts.reoffered,
             "acked": counts.acked,
             "refused": counts.refused,
+            "dropped": {worth.name.lower(): count for worth, count in counts.dropped.items()},
             "has_room": has_room,
         },
         "uplink": msgspec.to_builtins(uplink),
         "rounds": rounds,
         "due": {
             "profile_days": sum(device.days_left for device in devices.values()),
+            "live_rows": sum(device.due.rows is not None for device in devices.values()),
             "samples": sum(_owes_sample(device) for device in devices.values()),
         },
         "buses": {

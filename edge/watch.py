@@ -12,7 +12,7 @@ from typing import Any, Final
 import structlog
 
 from edge.errors import OutboxError
-from edge.outbox.model import Deposit
+from edge.outbox.model import Deposit, Worth
 from edge.outbox.outbox import Outbox
 from shared.wire import Record
 
@@ -95,7 +95,7 @@ async def keep_watch(look: Callable[[], Snapshot], outbox: Outbox) -> None:
         records = list(changes(told, seen))
         if records:
             try:
-                await outbox.deposit(Deposit(records=records))
+                await outbox.deposit(Deposit(records=records, worth=Worth.EVENT))
             except OutboxError as error:
                 _log.error("events not stored yet", count=len(records), reason=str(error))
                 continue

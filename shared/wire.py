@@ -139,6 +139,8 @@ class Birth(msgspec.Struct):
     config_number: int = 0
     at: int = 0
     """ms UTC."""
+    ask: int = 0
+    """If not 0: central is to say (`Evidence`) which intervals it has from this instant on, ms UTC."""
 
 
 class Ack(msgspec.Struct, tag="ack"):
@@ -164,10 +166,28 @@ class Welcome(msgspec.Struct, tag="welcome"):
     """Numbers that nobody held and that were closed: epoch, first, last."""
 
 
+class Evidence(msgspec.Struct, tag="evidence"):
+    """Answer to a birth that asks, a page of it: which intervals central has of the concentrator's registers."""
+
+    incarnation: str
+    since: int
+    """From this instant on it says what there is, ms UTC: that of the birth, or later if that lies too far back."""
+    asked: int
+    """`at` of the birth."""
+    page: int
+    """From 1."""
+    pages: int
+    registers: list[tuple[str, str, list[int]]] = []
+    """Device, register, and what there is of it: beginning and end of each stretch without a hole, ascending, ms UTC. A
+    register that central does not know is on no page."""
+
+
+Answer = Ack | Welcome | Evidence
+
 _encoder = msgspec.msgpack.Encoder()
 _batches = msgspec.msgpack.Decoder(Batch)
 _births = msgspec.msgpack.Decoder(Birth)
-_answers = msgspec.msgpack.Decoder(Ack | Welcome)
+_answers = msgspec.msgpack.Decoder(Answer)
 
 
 def encode_batch(batch: Batch) -> bytes:
@@ -190,14 +210,14 @@ def decode_birth(body: bytes) -> Birth:
     return _decode(_births, body, "birth")
 
 
-def encode_message(message: Ack | Welcome) -> bytes:
+def encode_message(message: Answer) -> bytes:
     """Body of a message on the ack topic."""
     return _encoder.encode(message)
 
 
-def decode_message(body: bytes) -> Ack | Welcome:
+def decode_message(body: bytes) -> Answer:
     """The message of an ack topic's body."""
-    message: Ack | Welcome = _decode(_answers, body, "acknowledgement")
+    message: Answer = _decode(_answers, body, "acknowledgement")
     return message
 
 

@@ -14,6 +14,7 @@ from central.ingest.ack import AckBook
 from central.ingest.births import answer_birth
 from central.ingest.channels import ChannelTable
 from central.ingest.decode import VALUES_BUDGET, Number, Pack, Prepared, prepare
+from central.ingest.evidence import evidence_pages
 from central.ingest.message import Message, Opened, Refusal, open_message
 from central.ingest.pack import COPY_BLOCK, pack_blocks
 from central.ingest.reasons import Reason
@@ -22,7 +23,7 @@ from central.ingest.store import Stored, store
 from central.platform.database import make_engine, psycopg_url, transaction
 from central.platform.incarnation import current_incarnation
 from shared.clock import Clock
-from shared.wire import Ack, Birth, Welcome
+from shared.wire import Ack, Birth, Evidence, Welcome
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -184,3 +185,8 @@ class Committer(_Connected):
         self._look_at_incarnation()
         answer = answer_birth(self.connection, edge, birth, self._clock.now(), self.incarnation)
         return answer.welcome, self.acknowledge(answer.held), answer.closed_now
+
+    def evidence(self, edge: str, birth: Birth) -> list[Evidence]:
+        """What central has of the load profiles that the birth asks for; empty if it does not ask."""
+        self._look_at_incarnation()
+        return evidence_pages(self.connection, edge, birth, self._clock.now(), self.incarnation)

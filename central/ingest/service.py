@@ -27,7 +27,9 @@ from central.platform.settings import Settings
 from shared.clock import Clock
 from shared.wire import (
     Ack,
+    Answer,
     Birth,
+    Evidence,
     Welcome,
     WireError,
     ack_topic,
@@ -217,7 +219,7 @@ class Ingest:
 
     # Answers
 
-    def _send(self, answers: Iterable[tuple[str, Ack | Welcome]]) -> None:
+    def _send(self, answers: Iterable[tuple[str, Answer]]) -> None:
         """Publish without waiting: an answer that gets lost is given again when the edge repeats itself."""
         for edge, answer in answers:
             self.counters.acknowledgements += isinstance(answer, Ack)
@@ -257,11 +259,11 @@ class Ingest:
                 await self._welcome(edge, birth)
 
     async def _welcome(self, edge: str, birth: Birth) -> None:
-        def work() -> tuple[Welcome, list[tuple[str, Ack]], int]:
-            return self._greeter.welcome(edge, birth)
+        def work() -> tuple[Welcome, list[tuple[str, Ack]], int, list[Evidence]]:
+            return *self._greeter.welcome(edge, birth), self._greeter.evidence(edge, birth)
 
         try:
-            welcome, answers, closed = await self._until_it_works(self._greeting, work, self._greeter.drop)
+            welcome, answers, closed, pages = await self._until_it_works(self._greeting, work, self._greeter.drop)
         except asyncio.CancelledError:
             raise
         except Exception as error:  # a birth that makes no sense must not silence the others
@@ -271,7 +273,7 @@ class Ingest:
         if closed:
             log.warning("ingest.hole_closed", edge=edge, numbers=closed)
             self.counters.holes_closed += closed
-        self._send([(edge, welcome), *answers])
+        self._send([(edge, welcome), *answers, *((edge, page) for page in pages)])
         self._follow_incarnation(welcome.incarnation)
 
     def _follow_incarnation(self, incarnation: str) -> None:

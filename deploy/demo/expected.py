@@ -11,7 +11,8 @@ from deploy.demo.site import Metering, Point
 from firmware_sims.scenario import parse_scenario
 from firmware_sims.truth import Truth
 from firmware_sims.truth_log import read_truth_log
-from shared.metering_day import MeteringDay, day_of
+from shared.clock import EPOCH
+from shared.metering_day import STEP, MeteringDay, day_of
 from shared.quantities import Commodity
 
 SDM630_REGISTER: Final = {"import": "1-0:1.8.0"}
@@ -21,14 +22,15 @@ SDM630_REGISTER: Final = {"import": "1-0:1.8.0"}
 def values_of(plant: Plant, first: date, last: date) -> dict[Instant, int]:
     """Every value that the meters of the plant hold of the metering days from `first` up to, not including, `last`.
 
-    Intervals of meters with a memory; their states at the beginnings of months at which the clock stood; of meters
+    Intervals of meters with a memory, those of electricity also of a day after that was running when the clock stood;
+    their states at the beginnings of months at which the clock stood; of meters
     without one what the simulator logged as true at each held quarter-hour.
     """
     truth = Truth(parse_scenario(json.dumps(plant.scenario).encode()))
     expected: dict[Instant, int] = {}
     for point in plant.site.points:
         if point.metering is not Metering.SINGLE_TARIFF:
-            expected.update(_intervals(truth, point, first, last))
+            expected.update(_intervals(truth, point, first, last, plant.now))
             expected.update(_month_states(truth, point, plant.held))
     devices = {point.meter for point in plant.site.points}
     for line in read_truth_log(plant.truth_log):
@@ -38,9 +40,11 @@ def values_of(plant: Plant, first: date, last: date) -> dict[Instant, int]:
     return expected
 
 
-def _intervals(truth: Truth, point: Point, first: date, last: date) -> dict[Instant, int]:
+def _intervals(truth: Truth, point: Point, first: date, last: date, now: datetime) -> dict[Instant, int]:
     commodity = commodity_of(point)
     start, end = MeteringDay(commodity, first).start, MeteringDay(commodity, last).start
+    if commodity is Commodity.ELECTRICITY:
+        end = max(end, now - (now - EPOCH) % STEP[commodity])
     step = 3_600_000 if commodity is Commodity.GAS else 900_000
     begin = int(start.timestamp()) * 1000
     return {

@@ -298,6 +298,7 @@ class Plant:
         return (
             self._sampled(concentrator)
             and status["due"]["profile_days"] == 0
+            and status["due"]["live_rows"] == 0
             and status["outbox"]["pending"] == 0
             and status["outbox"]["numbered_unacked"] == 0
         )

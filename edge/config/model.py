@@ -33,7 +33,8 @@ class OutboxConfig(_Struct, frozen=True, kw_only=True):
 
     path: str
     budget_mb: int = 1024
-    """Acknowledged batches go first; when only unacknowledged data fill it, meters are not read until there is room."""
+    """What goes first when it is full: acknowledged batches, then present values, then events. When only billing data
+    are left, meters are not read until there is room."""
     keep_days: int = 7
     """Acknowledged batches stay at least so long, within the budget, for the case that central loses its database."""
 
@@ -114,13 +115,20 @@ class ProfileRegister(_Struct, frozen=True, kw_only=True):
 
 
 class ProfileConfig(_Struct, frozen=True, kw_only=True):
-    """A load profile that is read by whole metering days since `since`."""
+    """A load profile that is read since `since`, from the first whole metering day on."""
 
     obis: str
     step_s: int
     registers: list[ProfileRegister]
     since: datetime
     commodity: Commodity = Commodity.ELECTRICITY
+    live: bool | None = None
+    """Whether the running day's intervals are read as soon as they are over; not given: of electricity, yes."""
+
+    @property
+    def reads_live(self) -> bool:
+        """Whether the running day's intervals are read as soon as they are over."""
+        return self.commodity is Commodity.ELECTRICITY if self.live is None else self.live
 
 
 class StateRegister(_Struct, frozen=True, kw_only=True):

@@ -6,19 +6,20 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from edge.blocks import ms, profile_blocks
+from edge.blocks import ms, profile_read
 from edge.bus.owner import Priority, Turn
 from edge.captured import not_taken_yet
 from edge.collector import Collector, DeviceState, on_the_line
 from edge.control.clock_policy import NeedsOrder, SetNow, WaitUntil, judge_clock
 from edge.control.events import Events
 from edge.control.judge import RefusedError
-from edge.drivers.port import ClockSession, MeterSession, StateReading, SwitchSession
+from edge.drivers.port import ClockSession, DayPart, MeterSession, StateReading, SwitchSession
 from edge.errors import DeviceRefusedError, EdgeError
-from edge.outbox.model import Deposit, Lane
+from edge.outbox.model import Deposit, Lane, RegisterStretch
 from edge.outbox.outbox import Outbox
 from edge.plant import Plant
-from edge.schedule import DayDue
+from edge.schedule import RowsDue, RowsWanted
+from edge.timeline import Known, Stretch
 from shared.clock import EPOCH, Clock
 from shared.control.messages import (
     Command,
@@ -75,10 +76,7 @@ class Acts:
             case ReadNow(device=name, first=first, last=last):
                 return await self._read_days(self._device(command, name), first or last, last or first, command, begin)
             case FillRange(device=name, first=first, last=last):
-                device = self._device(command, name)
-                days = self._days(command, device, first, last)
-                # Until progress can be taken back for single days (comes with gap repair), only at once:
-                raise RefusedError(command.id, f"This agent reads {len(days)} days again only by read_now.")
+                return await self._fill(self._device(command, name), first, last, command, begin)
             case SetClock(device=name):
                 return await self._set_clock(self._device(command, name), command, begin)
             case Disconnect(device=name):
@@ -147,15 +145,17 @@ class Acts:
         days = self._days(command, device, first, last)
         profile = device.config.profile
         assert profile is not None
-        registers = tuple(register.register for register in profile.registers)
+        registers = [register.register for register in profile.registers]
         found: list[Block] = []
         for day in days:
 
             async def read(meter: MeterSession, day: MeteringDay = day) -> list[Block]:
                 await begin()
-                rows = await meter.read_day(profile, day)
+                rows = await meter.read_day(profile, DayPart.whole(day))
                 # They may be in evidence already, or come again with back-fill: marked as re-read.
-                return profile_blocks(device.config, DayDue(day, registers, frozenset(registers)), rows)[0]
+                wanted = (RowsWanted((ms(day.start), ms(day.end)), again=True),)
+                due = RowsDue(day, dict.fromkeys(registers, wanted))
+                return profile_read(device.config, due, rows, self._clock.now_ms()).blocks
 
             # A session for each day: who is more urgent comes in between.
             blocks = await self._converse(device, read, Priority.ON_DEMAND)
@@ -163,6 +163,19 @@ class Acts:
             found += blocks
         shown = found if sum(len(block.values) for block in found) <= VALUES_MOST else []
         return {"days": len(days), "blocks": len(found), "profile": [_shown(block) for block in shown]}
+
+    async def _fill(self, device: DeviceState, first: date, last: date, command: Command, begin: Begin) -> Data:
+        """Back-fill reads the days again, marked as re-read, when their turn comes."""
+        days = self._days(command, device, first, last)
+        profile = device.config.profile
+        assert profile is not None
+        await begin()
+        again = Stretch(ms(days[0].start), ms(days[-1].end), Known.AGAIN)
+        await self._outbox.read_again(
+            [RegisterStretch(device.config.id, register.register, again) for register in profile.registers]
+        )
+        self._collector.days_changed()
+        return {"days": len(days)}
 
     def _days(self, command: Command, device: DeviceState, first: date, last: date) -> list[MeteringDay]:
         profile = device.config.profile

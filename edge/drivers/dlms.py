@@ -27,7 +27,7 @@ from edge.dlms.switch import ControlState, disconnect, read_disconnector, reconn
 from edge.drivers.behind import sampled_within
 from edge.drivers.keyring import KeyReader, KeyRing, read_meter_key
 from edge.drivers.password import read_password
-from edge.drivers.port import EventsRead, MeterEvent, MeterSession, ProfileDay, StateReading, Switch, rescaled
+from edge.drivers.port import DayPart, EventsRead, MeterEvent, MeterSession, ProfileDay, StateReading, Switch, rescaled
 from edge.errors import DeviceGarbledError, DeviceMismatchError, DeviceRefusedError, DeviceSilentError, LineDownError
 from edge.iec62056.opening import mode_e_opening, opened
 from shared.clock import EPOCH, Clock
@@ -101,11 +101,11 @@ class DlmsSession:
                 readings.append(StateReading(register, value, at_ms, captured=found.at is not None))
         return readings
 
-    async def read_day(self, profile: ProfileConfig, day: MeteringDay) -> ProfileDay:
+    async def read_day(self, profile: ProfileConfig, part: DayPart) -> ProfileDay:
         with _errors():
             wanted = {Obis.parse(register.obis) for register in profile.registers}
-            rows = await self._reader.read_profile(Obis.parse(profile.obis), day.start, day.end, wanted)
-        return profile_day(self._device.id, profile, day, rows)
+            rows = await self._reader.read_profile(Obis.parse(profile.obis), part.start, part.end, wanted)
+        return profile_day(self._device.id, profile, part.day, rows)
 
     async def read_clock(self) -> datetime:
         with _errors():

@@ -7,7 +7,7 @@ from datetime import datetime
 from edge.bus.line import Line
 from edge.config import DeviceConfig, Iec62056Config, ProfileConfig, StateRegister
 from edge.drivers.password import read_password
-from edge.drivers.port import MeterSession, ProfileDay, StateReading
+from edge.drivers.port import DayPart, MeterSession, ProfileDay, StateReading
 from edge.errors import DeviceGarbledError, DeviceRefusedError
 from edge.iec62056.clock import DATE_CODE, TIME_CODE, clock_instant, clock_texts
 from edge.iec62056.reader import Iec62056Reader
@@ -19,7 +19,6 @@ from shared.iec62056.data_sets import data_sets, full_code, reduced_code
 from shared.iec62056.errors import DecodeError
 from shared.iec62056.profile_text import error_of, profile_parts
 from shared.iec62056.stamps import encode_stamp
-from shared.metering_day import MeteringDay
 
 
 class Iec62056Session:
@@ -59,10 +58,10 @@ class Iec62056Session:
             raise DeviceRefusedError(f"The meter does not give {code}: {error}.")
         return StateReading(register, state_value(data_sets(text), register, unnamed=True), at_ms)
 
-    async def read_day(self, profile: ProfileConfig, day: MeteringDay) -> ProfileDay:
-        habits = self._habits
+    async def read_day(self, profile: ProfileConfig, part: DayPart) -> ProfileDay:
+        habits, step = self._habits, part.day.step
         begins = habits.stamps == "begin"
-        first, last = (day.start, day.end - day.step) if begins else (day.start + day.step, day.end)
+        first, last = (part.start, part.end - step) if begins else (part.start + step, part.end)
         code = reduced_code(Obis.parse(profile.obis))
         stamps = ";".join(encode_stamp(at, habits.clock, habits.range) for at in (first, last))
         text = await self._ask(f"{code}({stamps})")
@@ -70,7 +69,7 @@ class Iec62056Session:
             # Meters answer so to a range without rows, and to one that they do not understand.
             if error != "ERROR" or not self._driver.has_given_rows:
                 raise DeviceRefusedError(
-                    f"The meter answers {error} to {code}({stamps}): it holds nothing of that day, or does not take "
+                    f"The meter answers {error} to {code}({stamps}): it holds nothing of that time, or does not take "
                     "stamps of this form (iec62056.range)."
                 )
             text = ""
@@ -78,7 +77,7 @@ class Iec62056Session:
             parts = profile_parts(text, code)
         except DecodeError as problem:
             raise DeviceGarbledError(f"The load profile {profile.obis} cannot be read: {problem}") from None
-        found = profile_day(parts, profile, day, habits.clock, stamps_begin=begins)
+        found = profile_day(parts, profile, part.day, habits.clock, stamps_begin=begins)
         self._driver.has_given_rows |= bool(found.start_ms)
         return found
 

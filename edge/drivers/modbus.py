@@ -16,7 +16,7 @@ from typing import Final
 
 from edge.bus.line import Line
 from edge.config import DeviceConfig, ProfileConfig, StateRegister
-from edge.drivers.port import MeterSession, ProfileDay, StateReading
+from edge.drivers.port import DayPart, MeterSession, ProfileDay, StateReading
 from edge.errors import (
     DeviceGarbledError,
     DeviceMismatchError,
@@ -31,7 +31,6 @@ from edge.modbus.maps import DeviceMap, Fact, Item, find_map
 from edge.modbus.plan import PDU_HEAD, Decoder, block_reads
 from edge.modbus.sunspec import Discovery, Model, SunSpecError, choose
 from shared.clock import Clock
-from shared.metering_day import MeteringDay
 
 TEARING_MOST: Final = 2**15
 """Growth between two reads, in the register's own steps, from which a counter is taken for torn."""
@@ -77,7 +76,7 @@ class ModbusSession:
             readings.append(StateReading(register, value, at_ms))
         return readings
 
-    async def read_day(self, profile: ProfileConfig, day: MeteringDay) -> ProfileDay:
+    async def read_day(self, profile: ProfileConfig, part: DayPart) -> ProfileDay:
         raise DeviceRefusedError(f"A {self._driver.map.model} keeps no load profile.")
 
     async def read_registers(self, function: int, address: int, count: int) -> bytes:

@@ -26,6 +26,20 @@ class StateReading:
 
 
 @dataclass(frozen=True, slots=True)
+class DayPart:
+    """Part of a metering day, or all of it: the intervals that begin in [start, end), both on interval borders, UTC."""
+
+    day: MeteringDay
+    start: datetime
+    end: datetime
+
+    @classmethod
+    def whole(cls, day: MeteringDay) -> "DayPart":
+        """All of `day`."""
+        return cls(day, day.start, day.end)
+
+
+@dataclass(frozen=True, slots=True)
 class ProfileDay:
     """Rows of one metering day that the meter holds, oldest first; rows it does not hold are not there."""
 
@@ -48,8 +62,8 @@ class MeterSession(Protocol):
     async def read_states(self, registers: Sequence[StateRegister]) -> list[StateReading]:
         """All `registers`, or an error: never some of them."""
 
-    async def read_day(self, profile: ProfileConfig, day: MeteringDay) -> ProfileDay:
-        """All columns of `profile` in `day`."""
+    async def read_day(self, profile: ProfileConfig, part: DayPart) -> ProfileDay:
+        """All columns of `profile` in `part` of a day."""
 
 
 class Switch(NamedTuple):

@@ -17,7 +17,7 @@ from edge.live.rows import integer_rows, modbus_rows
 from edge.live.series import Cut, LiveSeries
 from edge.live.target import Target
 from edge.live.timetable import Timetable, keep_time, spread_of
-from edge.outbox.model import Deposit, Lane
+from edge.outbox.model import Deposit, Lane, Worth
 from edge.outbox.outbox import Outbox
 from shared.clock import EPOCH, Clock
 from shared.wire import Block, Record
@@ -122,7 +122,7 @@ class LiveReading:
             group.append(cut)
             await asyncio.sleep(0)
         try:
-            await self._outbox.deposit(Deposit(blocks, records, Lane.LIVE, live=marks))
+            await self._outbox.deposit(Deposit(blocks, records, Lane.LIVE, live=marks, worth=Worth.MEASUREMENT))
         except OutboxError as error:
             self._log.error("live series not stored", blocks=len(blocks), reason=str(error))
             for cut in group:

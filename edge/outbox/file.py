@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from edge.errors import OutboxError
+from edge.outbox.migrate import from_1
 from edge.outbox.model import BatchState, Counts
 
-VERSION: Final = "1"
+VERSION: Final = "2"
 SCHEMA: Final = Path(__file__).with_name("schema.sql")
 
 
@@ -67,12 +68,15 @@ class OutboxFile:
 
     def _create(self) -> None:
         found = self._db.execute("SELECT name FROM sqlite_master WHERE name = 'meta'").fetchone()
+        statements = [each for each in SCHEMA.read_text(encoding="utf-8").split(";\n") if each.strip()]
         if found is None:
-            script = SCHEMA.read_text(encoding="utf-8")
             with self._transaction():
-                for statement in script.split(";\n"):
-                    if statement.strip():
-                        self._execute(statement)
+                for statement in statements:
+                    self._execute(statement)
+                self._set_meta("version", VERSION)
+        elif self.meta("version") == "1":
+            with self._transaction():
+                from_1(self._execute, statements)
                 self._set_meta("version", VERSION)
         version = self.meta("version")
         if version != VERSION:
@@ -82,6 +86,7 @@ class OutboxFile:
         states = dict(self._db.execute("SELECT state, count(*) FROM batch GROUP BY state"))
         self.counts = Counts(
             pending=self._db.execute("SELECT count(*) FROM pending").fetchone()[0],
+            pending_live=self._db.execute("SELECT count(*) FROM pending WHERE lane = 0").fetchone()[0],
             unacked=states.get(BatchState.UNACKED, 0),
             acked=states.get(BatchState.ACKED, 0),
             reoffered=states.get(BatchState.REOFFERED, 0),

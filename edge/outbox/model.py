@@ -4,7 +4,6 @@ import sys
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -12,6 +11,7 @@ import msgspec
 
 from edge.errors import OutboxError
 from edge.schedule import SampleMark
+from edge.timeline import Stretch
 from shared.quantities import Kind
 from shared.wire import Block, Key, Record
 
@@ -24,6 +24,17 @@ class Lane(IntEnum):
 
     LIVE = 0
     BACKFILL = 1
+
+
+class Worth(IntEnum):
+    """What goes first when the disk budget is full: the highest number, and of it the oldest. Billing data never go."""
+
+    BILLING = 0
+    """Load profiles, states that are billed, and what tells of gaps and holes in them."""
+    EVENT = 1
+    """Events that nothing depends on."""
+    MEASUREMENT = 2
+    """Present values that are looked at."""
 
 
 class BatchState(IntEnum):
@@ -41,12 +52,12 @@ class Address(NamedTuple):
     seq: int
 
 
-class DayKey(NamedTuple):
-    """One metering day of one register."""
+class RegisterStretch(NamedTuple):
+    """A stretch of the timeline of one register."""
 
     device: str
     register: str
-    day: date
+    stretch: Stretch
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +67,16 @@ class Deposit:
     blocks: Sequence[Block] = ()
     records: Sequence[Record] = ()
     lane: Lane = Lane.LIVE
-    days: Sequence[DayKey] = ()
-    """Days that need not be read again. A block belongs to the day of its device and register that is named here."""
+    progress: Sequence[RegisterStretch] = ()
+    """What is known of load profiles from now on. If a block of a register that is named here is lost on its way, its
+    span is read again."""
     sample: tuple[str, SampleMark] | None = None
     """Device, and how far its samples have come."""
     live: Sequence[tuple[str, int]] = ()
     """Device, and the end (ms) of the last interval that is stored of its live series."""
     remember: Mapping[str, str] = field(default_factory=dict)
     """What is to be found again under these keys (`Outbox.meta`)."""
+    worth: Worth = Worth.BILLING
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +85,8 @@ class NumberedBatch:
 
     address: Address
     body: bytes
+    lane: Lane = Lane.LIVE
+    """The last lane of which there is something in it."""
 
 
 @dataclass(slots=True)
@@ -80,12 +95,26 @@ class Counts:
 
     pending: int = 0
     """Blocks and records without a number."""
+    pending_live: int = 0
+    """Those of them in the lane `LIVE`."""
     unacked: int = 0
     """Numbered batches that central has not acknowledged."""
     acked: int = 0
     reoffered: int = 0
     refused: int = 0
     """Blocks that central refused; they are in its quarantine and in our table."""
+    dropped: dict[Worth, int] = field(default_factory=dict)
+    """Blocks and records that the disk budget cost since the agent's start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """What went because the disk budget was full: blocks and records of one worth, and the time they span, ms UTC."""
+
+    worth: Worth
+    count: int
+    first_ms: int
+    last_ms: int
 
 
 @dataclass(slots=True)
@@ -94,7 +123,7 @@ class Closed:
 
     numbers: Ranges = field(default_factory=list)
     """Those of which nothing was known before."""
-    days: list[DayKey] = field(default_factory=list)
+    lost: list[RegisterStretch] = field(default_factory=list)
     """To be read again: they travelled in batches that nobody holds any more."""
     requeued: int = 0
     """Blocks and records that were still held and go out under new numbers."""

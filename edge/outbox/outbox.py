@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -14,14 +14,18 @@ from edge.outbox.model import (
     BatchState,
     Closed,
     Counts,
-    DayKey,
     Deposit,
+    Dropped,
+    Lane,
     NumberedBatch,
     Ranges,
+    RegisterStretch,
     encode_block,
 )
+from edge.outbox.progress import Register
 from edge.outbox.store import OutboxStore
 from edge.schedule import DeviceProgress
+from edge.timeline import Span
 
 T = TypeVar("T")
 
@@ -119,9 +123,11 @@ class Outbox:
         """See `OutboxStore.remember`."""
         await self._run(self._store.remember, key, value)
 
-    async def number(self, epoch: int, max_blocks: int, max_bytes: int) -> NumberedBatch | None:
+    async def number(
+        self, epoch: int, max_blocks: int, max_bytes: int, last_lane: Lane = Lane.BACKFILL
+    ) -> NumberedBatch | None:
         """See `OutboxStore.number`."""
-        batch = await self._run(self._store.number, epoch, max_blocks, max_bytes)
+        batch = await self._run(self._store.number, epoch, max_blocks, max_bytes, last_lane)
         self._tell()
         return batch
 
@@ -156,9 +162,15 @@ class Outbox:
         self._tell()
         return count
 
-    async def read_again(self, days: Sequence[DayKey]) -> None:
+    async def read_again(self, stretches: Sequence[RegisterStretch]) -> None:
         """See `OutboxStore.read_again`."""
-        await self._run(self._store.read_again, days)
+        await self._run(self._store.read_again, stretches)
+
+    async def reconcile(
+        self, registers: Mapping[Register, bool], evidence: Mapping[Register, Sequence[Span]], window: Span
+    ) -> int:
+        """See `OutboxStore.reconcile`."""
+        return await self._run(self._store.reconcile, registers, evidence, window)
 
     async def closed(self, ranges: Ranges) -> Closed:
         """See `OutboxStore.closed`."""
@@ -171,6 +183,12 @@ class Outbox:
         gone = await self._run(self._store.prune, acked_before_ms, budget_bytes)
         self._tell()
         return gone
+
+    async def drop_pending(self, budget_bytes: int, now_ms: int) -> list[Dropped]:
+        """See `OutboxStore.drop_pending`."""
+        dropped = await self._run(self._store.drop_pending, budget_bytes, now_ms)
+        self._tell()
+        return dropped
 
     async def used_bytes(self) -> int:
         """See `OutboxStore.used_bytes`."""

@@ -1,4 +1,4 @@
--- Outbox of a concentrator, schema version 1. Epochs are unsigned 64 bit, stored as two's complement.
+-- Outbox of a concentrator, schema version 2. Epochs are unsigned 64 bit, stored as two's complement.
 
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 
@@ -9,10 +9,12 @@ CREATE TABLE pending (
     is_record INTEGER NOT NULL,
     device TEXT NOT NULL,
     register TEXT,
-    day TEXT,                            -- metering day whose progress depends on this block
+    progress INTEGER NOT NULL,           -- 1: if this block is lost, its span is to be read again
+    worth INTEGER NOT NULL,              -- 0 billing data, 1 event, 2 measurement
     body BLOB NOT NULL
 );
 CREATE INDEX pending_order ON pending (lane, id);
+CREATE INDEX pending_worth ON pending (worth, id) WHERE worth > 0;
 
 -- Highest number given in each epoch: numbers are never given twice, also when the batches are long gone.
 CREATE TABLE epoch (epoch INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL);
@@ -31,22 +33,28 @@ CREATE INDEX batch_state ON batch (state, id);
 -- Apart from batch, so that an acknowledgement does not write the body again.
 CREATE TABLE batch_body (id INTEGER PRIMARY KEY REFERENCES batch (id), body BLOB NOT NULL);
 
-CREATE TABLE progress_day (
+-- Timelines of the registers of load profiles: stretches that do not overlap, in ms UTC, half-open.
+CREATE TABLE progress_stretch (
     device TEXT NOT NULL,
     register TEXT NOT NULL,
-    day TEXT NOT NULL,
-    state TEXT NOT NULL,                 -- read, again
-    PRIMARY KEY (device, register, day)
+    start_ms INTEGER NOT NULL,
+    end_ms INTEGER NOT NULL,
+    known TEXT NOT NULL,                 -- read, again, hole
+    asked INTEGER NOT NULL,              -- how often a hole was asked for
+    ask_ms INTEGER,                      -- when it is asked for again
+    PRIMARY KEY (device, register, start_ms)
 ) WITHOUT ROWID;
 
--- Which days travelled in which batch: if central closes a number that nobody holds, just these are read again.
-CREATE TABLE batch_day (
+-- Which rows travelled in which batch: if central closes a number that nobody holds, just these are read again. Goes
+-- with the batch.
+CREATE TABLE batch_span (
     epoch INTEGER NOT NULL,
     seq INTEGER NOT NULL,
     device TEXT NOT NULL,
     register TEXT NOT NULL,
-    day TEXT NOT NULL,
-    PRIMARY KEY (epoch, seq, device, register, day)
+    start_ms INTEGER NOT NULL,
+    end_ms INTEGER NOT NULL,
+    PRIMARY KEY (epoch, seq, device, register, start_ms)
 ) WITHOUT ROWID;
 
 CREATE TABLE progress_sample (device TEXT PRIMARY KEY, handled_ms INTEGER NOT NULL, sampled_ms INTEGER) WITHOUT ROWID;

@@ -4,22 +4,22 @@ WAL with `synchronous=FULL`: what a verb returned from survives a power cut. Kil
 as if the verb had not begun.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
-from edge.outbox.file import OutboxFile
 from edge.outbox.model import (
     Acknowledged,
     Address,
     BatchState,
     Closed,
     Counts,
-    DayKey,
     Deposit,
+    Lane,
     NumberedBatch,
     Ranges,
+    RegisterStretch,
     decode_block,
     decode_record,
     encode_block,
@@ -27,7 +27,8 @@ from edge.outbox.model import (
     ranges_of,
     without,
 )
-from edge.schedule import DayState, DeviceProgress, SampleMark
+from edge.outbox.room import OutboxRoom
+from edge.timeline import HOUR_MS, Known, Stretch
 from shared.clock import EPOCH
 from shared.wire import (
     MARK_REREAD,
@@ -41,32 +42,30 @@ from shared.wire import (
     unsigned_epoch,
 )
 
+_INSERT: Final = (
+    "INSERT INTO pending (lane, is_record, device, register, progress, worth, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
 HELD: Final = f"state IN ({int(BatchState.UNACKED)}, {int(BatchState.REOFFERED)})"
 
 LIVE_MARK: Final = "live "
 """Keys of meta that begin so are the marks of live series."""
 
 
-class OutboxStore(OutboxFile):
+class OutboxStore(OutboxRoom):
     """The verbs on one open outbox file."""
 
     # -- readings come in
 
     def deposit(self, deposits: Sequence[Deposit]) -> None:
         """Commit readings with the progress they mean, many at a time."""
-        added = 0
+        added = live = 0
         with self._transaction():
             for deposit in deposits:
-                rows = _pending_rows(deposit)
+                rows = _pending_rows(deposit, {(each.device, each.register) for each in deposit.progress})
                 added += len(rows)
-                self._executemany(
-                    "INSERT INTO pending (lane, is_record, device, register, day, body) VALUES (?, ?, ?, ?, ?, ?)", rows
-                )
-                self._executemany(
-                    "INSERT INTO progress_day VALUES (?, ?, ?, 'read') "
-                    "ON CONFLICT (device, register, day) DO UPDATE SET state = 'read'",
-                    [(day.device, day.register, day.day.isoformat()) for day in deposit.days],
-                )
+                live += len(rows) * (deposit.lane is Lane.LIVE)
+                self._executemany(_INSERT, rows)
+                self._paint(deposit.progress)
                 if deposit.sample is not None:
                     device, mark = deposit.sample
                     self._execute(
@@ -79,20 +78,7 @@ class OutboxStore(OutboxFile):
                 for key, value in deposit.remember.items():
                     self._set_meta(key, value)
         self.counts.pending += added
-
-    def progress(self) -> dict[str, DeviceProgress]:
-        """What is stored, by device."""
-        found: dict[str, DeviceProgress] = {}
-        for device, register, day, state in self._execute("SELECT device, register, day, state FROM progress_day"):
-            days = found.setdefault(device, DeviceProgress()).days.setdefault(register, {})
-            days[date.fromisoformat(day)] = DayState(state)
-        for device, handled, sampled in self._execute("SELECT device, handled_ms, sampled_ms FROM progress_sample"):
-            mark = SampleMark(
-                EPOCH + timedelta(milliseconds=handled),
-                EPOCH + timedelta(milliseconds=sampled) if sampled is not None else None,
-            )
-            found.setdefault(device, DeviceProgress()).sample = mark
-        return found
+        self.counts.pending_live += live
 
     def live_marks(self) -> dict[str, int]:
         """By device, the end (ms) of the last interval that was stored of its live series."""
@@ -101,24 +87,25 @@ class OutboxStore(OutboxFile):
 
     # -- batches go out
 
-    def number(self, epoch: int, max_blocks: int, max_bytes: int) -> NumberedBatch | None:
-        """The next batch, numbered durably; None if nothing is pending. Live blocks come before back-fill."""
+    def number(
+        self, epoch: int, max_blocks: int, max_bytes: int, last_lane: Lane = Lane.BACKFILL
+    ) -> NumberedBatch | None:
+        """The next batch, numbered durably; None if nothing is pending in the lanes up to `last_lane`. Live blocks come
+        before back-fill.
+        """
         taken: list[Any] = []
         size = 0
-        query = "SELECT id, is_record, device, register, day, body FROM pending ORDER BY lane, id LIMIT ?"
-        for row in self._execute(query, (max_blocks,)).fetchall():
-            size += len(row[5])
+        query = "SELECT id, is_record, lane, progress, body FROM pending WHERE lane <= ? ORDER BY lane, id LIMIT ?"
+        for row in self._execute(query, (int(last_lane), max_blocks)).fetchall():
+            size += len(row[4])
             if taken and size > max_bytes:
                 break
             taken.append(row)
         if not taken:
             return None
-        body = encode_batch(
-            pack_batch(
-                [decode_block(row[5]) for row in taken if not row[1]],
-                [decode_record(row[5]) for row in taken if row[1]],
-            )
-        )
+        blocks = [(decode_block(row[4]), bool(row[3])) for row in taken if not row[1]]
+        records = [decode_record(row[4]) for row in taken if row[1]]
+        body = encode_batch(pack_batch([block for block, _ in blocks], records))
         stored = signed_epoch(epoch)
         with self._transaction():
             seq = self._execute(
@@ -133,12 +120,17 @@ class OutboxStore(OutboxFile):
             self._execute("INSERT INTO batch_body VALUES (?, ?)", (batch_id, body))
             self._executemany("DELETE FROM pending WHERE id = ?", [(row[0],) for row in taken])
             self._executemany(
-                "INSERT OR IGNORE INTO batch_day VALUES (?, ?, ?, ?, ?)",
-                [(stored, seq, row[2], row[3], row[4]) for row in taken if row[4] is not None],
+                "INSERT OR IGNORE INTO batch_span VALUES (?, ?, ?, ?, ?, ?)",
+                [
+                    (stored, seq, block.key.device, block.key.register, *_span(block))
+                    for block, progress in blocks
+                    if progress
+                ],
             )
         self.counts.pending -= len(taken)
+        self.counts.pending_live -= sum(row[2] == Lane.LIVE for row in taken)
         self.counts.unacked += 1
-        return NumberedBatch(Address(epoch, seq), body)
+        return NumberedBatch(Address(epoch, seq), body, Lane(taken[-1][2]))
 
     def body(self, address: Address) -> bytes | None:
         """The body of a kept batch."""
@@ -220,11 +212,14 @@ class OutboxStore(OutboxFile):
         return items[place] if 0 <= place < len(items) else None
 
     def offer_again(self, incarnation: str) -> int:
-        """Central's database is another one (`incarnation`): all kept acknowledged batches are offered again."""
+        """Central's database is another one (`incarnation`): all kept acknowledged batches are offered again, and what
+        it has of the rest is to be heard anew (`acquainted`).
+        """
         with self._transaction():
             cursor = self._execute(
                 "UPDATE batch SET state = ? WHERE state = ?", (BatchState.REOFFERED, BatchState.ACKED)
             )
+            self._execute("DELETE FROM meta WHERE key = 'acquainted'")
             self._set_meta("incarnation", incarnation)
         self.counts.reoffered += cursor.rowcount
         self.counts.acked -= cursor.rowcount
@@ -234,15 +229,6 @@ class OutboxStore(OutboxFile):
         """Remember a meta value."""
         with self._transaction():
             self._set_meta(key, value)
-
-    def read_again(self, days: Iterable[DayKey]) -> None:
-        """Let `days` be read again, marked so; those that are read already stay read. Sets `acquainted`."""
-        with self._transaction():
-            self._executemany(
-                "INSERT OR IGNORE INTO progress_day VALUES (?, ?, ?, 'again')",
-                [(day.device, day.register, day.day.isoformat()) for day in days],
-            )
-            self._set_meta("acquainted", "yes")
 
     def closed(self, ranges: Ranges) -> Closed:
         """Central closed numbers; what it told before is passed over.
@@ -260,12 +246,12 @@ class OutboxStore(OutboxFile):
                     self._execute("INSERT INTO closed VALUES (?, ?, ?)", (stored, *span))
                     found.numbers.append((epoch, *span))
                     requeued = self._requeue_numbers((stored, *span), counts)
-                    days = self._forget_days((stored, *span))
+                    lost = self._forget_spans((stored, *span))
                     found.requeued += requeued
-                    found.days += days
-                    found.unknown = found.unknown or not (requeued or days)
+                    found.lost += lost
+                    found.unknown = found.unknown or not (requeued or lost)
             if found.unknown:
-                # Told only once: whoever is killed before `read_again` must still know at the next start.
+                # Told only once: whoever is killed before `reconcile` must still know at the next start.
                 self._execute("DELETE FROM meta WHERE key = 'acquainted'")
         self.counts = counts
         return found
@@ -278,63 +264,37 @@ class OutboxStore(OutboxFile):
         ).fetchall()
         requeued = 0
         for batch_id, seq, state, body in held:
-            requeued += self._requeue(body)
+            number = span[0], seq
+            rows = self._execute(
+                "SELECT device, register FROM batch_span WHERE epoch = ? AND seq = ?", number
+            ).fetchall()
+            requeued += self._requeue(body, set(rows))
             self._execute("DELETE FROM batch_body WHERE id = ?", (batch_id,))
             self._execute("DELETE FROM batch WHERE id = ?", (batch_id,))
-            self._execute("DELETE FROM batch_day WHERE epoch = ? AND seq = ?", (span[0], seq))
+            self._execute("DELETE FROM batch_span WHERE epoch = ? AND seq = ?", number)
             counts.unacked -= state == BatchState.UNACKED
             counts.acked -= state == BatchState.ACKED
             counts.reoffered -= state == BatchState.REOFFERED
         counts.pending += requeued
         return requeued
 
-    def _forget_days(self, span: tuple[int, int, int]) -> list[DayKey]:
-        lost = self._execute(
-            "SELECT DISTINCT device, register, day FROM batch_day WHERE epoch = ? AND seq BETWEEN ? AND ?", span
+    def _forget_spans(self, span: tuple[int, int, int]) -> list[RegisterStretch]:
+        rows = self._execute(
+            "SELECT device, register, start_ms, end_ms FROM batch_span WHERE epoch = ? AND seq BETWEEN ? AND ?", span
         ).fetchall()
-        self._executemany("UPDATE progress_day SET state = 'again' WHERE device = ? AND register = ? AND day = ?", lost)
-        self._execute("DELETE FROM batch_day WHERE epoch = ? AND seq BETWEEN ? AND ?", span)
-        return [DayKey(device, register, date.fromisoformat(day)) for device, register, day in lost]
+        lost = [RegisterStretch(row[0], row[1], Stretch(row[2], row[3], Known.AGAIN)) for row in rows]
+        self._paint(lost)
+        self._execute("DELETE FROM batch_span WHERE epoch = ? AND seq BETWEEN ? AND ?", span)
+        return lost
 
-    def _requeue(self, body: bytes) -> int:
+    def _requeue(self, body: bytes, registers: set[tuple[str, str]]) -> int:
         blocks, records = unpack_batch(decode_batch(body))
         again = [
             Block(block.key, block.start_ms, block.step_ms, block.values, block.quality, block.marks | MARK_REREAD)
             for block in blocks
         ]
-        rows = _pending_rows(Deposit(blocks=again, records=records))
-        self._executemany(
-            "INSERT INTO pending (lane, is_record, device, register, day, body) VALUES (?, ?, ?, ?, ?, ?)", rows
-        )
-        return len(rows)
-
-    # -- room
-
-    def used_bytes(self) -> int:
-        """Bytes of the file that hold something."""
-        pages = self._execute("PRAGMA page_count").fetchone()[0] - self._execute("PRAGMA freelist_count").fetchone()[0]
-        return int(pages) * int(self._execute("PRAGMA page_size").fetchone()[0])
-
-    def prune(self, acked_before_ms: int, budget_bytes: int) -> int:
-        """Drop acknowledged batches: those acknowledged before `acked_before_ms`, and the oldest until the rest fits
-        the budget. Gives how many went. Nothing unacknowledged is ever dropped.
-        """
-        gone = self._drop("acked_ms < ?", (acked_before_ms,))
-        while self.used_bytes() > budget_bytes and self.counts.acked:
-            gone += self._drop(
-                "id IN (SELECT id FROM batch WHERE state = ? ORDER BY id LIMIT 16)", (int(BatchState.ACKED),)
-            )
-        return gone
-
-    def _drop(self, where: str, parameters: tuple[int, ...]) -> int:
-        with self._transaction():
-            rows = self._execute(
-                f"SELECT id FROM batch WHERE state = {int(BatchState.ACKED)} AND {where}",  # noqa: S608 - constants only
-                parameters,
-            ).fetchall()
-            self._executemany("DELETE FROM batch_body WHERE id = ?", rows)
-            self._executemany("DELETE FROM batch WHERE id = ?", rows)
-        self.counts.acked -= len(rows)
+        rows = _pending_rows(Deposit(blocks=again, records=records, lane=Lane.BACKFILL), registers)
+        self._executemany(_INSERT, rows)
         return len(rows)
 
 
@@ -342,19 +302,32 @@ def _ms(instant: Any) -> int | None:
     return (instant - EPOCH) // timedelta(milliseconds=1) if instant is not None else None
 
 
-def _pending_rows(deposit: Deposit) -> list[tuple[int, int, str, str | None, str | None, bytes]]:
-    days = {(day.device, day.register): day.day.isoformat() for day in deposit.days}
-    lane = int(deposit.lane)
-    rows: list[tuple[int, int, str, str | None, str | None, bytes]] = [
+def _span(block: Block) -> tuple[int, int]:
+    """The intervals whose rows a block holds. A state of a profile was taken within an interval that is not longer than
+    the hour: that hour.
+    """
+    if block.step_ms:
+        return block.start_ms, block.start_ms + block.step_ms * len(block.values)
+    begin = (block.start_ms - 1) // HOUR_MS * HOUR_MS
+    return begin, begin + HOUR_MS
+
+
+def _pending_rows(
+    deposit: Deposit, registers: Collection[tuple[str, str]]
+) -> list[tuple[int, int, str, str | None, int, int, bytes]]:
+    """Rows of `pending`; the progress of `registers` (device, register) depends on their blocks."""
+    lane, worth = int(deposit.lane), int(deposit.worth)
+    rows: list[tuple[int, int, str, str | None, int, int, bytes]] = [
         (
             lane,
             0,
             block.key.device,
             block.key.register,
-            days.get((block.key.device, block.key.register)),
+            int((block.key.device, block.key.register) in registers),
+            worth,
             encode_block(block),
         )
         for block in deposit.blocks
     ]
-    rows += [(lane, 1, record.device, None, None, encode_record(record)) for record in deposit.records]
+    rows += [(lane, 1, record.device, None, 0, worth, encode_record(record)) for record in deposit.records]
     return rows

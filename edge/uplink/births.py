@@ -20,9 +20,17 @@ def claimed(held: Ranges, epoch: int, next_seq: int) -> Ranges:
 
 
 def birth(
-    *, online: bool, epoch: int, held: Ranges, incarnation: str, agent: str, config_number: int, clock: Clock
+    *,
+    online: bool,
+    epoch: int,
+    held: Ranges,
+    incarnation: str,
+    agent: str,
+    config_number: int,
+    clock: Clock,
+    ask: int = 0,
 ) -> Birth:
-    """A birth of now."""
+    """A birth of now; `ask` as in `Birth`."""
     return Birth(
         online=online,
         epoch=epoch,
@@ -31,4 +39,5 @@ def birth(
         agent=agent,
         config_number=config_number,
         at=clock.now_ms(),
+        ask=ask,
     )

@@ -58,6 +58,11 @@ class Resends:
         for address in addresses:
             self._tries.pop(address, None)
 
+    def waited(self, address: Address, now: float) -> float | None:
+        """How long ago it was sent last; None if it was not."""
+        each = self._tries.get(address)
+        return now - each.sent_at if each is not None and each.sent else None
+
     def due(self, now: float) -> list[Address]:
         """What is to be sent now, oldest first."""
         return [address for address, each in self._tries.items() if not each.on_the_way and each.due <= now]

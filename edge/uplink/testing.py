@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 
 from edge.errors import BrokerDownError
 from edge.outbox.model import Address, ranges_of
+from edge.timeline import Known, Stretch, Timeline, paint
 from edge.uplink.link import NO_MATCHING_SUBSCRIBERS, SUCCESS, BrokerSession, Message
 from shared.wire import (
     Ack,
     Birth,
     Block,
+    Evidence,
     Record,
     Welcome,
     ack_topic,
@@ -125,8 +127,8 @@ class CentralModel:
     births: list[Birth] = field(default_factory=list)
     repeated: int = 0
 
-    def hear(self, message: Message) -> Message | None:
-        """Take a message of the broker; gives the answer to be published, if any."""
+    def hear(self, message: Message) -> list[Message]:
+        """Take a message of the broker; gives the answers to be published."""
         edge = message.topic.split("/")[2]
         if message.topic == data_topic(edge):
             found = parse_properties(message.properties)
@@ -135,13 +137,14 @@ class CentralModel:
                 self.repeated += 1
             else:
                 self.committed[edge, address] = message.payload
-            return Message(ack_topic(edge), encode_message(self.ack(edge, found.epoch)))
+            return [Message(ack_topic(edge), encode_message(self.ack(edge, found.epoch)))]
         if message.topic == state_topic(edge):
             birth = decode_birth(message.payload)
             self.births.append(birth)
             if birth.online:
-                return Message(ack_topic(edge), encode_message(self.welcome(edge, birth)))
-        return None
+                answers: list[Welcome | Evidence] = [self.welcome(edge, birth), *self.evidence(edge, birth)]
+                return [Message(ack_topic(edge), encode_message(answer)) for answer in answers]
+        return []
 
     def numbers(self, edge: str, epoch: int) -> set[int]:
         """Numbers of an epoch that are committed or closed."""
@@ -180,6 +183,35 @@ class CentralModel:
             closed = ranges_of(holes)
         return Welcome(self.incarnation, [(d, r, at) for (d, r), at in marks.items()], closed)
 
+    def evidence(self, edge: str, birth: Birth) -> list[Evidence]:
+        """What is in evidence of intervals, a page for each register; none if the birth does not ask."""
+        if not birth.ask:
+            return []
+        timelines: dict[tuple[str, str], Timeline] = {}
+        for block in self.blocks(edge):
+            if block.step_ms:
+                end = block.start_ms + block.step_ms * len(block.values)
+                key = block.key.device, block.key.register
+                timelines[key] = paint(timelines.get(key, []), Stretch(block.start_ms, end, Known.READ))
+        found = [
+            [
+                (
+                    *key,
+                    [
+                        at
+                        for each in line
+                        if each.end_ms > birth.ask
+                        for at in (max(each.start_ms, birth.ask), each.end_ms)
+                    ],
+                )
+            ]
+            for key, line in timelines.items()
+        ] or [[]]
+        return [
+            Evidence(self.incarnation, birth.ask, birth.at, n, len(found), registers)
+            for n, registers in enumerate(found, 1)
+        ]
+
     def blocks(self, edge: str) -> list[Block]:
         """All blocks in evidence, refused ones left out."""
         found = []
@@ -197,8 +229,7 @@ class CentralModel:
 
         def listen(message: Message) -> None:
             if message.topic.endswith(("/data", "/state")):
-                answer = self.hear(message)
-                if answer is not None:
+                for answer in self.hear(message):
                     broker.accept(answer)
 
         broker.listeners.append(listen)

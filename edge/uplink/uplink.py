@@ -15,16 +15,18 @@ import structlog
 
 from edge.config import DeviceConfig, UplinkConfig
 from edge.errors import BrokerDownError, OutboxError
-from edge.outbox.model import Address, BatchState
+from edge.outbox.model import Address, BatchState, Lane
 from edge.outbox.outbox import Outbox
 from edge.supervise import end_if_cancelled
 from edge.uplink.births import CLAIM_MARGIN, birth, claimed
 from edge.uplink.link import FAILURE_FROM, BrokerLink, BrokerSession, Message
+from edge.uplink.pace import BackfillPace
 from edge.uplink.resend import Resends
-from edge.uplink.welcome import days_in_evidence
+from edge.uplink.welcome import Pages, profile_registers, profiles_since, window
 from shared.clock import Clock
 from shared.wire import (
     Ack,
+    Evidence,
     Welcome,
     WireError,
     ack_topic,
@@ -68,7 +70,7 @@ class Identity:
 
 
 class Uplink:
-    """`run()` is its task. `on_days_changed` is called when days are to be read again."""
+    """`run()` is its task. `on_days_changed` is called when rows are to be read again, or need not be read."""
 
     def __init__(
         self,
@@ -102,6 +104,10 @@ class Uplink:
         self._linger_until: float | None = None
         self._publishing: set[asyncio.Task[None]] = set()
         self._publish_error: BaseException | None = None
+        self._pages = Pages()
+        self._pace = BackfillPace(settings.window)
+        self._live: set[Address] = set()
+        """Batches under way that hold live data only."""
         self._log = structlog.get_logger("edge.uplink")
         outbox.on_change(self._wake.set)
 
@@ -170,7 +176,7 @@ class Uplink:
         """Listen and send until one of them fails; raises what it raised. (Not a TaskGroup: that of Python 3.11 leaves
         the task marked as cancelled when a child fails, so that a true cancellation cannot be told from it.)
         """
-        tasks = [asyncio.create_task(self._listen(session)), asyncio.create_task(self._send(session))]
+        tasks = [asyncio.create_task(each(session)) for each in (self._listen, self._send, self._inquire)]
         self._publishing = set()
         self._publish_error = None
         try:
@@ -195,6 +201,7 @@ class Uplink:
                 agent=self._identity.agent,
                 config_number=self._identity.config_number,
                 clock=self._clock,
+                ask=0 if self.acquainted else profiles_since(self._devices),
             )
         )
 
@@ -254,18 +261,29 @@ class Uplink:
         if counts.unacked + counts.reoffered > len(self._resends) and len(self._resends) < window:
             held = await self._outbox.held(BatchState.UNACKED) + await self._outbox.held(BatchState.REOFFERED)
             self._resends.add(held[:window], now)
-        while counts.pending and counts.unacked < window and self._may_number(counts.pending, now):
+        while counts.unacked < window:
+            last_lane = Lane.BACKFILL if counts.unacked - len(self._live) < self._pace.window else Lane.LIVE
+            waiting = counts.pending if last_lane is Lane.BACKFILL else counts.pending_live
+            if not waiting:
+                self._linger_until = None  # nothing waits for company any more
+                break
+            if not self._may_number(waiting, now):
+                break
             batch = await self._outbox.number(
-                self._identity.epoch, self._settings.batch_blocks, self._settings.batch_bytes
+                self._identity.epoch, self._settings.batch_blocks, self._settings.batch_bytes, last_lane
             )
             counts = self._outbox.counts
             if batch is None:
                 break
+            if batch.lane is Lane.LIVE:
+                self._live.add(batch.address)
             self._next_seq = batch.address.seq + 1
             self._bodies[batch.address] = batch.body
             self._resends.add([batch.address], now)
             if self._next_seq + CLAIM_MARGIN > self._claim_end:
                 await self._be_born(session)
+        else:
+            self._linger_until = None
 
     def _may_number(self, pending: int, now: float) -> bool:
         if pending >= self._settings.batch_blocks:
@@ -303,6 +321,13 @@ class Uplink:
 
     # -- hearing
 
+    async def _inquire(self, session: BrokerSession) -> None:
+        """Ask again for what is in evidence if the answer got lost."""
+        while True:
+            await asyncio.sleep(self._settings.welcome_wait_s)
+            if not self.acquainted:
+                await self._be_born(session)
+
     async def _listen(self, session: BrokerSession) -> None:
         while True:
             message = await session.receive()
@@ -316,6 +341,8 @@ class Uplink:
                 continue
             if isinstance(answer, Ack):
                 await self._acknowledged(session, answer)
+            elif isinstance(answer, Evidence):
+                await self._heard_evidence(session, answer)
             else:
                 await self._welcomed(session, answer)
             self._wake.set()
@@ -324,6 +351,12 @@ class Uplink:
         self.status.acknowledgements += 1
         await self._note_incarnation(session, ack.incarnation)
         done = await self._outbox.acknowledge(ack.epoch, ack.upto, ack.beyond, ack.refused, self._clock.now_ms())
+        now = self._clock.monotonic()
+        for address in done.batches:
+            self._live.discard(address)
+            waited = self._resends.waited(address, now)
+            if waited is not None:
+                self._pace.answered(waited, now)
         self._resends.forget(done.batches)
         for seq, place, reason in done.refused:
             self.status.blocks_refused += 1
@@ -335,18 +368,30 @@ class Uplink:
         closed = await self._outbox.closed(welcome.closed)
         for span in closed.numbers:
             self._resends.forget([address for address in self._resends.addresses() if _within(address, span)])
+            self._live = {address for address in self._live if not _within(address, span)}
             self._log.warning("central closed numbers", epoch=f"{span[0]:016x}", first=span[1], last=span[2])
         if closed.numbers:
-            self._log.warning("what was in them", days_read_again=len(closed.days), queued_anew=closed.requeued)
-        if closed.days:
+            self._log.warning("what was in them", blocks_read_again=len(closed.lost), queued_anew=closed.requeued)
+        if closed.lost:
             self._on_days_changed()
         if closed.unknown:
             self.acquainted = False
-        if not self.acquainted:
-            await self._outbox.read_again(days_in_evidence(self._devices, welcome.marks))
+            await self._be_born(session)
+        if not self.acquainted and not profile_registers(self._devices):
+            await self._outbox.remember("acquainted", "yes")
             self.acquainted = True
-            self._on_days_changed()
         self._resends.hurry(self._clock.monotonic())
+
+    async def _heard_evidence(self, session: BrokerSession, page: Evidence) -> None:
+        await self._note_incarnation(session, page.incarnation)
+        if self.acquainted or not self._pages.take(page):
+            return
+        steps = profile_registers(self._devices)
+        evidence = self._pages.evidence(steps)
+        doubtful = await self._outbox.reconcile({each: each in evidence for each in steps}, evidence, window(page))
+        self.acquainted = True
+        self._on_days_changed()
+        self._log.info("central said what it has", registers=len(evidence), doubtful_h=doubtful // 3_600_000)
 
     async def _note_incarnation(self, session: BrokerSession, incarnation: str) -> None:
         known = self.status.incarnation
@@ -355,6 +400,7 @@ class Uplink:
         offered = await self._outbox.offer_again(incarnation)
         # Only now: were it noted before and this interrupted, nobody would offer anything until the next start.
         self.status.incarnation = incarnation
+        self.acquainted = self.acquainted and not known
         if known:
             self._log.warning("central has another database", before=known, now=incarnation, offered_again=offered)
             await self._be_born(session)

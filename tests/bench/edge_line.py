@@ -13,6 +13,7 @@ from typing import Final
 
 from edge.bus.owner import Bus, Priority, Turn
 from edge.collector import DeviceState
+from edge.drivers.port import DayPart
 from firmware_sims.half_duplex import LineSpeed
 from shared.metering_day import MeteringDay, day_of
 from shared.quantities import Commodity
@@ -128,7 +129,7 @@ def _day_job(state: DeviceState, day: MeteringDay, expected: Mapping[str, list[i
 
     async def work(turn: Turn) -> None:
         async with state.driver.session(turn.line) as meter:
-            rows = await meter.read_day(config, day)
+            rows = await meter.read_day(config, DayPart.whole(day))
         if expected is not None and {name: list(values) for name, values in rows.columns.items()} != expected:
             raise RuntimeError(f"The load profile of {day.date} differs from the truth.")
 

@@ -43,8 +43,8 @@ class ListeningCentral:
             return
         pairs = getattr(message.properties, "UserProperty", None) or []
         with self.lock:
-            answer = self.model.hear(Message(message.topic, bytes(message.payload), list(pairs)))
-        if answer is not None:
+            answers = self.model.hear(Message(message.topic, bytes(message.payload), list(pairs)))
+        for answer in answers:
             self._client.publish(answer.topic, answer.payload, 1)
 
     def close(self) -> None:

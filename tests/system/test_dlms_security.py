@@ -27,7 +27,7 @@ from edge.config import BusConfig, DeviceConfig
 from edge.dlms.counters import CounterStore
 from edge.drivers.dlms import DlmsDriver
 from edge.drivers.keyring import KeyRing
-from edge.drivers.port import ProfileDay
+from edge.drivers.port import DayPart, ProfileDay
 from shared.clock import ENVIRONMENT_VARIABLE, SharedClockControl, SystemClock
 from shared.metering_day import MeteringDay
 from shared.quantities import Commodity
@@ -119,7 +119,7 @@ async def read_a_day(link: dict[str, Any], protocol: str, device: DeviceConfig, 
     await opened.open()
     try:
         async with driver.session(line) as meter:
-            return await meter.read_day(device.profile, DAY)
+            return await meter.read_day(device.profile, DayPart.whole(DAY))
     finally:
         await opened.close()
 

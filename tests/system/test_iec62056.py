@@ -18,7 +18,7 @@ from edge.bus.timing import line_timing
 from edge.config import DeviceConfig, SerialLink, StateRegister, TcpLink, parse_config
 from edge.drivers.dlms import DlmsDriver
 from edge.drivers.iec62056 import Iec62056Driver
-from edge.drivers.port import MeterDriver
+from edge.drivers.port import DayPart, MeterDriver
 from edge.inspect import committed_blocks
 from firmware_sims.host import Host
 from firmware_sims.scenario import parse_scenario
@@ -140,7 +140,7 @@ async def read_and_compare(driver: MeterDriver, config: DeviceConfig, line: Line
     assert reading.value == host.truth.state_at(meter, "1-0:1.8.0", NOW)
     async with driver.session(line) as session:
         for day in (MeteringDay(Commodity.ELECTRICITY, date(2026, 3, d)) for d in (28, 29)):
-            found = await session.read_day(config.profile, day)
+            found = await session.read_day(config.profile, DayPart.whole(day))
             expected = [day.instant(n) for n in range(day.length)]
             values = host.truth.interval_values(meter, "1-0:1.29.0", day.start, day.end)
             if meter == "E1" and day.date.day == 29:

@@ -4,11 +4,12 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from edge.blocks import ms
 from edge.schedule import (
     DAYS_AT_ONCE,
-    DayState,
     DeviceProgress,
     GapDue,
+    RowsWanted,
     SampleDue,
     SampleMark,
     boundary,
@@ -19,6 +20,7 @@ from edge.schedule import (
     next_instant,
     preceding,
 )
+from edge.timeline import Known, Stretch, hole, paint
 from shared.metering_day import MeteringDay
 from shared.quantities import Commodity
 from shared.testing import ManualClock
@@ -30,8 +32,16 @@ REGISTERS = ("1-0:1.29.0", "1-0:3.29.0")
 APRIL = datetime(2026, 3, 31, 22, 0, tzinfo=UTC)
 
 
+def day_stretch(day: date, known: Known = Known.READ) -> Stretch:
+    found = MeteringDay(Commodity.ELECTRICITY, day)
+    return Stretch(ms(found.start), ms(found.end), known)
+
+
 def read(*days: date, registers: tuple[str, ...] = REGISTERS) -> DeviceProgress:
-    return DeviceProgress(days={name: dict.fromkeys(days, DayState.READ) for name in registers})
+    timeline: list[Stretch] = []
+    for day in days:
+        timeline = paint(timeline, day_stretch(day))
+    return DeviceProgress(dict.fromkeys(registers, timeline))
 
 
 def test_a_day_is_due_as_soon_as_it_is_over() -> None:
@@ -40,8 +50,9 @@ def test_a_day_is_due_as_soon_as_it_is_over() -> None:
     clock.advance(timedelta(seconds=1))
     (day,) = due(LU, DeviceProgress(), clock.now()).days
     assert day.day == MeteringDay(Commodity.ELECTRICITY, date(2026, 3, 1))
-    assert day.registers == REGISTERS
-    assert day.again == frozenset()
+    assert tuple(day.registers) == REGISTERS
+    assert day.span == (ms(day.day.start), ms(day.day.end))
+    assert not any(each.again for found in day.registers.values() for each in found)
 
 
 def test_days_come_newest_first_and_not_before_since() -> None:
@@ -58,16 +69,61 @@ def test_a_day_that_was_not_read_is_found_between_others() -> None:
 
 def test_only_the_registers_that_miss_a_day_and_those_again_are_said() -> None:
     progress = read(*(date(2026, 3, n) for n in range(1, 32)))
-    progress.days[REGISTERS[1]][date(2026, 3, 5)] = DayState.AGAIN
+    again = day_stretch(date(2026, 3, 5), Known.AGAIN)
+    progress.registers[REGISTERS[1]] = paint(progress.registers[REGISTERS[1]], again)
     (day,) = due(LU, progress, APRIL).days
-    assert (day.day.date, day.registers, day.again) == (date(2026, 3, 5), (REGISTERS[1],), frozenset({REGISTERS[1]}))
+    wanted = RowsWanted((again.start_ms, again.end_ms), again=True)
+    assert (day.day.date, day.registers) == (date(2026, 3, 5), {REGISTERS[1]: (wanted,)})
+
+
+def test_intervals_of_the_running_day_are_due_when_they_are_over() -> None:
+    half_past = MARCH + timedelta(days=1, minutes=30)
+    found = due(LU, read(date(2026, 3, 1)), half_past - timedelta(seconds=1))
+    assert found.rows is not None
+    assert found.rows.span == (ms(MARCH + timedelta(days=1)), ms(half_past - QUARTER))
+    assert found.days == ()
+    progress = read(date(2026, 3, 1))
+    for name in REGISTERS:
+        stretch = Stretch(ms(MARCH + timedelta(days=1)), ms(half_past - QUARTER), Known.READ)
+        progress.registers[name] = paint(progress.registers[name], stretch)
+    assert due(LU, progress, half_past - timedelta(seconds=1)).rows is None
+    rows = due(LU, progress, half_past).rows
+    assert rows is not None
+    assert rows.span == (ms(half_past - QUARTER), ms(half_past))
+    assert next_instant(LU, progress, half_past - timedelta(seconds=1)) == half_past
+
+
+def test_a_profile_that_is_not_read_live_waits_for_its_day() -> None:
+    assert GA.profile is not None
+    assert not GA.profile.reads_live, "gas is read by the day, if not configured otherwise"
+    assert due(GA, DeviceProgress(), MARCH + timedelta(hours=12)).rows is None
+
+
+def test_the_day_before_since_is_never_due() -> None:
+    assert due(LU, DeviceProgress(), MARCH - timedelta(hours=1)).rows is None
+
+
+def test_a_hole_is_due_when_its_time_has_come_and_only_it() -> None:
+    progress = read(*(date(2026, 3, n) for n in range(1, 32)))
+    begin = ms(MARCH + timedelta(days=4, hours=7))
+    gap = hole(begin, begin + 2 * 900_000, 1, ms(APRIL))
+    progress.registers[REGISTERS[0]] = paint(progress.registers[REGISTERS[0]], gap)
+    assert due(LU, progress, APRIL).days == ()
+    assert next_instant(LU, progress, APRIL + timedelta(minutes=46)) == APRIL + timedelta(hours=1)
+    (day,) = due(LU, progress, APRIL + timedelta(hours=1)).days
+    assert day.registers == {REGISTERS[0]: (RowsWanted((begin, begin + 2 * 900_000), asked=1),)}
+    never = hole(begin, begin + 900_000, 9, ms(APRIL))
+    progress.registers[REGISTERS[0]] = paint(
+        read(*(date(2026, 3, n) for n in range(1, 32))).registers[REGISTERS[0]], never
+    )
+    assert due(LU, progress, APRIL + timedelta(hours=20)).days == ()
 
 
 def test_the_gas_day_ends_at_six() -> None:
     six = datetime(2026, 3, 2, 5, 0, tzinfo=UTC)
     assert due(GA, DeviceProgress(), six - timedelta(seconds=1)).days == ()
     assert [day.day.date for day in due(GA, DeviceProgress(), six).days] == [date(2026, 3, 1)]
-    assert next_instant(GA, six - timedelta(hours=3)) == six
+    assert next_instant(GA, DeviceProgress(), six - timedelta(hours=3)) == six
 
 
 def test_since_in_the_middle_of_a_day_begins_with_the_next() -> None:
@@ -158,10 +214,10 @@ def test_the_next_instant_is_never_now() -> None:
     for config in (LU, EA, GA):
         for offset in (0, 1, 899, 900, 86_400):
             now = MARCH + timedelta(seconds=offset)
-            assert now < next_instant(config, now) <= now + timedelta(days=2)
+            assert now < next_instant(config, DeviceProgress(), now) <= now + timedelta(days=2)
 
 
-def test_a_phase_puts_samples_off_and_nothing_else() -> None:
+def test_a_phase_puts_off_what_the_calendar_makes_due() -> None:
     phase = timedelta(seconds=7)
     progress = DeviceProgress(sample=SampleMark(MARCH))
     instant = MARCH + QUARTER
@@ -169,5 +225,8 @@ def test_a_phase_puts_samples_off_and_nothing_else() -> None:
     found = due(EA, progress, instant + phase, phase)
     assert found.sample is not None
     assert (found.sample.instant, found.gap) == (instant, None)
-    assert next_instant(EA, instant, phase) == instant + phase
-    assert next_instant(EA, instant + phase, phase) == instant + phase + QUARTER
+    assert next_instant(EA, progress, instant, phase) == instant + phase
+    assert next_instant(EA, progress, instant + phase, phase) == instant + phase + QUARTER
+    assert due(LU, DeviceProgress(), instant + timedelta(seconds=6), phase).rows is None
+    assert due(LU, DeviceProgress(), instant + phase, phase).rows is not None
+    assert next_instant(LU, DeviceProgress(), instant, phase) == instant + phase

@@ -40,8 +40,12 @@ GOLDEN_WELCOME = (
     "6c6f7365649193070202"
 )
 GOLDEN_BIRTH = (
-    "87a66f6e6c696e65c3a565706f6368cf8000000000000007a468656c649193070103ab696e6361726e6174696f6ea3616263a56167656e74"
-    "a5302e312e30ad636f6e6669675f6e756d62657204a2617463"
+    "88a66f6e6c696e65c3a565706f6368cf8000000000000007a468656c649193070103ab696e6361726e6174696f6ea3616263a56167656e74"
+    "a5302e312e30ad636f6e6669675f6e756d62657204a2617463a361736bcd03e8"
+)
+GOLDEN_EVIDENCE = (
+    "87a474797065a865766964656e6365ab696e6361726e6174696f6ea3616263a573696e6365cd03e8a561736b656463a47061676501a57061"
+    "67657302a97265676973746572739193a44c552d31aa312d303a312e32392e3092cd03e8cd07d0"
 )
 
 
@@ -79,15 +83,16 @@ def test_a_packed_batch_is_read_from_these_bytes() -> None:
     [
         (wire.Ack(7, 3, [(5, 6)], [(2, 0, "unknown channel")], "abc"), GOLDEN_REFUSAL),
         (wire.Welcome("abc", [("LU-1", "1-0:1.8.0", 5)], [(7, 2, 2)]), GOLDEN_WELCOME),
+        (wire.Evidence("abc", 1000, 99, 1, 2, [("LU-1", "1-0:1.29.0", [1000, 2000])]), GOLDEN_EVIDENCE),
     ],
 )
-def test_answers_are_these_bytes(message: wire.Ack | wire.Welcome, octets: str) -> None:
+def test_answers_are_these_bytes(message: wire.Answer, octets: str) -> None:
     assert wire.encode_message(message).hex() == octets
     assert wire.decode_message(bytes.fromhex(octets)) == message
 
 
 def test_a_birth_is_these_bytes() -> None:
-    birth = wire.Birth(True, 2**63 + 7, [(7, 1, 3)], "abc", "0.1.0", 4, 99)
+    birth = wire.Birth(True, 2**63 + 7, [(7, 1, 3)], "abc", "0.1.0", 4, 99, 1000)
     assert wire.encode_birth(birth).hex() == GOLDEN_BIRTH
     assert wire.decode_birth(bytes.fromhex(GOLDEN_BIRTH)) == birth
 

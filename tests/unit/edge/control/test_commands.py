@@ -23,6 +23,7 @@ from edge.drivers.testing import FakeMeter
 from edge.errors import DeviceRefusedError, DeviceSilentError
 from edge.outbox.outbox import Outbox
 from edge.plant import Plant
+from edge.timeline import Known, Stretch
 from edge.uplink.link import Message
 from shared.control.messages import (
     Act,
@@ -228,6 +229,15 @@ async def test_what_cannot_be_done_here_is_refused(tmp_path: Path, work: Act, re
         refused = await found.order(work)
         assert refused.outcome == "refused"
         assert reason in refused.reason
+
+
+async def test_a_range_that_is_to_be_filled_is_due_again_and_will_be_marked(tmp_path: Path) -> None:
+    async with rig(tmp_path) as found:
+        filled = await found.order(FillRange(device="LU-1", first=date(2026, 3, 1), last=date(2026, 3, 2)))
+        assert (filled.outcome, filled.data) == ("done", {"days": 2})
+        again = Stretch(MARCH_MS, MARCH_MS + 2 * 86_400_000, Known.AGAIN)
+        assert (await found.outbox.progress())["LU-1"].registers == {"1-0:1.29.0": [again], "1-0:3.29.0": [again]}
+        assert found.meter.sessions == 0, "back-fill reads it, when its turn comes"
 
 
 async def test_an_order_that_expires_in_the_queue_is_not_done(tmp_path: Path) -> None:

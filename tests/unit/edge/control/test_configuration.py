@@ -1,6 +1,8 @@
 """Pushed configurations: what is refused and why, what is kept, what a start falls back to."""
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +15,15 @@ from edge.control.events import Events
 from edge.control.pushed import parse_pushed
 from edge.control.store import STARTS_MOST, ConfigurationStore
 from edge.errors import ConfigError
+from edge.outbox.model import Deposit, Lane, RegisterStretch
 from edge.outbox.outbox import Outbox
 from edge.plant import Plant, Prepared
+from edge.schedule import SampleMark
+from edge.timeline import Known, Stretch
 from shared.control.messages import Configuration, ConfigurationResult, open_configuration
 from shared.testing import ManualClock
 from tests.unit.edge.control_examples import FORGER, PUBLIC, local_config, local_data, pushed
-from tests.unit.edge.examples import MARCH, edge_config, sdm630
+from tests.unit.edge.examples import MARCH, edge_config, interval_block, sdm630
 
 
 def configuration(number: int = 7, edge: str = "CONC-1", **body: Any) -> Configuration:
@@ -87,6 +92,7 @@ class Rig:
 
     def __init__(self, folder: Path, outbox: Outbox) -> None:
         self.folder = folder
+        self.outbox = outbox
         self.answers: list[ConfigurationResult] = []
         self.host = FakeHost(local_config())
         self.store = ConfigurationStore(folder / "configuration.msgpack", PUBLIC)
@@ -119,6 +125,27 @@ async def test_a_good_one_runs_is_kept_and_told(rig: Rig) -> None:
     assert not await rig.configurator.take(pushed(5)), "the same again"
     assert rig.answers[1:] == [rig.answers[0]]
     assert len(events(rig)) == 1
+
+
+async def test_applying_one_touches_nothing_in_the_outbox_but_adds_its_event(rig: Rig, tmp_path: Path) -> None:
+    def content() -> dict[str, list[Any]]:
+        with closing(sqlite3.connect(f"file:{tmp_path / 'outbox.sqlite'}?mode=ro", uri=True)) as db:
+            tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            return {name: db.execute(f"SELECT * FROM {name}").fetchall() for name in tables}
+
+    read = RegisterStretch("LU-1", "1-0:1.29.0", Stretch(0, 900_000, Known.READ))
+    block = interval_block("LU-1", 0, [1])
+    await rig.outbox.deposit(Deposit([block], [], Lane.BACKFILL, [read], ("EA-1", SampleMark(MARCH, MARCH))))
+    await rig.outbox.number(7, 64, 10_000)
+    await rig.outbox.deposit(Deposit([block], [], Lane.BACKFILL, [read]))
+    before = content()
+    assert await rig.configurator.take(pushed(5, buses=[])), "also one without the devices that it knows"
+    after = content()
+    assert len(after["pending"]) == len(before["pending"]) + 1
+    assert after["pending"][: len(before["pending"])] == before["pending"]
+    kept = sorted(before.keys() - {"pending", "sqlite_sequence"})
+    assert {name: after[name] for name in kept} == {name: before[name] for name in kept}
+    assert {"batch", "batch_body", "batch_span", "progress_stretch", "progress_sample", "meta"} <= set(kept)
 
 
 @pytest.mark.parametrize(

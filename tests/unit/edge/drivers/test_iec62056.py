@@ -11,7 +11,7 @@ import pytest
 
 from edge.config import DeviceConfig, ProfileConfig, StateRegister, parse_config
 from edge.drivers.iec62056 import Iec62056Driver, Iec62056Session
-from edge.drivers.port import ClockSession
+from edge.drivers.port import ClockSession, DayPart
 from edge.errors import ConfigError, DeviceGarbledError, DeviceRefusedError
 from edge.iec62056 import reader as reader_module
 from firmware_sims.iec62056.line import IecLine
@@ -127,7 +127,7 @@ async def test_a_register_that_is_not_there() -> None:
 async def test_days_of_the_load_profile(kept: MeterTime, day: date) -> None:
     wanted = electricity(day)
     async with session(sim_line(kept=kept), iec62056={"clock": kept}) as meter:
-        found = await meter.read_day(profile_of(), wanted)
+        found = await meter.read_day(profile_of(), DayPart.whole(wanted))
     ends = [wanted.instant(n) + wanted.step for n in range(wanted.length)]
     assert found.start_ms == [(end - wanted.step - EPOCH) // timedelta(milliseconds=1) for end in ends]
     assert found.columns == {
@@ -142,7 +142,7 @@ async def test_the_night_in_autumn(kept: MeterTime) -> None:
     data.clock = datetime(2026, 10, 27, 10, 0, tzinfo=UTC)
     wanted = electricity(date(2026, 10, 25))
     async with session(sim_line(kept=kept, data=data), iec62056={"clock": kept}) as meter:
-        found = await meter.read_day(profile_of(), wanted)
+        found = await meter.read_day(profile_of(), DayPart.whole(wanted))
     assert len(found.start_ms) == 100
     assert found.columns["1-0:1.29.0"] == [value_at(0, wanted.instant(n) + wanted.step) for n in range(wanted.length)]
 
@@ -153,7 +153,7 @@ async def test_holes_statuses_and_today() -> None:
     data.holes = {wanted.instant(4), wanted.instant(5)}
     data.statuses = {wanted.instant(8): POWER_DOWN}
     async with session(sim_line(data=data)) as meter:
-        found = await meter.read_day(profile_of(), wanted)
+        found = await meter.read_day(profile_of(), DayPart.whole(wanted))
     starts = [EPOCH + timedelta(milliseconds=start) for start in found.start_ms]
     assert starts == [wanted.instant(n) for n in range(48) if n not in (3, 4)]
     assert [flags & ~Flag.DST for flags in found.flags] == [
@@ -166,7 +166,7 @@ async def test_mean_power_becomes_energy() -> None:
     profile = {**iec_device()["profile"], "registers": registers}
     wanted = electricity(date(2026, 3, 28))
     async with session(sim_line(mean_power=True)) as meter:
-        found = await meter.read_day(profile_of(profile=profile), wanted)
+        found = await meter.read_day(profile_of(profile=profile), DayPart.whole(wanted))
     assert found.columns["1-0:1.29.0"] == [value_at(0, wanted.instant(n) + wanted.step) for n in range(wanted.length)]
 
 
@@ -176,9 +176,9 @@ async def test_nothing_held_is_believed_only_of_a_meter_that_has_given_rows() ->
     before = electricity(date(2026, 3, 1))
     async with session(line, driver) as meter:
         with pytest.raises(DeviceRefusedError, match=r"answers ERROR to P\.01\(02603010015;02603020000\)"):
-            await meter.read_day(profile_of(), before)
-        await meter.read_day(profile_of(), electricity(date(2026, 3, 29)))
-        assert list((await meter.read_day(profile_of(), before)).start_ms) == []
+            await meter.read_day(profile_of(), DayPart.whole(before))
+        await meter.read_day(profile_of(), DayPart.whole(electricity(date(2026, 3, 29))))
+        assert list((await meter.read_day(profile_of(), DayPart.whole(before))).start_ms) == []
 
 
 @pytest.mark.parametrize("how", ["0.9", "C003"])
@@ -195,7 +195,7 @@ async def test_a_password_from_its_file(tmp_path: Path) -> None:
     secret = tmp_path / "password"
     secret.write_text("12345678\n")
     async with session(sim_line(password="12345678"), password_file=str(secret)) as meter:
-        assert (await meter.read_day(profile_of(), electricity(date(2026, 3, 28)))).flags
+        assert (await meter.read_day(profile_of(), DayPart.whole(electricity(date(2026, 3, 28))))).flags
     with pytest.raises(ConfigError, match="cannot be read"):
         Iec62056Driver(configured(password_file=str(tmp_path / "none")), SystemClock())
 

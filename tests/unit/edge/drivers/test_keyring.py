@@ -12,6 +12,7 @@ from edge.config import ControlConfig, DeviceConfig, EdgeConfig, KeySource, Secu
 from edge.dlms.testing import AnsweringTransport
 from edge.drivers.dlms import DlmsDriver
 from edge.drivers.keyring import KeyRing, counters_path, key_reader, read_meter_key
+from edge.drivers.port import DayPart
 from edge.errors import ConfigError, DeviceRefusedError
 from firmware_sims.dlms.link import WrapperLine
 from firmware_sims.dlms.meter import MeterSecurity
@@ -137,7 +138,7 @@ async def read_a_day(driver: DlmsDriver, line: SecuredLine, config: DeviceConfig
     assert config.profile is not None
     day = MeteringDay(config.profile.commodity, MARCH.date())
     async with driver.session(line) as meter:  # type: ignore[arg-type]  # a line in memory
-        rows = await meter.read_day(config.profile, day)
+        rows = await meter.read_day(config.profile, DayPart.whole(day))
     assert set(rows.columns) == {register.register for register in config.profile.registers}
 
 

@@ -4,7 +4,6 @@ import itertools
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,9 +11,9 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge.outbox.model import Address, DayKey, Deposit, Lane
+from edge.outbox.model import Address, Deposit, Lane, RegisterStretch
 from edge.outbox.store import OutboxStore
-from edge.schedule import DayState
+from edge.timeline import Known, Stretch
 from edge.uplink.link import Message
 from edge.uplink.testing import CentralModel
 from shared.wire import Ack, data_topic, decode_message, user_properties
@@ -22,7 +21,6 @@ from tests.unit.edge.examples import interval_block
 
 EDGE = "CONC-1"
 REGISTER = "1-0:1.29.0"
-DAY = date(2026, 3, 1)
 
 
 class KilledError(Exception):
@@ -101,8 +99,7 @@ class World:
         if body is None:
             return None
         properties = user_properties(EDGE, address.epoch, address.seq)
-        answer = self.central.hear(Message(data_topic(EDGE), body, properties))
-        assert answer is not None
+        (answer,) = self.central.hear(Message(data_topic(EDGE), body, properties))
         ack = decode_message(answer.payload)
         assert isinstance(ack, Ack)
         return ack
@@ -150,9 +147,9 @@ class World:
         assert self.sure <= set(values), f"lost {sorted(self.sure - set(values))}"
         assert set(values) <= self.sure | self.maybe
         read = {
-            (day - DAY).days
-            for day, state in self.store.progress()["LU-1"].days[REGISTER].items()
-            if state is DayState.READ
+            each.start_ms // 86_400_000
+            for each in self.store.progress()["LU-1"].registers[REGISTER]
+            if each.known is Known.READ
         }
         assert read == set(values), "progress and evidence differ"
         assert self.store.counts.pending == 0
@@ -164,7 +161,7 @@ def deposit_of(n: int) -> Deposit:
         [interval_block("LU-1", n * 86_400_000, [n])],
         [],
         Lane.LIVE if n % 3 else Lane.BACKFILL,
-        [DayKey("LU-1", REGISTER, DAY + timedelta(days=n))],
+        [RegisterStretch("LU-1", REGISTER, Stretch(n * 86_400_000, n * 86_400_000 + 900_000, Known.READ))],
     )
 
 

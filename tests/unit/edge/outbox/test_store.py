@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +13,22 @@ from edge.errors import OutboxError
 from edge.outbox.model import (
     Address,
     BatchState,
-    DayKey,
     Deposit,
     Lane,
+    RegisterStretch,
+    Worth,
     decode_block,
     encode_block,
     ranges_of,
     without,
 )
 from edge.outbox.store import OutboxStore
-from edge.schedule import DayState, SampleMark
+from edge.schedule import SampleMark
+from edge.timeline import Known, Stretch
 from shared.quantities import Kind
 from shared.wire import MARK_REREAD, Block, Key, Record, decode_batch, unpack_batch
 from tests.unit.edge.examples import MARCH, interval_block, state_block
 
-DAY = date(2026, 3, 1)
 EPOCH_A, EPOCH_B = 2**64 - 3, 7
 
 
@@ -52,8 +53,18 @@ def day_deposit(n: int, device: str = "LU-1") -> Deposit:
         [interval_block(device, n * 86_400_000, [n, n + 1])],
         [],
         Lane.BACKFILL,
-        [DayKey(device, "1-0:1.29.0", DAY + timedelta(days=n))],
+        [RegisterStretch(device, "1-0:1.29.0", Stretch(*span(n), Known.READ))],
     )
+
+
+def span(n: int) -> tuple[int, int]:
+    """The two quarter-hours of `day_deposit`."""
+    return n * 86_400_000, n * 86_400_000 + 1_800_000
+
+
+def timeline(store: OutboxStore) -> list[tuple[int, str]]:
+    """Which deposits of `day_deposit` are known as what."""
+    return [(each.start_ms // 86_400_000, str(each.known)) for each in store.progress()["LU-1"].registers["1-0:1.29.0"]]
 
 
 def test_what_was_deposited_is_there_after_reopening(path: Path) -> None:
@@ -67,7 +78,7 @@ def test_what_was_deposited_is_there_after_reopening(path: Path) -> None:
     progress = second.progress()
     second.close()
     assert progress["EA-1"].sample == mark
-    assert progress["LU-1"].days == {"1-0:1.29.0": {DAY + timedelta(days=1): DayState.READ}}
+    assert progress["LU-1"].registers == {"1-0:1.29.0": [Stretch(*span(1), Known.READ)]}
     assert [each.block.values[0] for each in inspect.committed_blocks(path)] == [5, 1]
     assert inspect.committed_records(path) == [Record("gap", "EA-1", 3)]
 
@@ -159,20 +170,19 @@ def test_closed_numbers_that_nobody_holds_are_read_again(store: OutboxStore) -> 
     for n in range(3):
         store.deposit([day_deposit(n)])
         store.number(EPOCH_A, 1, 10_000)
-    store.acknowledge(EPOCH_A, 3, [], [], 0)
-    store.prune(10, 10**9)
+    store._execute("DELETE FROM batch_body")  # as if they had been dropped without being acknowledged
+    store._execute("DELETE FROM batch")
     closed = store.closed([(EPOCH_A, 2, 2)])
-    assert closed.days == [DayKey("LU-1", "1-0:1.29.0", DAY + timedelta(days=1))]
+    assert closed.lost == [RegisterStretch("LU-1", "1-0:1.29.0", Stretch(*span(1), Known.AGAIN))]
     assert (closed.requeued, closed.unknown) == (0, False)
-    states = store.progress()["LU-1"].days["1-0:1.29.0"]
-    assert [states[DAY + timedelta(days=n)] for n in range(3)] == [DayState.READ, DayState.AGAIN, DayState.READ]
+    assert timeline(store) == [(0, "read"), (1, "again"), (2, "read")]
 
 
 def test_closed_numbers_that_we_hold_go_out_under_new_ones(store: OutboxStore) -> None:
     store.deposit([day_deposit(0), Deposit([], [Record("gap", "x", 1)])])
     store.number(EPOCH_A, 64, 10_000)
     closed = store.closed([(EPOCH_A, 1, 1)])
-    assert (closed.days, closed.requeued, closed.unknown) == ([], 2, False)
+    assert (closed.lost, closed.requeued, closed.unknown) == ([], 2, False)
     assert store.held() == []
     batch = store.number(EPOCH_A, 64, 10_000)
     assert batch is not None
@@ -185,22 +195,22 @@ def test_closed_numbers_are_dealt_with_once_however_often_they_are_told(store: O
     for n in range(5):
         store.deposit([day_deposit(n)])
         store.number(EPOCH_A, 1, 10_000)
-    store.acknowledge(EPOCH_A, 5, [], [], 0)
-    store.prune(10, 10**9)
+    store._execute("DELETE FROM batch_body")
+    store._execute("DELETE FROM batch")
     assert store.closed([(EPOCH_A, 2, 2)]).numbers == [(EPOCH_A, 2, 2)]
     assert store.closed([(EPOCH_A, 2, 2)]).numbers == []
     second = store.closed([(EPOCH_A, 1, 4)])
     assert second.numbers == [(EPOCH_A, 1, 1), (EPOCH_A, 3, 4)]
-    assert [key.day for key in second.days] == [DAY, DAY + timedelta(days=2), DAY + timedelta(days=3)]
+    assert [each.stretch.start_ms // 86_400_000 for each in second.lost] == [0, 2, 3]
     assert store.closed([(EPOCH_B, 1, 3)]).unknown
 
 
 def test_numbers_that_this_outbox_never_gave_make_it_unacquainted_again(store: OutboxStore) -> None:
-    store.read_again([])
+    store.reconcile({}, {}, (0, 0))
     assert store.meta("acquainted") == "yes"
     assert store.closed([(EPOCH_B, 1, 3)]).unknown
     assert store.meta("acquainted") is None, "also for one that is killed before it has the days read again"
-    store.read_again([])
+    store.reconcile({}, {}, (0, 0))
     assert not store.closed([(EPOCH_B, 1, 3)]).unknown
     assert store.meta("acquainted") == "yes"
 
@@ -212,12 +222,67 @@ def test_ranges_without_ranges() -> None:
     assert without((5, 6), [(1, 2), (9, 9)]) == [(5, 6)]
 
 
-def test_days_in_doubt_are_read_again_but_not_those_read_already(store: OutboxStore) -> None:
-    store.deposit([day_deposit(0)])
-    store.read_again([DayKey("LU-1", "1-0:1.29.0", DAY), DayKey("LU-1", "1-0:1.29.0", DAY + timedelta(days=1))])
-    states = store.progress()["LU-1"].days["1-0:1.29.0"]
-    assert states == {DAY: DayState.READ, DAY + timedelta(days=1): DayState.AGAIN}
+def test_what_central_does_not_have_is_read_again_and_what_we_hold_is_not(store: OutboxStore) -> None:
+    register = ("LU-1", "1-0:1.29.0")
+    for n in range(4):
+        store.deposit([day_deposit(n)])
+    store.number(EPOCH_A, 3, 10_000)  # 0 to 2 are under way, 3 is pending
+    store.deposit([Deposit(progress=[RegisterStretch(*register, Stretch(*span(5), Known.READ))])])  # sent long ago
+    store.deposit([Deposit(progress=[RegisterStretch(*register, Stretch(*span(6), Known.READ))])])
+    store.deposit([Deposit(progress=[RegisterStretch(*register, Stretch(*span(9), Known.READ))])])
+    window = 0, 8 * 86_400_000
+    assert store.reconcile({register: False}, {register: [span(6)]}, window) == 1_800_000
+    read = [(n, "read") for n in range(4)]
+    assert timeline(store) == [*read, (5, "again"), (6, "read"), (9, "read")]
     assert store.meta("acquainted") == "yes"
+
+
+def test_of_a_register_that_central_knows_the_rest_may_be_under_way_from_a_lost_outbox(store: OutboxStore) -> None:
+    register = ("LU-1", "1-0:1.29.0")
+    store.reconcile({register: True, ("LU-2", "x"): False}, {register: [span(1)]}, (0, 2 * 86_400_000))
+    assert timeline(store) == [(0, "again"), (1, "read"), (1, "again")]
+    assert "LU-2" not in store.progress()
+
+
+def test_years_of_days_are_one_row(store: OutboxStore) -> None:
+    day = 86_400_000
+    for n in [*range(0, 800, 2), *range(1, 800, 2)]:
+        stretch = Stretch(n * day, (n + 1) * day, Known.READ)
+        store.deposit([Deposit(progress=[RegisterStretch("LU-1", "1-0:1.29.0", stretch)])])
+    assert store._execute("SELECT start_ms, end_ms FROM progress_stretch").fetchall() == [(0, 800 * day)]
+
+
+def test_a_budget_costs_what_is_worth_least_and_never_billing_data(store: OutboxStore) -> None:
+    body = list(range(500))
+    for n in range(300):
+        for worth in Worth:
+            store.deposit([Deposit([interval_block(f"D-{int(worth)}", n * 900_000, body)], worth=worth)])
+    full = store.used_bytes()
+    (dropped,) = store.drop_pending(full - 200_000, 7)
+    assert (dropped.worth, dropped.first_ms) == (Worth.MEASUREMENT, 0)
+    assert dropped.count == dropped.last_ms // 900_000 + 1, "the oldest go first"
+    assert store.used_bytes() <= full - 200_000
+    dropped_now = store.drop_pending(1, 8)
+    assert [each.worth for each in dropped_now] == [Worth.MEASUREMENT, Worth.EVENT]
+    assert store.counts.dropped == {Worth.MEASUREMENT: 300, Worth.EVENT: 300}
+    assert store.drop_pending(1, 9) == []
+    left = inspect.committed_blocks(store.path)
+    assert {each.block.key.device for each in left} == {"D-0"}
+    assert len(left) == 300
+    told = [(each.data["worth"], each.data["count"]) for each in inspect.committed_records(store.path)]
+    assert told == [("measurement", dropped.count), ("measurement", 300 - dropped.count), ("event", 300)]
+    assert (store.counts.pending, store.counts.pending_live) == (303, 303)
+    assert store.counts.pending == inspect.counts(store.path).pending
+
+
+def test_live_alone_may_be_numbered(store: OutboxStore) -> None:
+    store.deposit([day_deposit(0), Deposit([state_block("EA-1", 77, 1)])])
+    assert store.counts.pending_live == 1
+    batch = store.number(EPOCH_A, 64, 10_000, Lane.LIVE)
+    assert batch is not None
+    assert [block.key.device for block in blocks_of(batch.body)] == ["EA-1"]
+    assert store.number(EPOCH_A, 64, 10_000, Lane.LIVE) is None
+    assert (store.counts.pending, store.counts.pending_live) == (1, 0)
 
 
 def test_acknowledged_batches_stay_their_days_and_go_first_when_room_is_short(store: OutboxStore) -> None:
@@ -275,8 +340,7 @@ def test_a_full_disk_undoes_the_verb_and_keeps_what_was_committed(store: OutboxS
             store.deposit([day_deposit(kept)])
     assert store.counts.pending == kept
     assert store._execute("SELECT count(*) FROM pending").fetchone() == (kept,)
-    days = store.progress()["LU-1"].days["1-0:1.29.0"]
-    assert len(days) == kept, "a day that was not stored is not noted as read"
+    assert len(timeline(store)) == kept, "a day that was not stored is not noted as read"
     store._execute("PRAGMA max_page_count = 1000000")
     store.deposit([day_deposit(kept)])
     sent = []
@@ -301,4 +365,4 @@ def test_a_commit_that_fails_leaves_no_transaction_open(store: OutboxStore, monk
     monkeypatch.undo()
     store.deposit([day_deposit(1)])
     assert store.counts.pending == 1
-    assert list(store.progress()["LU-1"].days["1-0:1.29.0"]) == [DAY + timedelta(days=1)]
+    assert timeline(store) == [(1, "read")]

@@ -5,16 +5,15 @@ import itertools
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import date
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from edge.config import UplinkConfig
-from edge.outbox.model import DayKey, Deposit, Lane
+from edge.outbox.model import Deposit, Lane, RegisterStretch
 from edge.outbox.outbox import Outbox
-from edge.schedule import DayState
+from edge.timeline import Known, Stretch
 from edge.uplink.link import NOT_AUTHORIZED, SUCCESS, Message
 from edge.uplink.testing import CentralModel, FakeBroker
 from edge.uplink.uplink import Identity, Uplink
@@ -230,7 +229,9 @@ async def test_a_new_outbox_hears_what_is_in_evidence(tmp_path: Path) -> None:
         await until(lambda: found.acquainted)
         assert told == [1]
         progress = await outbox.progress()
-        assert progress["LU-1"].days == {"1-0:1.29.0": {date(2026, 3, 1): DayState.AGAIN}}
+        assert progress["LU-1"].registers == {"1-0:1.29.0": [Stretch(start, start + 96 * 900_000, Known.READ)]}, (
+            "what central has is not read again, and nobody knows more of the other register"
+        )
     async with uplink(tmp_path / "new", broker) as (found, _):
         assert found.acquainted
 
@@ -242,14 +243,15 @@ async def test_closed_numbers_are_read_again(tmp_path: Path) -> None:
     async with uplink(tmp_path / "o", broker, on_days=lambda: told.append(1)) as (found, outbox):
         await until(lambda: found.acquainted)
         told.clear()
-        day = DayKey("LU-1", "1-0:1.29.0", date(2026, 3, 1))
-        await outbox.deposit(Deposit([interval_block("LU-1", 0, [1])], [], Lane.BACKFILL, [day]))
+        read = RegisterStretch("LU-1", "1-0:1.29.0", Stretch(0, 900_000, Known.READ))
+        await outbox.deposit(Deposit([interval_block("LU-1", 0, [1])], [], Lane.BACKFILL, [read]))
         await until(lambda: idle(outbox))
-        await outbox.prune(2**60, 10**9)
+        await outbox._run(outbox._store._execute, "DELETE FROM batch_body")  # nobody holds it any more
+        await outbox._run(outbox._store._execute, "DELETE FROM batch")
         epoch = data(broker)[0][0]
         broker.accept(Message(ack_topic(EDGE), encode_message(Welcome("one", [], [(epoch, 1, 1)]))))
         await until(lambda: bool(told))
-        assert (await outbox.progress())["LU-1"].days["1-0:1.29.0"][date(2026, 3, 1)] is DayState.AGAIN
+        assert (await outbox.progress())["LU-1"].registers["1-0:1.29.0"] == [Stretch(0, 900_000, Known.AGAIN)]
 
 
 async def test_numbers_that_central_closed_although_we_hold_them_go_out_anew(tmp_path: Path) -> None:
