@@ -75,10 +75,15 @@ class ModbusTarget:
         self._poller = poller
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def ready(self) -> bool:
+        """Whether it may be asked: it was greeted on this connection and has not failed since."""
+        return bool(self.requests) and self.driver.known
+
     def poll(self, slot: int) -> None:
         if not self.series.passed(slot):
             return
-        if not (self.requests and self.driver.known):
+        if not self.ready:
             if self._task is None:
                 self._task = asyncio.create_task(self._greet(), name=f"live-{self.device.config.id}")
             return
@@ -183,13 +188,16 @@ class ModbusPoller:
             self._forget()
             if not self._leaving.done():
                 self._leaving.set_result(None)
-        elif self._queue and not self._lost:
+            return
+        while self._queue and not self._lost:
             target = self._queue.popleft()
             target.queued = False
-            self._asked, self._slot, self._part, self._row = target, target.slot, 0, b""
-            self._ask(target)
-        else:
-            self._forget()
+            # It may have failed, or the connection may have been made anew, since it became due.
+            if target.ready:
+                self._asked, self._slot, self._part, self._row = target, target.slot, 0, b""
+                self._ask(target)
+                return
+        self._forget()
 
     def _ask(self, target: ModbusTarget) -> None:
         request = target.requests[self._part]

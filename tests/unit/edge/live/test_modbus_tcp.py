@@ -156,6 +156,28 @@ async def test_silence_then_the_next_device(rig: Rig) -> None:
     assert other.device.failures == 0
 
 
+async def test_silence_for_longer_than_the_period_stops_nobody(rig: Rig) -> None:
+    other = rig.add(live_device())
+    rig.begin()
+    rig.poll()
+    rig.clock.advance(timedelta(seconds=1))
+    rig.poll(NOON + S)
+    other.poll(NOON + S)
+    await asyncio.sleep(0.03)
+    assert len(rig.link.sent) == 2, "the silent one is due again, but must be greeted first"
+    rig.link.say(answer_to(rig.link.sent[1], struct.pack(">f", 5.0)))
+    assert other.series.taken == 1
+    async with asyncio.timeout(1):
+        await rig.poller.pause()
+
+
+async def test_what_came_due_on_another_connection_is_not_asked_on_the_new_one(rig: Rig) -> None:
+    rig.poll()
+    rig.exchange.reset()
+    rig.begin()
+    assert rig.link.sent == [], "the meter may be another one: it is greeted first"
+
+
 async def test_a_connection_that_gives_nothing_is_made_anew(rig: Rig) -> None:
     others = [rig.add(live_device()) for _ in range(SILENT_BEFORE_RESET)]
     rig.begin()
