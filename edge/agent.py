@@ -110,8 +110,15 @@ class Agent:
             may_read_profiles=lambda: uplink.acquainted or self.clock.monotonic() - begun >= wait_s,
             acquainted=lambda: uplink.acquainted,
             has_room=lambda: self.has_room,
+            keeps_up=lambda: uplink.keeps_up,
         )
-        live = LiveReading(self.plant.devices, outbox, self.clock, has_room=lambda: self.has_room)
+        live = LiveReading(
+            self.plant.devices,
+            outbox,
+            self.clock,
+            has_room=lambda: self.has_room,
+            keeps_up=lambda: uplink.keeps_up,
+        )
         path = status_path(self.config.outbox.path)
         page: StatusServer | None = None
 

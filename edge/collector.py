@@ -166,7 +166,8 @@ def on_the_line(device: DeviceState) -> Iterator[None]:
 
 class Collector:
     """`run()` is its task. `may_read_profiles` tells whether back-fill may begin; `acquainted` whether the outbox has
-    heard from central what is in evidence (until then re-reading cannot be excluded, and is marked).
+    heard from central what is in evidence (until then re-reading cannot be excluded, and is marked); `keeps_up` whether
+    what is stored now goes out in a moment (else live data are a backlog, as back-fill is).
     """
 
     def __init__(
@@ -178,6 +179,7 @@ class Collector:
         may_read_profiles: Callable[[], bool] = lambda: True,
         acquainted: Callable[[], bool] = lambda: True,
         has_room: Callable[[], bool] = lambda: True,
+        keeps_up: Callable[[], bool] = lambda: True,
     ) -> None:
         self.devices = devices
         self._outbox = outbox
@@ -185,6 +187,7 @@ class Collector:
         self._may_read_profiles = may_read_profiles
         self._acquainted = acquainted
         self._has_room = has_room
+        self._keeps_up = keeps_up
         self._wake = asyncio.Event()
         self._reload = False
         self._taking = False
@@ -393,6 +396,9 @@ class Collector:
             return
         self._log.warning("gap", device=device.config.id, first=gap.first, last=gap.last, count=gap.count)
 
+    def _lane(self, *, live: bool) -> Lane:
+        return Lane.LIVE if live and self._keeps_up() else Lane.BACKFILL
+
     # -- live lane
 
     async def _sample(self, device: DeviceState, sample: SampleDue) -> None:
@@ -411,7 +417,7 @@ class Collector:
             if blocks is None:
                 return None
             mark = SampleMark(sample.instant, sample.instant)
-            return Deposit(blocks=blocks, lane=Lane.LIVE, sample=(device.config.id, mark), remember=marks)
+            return Deposit(blocks=blocks, lane=self._lane(live=True), sample=(device.config.id, mark), remember=marks)
 
         deposit = await device.bus.submit(device.config.id, Priority.LIVE, work)
         if deposit is not None:
@@ -452,8 +458,7 @@ class Collector:
         if read.tail:
             device.tail = due.day, self._clock.monotonic() + TAIL_RETRY_S
         if read.progress:
-            lane = Lane.LIVE if live else Lane.BACKFILL
-            await self._deposit(device, Deposit(read.blocks, read.records, lane, read.progress))
+            await self._deposit(device, Deposit(read.blocks, read.records, self._lane(live=live), read.progress))
         self._succeeded(device)
 
 

@@ -73,3 +73,40 @@ class ScriptedLink:
     def hang_up(self) -> None:
         """The other side closes."""
         self._incoming.put_nowait((time.monotonic(), None))
+
+
+class TimedLink(ScriptedLink):
+    """A scripted link with a time of its own (`now`), which passes only while somebody waits: what is said in so many
+    seconds comes then to the octet, however busy the machine is.
+    """
+
+    def __init__(self, react: Callable[[bytes], Reaction] = lambda request: ()) -> None:
+        super().__init__(react)
+        self.time = 1000.0
+        self._said: list[tuple[float, bytes]] = []
+
+    def now(self) -> float:
+        """Seconds, for the line."""
+        return self.time
+
+    async def write(self, data: bytes) -> None:
+        self.written.append((self.time, data))
+        for delay, octets in self.react(data):
+            self.say(octets, delay)
+
+    async def read(self, timeout: float) -> bytes:
+        if not self._said or self._said[0][0] > self.time + max(timeout, 0.0):
+            self.time += max(timeout, 0.0)
+            raise TimeoutError
+        came_at, data = self._said.pop(0)
+        self.time = max(self.time, came_at)
+        self.received_at = came_at
+        return data
+
+    async def let_gather(self, seconds: float) -> None:
+        self.gathered.append(seconds)
+        self.time += max(seconds, 0.0)
+
+    def say(self, octets: bytes, delay: float = 0.0) -> None:
+        self._said.append((self.time + delay, octets))
+        self._said.sort(key=lambda each: each[0])

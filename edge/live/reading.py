@@ -28,7 +28,9 @@ GROUP_BLOCKS: Final = 100
 
 
 class LiveReading:
-    """`run()` is its task. `devices` is the plant's own mapping: what comes and goes there is followed."""
+    """`run()` is its task. `devices` is the plant's own mapping: what comes and goes there is followed. `keeps_up`
+    tells whether what is stored now goes out in a moment; else it is a backlog (`Uplink.keeps_up`).
+    """
 
     def __init__(
         self,
@@ -36,11 +38,13 @@ class LiveReading:
         outbox: Outbox,
         clock: Clock,
         has_room: Callable[[], bool] = lambda: True,
+        keeps_up: Callable[[], bool] = lambda: True,
     ) -> None:
         self._devices = devices
         self._outbox = outbox
         self._clock = clock
         self._has_room = has_room
+        self._keeps_up = keeps_up
         self._log = structlog.get_logger("edge.live")
         self._timetable = Timetable()
         self._targets: dict[str, Target] = {}
@@ -121,8 +125,9 @@ class LiveReading:
             marks.append((device, cut.end))
             group.append(cut)
             await asyncio.sleep(0)
+        lane = Lane.LIVE if self._keeps_up() else Lane.BACKFILL
         try:
-            await self._outbox.deposit(Deposit(blocks, records, Lane.LIVE, live=marks, worth=Worth.MEASUREMENT))
+            await self._outbox.deposit(Deposit(blocks, records, lane, live=marks, worth=Worth.MEASUREMENT))
         except OutboxError as error:
             self._log.error("live series not stored", blocks=len(blocks), reason=str(error))
             for cut in group:

@@ -111,6 +111,13 @@ class Uplink:
         self._log = structlog.get_logger("edge.uplink")
         outbox.on_change(self._wake.set)
 
+    @property
+    def keeps_up(self) -> bool:
+        """Whether what is read now is on its way to central in a moment: the broker is there, and there are numbers to
+        be had. What is read while this does not hold is a backlog, behind which later live data must not stand.
+        """
+        return self.status.connected and self._outbox.counts.unacked < self._settings.window
+
     async def prepare(self) -> None:
         """Take from the outbox what earlier starts knew."""
         self.status.incarnation = await self._outbox.meta("incarnation") or ""

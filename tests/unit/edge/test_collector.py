@@ -48,12 +48,14 @@ class Plant:
         }
         self.acquainted = True
         self.has_room = True
+        self.keeps_up = True
         self.collector = Collector(
             self.devices,
             outbox,
             clock,
             acquainted=lambda: self.acquainted,
             has_room=lambda: self.has_room,
+            keeps_up=lambda: self.keeps_up,
         )
 
     def blocks(self, name: str) -> list[Block]:
@@ -130,6 +132,20 @@ async def test_rounds_across_a_restart_with_a_standing_clock(path: Path, clock: 
     assert found.samples("EA-1") == [(0.0, None), (15.0, None), (30.0, None), (45.0, None)]
     assert found.samples("LU-1") == [(0.0, None)], "the month's state"
     assert found.gaps("EA-1") == []
+
+
+async def test_samples_of_an_outage_are_a_backlog(path: Path, clock: ManualClock) -> None:
+    async with plant(path, clock) as found:
+        await until(lambda: reached(found) == clock.now())
+        before = found.outbox.counts.pending_live
+        found.keeps_up = False
+        clock.advance(QUARTER)
+        await until(lambda: reached(found) == clock.now())
+        assert found.outbox.counts.pending_live == before
+        found.keeps_up = True
+        clock.advance(QUARTER)
+        await until(lambda: reached(found) == clock.now())
+        assert found.outbox.counts.pending_live > before
 
 
 async def test_what_was_missed_while_the_agent_was_down_is_a_gap(path: Path, clock: ManualClock) -> None:

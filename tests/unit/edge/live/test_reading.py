@@ -24,6 +24,7 @@ from edge.outbox.outbox import Outbox
 from edge.schedule import DeviceProgress
 from shared.clock import EPOCH
 from shared.testing import ManualClock
+from shared.wire import decode_batch, unpack_batch
 from tests.unit.edge.live.examples import NOON, live_device
 
 M = 60_000
@@ -44,7 +45,8 @@ class Rig:
         self.bus = Bus("b", Line(ScriptedLink(), LineTiming(), time.monotonic))
         self.devices = {"EA-9": self.device()}
         self.has_room = True
-        self.reading = LiveReading(self.devices, outbox, self.clock, lambda: self.has_room)
+        self.keeps_up = True
+        self.reading = LiveReading(self.devices, outbox, self.clock, lambda: self.has_room, lambda: self.keeps_up)
 
     def device(self) -> DeviceState:
         config = live_device(M, block_s=120)
@@ -157,6 +159,24 @@ async def test_without_room_nothing_is_sampled_and_the_gap_counted(tmp_path: Pat
         await rig.sample(2)
     assert blocks(path) == [(0, [0]), (2, [2])]
     assert gaps(path) == [("gap", 1, 1)]
+
+
+async def test_what_an_outage_leaves_behind_is_no_live_data(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.sqlite"
+    async with running(path) as rig:
+        rig.keeps_up = False
+        await rig.sample(0)
+        await rig.sample(1)
+        await rig.until(lambda: rig.outbox.counts.pending == 1)
+        assert rig.outbox.counts.pending_live == 0
+        rig.keeps_up = True
+        await rig.sample(2)
+        await rig.sample(3)
+        await rig.until(lambda: rig.outbox.counts.pending == 2)
+        batch = await rig.outbox.number(7, 1, 1_000_000)
+        assert batch is not None
+        (block,), _ = unpack_batch(decode_batch(batch.body))
+    assert (block.start_ms - NOON) // M == 2, "what is read now goes before what waited"
 
 
 async def test_what_the_disk_does_not_take_is_missed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -119,6 +119,17 @@ async def test_a_welcome_hurries_what_waits(tmp_path: Path) -> None:
     assert len(data(broker)) == 2
 
 
+async def test_it_keeps_up_while_the_broker_is_there_and_central_answers(tmp_path: Path) -> None:
+    broker = FakeBroker()
+    settings = UplinkConfig(window=2, linger_s=0.0, batch_blocks=1)
+    async with uplink(tmp_path / "o", broker, settings) as (found, outbox):
+        assert not found.keeps_up, "not connected yet"
+        await until(lambda: found.keeps_up)
+        await outbox.deposit(Deposit([state_block("EA-1", n, n) for n in range(3)]))
+        await until(lambda: outbox.counts.unacked == 2)
+        assert not found.keeps_up, "central does not answer"
+
+
 async def test_no_more_than_the_window_is_unacknowledged(tmp_path: Path) -> None:
     broker = FakeBroker()
     settings = UplinkConfig(window=5, linger_s=0.0, batch_blocks=1, resend_first_s=0.02, resend_most_s=0.02)
