@@ -19,8 +19,8 @@ help: ## list the targets
 demo: env-run ## the whole path, from simulated meters to invoices and OTE; serves until Ctrl-C (ONCE=1: ends after the report)
 	@exec $(PY) -m deploy.cli demo $(if $(call yes,$(ONCE)),--once) $(ARGS)
 
-test: env-dev ## unit and system tests (ARGS="-k name" goes to pytest)
-	@exec $(PY) -m pytest tests/unit tests/system $(ARGS)
+test: env-dev ## unit tests, fuzz targets, system tests (ARGS="-k name" goes to pytest)
+	@exec $(PY) -m pytest tests/unit tests/fuzz tests/system $(ARGS)
 
 unit: env-dev ## the tests that need no database, in seconds
 	@exec $(PY) -m pytest tests/unit $(ARGS)
