@@ -58,6 +58,12 @@ def _outbox(status: Mapping[str, Any]) -> Iterator[Metric]:
     outbox, uplink, due = status["outbox"], status["uplink"], status["due"]
     for name, text in OUTBOX_GAUGES.items():
         yield GaugeMetricFamily(f"rozvodna_edge_outbox_{name}", text, value=outbox[name])
+    dropped = CounterMetricFamily(
+        "rozvodna_edge_outbox_dropped", "Blocks and records that the disk budget cost.", labels=["worth"]
+    )
+    for worth, count in outbox["dropped"].items():
+        dropped.add_metric([worth], count)
+    yield dropped
     yield GaugeMetricFamily(
         "rozvodna_edge_outbox_has_room", "1 while meters are read; 0: full of unacknowledged data.", outbox["has_room"]
     )

@@ -20,6 +20,8 @@ from shared.dlms.errors import CipherError, DecodeError
 from shared.dlms.notification import decode_data_notification
 from shared.dlms.wrapper import WrapperParser
 
+LOOK_S: Final = 1.0
+"""How often it is looked whether another configuration says something else."""
 IDLE_S: Final = 60.0
 """A connection that brings nothing for so long is closed."""
 CONNECTIONS_MOST: Final = 200
@@ -40,7 +42,7 @@ class PushCounts:
 
 
 class PushListener:
-    """`run()` is its task; it returns never, and at once only where nothing is configured."""
+    """`run()` is its task. `config` gives the running configuration, whichever it is."""
 
     def __init__(
         self,
@@ -60,16 +62,21 @@ class PushListener:
         self._senders: tuple[EdgeConfig, Senders] | None = None
 
     async def run(self) -> None:
-        """Listen for ever, until cancelled. Raises OSError where the port cannot be had."""
-        settings = self._config().push
-        if settings is None:
-            await asyncio.Event().wait()
-            return
-        server = await asyncio.start_server(self._serve, settings.host, settings.port, limit=READ_SIZE)
-        self.port = server.sockets[0].getsockname()[1]
-        _log.info("push listener", host=settings.host, port=self.port)
-        async with server:
-            await server.serve_forever()
+        """Listen where the running configuration says, for ever, until cancelled. Raises OSError where the port cannot
+        be had.
+        """
+        while True:
+            settings = self._config().push
+            if settings is None:
+                await asyncio.sleep(LOOK_S)
+                continue
+            server = await asyncio.start_server(self._serve, settings.host, settings.port, limit=READ_SIZE)
+            async with server:
+                self.port = server.sockets[0].getsockname()[1]
+                _log.info("push listener", host=settings.host, port=self.port)
+                while self._config().push == settings:
+                    await asyncio.sleep(LOOK_S)
+            self.port = 0
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         address = writer.get_extra_info("peername")[0]

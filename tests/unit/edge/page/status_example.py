@@ -15,7 +15,14 @@ def status() -> dict[str, Any]:
         "epoch": "00000000000000ff",
         "config_number": 7,
         "clock": CLOCK,
-        "outbox": {"pending": 12, "numbered_unacked": 3, "acked": 40, "refused": 1, "has_room": True},
+        "outbox": {
+            "pending": 12,
+            "numbered_unacked": 3,
+            "acked": 40,
+            "refused": 1,
+            "dropped": {"measurement": 8},
+            "has_room": True,
+        },
         "uplink": {
             "connected": False,
             "sessions": 2,

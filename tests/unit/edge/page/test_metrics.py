@@ -42,6 +42,7 @@ def test_outbox_and_uplink() -> None:
     found = samples()
     assert found["rozvodna_edge_outbox_pending", ()] == 12
     assert found["rozvodna_edge_outbox_has_room", ()] == 1
+    assert found["rozvodna_edge_outbox_dropped_total", (("worth", "measurement"),)] == 8
     assert found["rozvodna_edge_uplink_connected", ()] == 0
     assert found["rozvodna_edge_uplink_published_total", ()] == 43
     assert found["rozvodna_edge_due_profile_days", ()] == 5

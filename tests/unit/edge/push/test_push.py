@@ -158,3 +158,33 @@ async def test_who_must_cipher_is_not_heard_in_plain_nor_with_other_keys(tmp_pat
         )
         assert (here.listener.counts.unknown, here.listener.counts.undecodable) == (2, 1)
         assert here.records == []
+
+
+async def test_another_configuration_moves_the_listener(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.push.listener.LOOK_S", 0.002)
+    listening, silent = config(), edge_config(config_data())
+    current = silent
+    outbox = await Outbox.open(tmp_path / "outbox.sqlite")
+    listener = PushListener(lambda: current, outbox, ManualClock(NOW), lambda _: read_key)
+    task = asyncio.create_task(listener.run())
+    here = Rig(tmp_path / "outbox.sqlite", listener)
+
+    async def until(holds: Callable[[], bool]) -> None:
+        async with asyncio.timeout(5):
+            while not holds():
+                await asyncio.sleep(0.001)
+
+    try:
+        for number in (1, 2):
+            current = listening
+            await until(lambda: listener.port != 0)
+            await here.send(framed(notification(number)))
+            assert listener.counts.taken == number
+            before, current = listener.port, silent
+            await until(lambda: listener.port == 0)
+            with pytest.raises(ConnectionRefusedError):
+                await asyncio.open_connection("127.0.0.1", before)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await outbox.close()
