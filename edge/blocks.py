@@ -123,6 +123,12 @@ def gap_record(device: DeviceConfig, gap: GapDue) -> Record:
     return Record("gap", device.id, ms(gap.first), {"schedule": at, "until": ms(gap.last), "count": gap.count})
 
 
+def clock_back_record(device: DeviceConfig, handled: datetime, now: datetime) -> Record:
+    """Tells that states were sampled up to `handled` by a clock that was ahead, and are sampled anew from `now` on."""
+    at = device.states.at if device.states is not None else ""
+    return Record("clock-went-back", device.id, ms(now), {"schedule": at, "sampled_until": ms(handled)})
+
+
 def _usable(value: int | None) -> int | None:
     return value if value is not None and MISSING_VALUE < value <= INT32_MOST else None
 

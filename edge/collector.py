@@ -13,7 +13,7 @@ from typing import Final
 
 import structlog
 
-from edge.blocks import gap_record, profile_read, state_blocks
+from edge.blocks import clock_back_record, gap_record, profile_read, state_blocks
 from edge.bus.health import Health
 from edge.bus.line import Line
 from edge.bus.owner import Bus, Priority, Turn
@@ -32,6 +32,7 @@ from edge.schedule import (
     days_left,
     due,
     first_mark,
+    is_ahead,
     next_instant,
     still_due,
 )
@@ -288,6 +289,8 @@ class Collector:
     async def _look_after(self, device: DeviceState, now: datetime, wall: float) -> None:
         if device.progress.sample is None and wall >= device.line_retry_at:
             await self._note_beginning(device, now)
+        elif device.progress.sample is not None and device.progress.sample.handled > now:
+            await self._note_clock_that_was_ahead(device, device.progress.sample, now, wall)
         device.refresh_if_stale(now)
         if device.due.gap is not None and wall >= device.line_retry_at:
             await self._note_gap(device)
@@ -381,6 +384,22 @@ class Collector:
         except OutboxError as error:
             device.line_retry_at = self._clock.monotonic() + LINE_RETRY_S
             self._log.error("beginning not stored", device=device.config.id, reason=str(error))
+
+    async def _note_clock_that_was_ahead(
+        self, device: DeviceState, mark: SampleMark, now: datetime, wall: float
+    ) -> None:
+        if device.storing or wall < device.line_retry_at or not is_ahead(device.config, mark, now, device.phase):
+            return
+        again = first_mark(device.config, now - device.phase)
+        assert again is not None
+        told = Deposit(records=[clock_back_record(device.config, mark.handled, now)], sample=(device.config.id, again))
+        try:
+            await self._deposit(device, told)
+        except OutboxError as error:
+            device.line_retry_at = self._clock.monotonic() + LINE_RETRY_S
+            self._log.error("clock that went back not stored", device=device.config.id, reason=str(error))
+            return
+        self._log.warning("clock went back", device=device.config.id, sampled_until=mark.handled, now=now)
 
     async def _note_gap(self, device: DeviceState) -> None:
         gap = device.due.gap

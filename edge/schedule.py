@@ -146,6 +146,16 @@ def first_mark(device: DeviceConfig, now: datetime) -> SampleMark | None:
     return SampleMark(preceding(at, commodity, last) if now - last <= LATE else last)
 
 
+def is_ahead(device: DeviceConfig, mark: SampleMark, now: datetime, phase: timedelta = NO_PHASE) -> bool:
+    """Whether `mark` lies more than one instant ahead of `now`: it was made by a clock that was wrong, and whoever
+    waited for it to be passed would sample nothing until then.
+    """
+    if device.states is None or mark.handled <= now:
+        return False
+    at, commodity = device.states.at, states_commodity(device)
+    return mark.handled > following(at, commodity, boundary(at, commodity, now - phase))
+
+
 def due(device: DeviceConfig, progress: DeviceProgress, now: datetime, phase: timedelta = NO_PHASE) -> Due:
     """What is due for `device` at `now`; what the calendar makes due, `phase` after its instants."""
     now -= phase

@@ -82,13 +82,18 @@ def wanted(
             yield (at, each.start_ms), None
         at = max(at, each.start_ms)
         until = min(each.end_ms, end_ms)
-        if each.known is Known.AGAIN or (
-            each.known is Known.HOLE and each.ask_ms is not None and each.ask_ms <= now_ms
-        ):
+        if each.known is Known.AGAIN or (each.known is Known.HOLE and _is_due(each, now_ms)):
             yield (at, until), each
         at = until
     if at < end_ms:
         yield (at, end_ms), None
+
+
+def _is_due(hole: Stretch, now_ms: int) -> bool:
+    """Whether a hole is to be asked for. One that would be due later than any ever is was found by a clock that was
+    ahead, perhaps before its rows were captured.
+    """
+    return hole.ask_ms is not None and not now_ms < hole.ask_ms <= now_ms + ASK_AFTER_MS[-1]
 
 
 def next_ask(timeline: Iterable[Stretch], now_ms: int) -> int | None:

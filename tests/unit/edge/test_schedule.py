@@ -17,6 +17,7 @@ from edge.schedule import (
     due,
     first_mark,
     following,
+    is_ahead,
     next_instant,
     preceding,
 )
@@ -190,6 +191,14 @@ def test_nothing_is_due_twice_while_the_clock_stands_or_goes_back() -> None:
     assert due(EA, progress, MARCH + QUARTER).sample is None
     assert due(EA, progress, MARCH).gap is None
     assert due(EA, progress, MARCH).sample is None
+
+
+@pytest.mark.parametrize(
+    ("handled", "ahead"),
+    [(MARCH, False), (MARCH + QUARTER, False), (MARCH + 2 * QUARTER, True), (MARCH + timedelta(days=365), True)],
+)
+def test_a_mark_more_than_one_instant_ahead_was_made_by_a_wrong_clock(handled: datetime, ahead: bool) -> None:
+    assert is_ahead(EA, SampleMark(handled), MARCH + timedelta(minutes=3)) is ahead
 
 
 def test_a_month_state_may_come_late_within_a_day_and_is_a_gap_after() -> None:

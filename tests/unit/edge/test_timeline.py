@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.timeline import ASK_AFTER_MS, Known, Stretch, Timeline, hole, next_ask, paint, reconciled, wanted
+from edge.timeline import ASK_AFTER_MS, HOUR_MS, Known, Stretch, Timeline, hole, next_ask, paint, reconciled, wanted
 
 LENGTH = 24
 SPANS = st.tuples(st.integers(0, LENGTH - 1), st.integers(1, 8)).map(lambda each: (each[0], min(LENGTH, sum(each))))
@@ -94,3 +94,9 @@ def test_a_hole_is_asked_for_a_few_times_ever_later() -> None:
         now, asked = each.ask_ms, asked + 1
     assert tuple(asks) == ASK_AFTER_MS
     assert next_ask([each], now) is None
+
+
+def test_a_hole_that_a_clock_found_which_was_ahead_is_due_at_once() -> None:
+    found = hole(0, 1, 1, 365 * 24 * HOUR_MS)
+    assert list(wanted([found], 0, 1, 5 * HOUR_MS)) == [((0, 1), found)]
+    assert list(wanted([found], 0, 1, 365 * 24 * HOUR_MS)) == []
