@@ -183,8 +183,11 @@ def decode_block(body: bytes) -> Block:
 
 
 def encode_record(record: Record) -> bytes:
-    """`record` as stored."""
-    return _encoder.encode(record)
+    """`record` as stored. Raises `OutboxError` for what the wire could not carry."""
+    try:
+        return _encoder.encode(record)
+    except (OverflowError, TypeError, ValueError) as error:
+        raise OutboxError(f"The record {record.kind} at {record.at} does not fit the wire: {error}.") from None
 
 
 def decode_record(body: bytes) -> Record:

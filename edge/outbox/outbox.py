@@ -21,6 +21,7 @@ from edge.outbox.model import (
     Ranges,
     RegisterStretch,
     encode_block,
+    encode_record,
 )
 from edge.outbox.progress import Register
 from edge.outbox.store import OutboxStore
@@ -68,7 +69,9 @@ class Outbox:
     async def deposit(self, deposit: Deposit) -> None:
         """Returns when `deposit` is on disk. Deposits that come while another commit runs share the next one."""
         for block in deposit.blocks:
-            encode_block(block)  # a block that cannot be stored fails its own deposit, not the whole group
+            encode_block(block)  # what cannot be stored fails its own deposit, not the whole group
+        for record in deposit.records:
+            encode_record(record)
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((deposit, done))
         if self._flush is None:
@@ -135,9 +138,9 @@ class Outbox:
         """See `OutboxStore.body`."""
         return await self._run(self._store.body, address)
 
-    async def held(self, state: BatchState | None = None) -> list[Address]:
+    async def held(self, state: BatchState | None = None, most: int = -1) -> list[Address]:
         """See `OutboxStore.held`."""
-        return await self._run(self._store.held, state)
+        return await self._run(self._store.held, state, most)
 
     async def held_ranges(self) -> Ranges:
         """See `OutboxStore.held_ranges`."""

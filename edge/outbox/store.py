@@ -140,10 +140,12 @@ class OutboxStore(OutboxRoom):
         ).fetchone()
         return row[0] if row else None
 
-    def held(self, state: BatchState | None = None) -> list[Address]:
-        """Batches that central has yet to acknowledge, oldest first; of one `state`, or all that the birth lists."""
+    def held(self, state: BatchState | None = None, most: int = -1) -> list[Address]:
+        """Batches that central has yet to acknowledge, oldest first; of one `state`, or all that the birth lists; no
+        more than `most`, where it is not negative.
+        """
         where = HELD if state is None else f"state = {int(state)}"
-        rows = self._execute(f"SELECT epoch, seq FROM batch WHERE {where} ORDER BY id")  # noqa: S608 - constants only
+        rows = self._execute(f"SELECT epoch, seq FROM batch WHERE {where} ORDER BY id LIMIT ?", (most,))  # noqa: S608 - constants only
         return [Address(unsigned_epoch(epoch), seq) for epoch, seq in rows]
 
     def held_ranges(self) -> Ranges:

@@ -266,7 +266,9 @@ class Uplink:
         window = self._settings.window
         counts = self._outbox.counts
         if counts.unacked + counts.reoffered > len(self._resends) and len(self._resends) < window:
-            held = await self._outbox.held(BatchState.UNACKED) + await self._outbox.held(BatchState.REOFFERED)
+            # No more than are wanted: a restored database is offered many thousands again, in as many rounds.
+            held = await self._outbox.held(BatchState.UNACKED, window)
+            held += await self._outbox.held(BatchState.REOFFERED, window)
             self._resends.add(held[:window], now)
         while counts.unacked < window:
             last_lane = Lane.BACKFILL if counts.unacked - len(self._live) < self._pace.window else Lane.LIVE

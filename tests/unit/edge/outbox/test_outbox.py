@@ -11,6 +11,7 @@ from edge.errors import OutboxError
 from edge.outbox.model import Deposit
 from edge.outbox.outbox import Outbox
 from edge.outbox.store import OutboxStore
+from shared.wire import Record
 from tests.unit.edge.examples import interval_block, state_block
 
 
@@ -45,6 +46,20 @@ async def test_a_bad_deposit_fails_alone(tmp_path: Path) -> None:
     assert isinstance(results[1], OutboxError)
     assert (results[0], results[2]) == (None, None)
     assert outbox.counts.pending == 2
+    await outbox.close()
+
+
+async def test_a_record_that_does_not_fit_the_wire_fails_alone(tmp_path: Path) -> None:
+    outbox = await Outbox.open(tmp_path / "o")
+    results = await asyncio.gather(
+        outbox.deposit(Deposit([state_block("EA-1", 1, 1)])),
+        outbox.deposit(Deposit(records=[Record("meter-event", "LU-1", 1, {"code": 2**64})])),
+        outbox.deposit(Deposit(records=[Record("meter-event", "LU-1", 1, {"text": "\ud800"})])),
+        return_exceptions=True,
+    )
+    assert results[0] is None
+    assert all("The record meter-event at 1 does not fit the wire" in str(result) for result in results[1:]), results
+    assert outbox.counts.pending == 1
     await outbox.close()
 
 

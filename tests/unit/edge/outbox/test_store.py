@@ -160,6 +160,7 @@ def test_a_new_incarnation_is_offered_what_the_old_one_had(store: OutboxStore) -
     assert store.offer_again("two") == 2
     assert store.meta("incarnation") == "two"
     assert [a.seq for a in store.held(BatchState.REOFFERED)] == [1, 2]
+    assert [a.seq for a in store.held(BatchState.REOFFERED, 1)] == [1]
     assert store.held_ranges() == [(EPOCH_A, 1, 3)]
     assert store.counts.unacked == 1, "what is offered again does not block new numbers"
     store.acknowledge(EPOCH_A, 3, [], [], 0)
