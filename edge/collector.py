@@ -327,16 +327,21 @@ class Collector:
                 device.line_retry_at = self._clock.monotonic() + LINE_RETRY_S
                 self._log.error("job failed", device=device.config.id, lane=lane, exc_info=error)
                 self._failed(device, error)
-            finally:
-                device.reading.pop(lane, None)
-                if lane == "live":
-                    device.live = None
-                else:
-                    device.backfill = None
-                device.refresh(self._clock.now())
-                self._wake.set()
 
-        return asyncio.create_task(guarded(), name=f"{lane}-{device.config.id}")
+        def ended(task: "asyncio.Task[None]") -> None:
+            work.close()  # of no effect unless it never began
+            device.reading.pop(lane, None)
+            if lane == "live":
+                device.live = None
+            else:
+                device.backfill = None
+            device.refresh(self._clock.now())
+            self._wake.set()
+
+        # By callback: a task that is cancelled before it begins comes to no `finally`.
+        task = asyncio.create_task(guarded(), name=f"{lane}-{device.config.id}")
+        task.add_done_callback(ended)
+        return task
 
     def _failed(self, device: DeviceState, error: Exception) -> None:
         device.failures += 1

@@ -391,6 +391,25 @@ async def test_progress_is_what_the_file_says(path: Path, clock: ManualClock) ->
         assert stored.registers == {"1-0:1.29.0": [read], "1-0:3.29.0": [read]}
 
 
+async def test_a_device_that_leaves_before_its_job_began_leaves(path: Path, clock: ManualClock) -> None:
+    clock.set(MARCH + timedelta(days=2))
+    outbox = await Outbox.open(path)
+    found = Plant(path, outbox, clock)
+    began = []
+
+    async def work() -> None:
+        began.append("work")
+
+    collector, leaving = found.collector, found.devices["LU-1"]
+    leaving.backfill = collector._start(leaving, work(), "backfill")
+    collector.detach(["LU-1"])
+    async with asyncio.timeout(1):
+        await collector.released(["LU-1"])
+    assert began == []
+    assert "LU-1" not in found.devices
+    await outbox.close()
+
+
 async def test_a_device_that_leaves_in_the_middle_of_its_days_loses_and_doubles_none(
     path: Path, clock: ManualClock
 ) -> None:
