@@ -35,6 +35,7 @@ from edge.plant import make_bus, make_device
 from shared.clock import SystemClock
 from shared.control.keys import key_text, signing_public
 from shared.control.messages import Command, Disconnect, sign_command
+from shared.metering_day import PRAGUE
 from shared.wire import command_topic, result_topic
 from tests.system.conftest import BrokerAccess
 from tests.system.edge_rig import Rig
@@ -413,3 +414,27 @@ async def breaker_closed(settings: dict[str, Any]) -> bool:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+def test_days_are_filled_again(rig: Rig, central: CentralParts, broker: BrokerAccess, free_port: int) -> None:
+    rig.start_simulators(scenario(rig.folder, free_port))
+    central.start("ingest")
+    central.start("control")
+    rig.start_agent(local(rig, free_port, broker, central))
+    first = MARCH.astimezone(PRAGUE).date()
+    wait(
+        rig,
+        "the days of both registers",
+        lambda: central.number("SELECT count(*) FROM block WHERE start < '2026-03-03T23:00:00Z'") >= 6,
+    )
+    fill = central.issue(
+        {"act": "fill_range", "device": "LU-1", "first": str(first), "last": str(first + timedelta(days=1))}, START
+    )
+    wait(rig, "the order to fill", lambda: central.ended(fill))
+    assert central.command(fill)["state"] == "done", central.command(fill)
+    twice = """
+        SELECT count(*) FROM (SELECT FROM block b JOIN evidence_channel e ON e.id = b.evidence_channel
+            WHERE e.device = 'LU-1' GROUP BY e.id, b.start
+            HAVING count(*) = 2 AND bool_or(marks & 1 = 1) AND sum(cardinality(values)) = 2 * 96) AS days
+    """
+    wait(rig, "two days of two registers again, marked", lambda: central.number(twice) == 2 * 2)
