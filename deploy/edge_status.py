@@ -46,6 +46,8 @@ def find(source: str) -> Look:
         ) from None
     except (ValueError, KeyError, TypeError):
         raise NoStatusError(f"{source} is neither a configuration nor a status file of an agent.") from None
+    if not isinstance(outbox, dict) or not isinstance(outbox.get("path", ""), str):
+        raise NoStatusError(f"{source} is neither a configuration nor a status file of an agent.")
     beside = status_path(Path(outbox["path"])) if "path" in outbox else path
     return lambda: _read(beside)
 
@@ -67,6 +69,15 @@ def _read(path: Path) -> Status:
     except (OSError, ValueError) as error:
         raise NoStatusError(f"{path} gives no status: {error}. Does the agent run?") from None
     return {**found, "stale_s": age if age > STALE_S else None}
+
+
+def show(look: Look, source: str) -> RenderableType:
+    """What is seen now; raises `NoStatusError`, also where it is the status of something else."""
+    status = look()
+    try:
+        return view(status)
+    except (LookupError, TypeError, ValueError, AttributeError):
+        raise NoStatusError(f"{source} gives no status of an agent of this version.") from None
 
 
 def view(status: Status) -> RenderableType:
@@ -107,14 +118,19 @@ def main(arguments: list[str], console: Console | None = None) -> int:
     console = console or Console()
     try:
         look = find(options.source)
-        shown = view(look())
+        shown = show(look, options.source)
         if options.once:
             console.print(shown)
             return 0
         with Live(shown, console=console, screen=console.is_terminal, auto_refresh=False) as live:
             while True:
                 time.sleep(REFRESH_S)
-                live.update(view(look()), refresh=True)
+                try:
+                    shown = show(look, options.source)
+                except NoStatusError as error:  # an agent that restarts is looked for again
+                    live.update(Group(Text(str(error), style="bold red"), shown), refresh=True)
+                    continue
+                live.update(shown, refresh=True)
     except NoStatusError as error:
         sys.stderr.write(f"{error}\n")
         return 2

@@ -45,9 +45,36 @@ def problems(body: Any) -> Iterator[str]:
 
 
 def _sentences(error: ValidationError) -> Iterator[str]:
+    meant = _meant(error)
+    if meant:
+        for each in meant:
+            yield from _sentences(each)
+        return
     place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path).lstrip(".")
-    message = error.message if len(error.message) <= 300 else error.message[:297] + "..."
-    yield f"at {place or 'the top level'}: {message}."
+    yield f"at {place or 'the top level'}: {_message(error)}."
+
+
+def _meant(error: ValidationError) -> list[ValidationError]:
+    """Of a choice of forms, what is wrong with the one that was meant; nothing where that is not clear."""
+    forms: dict[Any, list[ValidationError]] = {}
+    for each in error.context or ():
+        forms.setdefault(each.relative_schema_path[0], []).append(each)
+    fitting = [form for form in forms.values() if not any(map(_is_of_another_form, form))]
+    return fitting[0] if len(fitting) == 1 else []
+
+
+def _is_of_another_form(error: ValidationError) -> bool:
+    place = list(error.relative_path)
+    return (error.validator == "type" and not place) or (error.validator in ("const", "enum") and place == ["kind"])
+
+
+def _message(error: ValidationError) -> str:
+    """What jsonschema says, without repeating what may hold a key: objects, lists, values below `security`."""
+    whole = isinstance(error.instance, dict | list)
+    hidden = whole or "security" in error.absolute_path
+    shown = "an object" if isinstance(error.instance, dict) else "a list" if whole else "what is not repeated here"
+    message = error.message.replace(repr(error.instance), shown) if hidden else error.message
+    return message if len(message) <= 300 else message[:297] + "..."
 
 
 @lru_cache

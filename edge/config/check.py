@@ -3,6 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from msgspec import NODEFAULT
+from msgspec.structs import fields
+
 from edge.config.check_iec62056 import MODEL as IEC62056
 from edge.config.check_iec62056 import iec62056_problems, mode_e_problems
 from edge.config.check_security import security_problems
@@ -39,6 +42,20 @@ LINKS: Final[dict[str, tuple[str, ...]]] = {
 }
 """Which links each protocol runs on; a serial protocol on tcp means a serial server."""
 
+HEEDED_BY: Final[dict[str, tuple[str, ...]]] = {
+    "password_file": ("dlms", IEC62056),
+    "information": ("dlms",),
+    "window": ("dlms",),
+    "general_blocks": ("dlms",),
+    "conventions": ("dlms",),
+    "opening": ("dlms",),
+    "switch": ("dlms",),
+    "clock": ("dlms", IEC62056),
+    "iec62056": ("dlms", IEC62056),
+}
+"""Fields of a device that only these models heed."""
+DEFAULTS: Final = {field.name: field for field in fields(DeviceConfig)}
+SINCE_YEARS: Final = (2000, 2100)
 PHASE_MOST_MS: Final = 60_000
 GAP_MOST_MS: Final = 10_000
 TIMEOUT_MOST_S: Final = 60.0
@@ -49,12 +66,6 @@ def problems(config: EdgeConfig) -> Iterator[str]:
         parse_edge_id(config.edge)
     except IdentifierError as error:
         yield f"at edge: {error}"
-    if config.uplink.window < 1 or config.uplink.window > 64:
-        yield f"at uplink.window: {config.uplink.window} must be from 1 to 64."
-    if config.push is not None and not 0 <= config.push.port <= 65535:
-        yield f"at push.port: {config.push.port} must be a TCP port from 1 to 65535, or 0 for a free one."
-    if config.page is not None and not 0 <= config.page.port <= 65535:
-        yield f"at page.port: {config.page.port} must be a TCP port from 1 to 65535, or 0 for a free one."
     if config.control is not None:
         try:
             parse_key(config.control.central_key, "Central's key")
@@ -71,8 +82,6 @@ def problems(config: EdgeConfig) -> Iterator[str]:
         if kind not in LINKS[bus.protocol]:
             wanted = " or ".join(LINKS[bus.protocol])
             yield f"at {place}.link.kind: the protocol {bus.protocol} runs on {wanted}, not on {kind}."
-        if isinstance(bus.link, SerialLink) and bus.link.baud <= 0:
-            yield f"at {place}.link.baud: {bus.link.baud} must be a line speed such as 9600."
         for d, device in enumerate(bus.devices):
             here = f"{place}.devices[{d}]"
             if device.id in seen:
@@ -117,6 +126,7 @@ def _device_problems(bus: BusConfig, device: DeviceConfig, place: str) -> Iterat
         yield from iec62056_problems(bus, device, place)
     elif address.unit is None or not 1 <= address.unit <= 247 or address.server is not None:
         yield f"at {place}.address: a Modbus meter needs only unit, from 1 to 247; found {address.unit}."
+    yield from _idle_problems(device, place)
     yield from _identity_problems(device, f"{place}.identity")
     if not 0 <= device.general_blocks <= MAX_WINDOW:
         yield f"at {place}.general_blocks: {device.general_blocks} must be from 0 (not used) to {MAX_WINDOW}."
@@ -133,12 +143,17 @@ def _device_problems(bus: BusConfig, device: DeviceConfig, place: str) -> Iterat
         yield from _live_problems(device, device.live, f"{place}.live")
 
 
+def _idle_problems(device: DeviceConfig, place: str) -> Iterator[str]:
+    """Fields that the model does not heed: whoever set them believes that they do something."""
+    for name, models in HEEDED_BY.items():
+        default = DEFAULTS[name]
+        usual = default.default_factory() if default.default is NODEFAULT else default.default
+        if device.model not in models and getattr(device, name) != usual:
+            yield f"at {place}.{name}: a {device.model} does not heed it; remove it."
+
+
 def _care_problems(device: DeviceConfig, place: str) -> Iterator[str]:
     """Clock, event logs and disconnector."""
-    if device.attend_every_s < 60:
-        yield f"at {place}.attend_every_s: {device.attend_every_s} must be at least 60."
-    if device.clock.tolerance_s < 1:
-        yield f"at {place}.clock.tolerance_s: {device.clock.tolerance_s} must be at least 1: clocks have whole seconds."
     if device.event_logs and device.model != "dlms":
         yield f"at {place}.event_logs: a {device.model} has none that are read; remove them."
     for n, log in enumerate(device.event_logs):
@@ -195,6 +210,9 @@ def _profile_problems(device: DeviceConfig, profile: ProfileConfig, place: str) 
         yield f"at {place}.step_s: {profile.step_s} must be {step} for {profile.commodity}."
     if profile.since.tzinfo is None:
         yield f"at {place}.since: {profile.since.isoformat()} has no zone; write it with one, such as +01:00."
+    first, last = SINCE_YEARS
+    if not first <= profile.since.year < last:
+        yield f"at {place}.since: {profile.since.isoformat()} must be from {first} on and before {last}."
     if not profile.registers:
         yield f"at {place}.registers: the list is empty; name at least one column of the profile."
     yield from _obis_problems(profile.obis, f"{place}.obis")

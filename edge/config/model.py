@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
 from shared.identifiers import EdgeId, parse_edge_id
 from shared.iec62056.stamps import MeterTime, StampForm
@@ -12,6 +13,15 @@ from shared.quantities import Commodity, Kind, Unit
 
 Protocol = Literal["hdlc", "dlms-wrapper", "modbus-rtu", "modbus-tcp", "iec62056-21"]
 States = Literal["quarter-hour", "month"]
+Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$")]
+"""What meters, registers and buses are called: no empty text, no control characters."""
+Given = Annotated[str, Meta(min_length=1, max_length=1_000, pattern=r"^[^\x00]*$")]
+"""A path or a host."""
+PeerPort = Annotated[int, Meta(ge=1, le=65_535)]
+OwnPort = Annotated[int, Meta(ge=0, le=65_535)]
+"""0 takes a free one."""
+Baud = Annotated[int, Meta(ge=50, le=4_000_000)]
+Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 
 
 class _Struct(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -21,41 +31,41 @@ class _Struct(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=T
 class MqttConfig(_Struct, frozen=True, kw_only=True):
     """The broker, and the concentrator's account there."""
 
-    host: str
-    port: int = 1883
+    host: Given
+    port: PeerPort = 1883
     username: str | None = None
     password_file: str | None = None
-    keepalive_s: int = 30
+    keepalive_s: Annotated[int, Meta(ge=1, le=65_535)] = 30
 
 
 class OutboxConfig(_Struct, frozen=True, kw_only=True):
     """Where readings wait for central."""
 
-    path: str
-    budget_mb: int = 1024
+    path: Given
+    budget_mb: Annotated[int, Meta(ge=1, le=1_000_000)] = 1024
     """What goes first when it is full: acknowledged batches, then present values, then events. When only billing data
     are left, meters are not read until there is room."""
-    keep_days: int = 7
+    keep_days: Annotated[int, Meta(ge=0, le=3_650)] = 7
     """Acknowledged batches stay at least so long, within the budget, for the case that central loses its database."""
 
 
 class UplinkConfig(_Struct, frozen=True, kw_only=True):
     """Pace of the uplink, wall seconds."""
 
-    window: int = 64
+    window: Annotated[int, Meta(ge=1, le=64)] = 64
     """Numbered batches that may be unacknowledged at a time."""
-    resend_first_s: float = 10.0
-    resend_most_s: float = 300.0
-    refused_first_s: float = 60.0
+    resend_first_s: Seconds = 10.0
+    resend_most_s: Seconds = 300.0
+    refused_first_s: Seconds = 60.0
     """After the broker refused a publish (0x87 not authorised, ...): doubling up to refused_most_s."""
-    refused_most_s: float = 3600.0
-    reconnect_first_s: float = 0.25
-    reconnect_most_s: float = 30.0
-    linger_s: float = 0.2
+    refused_most_s: Seconds = 3600.0
+    reconnect_first_s: Seconds = 0.25
+    reconnect_most_s: Seconds = 30.0
+    linger_s: Annotated[float, Meta(ge=0, le=60)] = 0.2
     """A batch that is not full waits so long for more blocks."""
-    batch_blocks: int = 64
-    batch_bytes: int = 200_000
-    welcome_wait_s: float = 30.0
+    batch_blocks: Annotated[int, Meta(ge=1, le=10_000)] = 64
+    batch_bytes: Annotated[int, Meta(ge=1_000, le=1_000_000)] = 200_000
+    welcome_wait_s: Annotated[float, Meta(ge=0, le=86_400)] = 30.0
     """A new outbox waits so long to hear from central what is in evidence already, before it reads profiles."""
 
 
@@ -71,8 +81,8 @@ class ControlConfig(_Struct, frozen=True, kw_only=True):
 class SerialLink(_Struct, frozen=True, kw_only=True, tag_field="kind", tag="serial"):
     """A serial port (or a pseudo-terminal)."""
 
-    path: str
-    baud: int
+    path: Given
+    baud: Baud
     parity: Literal["N", "E", "O"] = "N"
     stop_bits: Literal[1, 2] = 1
     rs485: bool = False
@@ -84,9 +94,9 @@ class SerialLink(_Struct, frozen=True, kw_only=True, tag_field="kind", tag="seri
 class TcpLink(_Struct, frozen=True, kw_only=True, tag_field="kind", tag="tcp"):
     """A TCP peer: meter, gateway or serial server."""
 
-    host: str
-    port: int
-    baud: int | None = None
+    host: Given
+    port: PeerPort
+    baud: Baud | None = None
     """Line speed behind a serial server."""
     echo: bool = False
     """The line behind a serial server hears itself."""
@@ -95,9 +105,9 @@ class TcpLink(_Struct, frozen=True, kw_only=True, tag_field="kind", tag="tcp"):
 class Address(_Struct, frozen=True, kw_only=True):
     """Where on its bus a device listens: `unit` for Modbus; `client`, `server` and, on HDLC, `physical` for DLMS."""
 
-    client: int = 16
-    server: int | None = None
-    physical: int | None = None
+    client: Annotated[int, Meta(ge=1, le=127)] = 16
+    server: Annotated[int, Meta(ge=0, le=65_535)] | None = None
+    physical: Annotated[int, Meta(ge=0, le=16_383)] | None = None
     unit: int | None = None
     device: str | None = None
     """IEC 62056-21: the address in the opening request, often the serial number; none is any meter that hears it."""
@@ -108,8 +118,8 @@ class ProfileRegister(_Struct, frozen=True, kw_only=True):
 
     obis: str
     unit: Unit
-    register: str
-    exponent: int = 0
+    register: Name
+    exponent: Annotated[int, Meta(ge=-18, le=18)] = 0
     kind: Kind = Kind.INTERVAL
     """"state": a counter, as profiles of meters on M-Bus capture it."""
 
@@ -135,8 +145,8 @@ class StateRegister(_Struct, frozen=True, kw_only=True):
     """One cumulative register: `obis` of a DLMS meter, or `item` of a device map."""
 
     unit: Unit
-    register: str
-    exponent: int = 0
+    register: Name
+    exponent: Annotated[int, Meta(ge=-18, le=18)] = 0
     obis: str | None = None
     item: str | None = None
     class_id: Literal[1, 3, 4, 5] = 3
@@ -157,7 +167,7 @@ class ClockPolicy(_Struct, frozen=True, kw_only=True):
 
     automatic: bool = False
     """Correct it, where no quarter-hour boundary is stepped over; otherwise only commands do."""
-    tolerance_s: float = 5.0
+    tolerance_s: Annotated[float, Meta(ge=1, le=86_400)] = 5.0
     """A smaller drift is left alone."""
 
 
@@ -292,15 +302,15 @@ class PushSource(_Struct, frozen=True, kw_only=True):
 class PushConfig(_Struct, frozen=True, kw_only=True):
     """Where pushed messages are listened for. Another port is used from the agent's next start on."""
 
-    port: int
-    host: str
+    port: OwnPort
+    host: Given
     """The address of ours that meters can reach."""
 
 
 class DeviceConfig(_Struct, frozen=True, kw_only=True):
     """One meter."""
 
-    id: str
+    id: Name
     model: str
     """"dlms", "iec62056-21", or the name of a device map (edge/maps)."""
     template: str | None = None
@@ -319,10 +329,10 @@ class DeviceConfig(_Struct, frozen=True, kw_only=True):
     """Silence that the meter needs before each request, where that is more than the protocol's own."""
     phase_ms: int = 0
     """Its states are sampled so much later than the instant, so that not all begin at once; added to the bus's."""
-    retries: int = 2
-    information: int = 512
+    retries: Annotated[int, Meta(ge=0, le=20)] = 2
+    information: Annotated[int, Meta(ge=8, le=2_030)] = 512
     """HDLC: largest information field offered, octets."""
-    window: int = 1
+    window: Annotated[int, Meta(ge=1, le=7)] = 1
     """HDLC: window offered."""
     password_file: str | None = None
     """DLMS: password of low-level security; IEC 62056-21: of programming mode."""
@@ -336,7 +346,7 @@ class DeviceConfig(_Struct, frozen=True, kw_only=True):
     opening: Literal["hdlc", "mode-e", "mode-e-or-hdlc"] = "hdlc"
     """HDLC: whether the meter is woken by IEC 62056-21 mode E first; with the last, one that does not answer to that
     (because a session was left open) is spoken to in HDLC straight away, at iec62056.baud or 9600 Bd."""
-    attend_every_s: int = 3600
+    attend_every_s: Annotated[int, Meta(ge=60, le=31_536_000)] = 3600
     """Clock and event logs are read so often, by the business clock."""
     clock: ClockPolicy = msgspec.field(default_factory=ClockPolicy)
     event_logs: list[str] = []
@@ -350,7 +360,7 @@ class DeviceConfig(_Struct, frozen=True, kw_only=True):
 class BusConfig(_Struct, frozen=True, kw_only=True):
     """A line with one owner and its devices."""
 
-    name: str
+    name: Name
     link: SerialLink | TcpLink
     protocol: Protocol
     devices: list[DeviceConfig]
@@ -364,15 +374,15 @@ class PageConfig(_Struct, frozen=True, kw_only=True):
     It has no passwords: leave it on loopback, or in a network of the substation's own.
     """
 
-    host: str = "127.0.0.1"
-    port: int = 9110
+    host: Given = "127.0.0.1"
+    port: OwnPort = 9110
     """0 takes a free one, which the log names."""
 
 
 class EdgeConfig(_Struct, frozen=True, kw_only=True):
     """The whole configuration of a concentrator."""
 
-    number: int
+    number: Annotated[int, Meta(ge=0, le=2_000_000_000)]
     edge: str
     mqtt: MqttConfig
     outbox: OutboxConfig

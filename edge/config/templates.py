@@ -51,6 +51,7 @@ def expand(data: Any, shipped: Mapping[str, Mapping[str, Any]], known: frozenset
         return found
     own = data.get("templates", {})
     if not isinstance(own, dict):
+        found.problems.append(f"at templates: a {type(own).__name__} is no object; give templates by name.")
         return found
     for name, template in own.items():
         found.problems += _wrong(name, template, known)

@@ -161,10 +161,14 @@ class Commands:
 
         outcome, reason, data = await self._outcome(command, begin)
         if not is_begun:
-            # Nothing was done and nothing is kept: the same command may come again, until it expires.
-            outcome = "failed" if outcome == "unknown" else outcome
-            await self._note(command, outcome, reason)
-            return self._result(command.id, outcome, reason)
+            # Nothing was done.
+            result = self._result(command.id, "failed" if outcome == "unknown" else outcome, reason)
+            if isinstance(command.work, ONCE):
+                # Central takes this for the last word: a copy that is still on its way must not do it after all.
+                await self._journal.begin(command.id, payload, command.expires, self._clock.now_ms())
+                await self._journal.end(result)
+            await self._note(command, result.outcome, reason)
+            return result
         if outcome == "unknown":
             return await self._find_out(command, reason)
         result = self._result(command.id, outcome, reason, data)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from deploy import edge_status
 from deploy.edge_status import find, main, view
 from tests.unit.edge.page.status_example import status
 
@@ -42,7 +43,9 @@ def test_an_old_file_is_of_an_agent_that_is_gone(tmp_path: Path) -> None:
     assert "the agent does not run" in rendered(tmp_path, str(file))[1]
 
 
-@pytest.mark.parametrize("content", [None, "{}", "[]", "nonsense"])
+@pytest.mark.parametrize(
+    "content", [None, "{}", "[]", "nonsense", '{"outbox": "path"}', '{"outbox": {}}', '{"outbox": {"path": 5}}']
+)
 def test_what_is_no_status_is_refused(tmp_path: Path, content: str | None, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "other.json"
     if content is not None:
@@ -63,3 +66,23 @@ def test_an_address_is_asked() -> None:
     look = find("http://127.0.0.1:1")
     with pytest.raises(RuntimeError, match=r"127\.0\.0\.1:1/status\.json gives no status"):
         look()
+
+
+def test_a_live_view_outlives_a_restart_of_the_agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, moves = tmp_path / "status.json", iter(("gone", "back", "end"))
+    file.write_text(json.dumps(status()))
+    console = Console(width=120, record=True, file=StringIO(), force_terminal=True)
+
+    def wait(_seconds: float) -> None:
+        move = next(moves)
+        if move == "gone":
+            file.unlink()
+        elif move == "back":
+            file.write_text(json.dumps({**status(), "edge": "CONC-2"}))
+        else:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(edge_status.time, "sleep", wait)
+    assert edge_status.main([str(file)], console) == 0
+    text = console.export_text()
+    assert "gives no status" in text and "CONC-2" in text

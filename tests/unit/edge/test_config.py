@@ -96,7 +96,7 @@ def test_a_right_configuration_is_read() -> None:
         ),
         (
             lambda c: c["buses"][0]["devices"][0].update(clock={"tolerance_s": 0}),
-            ["devices[0].clock.tolerance_s", "at least 1"],
+            ["devices[0].clock.tolerance_s", ">= 1.0", "found 0"],
         ),
         (
             lambda c: c["buses"][0]["devices"][0].update(word_order="low-first"),
@@ -117,6 +117,29 @@ def test_a_right_configuration_is_read() -> None:
         (lambda c: c["buses"][1]["devices"][0].update(timeout_s=0), ["devices[0].timeout_s", "above 0"]),
         (lambda c: c["buses"][1]["devices"][0].update(timeout_min_s=0), ["devices[0].timeout_min_s", "above 0"]),
         (lambda c: c["buses"][1]["devices"][0].pop("states"), ["devices[0]", "neither profile, states nor live"]),
+        (lambda c: c["mqtt"].update(port=70_000), ["mqtt.port", "<= 65535", "found 70000"]),
+        (lambda c: c["buses"][1]["link"].update(baud=0), ["buses[1].link.baud", ">= 50", "found 0"]),
+        (lambda c: c["outbox"].update(budget_mb=-1), ["outbox.budget_mb", ">= 1", "found -1"]),
+        (lambda c: c.update(uplink={"batch_blocks": 0}), ["uplink.batch_blocks", ">= 1", "found 0"]),
+        (lambda c: c.update(uplink={"window": 65}), ["uplink.window", "<= 64", "found 65"]),
+        (lambda c: c.update(page={"port": 70_000}), ["page.port", "<= 65535", "found 70000"]),
+        (lambda c: c.update(templates=[]), ["templates", "list", "by name"]),
+        (lambda c: c["buses"][0]["devices"][0].update(id=""), ["devices[0].id", "length >= 1"]),
+        (lambda c: c["buses"][0]["devices"][0].update(id="LU\n1"), ["devices[0].id", "matching regex"]),
+        (lambda c: c["buses"][0]["devices"][0].update(information=4000), ["devices[0].information", "<= 2030"]),
+        (lambda c: c["buses"][0]["devices"][0]["address"].update(client=128), ["address.client", "<= 127"]),
+        (
+            lambda c: c["buses"][0]["devices"][0]["profile"].update(since="0001-01-01T00:00:00+01:00"),
+            ["profile.since", "from 2000 on"],
+        ),
+        (
+            lambda c: c["buses"][1]["devices"][0].update(clock={"automatic": True}),
+            ["buses[1].devices[0].clock", "does not heed it; remove it"],
+        ),
+        (
+            lambda c: c["buses"][1]["devices"][0].update(password_file="/etc/password"),
+            ["buses[1].devices[0].password_file", "does not heed it"],
+        ),
         (lambda c: live(c).update(period_ms=7), ["live.period_ms", "7 must divide an hour and be from 10 to 900000"]),
         (lambda c: live(c).update(period_ms=0), ["live.period_ms", "0 must divide an hour"]),
         (lambda c: live(c).update(block_values=1001), ["live.block_values", "1001 must be from 1 to 1000"]),

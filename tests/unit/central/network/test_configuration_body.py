@@ -20,6 +20,9 @@ def body(**changes: Any) -> dict[str, Any]:
     return {"buses": copy.deepcopy(config_data()["buses"]), **changes}
 
 
+LINE = {"name": "tcp-1", "protocol": "modbus-tcp", "devices": []}
+
+
 def with_device(device: dict[str, Any]) -> dict[str, Any]:
     data = body()
     data["buses"][1]["devices"] = [device]
@@ -54,6 +57,14 @@ def test_devices_alone_and_over_templates_are_taken(device: dict[str, Any]) -> N
         (with_device({"id": "X", "address": {"unit": 1}}), "at buses[1].devices[0]: 'model' is a required property"),
         (with_device({"id": "X", "template": 5}), "at buses[1].devices[0].template: 5 is not"),
         (with_device({**sdm630("X", 1), "timeout_s": "2"}), "devices[0].timeout_s: '2' is not of type 'number'"),
+        (
+            with_device({**sdm630("X", 1), "address": {"unit": 1, "client": 0}}),
+            "address.client: 0 is less than the minimum",
+        ),
+        (
+            body(buses=[{**LINE, "link": {"kind": "tcp", "host": "h", "port": 70_000}}]),
+            "at buses[0].link.port: 70000 is greater than",
+        ),
         (with_device({"template": "sdm630", "id": "X", "retry": 1}), "devices[0]: Additional properties are not"),
     ],
 )
@@ -106,3 +117,20 @@ def test_what_is_too_deep_or_too_large_is_refused() -> None:
         complete(body(templates=deep), "CONC-1", 7, seal)
     with pytest.raises(BadInput, match=f"at most {LARGEST}"):
         complete(body(templates={"t": {"id": "x" * LARGEST}}), "CONC-1", 7, seal)
+
+
+@pytest.mark.parametrize(
+    "security",
+    [
+        {"client_title": "525A560000000001", "encryption_key": "5EC4E7", "authentication_key": {"file": "k"}},
+        {"client_title": "525A560000000001", "encryption_key": {"sealed": ["5EC4E7"]}, "authentication_key": {}},
+        {"encryption_key": {"key": "5EC4E7"}},
+        ["5EC4E7"],
+    ],
+)
+def test_a_key_that_stands_in_the_wrong_place_is_not_repeated(security: Any) -> None:
+    device = {"id": "X", "model": "dlms", "address": {"server": 1}, "security": security}
+    with pytest.raises(BadInput) as caught:
+        complete(with_device(device), "CONC-1", 7, seal)
+    assert "devices[0].security" in caught.value.message
+    assert "5EC4E7" not in caught.value.message

@@ -264,7 +264,9 @@ async def test_a_meter_that_cannot_be_reached_failed_and_one_that_fell_silent_is
         failed = await found.order(Disconnect(device="LU-1"))
         assert (failed.outcome, failed.reason, found.meter.acts) == ("failed", "Nobody there.", [])
         found.meter.fault = lambda: None
-        assert (await found.order(Disconnect(device="LU-1"))).outcome == "done", "it was not begun: it may come again"
+        assert await found.order(Disconnect(device="LU-1")) == failed, "a copy does nothing after the last word"
+        assert found.meter.acts == []
+        assert (await found.order(Disconnect(device="LU-1"), identifier="c-4")).outcome == "done"
         found.meter.after = [DeviceSilentError("No answer.")]
         unknown = await found.order(Reconnect(device="LU-1"), identifier="c-2")
         assert (unknown.outcome, unknown.reason) == ("unknown", "No answer.")
