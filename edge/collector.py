@@ -350,7 +350,8 @@ class Collector:
             device.mismatch = device.last_error
         self._log.warning("meter failed", device=device.config.id, reason=str(error), failures=device.health.failures)
 
-    def _succeeded(self, device: DeviceState) -> None:
+    def succeeded(self, device: DeviceState) -> None:
+        """The device was read, whoever asked for it."""
         device.last_success = self._clock.now()
         device.last_error = device.mismatch = ""
 
@@ -446,7 +447,7 @@ class Collector:
         deposit = await device.bus.submit(device.config.id, Priority.LIVE, work)
         if deposit is not None:
             await self._deposit(device, deposit)
-            self._succeeded(device)
+            self.succeeded(device)
 
     # -- rows of load profiles, in both lanes
 
@@ -483,7 +484,7 @@ class Collector:
             device.tail = due.day, self._clock.monotonic() + TAIL_RETRY_S
         if read.progress:
             await self._deposit(device, Deposit(read.blocks, read.records, self._lane(live=live), read.progress))
-        self._succeeded(device)
+        self.succeeded(device)
 
 
 def _instant(ms: int) -> datetime:

@@ -1,6 +1,7 @@
 """Rules of a configuration that go beyond its shape: each problem is a sentence that begins with its place."""
 
 from collections.abc import Iterator, Sequence
+from ipaddress import ip_address
 from typing import Final
 
 from msgspec import NODEFAULT
@@ -23,6 +24,7 @@ from edge.config.model import (
 from edge.modbus.maps import MapError, find_map
 from shared.control.keys import KeyFileError, parse_key
 from shared.dlms.general_block import MAX_WINDOW
+from shared.dlms.hdlc import server_address
 from shared.identifiers import IdentifierError, Obis, parse_edge_id
 from shared.metering_day import STEP
 
@@ -121,6 +123,11 @@ def _device_problems(bus: BusConfig, device: DeviceConfig, place: str) -> Iterat
     if device.model == "dlms":
         if address.server is None or address.unit is not None:
             yield f"at {place}.address: a DLMS meter needs client and server (and physical on HDLC), no unit."
+        elif bus.protocol == "hdlc":
+            try:
+                server_address(address.server, address.physical)
+            except ValueError as error:
+                yield f"at {place}.address: {error}"
         yield from mode_e_problems(bus, device, place)
     elif device.model == IEC62056:
         yield from iec62056_problems(bus, device, place)
@@ -171,6 +178,11 @@ def _push_problems(device: DeviceConfig, push: PushSource, place: str) -> Iterat
         yield f"at {place}.objects: the list is empty; name what the meter's push setup names."
     for n, each in enumerate(push.objects):
         yield from _obis_problems(each.obis, f"{place}.objects[{n}].obis")
+    if push.source is not None:
+        try:
+            ip_address(push.source)
+        except ValueError:
+            yield f"at {place}.source: {push.source!r} must be an IP address such as 10.0.0.7; names are not looked up."
     if push.source is None and (device.security is None or device.security.meter_title is None):
         yield f"at {place}: nobody could tell that a message is from {device.id}; give source or security.meter_title."
 

@@ -34,7 +34,7 @@ class MqttConfig(_Struct, frozen=True, kw_only=True):
     host: Given
     port: PeerPort = 1883
     username: str | None = None
-    password_file: str | None = None
+    password_file: Given | None = None
     keepalive_s: Annotated[int, Meta(ge=1, le=65_535)] = 30
 
 
@@ -74,7 +74,7 @@ class ControlConfig(_Struct, frozen=True, kw_only=True):
 
     central_key: str
     """Central's public key (Ed25519), base64: `rozvodna central keys` prints it."""
-    key_file: str | None = None
+    key_file: Given | None = None
     """This concentrator's private key (X25519), made by `rozvodna edge enrol`; opens sealed secrets."""
 
 
@@ -250,7 +250,7 @@ class LiveConfig(_Struct, frozen=True, kw_only=True):
 class KeySource(_Struct, frozen=True, kw_only=True):
     """Where a key comes from; one of the two."""
 
-    file: str | None = None
+    file: Given | None = None
     """16 octets, or 32 hexadecimal digits."""
     sealed: str | None = None
     """Base64 of the key as central sealed it for this concentrator; bound to `DEVICE.security.FIELD`."""
@@ -334,7 +334,7 @@ class DeviceConfig(_Struct, frozen=True, kw_only=True):
     """HDLC: largest information field offered, octets."""
     window: Annotated[int, Meta(ge=1, le=7)] = 1
     """HDLC: window offered."""
-    password_file: str | None = None
+    password_file: Given | None = None
     """DLMS: password of low-level security; IEC 62056-21: of programming mode."""
     general_blocks: int = 0
     """DLMS: blocks of general block transfer taken in a stream, up to 63; 0 leaves long messages to each service."""

@@ -124,6 +124,7 @@ class Acts:
             return await meter.read_states(states.registers)
 
         readings = await self._converse(device, read, Priority.ON_DEMAND)
+        self._collector.succeeded(device)
         fresh, marks = await not_taken_yet(self._outbox, device.config.id, readings)
         blocks = [
             Block(
@@ -159,6 +160,7 @@ class Acts:
 
             # A session for each day: who is more urgent comes in between.
             blocks = await self._converse(device, read, Priority.ON_DEMAND)
+            self._collector.succeeded(device)
             await self._outbox.deposit(Deposit(blocks=blocks, lane=Lane.LIVE))
             found += blocks
         shown = found if sum(len(block.values) for block in found) <= VALUES_MOST else []

@@ -81,7 +81,7 @@ class Configurator:
         try:
             configuration = open_configuration(message, self._central)
             number = configuration.number
-            prepared = self._host.prepare(self._checked(message, number))
+            prepared = self._prepared(self._checked(message, number))
             self._store.accept(message, runs_pushed=self._host.config.number > self._local.number)
         except (SignatureError, ControlError, ConfigError) as error:
             await self._refuse(message, number, str(error))
@@ -111,6 +111,15 @@ class Configurator:
         if failure:
             raise ConfigError(failure)
         return parse_pushed(open_configuration(message, self._central), self._local)
+
+    def _prepared(self, config: EdgeConfig) -> Prepared:
+        try:
+            return self._host.prepare(config)
+        except (ConfigError, OSError):
+            raise
+        except Exception as error:
+            # Whatever a configuration does to a driver of ours: central must hear why it does not run.
+            raise ConfigError(f"The configuration {config.number} cannot be put on the lines: {error!r}.") from None
 
     async def _refuse(self, message: bytes, number: int, reason: str) -> None:
         self._refused = {message: (number, reason)}

@@ -140,6 +140,17 @@ def test_a_right_configuration_is_read() -> None:
             lambda c: c["buses"][1]["devices"][0].update(password_file="/etc/password"),
             ["buses[1].devices[0].password_file", "does not heed it"],
         ),
+        (
+            lambda c: c["buses"][0]["devices"][0].update(address={"server": 300}),
+            ["buses[0].devices[0].address", "300 without a physical address must be 0 to 127"],
+        ),
+        (
+            lambda c: c["buses"][0]["devices"][0].update(
+                push={"objects": [{"obis": "0-0:42.0.0", "class_id": 1}], "source": "meter.example"}
+            ),
+            ["buses[0].devices[0].push.source", "'meter.example' must be an IP address"],
+        ),
+        (lambda c: c["buses"][0]["devices"][0].update(password_file="a\0b"), ["password_file", "matching regex"]),
         (lambda c: live(c).update(period_ms=7), ["live.period_ms", "7 must divide an hour and be from 10 to 900000"]),
         (lambda c: live(c).update(period_ms=0), ["live.period_ms", "0 must divide an hour"]),
         (lambda c: live(c).update(block_values=1001), ["live.block_values", "1001 must be from 1 to 1000"]),

@@ -352,6 +352,7 @@ async def test_states_are_read_at_once_and_arrive_as_a_block_and_in_the_result(t
         assert (block.key.kind, block.start_ms, list(block.values)) == (Kind.STATE, ISSUED, [ISSUED // 60_000])
         shown = {"register": "1-0:1.8.0", "unit": "Wh", "exponent": 1, "start": NOW.isoformat()}
         assert done.data["states"] == [{**shown, "values": list(block.values)}]
+        assert found.plant.devices["EA-1"].last_success == NOW
 
 
 async def test_days_are_read_at_once_and_marked_as_read_again(tmp_path: Path) -> None:
@@ -362,6 +363,7 @@ async def test_days_are_read_at_once_and_marked_as_read_again(tmp_path: Path) ->
         assert len(blocks) == done.data["blocks"] == 4
         assert all(block.marks & MARK_REREAD and len(block.values) == 96 for block in blocks)
         assert sum(len(each["values"]) for each in done.data["profile"]) == 4 * 96
+        assert found.plant.devices["LU-1"].last_success == NOW
 
 
 async def test_a_clock_is_set_with_an_event(tmp_path: Path) -> None:

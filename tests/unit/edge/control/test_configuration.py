@@ -180,6 +180,17 @@ async def test_a_file_that_a_device_names_must_be_there(rig: Rig) -> None:
     assert not (rig.folder / "configuration.msgpack").exists()
 
 
+async def test_a_fault_of_ours_in_a_driver_is_told_too(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(config: EdgeConfig) -> Prepared:
+        raise ZeroDivisionError("in a driver")
+
+    monkeypatch.setattr(rig.host, "prepare", broken)
+    assert not await rig.configurator.take(pushed(5))
+    (answer,) = rig.answers
+    assert (answer.number, answer.runs) == (5, 1)
+    assert "cannot be put on the lines: ZeroDivisionError('in a driver')" in answer.reason
+
+
 async def test_a_message_with_any_octet_changed_is_refused(rig: Rig) -> None:
     message = pushed(5, buses=[])
     for place in range(0, len(message), 41):
