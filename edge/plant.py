@@ -24,7 +24,7 @@ from edge.drivers.iec62056 import Iec62056Driver
 from edge.drivers.keyring import KeyReader, KeyRing, counters_path, key_reader, read_meter_key
 from edge.drivers.modbus import ModbusDriver
 from edge.drivers.port import MeterDriver
-from edge.errors import OutboxError
+from edge.errors import LineDownError, OutboxError
 from edge.live.modbus_tcp import ModbusPoller
 from edge.modbus.exchange import Exchange
 from edge.schedule import DeviceProgress
@@ -113,6 +113,8 @@ class Plant:
     devices: dict[str, DeviceState] = field(default_factory=dict)
     on_task: Callable[["asyncio.Task[None]"], None] = lambda task: None
     keyring: KeyRing = field(init=False)
+    _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
+    """Restarts and changes: two at a time would start a bus twice, and its line would have two owners."""
 
     def __post_init__(self) -> None:
         self.keyring = KeyRing(counters_path(self.config.outbox.path), self.clock)
@@ -143,9 +145,12 @@ class Plant:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def restart(self, name: str) -> None:
-        """Close one line and open it again; its devices stay."""
-        await self.stop([name])
-        self.start([name])
+        """Close one line and open it again; its devices stay. Raises `LineDownError` if it has gone meanwhile."""
+        async with self._one_at_a_time:
+            if name not in self.running:
+                raise LineDownError(f"There is no bus {name} any more: another configuration runs.")
+            await self.stop([name])
+            self.start([name])
 
     def prepare(self, config: EdgeConfig) -> Prepared:
         """Make what `config` brings. Raises `ConfigError`, and then nothing has changed."""
@@ -163,6 +168,10 @@ class Plant:
 
     async def change(self, prepared: Prepared, collector: Collector, progress: Progress) -> None:
         """Take out what goes, then put in what comes; buses and devices that stay notice nothing."""
+        async with self._one_at_a_time:
+            await self._change(prepared, collector, progress)
+
+    async def _change(self, prepared: Prepared, collector: Collector, progress: Progress) -> None:
         stopped = [self.running[name].bus for name in prepared.stopped]
         leaving = [name for name, device in self.devices.items() if device.bus in stopped or name in prepared.removed]
         collector.detach(leaving)

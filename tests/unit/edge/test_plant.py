@@ -12,7 +12,7 @@ import pytest
 from edge.collector import Collector
 from edge.control.difference import Difference, difference
 from edge.drivers.testing import FakeMeter
-from edge.errors import ConfigError
+from edge.errors import ConfigError, LineDownError
 from edge.outbox.outbox import Outbox
 from edge.plant import Plant
 from shared.testing import ManualClock
@@ -116,3 +116,26 @@ async def test_a_bus_is_restarted_alone(tmp_path: Path) -> None:
         await plant.restart("rtu-1")
         assert plant.running["rtu-1"].task is not tasks["rtu-1"]
         assert plant.running["hdlc-1"].task is tasks["hdlc-1"]
+
+
+def _owners(plant: Plant, bus: str) -> list["asyncio.Task[Any]"]:
+    return [task for task in asyncio.all_tasks() if task.get_name() == f"bus {bus}" and not task.done()]
+
+
+async def test_a_bus_has_one_owner_however_often_it_is_restarted(tmp_path: Path) -> None:
+    async with running(tmp_path / "outbox.sqlite") as (plant, collector, outbox):
+        prepared = plant.prepare(edge_config(changed(tcp={"port": 4060})))
+        await asyncio.gather(
+            plant.restart("tcp-1"),
+            plant.restart("tcp-1"),
+            plant.change(prepared, collector, outbox.progress),
+            plant.restart("tcp-1"),
+        )
+        assert _owners(plant, "tcp-1") == [plant.running["tcp-1"].task]
+        gone = plant.prepare(edge_config(changed(without=["tcp-1"])))
+        changing = asyncio.create_task(plant.change(gone, collector, outbox.progress))
+        await asyncio.sleep(0)
+        with pytest.raises(LineDownError, match="There is no bus tcp-1 any more"):
+            await plant.restart("tcp-1")
+        await changing
+        assert _owners(plant, "tcp-1") == []
