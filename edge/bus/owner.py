@@ -7,7 +7,7 @@ Jobs of meters that failed wait apart until `edge.bus.health` lets one of them b
 |---|---|
 | connecting (first attempt, or after a reset) | wait |
 | up | run, one at a time |
-| down (last attempt failed) | refused at once with `LineDownError`, so that nobody waits for a dead line |
+| down (last attempt failed, or stopped) | refused at once with `LineDownError`, so that nobody waits for a dead line |
 """
 
 import asyncio
@@ -141,6 +141,7 @@ class Bus:
     async def run(self) -> None:
         """Own the line for ever; ends only by cancellation."""
         delay = rest = RECONNECT_FIRST_S
+        self.state = BusState.CONNECTING
         try:
             while True:
                 try:
@@ -171,6 +172,8 @@ class Bus:
                     await self._wait_for_job(rest)
                     rest = min(rest * 2, RECONNECT_MOST_S)
         finally:
+            # Whoever comes now would wait for ever: nobody looks into the queue any more.
+            self.state, self.last_error = BusState.DOWN, "it was stopped"
             self._refuse_all(f"The bus {self.name} was stopped.")
 
     def _down(self, reason: str) -> None:

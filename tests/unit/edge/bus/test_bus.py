@@ -63,6 +63,21 @@ async def test_jobs_by_priority_then_in_order_one_at_a_time() -> None:
     assert done == ["command", "demand", "live 1", "live 2", "back"]
 
 
+async def test_nobody_waits_for_a_bus_that_was_stopped_and_it_may_be_started_again() -> None:
+    link = ScriptedLink()
+    async with running(link) as bus:
+        assert await bus.submit("a", Priority.LIVE, fine) == "fine"
+    async with asyncio.timeout(1):
+        with pytest.raises(LineDownError, match="The bus b is down: it was stopped"):
+            await bus.submit("a", Priority.COMMAND, fine)
+    again = asyncio.create_task(bus.run())
+    await asyncio.sleep(0)
+    async with asyncio.timeout(1):
+        assert await bus.submit("a", Priority.LIVE, fine) == "fine"
+    again.cancel()
+    await asyncio.gather(again, return_exceptions=True)
+
+
 async def test_a_long_job_hears_of_more_urgent_ones() -> None:
     heard = []
     begun = asyncio.Event()
