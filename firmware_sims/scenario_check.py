@@ -172,10 +172,6 @@ def _mbus_faults(meter: DlmsMeter, meters: dict[str, Meter], at: str) -> Iterato
 
 
 def _register_faults(meter: Meter, channel: Channel, here: str) -> Iterator[Fault]:
-    if channel.rolls_over is not None and channel.initial >= channel.rolls_over:
-        yield Fault(
-            f"{here}.initial", f"{channel.initial} is never shown: the register rolls over at {channel.rolls_over}."
-        )
     if isinstance(meter, ModbusMeter):
         if channel.register not in ("import", "export"):
             yield Fault(f"{here}.register", f'a Modbus meter has "import" and "export", not "{channel.register}".')

@@ -32,8 +32,6 @@ class Channel(Struct, frozen=True, forbid_unknown_fields=True):
     state: str | None = None
     initial: Annotated[int, Meta(ge=0, le=2**53)] = 0
     """State at the scenario's origin, in the register's unit."""
-    rolls_over: Annotated[int, Meta(ge=1, le=2**53)] | None = None
-    """The state register never shows this: it begins at 0 again (10^8 with eight digits); those of tariffs as well."""
 
 
 class Tariff(Struct, frozen=True, forbid_unknown_fields=True):

@@ -68,8 +68,7 @@ class Truth:
         return values
 
     def state_at(self, meter: str, register: str, instant: datetime) -> int:
-        """What the register shows at `instant`; inside an interval it grows evenly, and it may roll over. Before the
-        origin: the initial.
+        """What the register shows at `instant`; inside an interval it grows evenly. Before the origin: the initial.
 
         `register` as in `interval_values`.
         """
@@ -77,12 +76,12 @@ class Truth:
         step_us = found.step // timedelta(microseconds=1)
         passed, part = divmod((instant - self._origin) // timedelta(microseconds=1), step_us)
         if passed < 0:
-            return found.shown(0)
+            return found.initial
         totals = self._totals(found, found.first + passed + (part > 0))
         total = int(totals[passed])
         if part:
             total += (int(totals[passed + 1]) - total) * part // step_us
-        return found.shown(total // found.divisor)
+        return found.initial + total // found.divisor
 
     def interval_at(self, meter: str, register: str, instant: datetime) -> tuple[int, timedelta]:
         """Quantity of the interval that is running at `instant`, in Wh, varh or dm3, and its length."""
@@ -169,11 +168,6 @@ class _Series:
         self.meter, self.channel, self.step, self.first = meter, channel, step, first
         self.divisor, self.initial, self.tariff, self.low_tariff = divisor, initial, tariff, low_tariff
         self.totals: Ints = np.zeros(1, dtype=np.int64)
-
-    def shown(self, grown: int) -> int:
-        """What the register shows when it has grown by so much since the origin."""
-        state = self.initial + grown
-        return state if self.channel.rolls_over is None else state % self.channel.rolls_over
 
     def index(self, instant: datetime) -> int:
         """Number of the interval that begins at `instant`."""

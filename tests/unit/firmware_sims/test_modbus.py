@@ -1,11 +1,10 @@
 """SDM630: its map, its values, and what the meters' end of an RTU or TCP stream answers."""
 
-import json
 import struct
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pytest
 from hypothesis import given
@@ -17,7 +16,6 @@ from firmware_sims.maps import schema
 from firmware_sims.maps.schema import register_map
 from firmware_sims.modbus_link import ModbusCounts, ModbusTcpLine, RtuLine, RtuServer, answer_pdu
 from firmware_sims.modbus_meter import MappedMeter, RefusedError
-from firmware_sims.scenario import parse_scenario
 from firmware_sims.scenario_model import ModbusMeter, Scenario
 from firmware_sims.truth import Truth
 from shared.metering_day import month_bounds
@@ -63,24 +61,6 @@ def test_energies_are_exact_to_10_wh(meter: MappedMeter, truth: Truth, clock: Ma
         assert round(total * 100) == state
         assert round(sum(floats(meter.read(4, 0x15A, 6))) * 100) == state
         clock.advance(timedelta(minutes=15))
-
-
-def test_a_counter_that_rolls_over_begins_anew(site: dict[str, Any], clock: ManualClock) -> None:
-    (described,) = [meter for line in site["lines"] for meter in line["meters"] if meter["id"] == "NN-5"]
-    described["channels"][0] |= {"initial": 99_999_990, "rolls_over": 100_000_000}
-    described["model"] = "abb-b23"
-    scenario = parse_scenario(json.dumps(site).encode(), "site.json")
-    (found,) = [each for each in scenario.meters if isinstance(each, ModbusMeter)]
-    clock.set(scenario.origin)
-    meter = MappedMeter(found, Truth(scenario), clock)
-    shown = []
-    for _ in range(96):
-        shown.append(int.from_bytes(struct.pack(">4H", *meter.read(3, 0x5000, 4)), "big"))
-        clock.advance(timedelta(minutes=15))
-    assert shown[0] == 99_999_990, "10 Wh each"
-    rolled = next(n for n, value in enumerate(shown) if value < shown[0])
-    assert shown[:rolled] == sorted(shown[:rolled])
-    assert 0 <= shown[rolled] < shown[-1] < 100_000
 
 
 def test_the_clock_that_stands_shows_the_same(meter: MappedMeter, clock: ManualClock) -> None:

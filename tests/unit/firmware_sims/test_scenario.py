@@ -123,11 +123,6 @@ BROKEN: list[tuple[str, Callable[[Site], object], list[str]]] = [
         ["tariff.nt_hours[0]", "22:05"],
     ),
     (
-        "a state beyond the roll-over",
-        lambda s: meter(s, 0, 0)["channels"][0].update(rolls_over=100_000),
-        ["lines[0].meters[0].channels[0].initial", "123456", "rolls over at 100000"],
-    ),
-    (
         "more than a float32 holds",
         lambda s: meter(s, 2, 0)["channels"][0].update(initial=9_000_000),
         ["initial", "9000000", "float32"],

@@ -1,16 +1,13 @@
 """The simulation's memory: states are initial plus intervals, tariffs share the total, days have their length."""
 
-import json
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from firmware_sims.scenario import parse_scenario
 from firmware_sims.scenario_model import Scenario, Tariff
 from firmware_sims.truth import Truth, UnknownRegisterError, in_low_tariff, interval_values, state_at
 from shared.metering_day import MeteringDay, day_of, month_bounds, month_days
@@ -120,24 +117,6 @@ def test_a_state_grows_evenly_inside_an_interval(truth: Truth, march: Month) -> 
     assert middle == begin + (end - begin) // 2
     shown = [truth.state_at("NN-5", "import", start + timedelta(seconds=s)) for s in range(0, 1800, 7)]
     assert shown == sorted(shown)
-
-
-def test_a_register_rolls_over_and_its_intervals_do_not(site: dict[str, Any], truth: Truth, march: Month) -> None:
-    meters = {meter["id"]: meter for line in site["lines"] for meter in line["meters"]}
-    meters["NN-5"]["channels"][0]["rolls_over"] = 1_250_000
-    meters["LU-2"]["channels"][0]["rolls_over"] = 100_000
-    rolled = Truth(parse_scenario(json.dumps(site).encode(), "site.json"))
-    assert rolled.state_at("NN-5", "import", rolled.origin) == 1_234_567
-    for meter, register, bound in [
-        ("NN-5", "import", 1_250_000),
-        ("LU-2", "1-0:1.8.0", 100_000),
-        ("LU-2", "1-0:1.8.1", 100_000),
-    ]:
-        before, after = (rolled.state_at(meter, register, at) for at in march)
-        energy = sum(rolled.interval_values(meter, register, *march))
-        assert energy == sum(truth.interval_values(meter, register, *march)) > 0
-        assert after == (before + energy) % bound
-        assert after != truth.state_at(meter, register, march[1]), "it did roll over"
 
 
 def test_two_truths_agree(scenario: Scenario, march: Month) -> None:
