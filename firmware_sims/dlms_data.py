@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from firmware_sims.dlms.meter import (
@@ -18,7 +18,7 @@ from firmware_sims.dlms.meter import (
     RegisterSpec,
     TimeStyle,
 )
-from firmware_sims.events import events_of
+from firmware_sims.events import events_of, power_events
 from firmware_sims.scenario_check import ACTIVE_IMPORT, TARIFF_STATE
 from firmware_sims.scenario_model import Channel, DlmsMeter, Iec62056Meter, MBusMeter, Security
 from firmware_sims.truth import NT_STATE, VT_STATE, Truth
@@ -85,7 +85,7 @@ def meter_spec(meter: DlmsMeter) -> MeterSpec:
         logical_name=f"RZV{serial[-13:]:0>13}",
         registers=tuple(states),
         profiles=(profile, *(_mbus_profile(each, meter.memory_days) for each in behind)),
-        clock=ClockSpec(meter.clock_offset_s, meter.clock_drift_ppm, meter.clock_shifts),
+        clock=_clock(meter),
         switch_mode=meter.switch_mode,
         mbus=behind,
         time_style=TimeStyle(meter.time_style),
@@ -105,6 +105,12 @@ def system_title(meter: DlmsMeter) -> bytes:
         return bytes.fromhex(meter.system_title)
     digits = "".join(each for each in serial_of(meter) if each.isdigit())
     return b"RZV" + (int(digits or "0") % 2**40).to_bytes(5)
+
+
+def _clock(meter: DlmsMeter) -> ClockSpec:
+    cuts = meter.data_faults.power_cuts if meter.data_faults is not None else ()
+    stops = tuple((cut.at, cut.back) for cut in cuts if cut.clock_stops)
+    return ClockSpec(meter.clock_offset_s, meter.clock_drift_ppm, meter.clock_shifts, stops)
 
 
 def _security(security: Security) -> MeterSecurity:
@@ -158,9 +164,6 @@ class TruthMeterData:
         behind = meter.mbus if isinstance(meter, DlmsMeter) else ()
         self._behind = {Obis(0, each.channel, 24, 3, 0): each for each in behind}
         self._behind |= {Obis(0, each.channel, 24, 2, 1): each for each in behind}
-        self._holes = {each.astimezone(UTC) for each in meter.holes}
-        repeated = meter.repeated if isinstance(meter, DlmsMeter) else ()
-        self._repeated = {each.astimezone(UTC) for each in repeated}
 
     def now(self) -> datetime:
         return self._clock.now()
@@ -178,9 +181,7 @@ class TruthMeterData:
         ]
         ends = (first + k * self._step for k in range(1, len(columns[0]) + 1))
         rows = [ProfileRow(end, _status(end), values) for end, *values in zip(ends, *columns, strict=True)]
-        if not self._holes and not self._repeated:
-            return rows
-        return [row for row in rows if row.end not in self._holes for _ in range(1 + (row.end in self._repeated))]
+        return self._held(self._meter.id, rows)
 
     def register(self, obis: Obis) -> int:
         now = self.now()
@@ -211,7 +212,19 @@ class TruthMeterData:
             read_at = end - timedelta(seconds=behind.read_before_s)
             rows.append(ProfileRow(end, 0, [self._state_behind(behind, read_at)], read_at))
             end += _HOUR
-        return rows
+        return self._held(behind.id, rows)
+
+    def _held(self, meter: str, rows: list[ProfileRow]) -> list[ProfileRow]:
+        """What the memory holds of `rows` by now, as often as it holds it."""
+        if self._meter.data_faults is None:
+            return rows
+        now = self.now()
+        held: list[ProfileRow] = []
+        for row in rows:
+            capture = self._truth.capture(meter, row.end)
+            if capture is not None and capture.at <= now:
+                held += [row._replace(status=row.status | capture.status)] * capture.times
+        return held
 
     def _state_behind(self, behind: MBusMeter, at: datetime) -> int:
         return self._truth.state_at(behind.id, behind.channels[0].register, at)
@@ -235,7 +248,11 @@ class TruthMeterData:
         return values[highest] * (_HOUR // self._step), first + (highest + 1) * self._step
 
     def events(self, after: datetime, until: datetime) -> Sequence[EventRow]:
-        return [event for event in events_of(self._meter.id, self._truth.origin, until) if event.at > after]
+        events = events_of(self._meter.id, self._truth.origin, until)
+        faults = self._meter.data_faults
+        if faults is not None:
+            events += [event for event in power_events(faults.power_cuts) if event.at <= until]
+        return sorted(event for event in events if event.at > after)
 
     def _begin(self, instant: datetime) -> datetime:
         """Beginning of the interval in which `instant` lies."""

@@ -1,15 +1,17 @@
 """What simulated meters write into their event logs: a few events a month, the same at every run."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 from zlib import crc32
 
+from firmware_sims.data_faults import PowerCut
 from firmware_sims.dlms.logs import CLOCK_SET_NEW, CLOCK_SET_OLD
 from firmware_sims.dlms.meter import EventRow
 from firmware_sims.loads.noise import key
 from shared.metering_day import PRAGUE
 
+POWER_DOWN: Final = 1
 POWER_UP: Final = 2
 SUMMER_TIME_CHANGED: Final = 3
 SELF_CHECK: Final = 15
@@ -24,6 +26,11 @@ _BETWEEN_SELF_CHECKS_DAYS: Final = 11
 def events_of(meter: str, origin: datetime, until: datetime) -> list[EventRow]:
     """Events of the meter from `origin` (its first power-up) to `until`, both included, oldest first."""
     return sorted(_events(meter, origin.astimezone(UTC), until.astimezone(UTC)))
+
+
+def power_events(cuts: Iterable[PowerCut]) -> list[EventRow]:
+    """What cuts of power leave in the log, in no order."""
+    return [event for cut in cuts for event in (EventRow(cut.at, POWER_DOWN), EventRow(cut.back, POWER_UP))]
 
 
 def _events(meter: str, origin: datetime, until: datetime) -> Iterator[EventRow]:

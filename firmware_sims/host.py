@@ -28,6 +28,7 @@ from firmware_sims.voices import (
     RTU_UNIT,
     TCP_UNIT,
     Voices,
+    faults_of,
     hdlc_address,
     hdlc_voices,
     iec_voices,
@@ -115,7 +116,7 @@ class Host:
 
     def statistics(self) -> list[dict[str, Any]]:
         """What happened on each line: `LineCounts` or `TcpCounts`, `ModbusCounts` where Modbus is spoken, and
-        `FaultCounts` where faults were asked for.
+        `FaultCounts` where faults or cuts of power were asked for.
         """
         described = {line.name: line for line in self._scenario.lines}
         result: list[dict[str, Any]] = []
@@ -207,9 +208,10 @@ class Host:
         return listener
 
     def _fault_layer(self, line: Line, voices: Voices) -> FaultLayer | None:
-        if line.faults is None:
+        faults = faults_of(line)
+        if faults is None:
             return None
-        layer = self._faults[line.name] = FaultLayer(line.faults, voices.speaker, voices.restart, self._clock.now)
+        layer = self._faults[line.name] = FaultLayer(faults, voices.speaker, voices.restart, self._clock.now)
         return layer
 
     def _hdlc_line(self, line: Line) -> HdlcLine:

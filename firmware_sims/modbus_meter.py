@@ -7,6 +7,7 @@ from zlib import crc32
 import numpy as np
 from pymodbus.constants import ExcCodes
 
+from firmware_sims.data_faults import shown
 from firmware_sims.loads.noise import key, wave
 from firmware_sims.maps.schema import Item, RegisterMap, register_map
 from firmware_sims.scenario_model import ModbusMeter
@@ -158,7 +159,7 @@ class _Present:
     ) -> None:
         now = clock.now()
         self._meter, self._map, self._serial = meter, map_, serial
-        self._states = {register: truth.state_at(meter.id, register, now) for register in registers}
+        self._states = {register: truth.counted_at(meter.id, register, now) for register in registers}
         self._watts = 0.0
         for register in registers:
             energy, length = truth.interval_at(meter.id, register, now)
@@ -196,15 +197,19 @@ class _Present:
         return self._live(item) / thousands * (100 if item.unit == "%" else 1)
 
     def _energy(self, item: Item) -> int | None:
-        """In Wh or varh, whole steps of the meter; None if it is no energy."""
-        step = self._map.step_wh
+        """In Wh or varh, whole steps of the meter; None if it is no energy. Each register begins again by itself."""
+        counted = self._counted(item)
+        return None if counted is None else shown(counted, self._meter.digits) * self._map.step_wh
+
+    def _counted(self, item: Item) -> int | None:
+        """In steps of the meter, without an end."""
         match item.quantity:
             case "import" | "export":
-                return self._share(self._states.get(item.quantity, 0), item.phase) * step
+                return self._share(self._states.get(item.quantity, 0), item.phase)
             case "total":
-                return (self._states.get("import", 0) + self._states.get("export", 0)) * step
+                return self._states.get("import", 0) + self._states.get("export", 0)
             case "reactive_import":
-                return self._share(int(self._states.get("import", 0) * _TANGENT), item.phase) * step
+                return self._share(int(self._states.get("import", 0) * _TANGENT), item.phase)
             case "reactive_export":
                 return 0
         return None

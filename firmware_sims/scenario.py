@@ -6,6 +6,7 @@ from typing import Any, Final, get_args
 
 import msgspec
 
+from firmware_sims.data_faults import DataFaults, PowerCut, Rows
 from firmware_sims.faults import LineFaults, Outage, Restart
 from firmware_sims.loads.model import Load
 from firmware_sims.scenario_check import find_fault
@@ -17,7 +18,8 @@ _UNKNOWN: Final = "Object contains unknown field "
 _TAGGED: Final = {"lines": Line, "meters": Meter, "load": Load}
 _PLAIN: Final[dict[str, type]] = {
     "": Scenario, "channels": Channel, "address": Address, "tariff": Tariff, "mbus": MBusMeter, "pushes": Push,
-    "faults": LineFaults, "dead": Outage, "restarts": Restart,
+    "faults": LineFaults, "dead": Outage, "restarts": Restart, "data_faults": DataFaults, "power_cuts": PowerCut,
+    "lost": Rows, "invalid": Rows, "repeated": Rows, "late": Rows,
 }  # fmt: skip
 _LONGEST_VALUE: Final = 80
 

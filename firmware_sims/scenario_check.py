@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC
 from typing import Final, NamedTuple
 
+from firmware_sims.data_faults import DataFaults, PowerCut, Rows, shown
 from firmware_sims.loads.model import Capacitive, Heating, Inductive, Sum
 from firmware_sims.maps.schema import register_map
 from firmware_sims.scenario_model import (
@@ -17,8 +18,10 @@ from firmware_sims.scenario_model import (
     PtyLine,
     Scenario,
 )
+from shared.clock import EPOCH
 from shared.identifiers import Obis
 from shared.iec62056.messages import BAUD_CODES
+from shared.metering_day import STEP
 from shared.quantities import Commodity
 
 ACTIVE_IMPORT: Final = ("1-0:1.29.0", "import")
@@ -125,11 +128,14 @@ def _meter_faults(meter: Meter, meters: dict[str, Meter], at: str) -> Iterator[F
             if register is not None:
                 registers.add(register)
         yield from _register_faults(meter, channel, here)
+        yield from _digit_faults(meter, channel, here)
         yield from _load_faults(meter, channel, meters, here)
     if not isinstance(meter, ModbusMeter) and meter.tariff is not None:
         yield from _tariff_faults(meter, at)
     if isinstance(meter, ModbusMeter):
         yield from _modbus_faults(meter, at)
+    if not isinstance(meter, ModbusMeter) and meter.data_faults is not None:
+        yield from _data_faults(meter, meter.data_faults, f"{at}.data_faults")
     if isinstance(meter, DlmsMeter):
         yield from _security_faults(meter, at)
         yield from _mbus_faults(meter, meters, at)
@@ -168,6 +174,7 @@ def _mbus_faults(meter: DlmsMeter, meters: dict[str, Meter], at: str) -> Iterato
         if behind.channel in used:
             yield Fault(f"{here}.channel", f"two meters are on the channel {behind.channel}; each needs its own.")
         used.add(behind.channel)
+        yield from _digit_faults(behind, behind.channels[0], f"{here}.channels[0]")
         yield from _load_faults(behind, behind.channels[0], meters, f"{here}.channels[0]")
 
 
@@ -188,6 +195,32 @@ def _register_faults(meter: Meter, channel: Channel, here: str) -> Iterator[Faul
     for name, register in (("register", channel.register), ("state", channel.state)):
         if register is not None and not _is_obis(register):
             yield Fault(f"{here}.{name}", f'"{register}" is no OBIS code; expected one like 1-0:1.29.0.')
+
+
+def _digit_faults(meter: Meter | MBusMeter, channel: Channel, here: str) -> Iterator[Fault]:
+    if shown(channel.initial, meter.digits) != channel.initial:
+        yield Fault(f"{here}.initial", f"{channel.initial} has no room in the {meter.digits} digits of {meter.id}.")
+
+
+def _data_faults(meter: DlmsMeter | Iec62056Meter, faults: DataFaults, at: str) -> Iterator[Fault]:
+    step = STEP[meter.commodity]
+    for name in ("lost", "invalid", "repeated", "late"):
+        rows: Rows = getattr(faults, name)
+        for k, end in enumerate(rows.ends):
+            if (end - EPOCH) % step:
+                yield Fault(
+                    f"{at}.{name}.ends[{k}]", f"no interval of {meter.id} ends at {end.isoformat()}; they last {step}."
+                )
+    last: PowerCut | None = None
+    for k, cut in enumerate(faults.power_cuts):
+        if last is not None and cut.at < last.back:
+            yield Fault(
+                f"{at}.power_cuts[{k}].at",
+                f"at {cut.at.isoformat()} power is not back yet, it is at {last.back.isoformat()}; give cuts in order.",
+            )
+        if cut.clock_stops and isinstance(meter, Iec62056Meter):
+            yield Fault(f"{at}.power_cuts[{k}].clock_stops", "the clock of a mode C meter does not stop; leave it out.")
+        last = cut
 
 
 def _is_obis(text: str) -> bool:

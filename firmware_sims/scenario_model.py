@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from firmware_sims.data_faults import DataFaults, Digits
 from firmware_sims.faults import LineFaults
 from firmware_sims.loads.model import Load, Seed
 from shared.iec62056.stamps import MeterTime
@@ -81,6 +82,8 @@ class MBusMeter(Struct, frozen=True, forbid_unknown_fields=True):
     serial: Annotated[str, Meta(pattern="^[0-9]{8}$")] = "00000001"
     read_before_s: Annotated[int, Meta(ge=0, lt=3600)] = 20
     """So long before the full hour it is read."""
+    digits: Digits | None = None
+    """Of its state registers, which begin again at 0; they never do when not given."""
 
     @property
     def commodity(self) -> Commodity:
@@ -139,10 +142,9 @@ class DlmsMeter(Struct, tag_field="model", tag="dlms", frozen=True, forbid_unkno
     """Meters of gas and water behind it."""
     pushes: tuple[Push, ...] = ()
     """What it sends unasked, to the destination of the first."""
-    holes: tuple[Annotated[datetime, Meta(tz=True)], ...] = ()
-    """Ends of intervals that its load profile does not hold."""
-    repeated: tuple[Annotated[datetime, Meta(tz=True)], ...] = ()
-    """Ends of intervals that its load profile holds twice."""
+    digits: Digits | None = None
+    """Of its state registers, which begin again at 0; they never do when not given."""
+    data_faults: DataFaults | None = None
 
 
 class ModbusMeter(Struct, tag_field="model", frozen=True, forbid_unknown_fields=True):
@@ -161,6 +163,8 @@ class ModbusMeter(Struct, tag_field="model", frozen=True, forbid_unknown_fields=
     sunspec_base: Literal[0, 40_000, 50_000] = 40_000
     sunspec_model: int | None = None
     """Number of the meter model; the map's first when not given."""
+    digits: Digits | None = None
+    """Of its energy registers, in steps of the meter, which begin again at 0; they never do when not given."""
 
     @property
     def map_name(self) -> str:
@@ -196,8 +200,9 @@ class Iec62056Meter(Struct, tag_field="model", tag="iec62056-21", frozen=True, f
     """The load profile has mean power (1.5, kW) instead of energy."""
     wrong_check_every: Annotated[int, Meta(ge=0)] = 0
     """Each so many-th data message comes with a wrong block check character the first time."""
-    holes: tuple[datetime, ...] = ()
-    """Ends of intervals that were never captured."""
+    digits: Digits | None = None
+    """Of its state registers, which begin again at 0; they never do when not given."""
+    data_faults: DataFaults | None = None
 
 
 class Sdm630Meter(ModbusMeter, tag="sdm630", frozen=True, forbid_unknown_fields=True):

@@ -8,15 +8,26 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from firmware_sims.data_faults import Capture, DataFaults, RowFaults, shown
 from firmware_sims.loads import model
 from firmware_sims.loads.curves import capacitive, independent_curve, inductive
 from firmware_sims.loads.local_time import local_time
 from firmware_sims.loads.noise import Ints
 from firmware_sims.maps.schema import register_map
 from firmware_sims.scenario_check import ACTIVE_EXPORT, ACTIVE_IMPORT, TARIFF_STATE
-from firmware_sims.scenario_model import Channel, DlmsMeter, MBusMeter, Meter, ModbusMeter, Scenario, Tariff
+from firmware_sims.scenario_model import (
+    Channel,
+    DlmsMeter,
+    Iec62056Meter,
+    MBusMeter,
+    Meter,
+    ModbusMeter,
+    Scenario,
+    Tariff,
+)
 from shared.metering_day import STEP
 
 VT_STATE: Final = "1-0:1.8.1"
@@ -40,9 +51,12 @@ class Truth:
         self._seed = scenario.seed
         self._origin = scenario.origin.astimezone(UTC)
         self._meters: dict[str, Meter | MBusMeter] = {meter.id: meter for meter in scenario.meters}
+        self._row_faults: dict[str, RowFaults] = {}
         for meter in scenario.meters:
             if isinstance(meter, DlmsMeter):
                 self._meters |= {behind.id: behind for behind in meter.mbus}
+            if isinstance(meter, DlmsMeter | Iec62056Meter) and meter.data_faults is not None:
+                self._row_faults |= _row_faults(meter, meter.data_faults)
         self._series: dict[tuple[str, str], _Series] = {}
 
     @property
@@ -68,10 +82,15 @@ class Truth:
         return values
 
     def state_at(self, meter: str, register: str, instant: datetime) -> int:
-        """What the register shows at `instant`; inside an interval it grows evenly. Before the origin: the initial.
+        """What the register shows at `instant`; inside an interval it grows evenly. Before the origin: the initial. It
+        begins again at 0 where the meter's `digits` are full.
 
         `register` as in `interval_values`.
         """
+        return shown(self.counted_at(meter, register, instant), self._find(meter, register).meter.digits)
+
+    def counted_at(self, meter: str, register: str, instant: datetime) -> int:
+        """As `state_at`, of a register with room for all that was counted."""
         found = self._find(meter, register)
         step_us = found.step // timedelta(microseconds=1)
         passed, part = divmod((instant - self._origin) // timedelta(microseconds=1), step_us)
@@ -82,6 +101,15 @@ class Truth:
         if part:
             total += (int(totals[passed + 1]) - total) * part // step_us
         return found.initial + total // found.divisor
+
+    def capture(self, meter: str, end: datetime) -> Capture | None:
+        """How the row that ends at `end` comes into the meter's load profile; None if it never does. Of a meter on
+        M-Bus: into its profile in the meter before it.
+        """
+        if meter not in self._meters:
+            raise UnknownRegisterError(f'There is no meter "{meter}" in the scenario.')
+        faults = self._row_faults.get(meter)
+        return Capture(end) if faults is None else faults.capture(end)
 
     def interval_at(self, meter: str, register: str, instant: datetime) -> tuple[int, timedelta]:
         """Quantity of the interval that is running at `instant`, in Wh, varh or dm3, and its length."""
@@ -178,6 +206,16 @@ class _Series:
                 f" they have {self.step // timedelta(minutes=1)} minutes."
             )
         return index
+
+
+def _row_faults(meter: DlmsMeter | Iec62056Meter, faults: DataFaults) -> dict[str, RowFaults]:
+    """By meter: the one of the scenario, and those behind it, which share its power."""
+    found = {meter.id: RowFaults(meter.id, faults, STEP[meter.commodity])}
+    if isinstance(meter, DlmsMeter):
+        # What was not read from the meter behind in time cannot be captured afterwards.
+        cuts = DataFaults(power_cuts=tuple(replace(cut, keeps_rows=False) for cut in faults.power_cuts))
+        found |= {behind.id: RowFaults(behind.id, cuts, STEP[behind.commodity]) for behind in meter.mbus}
+    return found
 
 
 def in_low_tariff(tariff: Tariff, minute: Ints) -> NDArray[np.bool_]:

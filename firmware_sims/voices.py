@@ -1,9 +1,12 @@
-"""Whose an answer is, and how its meter is made to forget what a restart takes: by protocol."""
+"""Whose an answer is, when its meter has no power, and how it is made to forget what a restart takes: by protocol."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from firmware_sims.dlms.link import HdlcAddress, HdlcLine
+from firmware_sims.faults import LineFaults, Outage
 from firmware_sims.iec62056.line import IecLine
 from firmware_sims.iec62056_data import address_of
 from firmware_sims.scenario_model import DlmsMeter, Iec62056Meter, Line
@@ -20,6 +23,20 @@ class Voices(NamedTuple):
     """The meter that gives an answer, None if it cannot be told."""
     restart: Mapping[str, Callable[[], None]] = {}
     """By meter; who is not in it has nothing to forget."""
+
+
+def faults_of(line: Line) -> LineFaults | None:
+    """Of the line and, where its meters' power is cut, of these; None if there are none."""
+    cuts = [
+        Outage(meter.id, cut.at, cut.back)
+        for meter in line.meters
+        if isinstance(meter, DlmsMeter | Iec62056Meter) and meter.data_faults is not None
+        for cut in meter.data_faults.power_cuts
+    ]
+    if not cuts:
+        return line.faults
+    faults = line.faults or LineFaults()
+    return replace(faults, dead=(*faults.dead, *cuts))
 
 
 def modbus_voices(line: Line, unit_at: int) -> Voices:

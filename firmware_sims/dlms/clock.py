@@ -21,6 +21,7 @@ class MeterClock:
         self._truth = truth
         self._logs = logs
         self._right_at: datetime | None = None
+        self._set_at: datetime | None = None
         self._offset = timedelta(seconds=spec.offset_s)
 
     def now(self) -> datetime:
@@ -29,7 +30,12 @@ class MeterClock:
         if self._right_at is None:
             self._right_at = truth
         drifted = (truth - self._right_at) * self._spec.drift_ppm / 1_000_000
-        return truth + self._offset + drifted
+        return truth + self._offset + drifted - self._stood(truth)
+
+    def _stood(self, truth: datetime) -> timedelta:
+        """How long it has stood since it was set."""
+        stops = [stop for stop in self._spec.stops if self._set_at is None or stop[0] >= self._set_at]
+        return sum((min(end, truth) - begin for begin, end in stops if begin < truth), timedelta())
 
     def set(self, octets: Any) -> None:
         """Attribute 2 is written. Raises ValueError for a value that is no time."""
@@ -47,6 +53,6 @@ class MeterClock:
 
     def _step(self, by: timedelta) -> None:
         before, truth = self.now(), self._truth()
-        self._offset, self._right_at = before + by - truth, truth
+        self._offset, self._right_at, self._set_at = before + by - truth, truth, truth
         self._logs.add(EVENT_LOG, truth, before, CLOCK_SET_OLD)
         self._logs.add(EVENT_LOG, truth, before + by, CLOCK_SET_NEW)

@@ -113,6 +113,8 @@ class ClockSpec:
     """Microseconds that it gains each second."""
     shifts: bool = True
     """Whether it has the method shift_time."""
+    stops: tuple[tuple[datetime, datetime], ...] = ()
+    """From when to when it stands."""
 
 
 @dataclass(frozen=True, slots=True)

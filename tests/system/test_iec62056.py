@@ -69,7 +69,7 @@ def scenario(folder: Path, port: int) -> dict[str, Any]:
                 "protocol": "iec62056-21",
                 "turnaround_ms": 20,
                 "meters": [
-                    {"id": "E1", "device": "11111111", "holes": [HOLE.isoformat()], **mode_c},
+                    {"id": "E1", "device": "11111111", "data_faults": {"lost": {"ends": [HOLE.isoformat()]}}, **mode_c},
                     {"id": "E2", "device": "22222222", "baud": 19200, "wrong_check_every": 2, **mode_c},
                 ],
             },

@@ -81,7 +81,8 @@ def test_the_highest_demand_of_the_month(site: dict[str, Any]) -> None:
 
 def test_holes_and_repeated_captures(site: dict[str, Any]) -> None:
     ends = [NOW - timedelta(minutes=5) - n * QUARTER for n in (3, 2, 1, 0)]
-    _, data, _ = changed(site, holes=[ends[1].isoformat()], repeated=[ends[2].isoformat()])
+    faults = {"lost": {"ends": [ends[1].isoformat()]}, "repeated": {"ends": [ends[2].isoformat()]}}
+    _, data, _ = changed(site, data_faults=faults)
     rows = data.rows(Obis(1, 0, 99, 1, 0), ends[0] - QUARTER, NOW)
     assert [row.end for row in rows] == [ends[0], ends[2], ends[2], ends[3]]
 

@@ -143,6 +143,58 @@ BROKEN: list[tuple[str, Callable[[Site], object], list[str]]] = [
         lambda s: meter(s, 2, 0).update(sunspec_model=203),
         ["lines[2].meters[0].sunspec_model", "203", "no SunSpec meter"],
     ),
+    (
+        "a lost row between two",
+        lambda s: meter(s, 0, 0).update(data_faults={"lost": {"ends": ["2026-03-01T00:20:00+01:00"]}}),
+        ["lines[0].meters[0].data_faults.lost.ends[0]", "2026-03-01T00:20:00+01:00", "0:15:00"],
+    ),
+    (
+        "an unknown data fault",
+        lambda s: meter(s, 0, 0).update(data_faults={"late": {"shares": 3}}),
+        ["lines[0].meters[0].data_faults.late", '"shares"', "share, ends"],
+    ),
+    (
+        "a share of rows above all",
+        lambda s: meter(s, 0, 0).update(data_faults={"invalid": {"share": 1001}}),
+        ["lines[0].meters[0].data_faults.invalid.share", "1001"],
+    ),
+    (
+        "a cut of power within another",
+        lambda s: meter(s, 0, 0).update(
+            data_faults={
+                "power_cuts": [
+                    {"at": "2026-03-01T00:00:00Z", "seconds": 60},
+                    {"at": "2026-03-01T00:00:59Z", "seconds": 60},
+                ]
+            }
+        ),
+        ["lines[0].meters[0].data_faults.power_cuts[1].at", "00:00:59", "is at 2026-03-01T00:01:00"],
+    ),
+    (
+        "a mode C meter whose clock stops",
+        lambda s: s["lines"][0].update(
+            protocol="iec62056-21",
+            meters=[
+                {
+                    "id": "E-1",
+                    "model": "iec62056-21",
+                    "channels": [{"register": "1-0:1.29.0", "load": {"kind": "constant", "mean_w": 1}}],
+                    "data_faults": {"power_cuts": [{"at": "2026-03-01T00:00:00Z", "seconds": 60, "clock_stops": True}]},
+                }
+            ],
+        ),
+        ["lines[0].meters[0].data_faults.power_cuts[0].clock_stops", "mode C"],
+    ),
+    (
+        "an initial state beyond the digits",
+        lambda s: meter(s, 0, 0).update(digits=5),
+        ["lines[0].meters[0].channels[0].initial", "123456", "5 digits of LU-1"],
+    ),
+    (
+        "an initial state beyond the digits of a Modbus meter",
+        lambda s: meter(s, 2, 0).update(digits=6),
+        ["lines[2].meters[0].channels[0].initial", "1234567", "6 digits of NN-5"],
+    ),
     ("gas load for electricity", lambda s: meter(s, 1, 1).update(commodity="electricity"), ["PM-1", "heating"]),
 ]
 
