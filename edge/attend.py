@@ -159,15 +159,20 @@ class Attendant:
                 at = self._clock.now()
                 try:
                     await meter.set_clock(at)
-                    after = await meter.read_clock()
                 except DeviceRefusedError as error:
                     _log.warning("clock not corrected", device=device.config.id, reason=str(error))
                     return False
+                after: datetime | None = None
+                try:
+                    after = await meter.read_clock()
+                except (DeviceError, LineDownError) as error:
+                    # It was set all the same, and each correction is told.
+                    _log.warning("clock not read back", device=device.config.id, reason=str(error))
                 data: dict[str, str | int | float | None] = {
                     "before": _ms(shown),
-                    "after": _ms(after),
+                    "after": _ms(after) if after is not None else None,
                     "drift_ms": drift // _MILLISECOND,
-                    "left_ms": (after - self._clock.now()) // _MILLISECOND,
+                    "left_ms": (after - self._clock.now()) // _MILLISECOND if after is not None else None,
                     "boundaries": crosses,
                 }
                 await self._note(Record("clock-set", device.config.id, _ms(at), data))

@@ -1,7 +1,7 @@
 """What commands do at meters and lines. Each act calls `begin` when it is about to change something, and not before."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -14,7 +14,7 @@ from edge.control.clock_policy import NeedsOrder, SetNow, WaitUntil, judge_clock
 from edge.control.events import Events
 from edge.control.judge import RefusedError
 from edge.drivers.port import ClockSession, DayPart, MeterSession, StateReading, SwitchSession
-from edge.errors import DeviceRefusedError, EdgeError
+from edge.errors import DeviceError, DeviceRefusedError, EdgeError, LineDownError
 from edge.outbox.model import Deposit, Lane, RegisterStretch
 from edge.outbox.outbox import Outbox
 from edge.plant import Plant
@@ -201,7 +201,11 @@ class Acts:
             switchable = _switchable(meter)
             await begin()
             await act(switchable)
-            return (await switchable.read_switch())._asdict()
+            try:
+                return (await switchable.read_switch())._asdict()
+            except (DeviceError, LineDownError) as error:
+                # It has said that it obeyed; what it does not show afterwards does not undo that.
+                return {"read_back": f"The meter could not be asked: {error}"}
 
         return await self._converse(device, switch)
 
@@ -209,7 +213,7 @@ class Acts:
         assert isinstance(command.work, SetClock)
         over_boundary = command.work.over_boundary
 
-        async def set_clock(meter: MeterSession) -> tuple[SetNow, datetime] | WaitUntil | NeedsOrder:
+        async def set_clock(meter: MeterSession) -> tuple[SetNow, int | None] | WaitUntil | NeedsOrder:
             clock = _with_clock(meter)
             shown = await clock.read_clock()
             verdict = judge_clock(shown, self._clock.now(), over_boundary=over_boundary)
@@ -217,7 +221,10 @@ class Acts:
                 return verdict
             await begin()
             await clock.set_clock(self._clock.now())
-            return verdict, await clock.read_clock()
+            try:
+                return verdict, _ms(await clock.read_clock() - self._clock.now())
+            except (DeviceError, LineDownError):
+                return verdict, None  # it was set all the same, and each correction is told
 
         while True:
             verdict = await self._converse(device, set_clock)
@@ -236,8 +243,7 @@ class Acts:
                         f"The clock of {device.config.id} is {drift.total_seconds():+.0f} s off: setting it steps over "
                         "a quarter-hour boundary. Order it with over_boundary.",
                     )
-                case SetNow(drift, crosses), after:
-                    left = _ms(after - self._clock.now())
+                case SetNow(drift, crosses), left:
                     data: dict[str, int | str | float | None] = {
                         "drift_ms": _ms(drift), "left_ms": left, "boundaries": crosses, "command": command.id
                     }  # fmt: skip

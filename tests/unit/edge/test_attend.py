@@ -41,6 +41,8 @@ class Attended(FakeMeter):
         self.marks: list[str | None] = []
         self.set_to: list[datetime] = []
         self.refused = False
+        self.mute = False
+        """Does not show its clock once that is set."""
 
     @asynccontextmanager
     async def session(self, line: Line) -> AsyncIterator[MeterSession]:
@@ -49,6 +51,8 @@ class Attended(FakeMeter):
         yield self
 
     async def read_clock(self) -> datetime:
+        if self.mute and self.set_to:
+            raise DeviceSilentError("No answer.")
         return self.clock.now() + self.ahead
 
     async def set_clock(self, at: datetime) -> None:
@@ -154,6 +158,14 @@ async def test_a_clock_is_corrected_inside_an_interval_and_told(tmp_path: Path) 
         assert record.data == {
             "before": start_ms + 30_000, "after": start_ms, "drift_ms": 30_000, "left_ms": 0, "boundaries": 0
         }  # fmt: skip
+
+
+async def test_a_correction_is_told_though_the_meter_does_not_show_it(tmp_path: Path) -> None:
+    async with site(tmp_path, clock={"automatic": True}) as here:
+        here.meter.ahead, here.meter.mute = timedelta(seconds=30), True
+        await here.attend()
+        (record,) = here.records
+        assert (record.kind, record.data["drift_ms"], record.data["after"]) == ("clock-set", 30_000, None)
 
 
 async def test_a_correction_over_a_boundary_waits(tmp_path: Path) -> None:

@@ -54,12 +54,16 @@ class SwitchedMeter(FakeMeter):
     closed: bool = True
     acts: list[str] = field(default_factory=list)
     drift: timedelta = timedelta(seconds=30)
+    mute: list[Exception] = field(default_factory=list)
+    """What is raised instead of showing breaker or clock, once the meter has obeyed."""
     hold: asyncio.Event | None = None
     after: list[Exception] = field(default_factory=list)
     """What is raised after the breaker has moved."""
 
     async def read_switch(self) -> Switch:
         self.fault()
+        if self.mute and self.acts:
+            raise self.mute[0]
         return Switch(self.closed, "connected" if self.closed else "disconnected")
 
     async def _move(self, act: str, closed: bool) -> None:
@@ -77,6 +81,8 @@ class SwitchedMeter(FakeMeter):
         await self._move("reconnect", closed=True)
 
     async def read_clock(self) -> datetime:
+        if self.mute and self.acts:
+            raise self.mute[0]
         return self.clock.now() + self.drift
 
     async def set_clock(self, at: datetime) -> None:
@@ -371,6 +377,22 @@ async def test_a_clock_is_set_with_an_event(tmp_path: Path) -> None:
         done = await found.order(SetClock(device="LU-1"))
         assert done.data == {"drift_ms": 30_000, "left_ms": 0, "boundaries": 0, "command": "c-1"}
         assert found.events("clock-set") == [done.data]
+
+
+@pytest.mark.parametrize("error", [DeviceRefusedError("Not for you."), DeviceSilentError("No answer.")])
+async def test_what_the_meter_has_done_is_done_though_it_does_not_show_it(tmp_path: Path, error: Exception) -> None:
+    async with rig(tmp_path) as found:
+        found.meter.mute = [error]
+        opened = await found.order(Disconnect(device="LU-1"))
+        assert (opened.outcome, found.meter.closed) == ("done", False)
+        assert opened.data == {"read_back": f"The meter could not be asked: {error}"}
+        found.meter.acts.clear()
+        moved = await found.order(SetClock(device="LU-1"), identifier="c-2")
+        assert (moved.outcome, found.meter.drift) == ("done", timedelta(0))
+        (event,) = found.events("clock-set")
+        assert event == moved.data == {
+            "drift_ms": 30_000, "left_ms": None, "boundaries": 0, "command": "c-2",
+        }  # fmt: skip
 
 
 async def test_a_clock_near_a_boundary_waits_for_it(tmp_path: Path) -> None:
