@@ -17,6 +17,7 @@ from edge.control.standing import take_stand
 from edge.errors import ConfigError, OutboxError
 from edge.event_loop import loop_factory
 from edge.logs import set_up_logs
+from edge.supervise import stop_once
 from edge.uplink.mqtt import MqttLink, read_password
 from shared.clock import Clock, ClockError, clock_from_environment
 
@@ -30,7 +31,7 @@ async def _serve(config: EdgeConfig, clock: Clock) -> None:
     agent = asyncio.create_task(Agent(runs, clock, MqttLink(config.mqtt, f"edge-{config.edge}"), standing).run())
     loop = asyncio.get_running_loop()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signal_number, agent.cancel)
+        loop.add_signal_handler(signal_number, stop_once, agent)
     with contextlib.suppress(asyncio.CancelledError):
         await agent
 

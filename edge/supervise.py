@@ -37,3 +37,9 @@ def end_if_cancelled() -> None:
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
+
+
+def stop_once(agent: "asyncio.Task[None]") -> None:
+    """Begin the orderly stop; a second signal must not cut it short (before the goodbye to the broker)."""
+    if not agent.cancelling():
+        agent.cancel()

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from edge.supervise import end_if_cancelled, supervise
+from edge.supervise import end_if_cancelled, stop_once, supervise
 
 
 @pytest.fixture(autouse=True)
@@ -48,3 +48,24 @@ async def test_a_cancellation_that_another_error_hides_is_not_lost() -> None:
         async with asyncio.timeout(1):
             await task
     end_if_cancelled()
+
+
+async def test_a_second_signal_does_not_cut_the_orderly_stop_short() -> None:
+    goodbye, said = asyncio.Event(), []
+
+    async def agent() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await goodbye.wait()
+            said.append("goodbye")
+
+    task = asyncio.create_task(agent())
+    await asyncio.sleep(0)
+    for _ in range(3):
+        stop_once(task)
+        await asyncio.sleep(0)
+    goodbye.set()
+    await asyncio.gather(task, return_exceptions=True)
+    assert task.cancelled()
+    assert said == ["goodbye"]
