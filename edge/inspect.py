@@ -3,10 +3,13 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
 from edge.outbox.model import BatchState, Counts, decode_block, decode_record
+from edge.schedule import SampleMark
+from shared.clock import EPOCH
 from shared.wire import Block, Record, decode_batch, unpack_batch, unsigned_epoch
 
 
@@ -62,3 +65,17 @@ def committed_records(path: Path | str) -> list[Record]:
         for (body,) in db.execute("SELECT body FROM batch JOIN batch_body USING (id) ORDER BY id"):
             found += unpack_batch(decode_batch(body))[1]
     return found
+
+
+def sample_marks(path: Path | str) -> dict[str, SampleMark]:
+    """How far the samples of each device have come; of a device without a beginning nothing."""
+    with _open(path) as db:
+        rows = db.execute("SELECT device, handled_ms, sampled_ms FROM progress_sample").fetchall()
+    return {
+        device: SampleMark(_instant(handled), _instant(sampled) if sampled is not None else None)
+        for device, handled, sampled in rows
+    }
+
+
+def _instant(ms: int) -> datetime:
+    return EPOCH + timedelta(milliseconds=ms)

@@ -81,6 +81,7 @@ def test_what_was_deposited_is_there_after_reopening(path: Path) -> None:
     assert progress["LU-1"].registers == {"1-0:1.29.0": [Stretch(*span(1), Known.READ)]}
     assert [each.block.values[0] for each in inspect.committed_blocks(path)] == [5, 1]
     assert inspect.committed_records(path) == [Record("gap", "EA-1", 3)]
+    assert inspect.sample_marks(path) == {"EA-1": mark}
 
 
 def test_a_gap_keeps_the_last_sampled_instant(store: OutboxStore) -> None:
