@@ -165,12 +165,13 @@ class CentralModel:
         return Ack(epoch, upto, beyond, refused, self.incarnation)
 
     def welcome(self, edge: str, birth: Birth) -> Welcome:
-        """The answer to a birth; closes what nobody holds, if the concentrator knows of this incarnation."""
+        """The answer to a birth; closes what nobody holds, if the concentrator knows of this incarnation. What is closed
+        is told every time: the answer that told it first may not have arrived.
+        """
         marks: dict[tuple[str, str], int] = {}
         for block in self.blocks(edge):
             key = block.key.device, block.key.register
             marks[key] = max(marks.get(key, 0), block.start_ms + block.step_ms * len(block.values))
-        closed: list[tuple[int, int, int]] = []
         if birth.incarnation in ("", self.incarnation):
             holes = [
                 Address(epoch, seq)
@@ -180,7 +181,7 @@ class CentralModel:
                 and not any(h == epoch and low <= seq <= high for h, low, high in birth.held)
             ]
             self.closed.update((edge, address) for address in holes)
-            closed = ranges_of(holes)
+        closed = ranges_of(address for e, address in self.closed if e == edge)
         return Welcome(self.incarnation, [(d, r, at) for (d, r), at in marks.items()], closed)
 
     def evidence(self, edge: str, birth: Birth) -> list[Evidence]:
