@@ -165,8 +165,8 @@ class CentralModel:
         return Ack(epoch, upto, beyond, refused, self.incarnation)
 
     def welcome(self, edge: str, birth: Birth) -> Welcome:
-        """The answer to a birth; closes what nobody holds, if the concentrator knows of this incarnation. What is closed
-        is told every time: the answer that told it first may not have arrived.
+        """The answer to a birth; closes what nobody holds, if the concentrator knows of this incarnation. What is
+        closed is told every time: the answer that told it first may not have arrived.
         """
         marks: dict[tuple[str, str], int] = {}
         for block in self.blocks(edge):

@@ -36,6 +36,9 @@ from tests.unit.edge.stepped_loop import AtOnce, SteppedClock
 EDGE: Final = "CONC-1"
 STEP_MS: Final = 900_000
 REQUEST_S: Final = 0.05
+ASKED_MOST: Final = 300
+HEARD_MOST: Final = 3000
+"""More than any story needs: an agent that does the same thing for ever fails, and does not hang."""
 BEGIN: Final = MARCH + timedelta(hours=30)
 SETTINGS: Final = UplinkConfig(
     window=8, batch_blocks=4, resend_first_s=1.0, resend_most_s=4.0, reconnect_most_s=1.0, welcome_wait_s=4.0
@@ -83,6 +86,7 @@ class Asked:
     """Its first or its last row was in evidence or in the outbox, in all registers."""
     excused: bool
     """The concentrator could not know."""
+    answered: bool
 
 
 @dataclass
@@ -115,6 +119,7 @@ class World:
         self.deaf = self.mute = False
         self.backups: list[tuple[dict[Any, bytes], set[Any]]] = []
         self.asked: list[Asked] = []
+        self.heard = 0
         self.files = 0
         self.lives = 0
         self.lost_something = False
@@ -221,6 +226,7 @@ class World:
     async def until_quiet(self) -> None:
         for _ in range(400):
             await asyncio.sleep(5.0)
+            assert len(self.asked) < ASKED_MOST, "it asks the meter for ever"
             counts = self.outbox.counts
             idle = not (counts.pending or counts.unacked or counts.reoffered)
             known = self.uplink.acquainted and self.uplink.status.incarnation == self.central.incarnation
@@ -237,6 +243,8 @@ class World:
     def _central_hears(self, message: Message) -> None:
         if self.deaf or not message.topic.endswith(("/data", "/state")):
             return
+        self.heard += 1
+        assert self.heard < HEARD_MOST, "it sends for ever"
         for answer in self.central.hear(message):
             if not self.mute:
                 self.broker.accept(answer)
@@ -252,7 +260,19 @@ class World:
         registers = [each.register for each in self.config.profile.registers]
         needless = any(all((name, at) in safe for name in registers) for at in edges)
         excused = self.lost_something and not self.uplink.acquainted
-        self.asked.append(Asked(self.meter.sessions, start, end, self.clock.now_ms(), needless, excused))
+        self.asked.append(
+            Asked(self.meter.sessions, start, end, self.clock.now_ms(), needless, excused, self.meter.reachable)
+        )
+
+    def marked(self) -> int:
+        """Values in evidence of the first register that are marked as re-read."""
+        blocks = [block for block in self.central.blocks(EDGE) if block.marks & MARK_REREAD]
+        return sum(name == self._registers()[0] for name, _ in rows_of(blocks))
+
+    def asked_again(self) -> int:
+        """Rows that the meter was asked for more than once, while it could be reached."""
+        times = Counter(at for each in self.asked if each.answered for at in range(each.start, each.end, STEP_MS))
+        return sum(count > 1 for count in times.values())
 
     def check(self) -> None:
         self._check_evidence()

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,7 +24,7 @@ STEPS = st.one_of(
     st.tuples(st.just("time"), st.integers(1, 30)),
     st.tuples(st.just("time"), st.integers(1, 30)),
     st.tuples(st.just("toggle"), FLAGS),
-    st.tuples(st.just("hole"), st.integers(-40, 30), st.integers(1, 9)),
+    st.tuples(st.just("hole"), st.integers(0, 30), st.integers(1, 9)),
     st.tuples(st.just("fill"), st.integers(0, 9)),
     st.tuples(st.just("kill"), st.one_of(st.none(), st.integers(0, 60))),
     st.tuples(st.just("lose outbox")),
@@ -48,7 +49,7 @@ async def befall(world: World, step: Step) -> None:
         case "hole", hours, count:
             # Rows that the meter has yet to capture: what it held once, it holds.
             now = (world.clock.now_ms() - ms(MARCH)) // STEP_MS
-            first = max(now, now + 4 * hours)
+            first = now + 4 * hours
             world.meter.left_out.update(ms(MARCH) + n * STEP_MS for n in range(first, first + count))
         case "fill", place:
             found = sorted(world.meter.left_out)
@@ -89,3 +90,37 @@ def tell(steps: Sequence[tuple[Step, float]]) -> World:
 @given(st.lists(st.tuples(STEPS, st.sampled_from([0.02, 0.12, 1.0, 20.0])), min_size=3, max_size=16))
 def test_every_reading_of_the_meter_arrives_once(steps: list[tuple[Step, float]]) -> None:
     tell(steps)
+
+
+WORK = ("time", 20), 20.0
+RESTORED: Sequence[tuple[Step, float]] = [WORK, (("prune",), 1.0), WORK, (("restore", 2), 0.02), (("time", 2), 0.0)]
+
+
+DEAF, MUTE, METER = ((("toggle", each), 1.0) for each in ("deaf", "mute", "meter"))
+KILLED = ("kill", None), 20.0
+STORIES: dict[str, tuple[Sequence[tuple[Step, float]], int, int]] = {
+    "nothing": ([WORK, WORK], 0, 0),
+    "meter out of reach": ([METER, WORK, WORK, METER], 0, 0),
+    "nobody hears": ([DEAF, WORK, KILLED, WORK], 0, 0),
+    "acknowledgements lost": ([MUTE, WORK, KILLED, WORK], 0, 0),
+    "hole filled later": ([(("hole", 1, 4), 1.0), WORK, (("time", 2), 20.0), (("fill", 0), 1.0)], 0, 4),
+    "hole for ever": ([(("hole", 1, 4), 1.0), WORK, WORK], 0, 4),
+    "outbox lost, all in evidence": ([WORK, (("lose outbox",), 20.0), WORK], 0, 0),
+    "outbox lost with what nobody heard": ([WORK, DEAF, WORK, (("lose outbox",), 0.02), DEAF], 80, 80),
+    "central restored, batches kept": ([WORK, WORK, (("restore", 1), 1.0), WORK], 0, 0),
+    "central restored, batches gone": ([WORK, WORK, (("prune",), 1.0), (("restore", 2), 1.0), WORK], 80, 80),
+    "number closed that is held": ([WORK, DEAF, WORK, (("close",), 1.0), DEAF], 80, 0),
+}
+"""Each with the intervals that are marked as re-read in the end, and those that the meter was asked for again."""
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_only_what_was_lost_is_read_again(name: str) -> None:
+    steps, marked, asked_again = STORIES[name]
+    world = tell(steps)
+    assert (world.marked(), world.asked_again()) == (marked, asked_again)
+
+
+@pytest.mark.parametrize("statements", range(0, 80, 4))
+def test_killed_while_a_restored_database_is_noted(statements: int) -> None:
+    tell([*RESTORED, (("kill", statements), 1.0)])
