@@ -121,7 +121,8 @@ def bench(
 ) -> None:
     """Measure, and write build/bench/NAME.json."""
     folder = _TOP / "tests" / "bench"
-    known = {path.stem: path for path in sorted(folder.glob("*.py")) if not path.stem.startswith("_")}
+    # A file that can be run is a benchmark; the others are parts of them.
+    known = {path.stem: path for path in sorted(folder.glob("*.py")) if 'if __name__ == "__main__"' in path.read_text()}
     if only is not None and only not in known:
         raise StackError(f"There is no benchmark '{only}'; there are: {', '.join(known) or 'none'}.")
     failed = []

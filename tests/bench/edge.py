@@ -13,7 +13,7 @@ from typing import Final
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # where `tests` lies, when this file itself is run
 
-from tests.bench import edge_line, edge_live, edge_thingsboard, harness
+from tests.bench import edge_line, edge_live, edge_outage, edge_thingsboard, harness
 from tests.bench.harness import Figure
 
 
@@ -31,6 +31,7 @@ PARTS: Final[dict[str, Part]] = {
     "rtu": Part(edge_line.rtu, {"rtu_9600_efficiency": "of the limit", "rtu_19200_efficiency": "of the limit"}),
     "live": Part(edge_live.live, {"core_share_20k": "of a core", "core_share_100k": "of a core", "rss_mb": "MB"}),
     "thingsboard": Part(edge_thingsboard.thingsboard, {}),
+    "outage": Part(edge_outage.outage, {"outage_live_delay_s": "s"}),
     "round": Part(edge_line.round_of_30, {"round_30x40_s": "s"}),
     "profile": Part(
         edge_line.profile,
