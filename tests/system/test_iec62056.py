@@ -223,7 +223,7 @@ def test_an_agent_reads_mode_c_and_mode_e_into_its_outbox(tmp_path: Path, free_p
 
         def held() -> dict[tuple[str, datetime], list[int]]:
             found: dict[tuple[str, datetime], list[int]] = {}
-            for block in (each.block for each in committed_blocks(outbox)) if outbox.exists() else ():
+            for block in (each.block for each in committed_blocks(outbox)) if rig.status(data["edge"]) else ():
                 if block.key.register == "1-0:1.29.0":
                     at = EPOCH + timedelta(milliseconds=block.start_ms)
                     day = day_of(Commodity.ELECTRICITY, at)
