@@ -223,12 +223,13 @@ def test_an_agent_reads_mode_c_and_mode_e_into_its_outbox(tmp_path: Path, free_p
 
         def held() -> dict[tuple[str, datetime], list[int]]:
             found: dict[tuple[str, datetime], list[int]] = {}
-            for block in (each.block for each in committed_blocks(outbox)) if rig.status(data["edge"]) else ():
+            blocks = [each.block for each in committed_blocks(outbox)] if rig.status(data["edge"]) else []
+            for block in sorted(blocks, key=lambda block: block.start_ms):  # the newest are read first
                 if block.key.register == "1-0:1.29.0":
                     at = EPOCH + timedelta(milliseconds=block.start_ms)
                     day = day_of(Commodity.ELECTRICITY, at)
                     found.setdefault((block.key.device, day.start), []).extend(block.values)
-            return found
+            return {key: values for key, values in found.items() if key in wanted}  # the running day comes as well
 
         del wanted["E1", DAY_OF_THE_HOLE.start][place]
         rig.wait("two days of both meters", lambda: held() == wanted, timeout=90)
