@@ -6,7 +6,7 @@ UTC.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -20,6 +20,12 @@ DAY_START: Final = {Commodity.ELECTRICITY: time(0), Commodity.GAS: time(6)}
 
 class CalendarError(ValueError):
     """An instant or index that a metering day does not have."""
+
+
+def occurs_twice(at: datetime, zone: tzinfo) -> bool:
+    """Whether clocks of `zone` show what they show at the aware instant `at` an hour earlier or later once more."""
+    wall = at.astimezone(zone)
+    return wall.replace(fold=0).utcoffset() != wall.replace(fold=1).utcoffset()
 
 
 @lru_cache(maxsize=4096)

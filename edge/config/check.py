@@ -183,8 +183,18 @@ def _push_problems(device: DeviceConfig, push: PushSource, place: str) -> Iterat
             ip_address(push.source)
         except ValueError:
             yield f"at {place}.source: {push.source!r} must be an IP address such as 10.0.0.7; names are not looked up."
-    if push.source is None and (device.security is None or device.security.meter_title is None):
-        yield f"at {place}: nobody could tell that a message is from {device.id}; give source or security.meter_title."
+    security = device.security
+    if security is None:
+        if push.source is None:
+            yield f"at {place}.source: not given, so nobody could tell that a message is from {device.id}; give it."
+        return
+    if security.meter_title is None:
+        yield f"at {place}: pushes of a meter with security are told by security.meter_title; give it."
+    if "authenticated" not in security.protection:
+        yield (
+            f"at {place}: with security.protection {security.protection} anybody could forge a push; set it to "
+            "authenticated or authenticated-encrypted."
+        )
 
 
 def _identity_problems(device: DeviceConfig, place: str) -> Iterator[str]:

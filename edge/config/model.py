@@ -292,7 +292,7 @@ class PushObject(_Struct, frozen=True, kw_only=True):
 
 
 class PushSource(_Struct, frozen=True, kw_only=True):
-    """What a device pushes, and where it comes from. If security.meter_title is given, only ciphered messages count."""
+    """What a device pushes, and where it comes from. Of a device with security only protected messages count."""
 
     objects: list[PushObject]
     source: str | None = None
@@ -300,7 +300,7 @@ class PushSource(_Struct, frozen=True, kw_only=True):
 
 
 class PushConfig(_Struct, frozen=True, kw_only=True):
-    """Where pushed messages are listened for. Another port is used from the agent's next start on."""
+    """Where pushed messages are listened for."""
 
     port: OwnPort
     host: Given

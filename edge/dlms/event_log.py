@@ -88,8 +88,11 @@ async def read_new_events(meter: Getter, log: Obis, anchor: Anchor) -> NewEvents
             break
         count *= 4
     found = behind(rows, anchor)
-    fresh = rows if found is None else rows[found:]
-    return NewEvents(fresh, (*anchor, *fresh)[-ANCHOR:], overrun=found is None)
+    if found is None:
+        # What was remembered is in the log no more, and is forgotten: otherwise an emptied log would overrun each time.
+        return NewEvents(rows, tuple(rows[-ANCHOR:]), overrun=True)
+    fresh = rows[found:]
+    return NewEvents(fresh, (*anchor, *fresh)[-ANCHOR:])
 
 
 def behind(rows: Sequence[LoggedEvent], anchor: Anchor) -> int | None:

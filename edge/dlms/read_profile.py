@@ -17,6 +17,7 @@ from shared.dlms.get import AttributeDescriptor
 from shared.dlms.selection import EntrySelection, RangeSelection, Selection
 from shared.dlms.units import unit_text
 from shared.identifiers import Obis
+from shared.metering_day import occurs_twice
 
 PROFILE_CLASS: Final = 7
 BUFFER: Final = 2
@@ -58,14 +59,22 @@ async def read_profile(
     layout = await layout_of(meter, obis)
     await learn_scalers(meter, layout)
     # Meters stamp the end: the first row wanted is stamped one period after `start`, the last at `end`.
-    first = start + timedelta(milliseconds=layout.period_ms)
+    period = timedelta(milliseconds=layout.period_ms)
+    first = start + period
     part = layout.only(registers) if registers else layout
     if len(part.captured) == len(layout.captured) or obis in meter.facts.whole_rows:
         part = layout
     if meter.settings.profile_access == "entry":
         stamped = await _by_entry(meter, obis, layout, ms_of(first), end_ms)
         return rows_between(stamped, layout, meter.facts.scalers, start_ms, end_ms)
-    buffer, found = await _by_range(meter, obis, layout, part, first, end)
+    zone = meter.settings.convention.zone
+    # A stamp of the doubled hour may not say which of the two it means: rows around it tell.
+    while occurs_twice(first, zone):
+        first -= period
+    last = end
+    while occurs_twice(last, zone):
+        last += period
+    buffer, found = await _by_range(meter, obis, layout, part, first, last)
     stamped = stamped_rows(buffer, found, meter.settings.convention, null_repeats=meter.settings.null_repeats)
     return rows_between(stamped, found, meter.facts.scalers, start_ms, end_ms)
 

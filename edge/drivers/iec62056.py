@@ -19,6 +19,7 @@ from shared.iec62056.data_sets import data_sets, full_code, reduced_code
 from shared.iec62056.errors import DecodeError
 from shared.iec62056.profile_text import error_of, profile_parts
 from shared.iec62056.stamps import encode_stamp
+from shared.metering_day import PRAGUE, occurs_twice
 
 
 class Iec62056Session:
@@ -62,6 +63,11 @@ class Iec62056Session:
         habits, step = self._habits, part.day.step
         begins = habits.stamps == "begin"
         first, last = (part.start, part.end - step) if begins else (part.start + step, part.end)
+        # A stamp of the doubled hour may not say which of the two it means: rows around it tell.
+        while occurs_twice(first, PRAGUE):
+            first -= step
+        while occurs_twice(last, PRAGUE):
+            last += step
         code = reduced_code(Obis.parse(profile.obis))
         stamps = ";".join(encode_stamp(at, habits.clock, habits.range) for at in (first, last))
         text = await self._ask(f"{code}({stamps})")

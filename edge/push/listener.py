@@ -7,7 +7,7 @@ from typing import Final
 
 import structlog
 
-from edge.config import EdgeConfig
+from edge.config import EdgeConfig, PushConfig
 from edge.drivers.dlms import convention_of
 from edge.drivers.keyring import KeyReader, key_reader
 from edge.errors import ConfigError, OutboxError
@@ -21,7 +21,7 @@ from shared.dlms.notification import decode_data_notification
 from shared.dlms.wrapper import WrapperParser
 
 LOOK_S: Final = 1.0
-"""How often it is looked whether another configuration says something else."""
+"""How often it is looked whether another configuration says something else, or a port can be had by now."""
 IDLE_S: Final = 60.0
 """A connection that brings nothing for so long is closed."""
 CONNECTIONS_MOST: Final = 200
@@ -42,7 +42,7 @@ class PushCounts:
 
 
 class PushListener:
-    """`run()` is its task. `config` gives the running configuration, whichever it is."""
+    """`run()` is its task; it never returns. A port that cannot be had is tried again: meters are read meanwhile."""
 
     def __init__(
         self,
@@ -53,38 +53,51 @@ class PushListener:
     ) -> None:
         self.counts = PushCounts()
         self.port = 0
-        """Where it listens, once it does."""
+        """Where it listens; 0 when it does not."""
+        self.failures = 0
+        """Times in a row that the port could not be had."""
         self._config = config
         self._outbox = outbox
         self._clock = clock
         self._read_key = read_key
-        self._connections = 0
+        self._writers: set[asyncio.StreamWriter] = set()
         self._senders: tuple[EdgeConfig, Senders] | None = None
+        self._taking = asyncio.Lock()
 
     async def run(self) -> None:
-        """Listen where the running configuration says, for ever, until cancelled. Raises OSError where the port cannot
-        be had.
-        """
+        """Listen as the configuration says, until cancelled."""
         while True:
             settings = self._config().push
-            if settings is None:
+            if settings is not None:
+                try:
+                    await self._listen(settings)
+                except OSError as error:
+                    self.failures += 1
+                    if self.failures == 1:
+                        _log.error("no push listener", host=settings.host, port=settings.port, reason=str(error))
+            await asyncio.sleep(LOOK_S)
+
+    async def _listen(self, settings: PushConfig) -> None:
+        """Until the configuration says something else. Raises OSError where the port cannot be had."""
+        server = await asyncio.start_server(self._serve, settings.host, settings.port, limit=READ_SIZE)
+        self.port, self.failures = server.sockets[0].getsockname()[1], 0
+        _log.info("push listener", host=settings.host, port=self.port)
+        try:
+            while self._config().push == settings:
                 await asyncio.sleep(LOOK_S)
-                continue
-            server = await asyncio.start_server(self._serve, settings.host, settings.port, limit=READ_SIZE)
-            async with server:
-                self.port = server.sockets[0].getsockname()[1]
-                _log.info("push listener", host=settings.host, port=self.port)
-                while self._config().push == settings:
-                    await asyncio.sleep(LOOK_S)
+        finally:
             self.port = 0
+            server.close()
+            for writer in self._writers:
+                writer.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         address = writer.get_extra_info("peername")[0]
-        if self._connections >= CONNECTIONS_MOST:
+        if len(self._writers) >= CONNECTIONS_MOST:
             self.counts.refused += 1
             writer.close()
             return
-        self._connections += 1
+        self._writers.add(writer)
         parser = WrapperParser()
         try:
             while data := await asyncio.wait_for(reader.read(READ_SIZE), IDLE_S):
@@ -96,7 +109,7 @@ class PushListener:
             # The meter repeats what it has no confirmation of; of an unconfirmed push there is nothing to be done.
             _log.error("push not stored", address=address, reason=str(error))
         finally:
-            self._connections -= 1
+            self._writers.discard(writer)
             if parser.discarded or parser.pending:
                 self.counts.undecodable += 1
             writer.close()
@@ -117,13 +130,15 @@ class PushListener:
             self.counts.undecodable += 1
             _log.warning("push not understood", address=address, reason=str(error))
             return
-        key, mark = f"push {device.id}", await self._outbox.meta(f"push {device.id}")
-        if not _is_new(opened, mark):
-            self.counts.repeated += 1
-            _log.warning("push repeated", device=device.id, counter=opened.counter)
-            return
-        remember = {key: str(opened.counter)} if opened.counter is not None else {}
-        await self._outbox.deposit(Deposit(records=[record], remember=remember))
+        key = f"push {device.id}"
+        # One at a time: the same message over two connections must not find the same mark.
+        async with self._taking:
+            if not _is_new(opened, await self._outbox.meta(key)):
+                self.counts.repeated += 1
+                _log.warning("push repeated", device=device.id, counter=opened.counter)
+                return
+            remember = {key: str(opened.counter)} if opened.counter is not None else {}
+            await self._outbox.deposit(Deposit(records=[record], remember=remember))
         self.counts.taken += 1
 
     def _known_senders(self) -> Senders:

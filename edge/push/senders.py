@@ -68,9 +68,11 @@ def senders_of(config: EdgeConfig, read_key: KeyReader) -> Senders:
         push, security = device.push, device.security
         if push is None:
             continue
-        if security is None or security.meter_title is None:
+        if security is None:
             senders.append(Sender(device, push))
             continue
+        if security.meter_title is None:
+            continue  # edge.config.check refuses it
         place = f"{device.id}.security"
         keys = Keys(
             read_key(security.encryption_key, f"{place}.encryption_key"),

@@ -13,6 +13,13 @@ from tests.unit.edge.examples import config_data
 
 Spoil = Callable[[dict[str, Any]], object]
 
+PUSHED = {"obis": "0-0:96.11.0", "class_id": 1}
+SECURITY: dict[str, Any] = {
+    "client_title": "525A560000000000",
+    "encryption_key": {"file": "guek"},
+    "authentication_key": {"file": "gak"},
+}
+
 
 def live(data: dict[str, Any]) -> dict[str, Any]:
     """EA-1 gets a live series."""
@@ -93,6 +100,23 @@ def test_a_right_configuration_is_read() -> None:
         (
             lambda c: c["buses"][1]["devices"][0].update(event_logs=["0-0:99.98.0"]),
             ["devices[0].event_logs", "has none that are read"],
+        ),
+        (
+            lambda c: c["buses"][0]["devices"][0].update(push={"objects": [PUSHED]}),
+            ["buses[0].devices[0].push.source", "not given"],
+        ),
+        (
+            lambda c: c["buses"][0]["devices"][0].update(
+                push={"objects": [PUSHED], "source": "192.0.2.1"}, security=SECURITY
+            ),
+            ["buses[0].devices[0].push", "security.meter_title; give it"],
+        ),
+        (
+            lambda c: c["buses"][0]["devices"][0].update(
+                push={"objects": [PUSHED]},
+                security=SECURITY | {"meter_title": "525A560000000001", "protection": "encrypted"},
+            ),
+            ["buses[0].devices[0].push", "anybody could forge a push"],
         ),
         (
             lambda c: c["buses"][0]["devices"][0].update(clock={"tolerance_s": 0}),

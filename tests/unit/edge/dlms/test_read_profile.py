@@ -11,19 +11,26 @@ from hypothesis import strategies as st
 from edge.dlms.entries import find_rows
 from edge.dlms.errors import AccessDeniedError, ProtocolError
 from edge.dlms.layout import ClockConvention
+from edge.dlms.port import MeterFacts
 from edge.dlms.profile import StampedRows
+from edge.dlms.read_profile import read_profile
 from edge.dlms.reader import DlmsReader, LinkSettings, ProfileRows
 from edge.dlms.testing import AnsweringTransport
 from firmware_sims.dlms.link import WrapperLine
 from firmware_sims.dlms.meter import LOAD_PROFILE, BufferCoding, TimeStyle
 from firmware_sims.dlms.objects import CosemMeter
 from firmware_sims.testing import CHANNELS, MemoryMeterData, meter_spec
-from shared.metering_day import MeteringDay
+from shared.dlms.datetime12 import encode_datetime
+from shared.dlms.get import AttributeDescriptor
+from shared.dlms.selection import RangeSelection, Selection
+from shared.identifiers import Obis
+from shared.metering_day import PRAGUE, MeteringDay
 from shared.quantities import Commodity
 
 NOW = datetime(2026, 4, 1, 4, 0, tzinfo=UTC)
 DAY = MeteringDay(Commodity.ELECTRICITY, date(2026, 3, 3))
 SETTINGS = LinkSettings("dlms-wrapper", server=1)
+ENERGY = Obis(1, 0, 1, 29, 0)
 
 
 def reader_and_data(
@@ -91,6 +98,47 @@ async def test_only_the_columns_that_are_wanted(coding: BufferCoding, columns: b
         assert (LOAD_PROFILE in reader.facts.whole_rows) is not columns
     if columns:
         assert (transport.was_read - before) / 2 < before
+
+
+class LocalMeter:
+    """Stamps are local time without deviation and status; `first_pass`: the doubled hour is taken for its first pass
+    where it is asked for, else for both.
+    """
+
+    def __init__(self, *, first_pass: bool) -> None:
+        self.settings = replace(SETTINGS, convention=ClockConvention(send_deviation=False))
+        self.facts = MeterFacts()
+        self.first_pass = first_pass
+
+    async def get_list(self, attributes: list[AttributeDescriptor]) -> list[Any]:
+        if len(attributes) == 1:
+            return [(0, 30)]
+        return [[(8, Obis(0, 0, 1, 0, 0).bytes, 2, 0), (3, ENERGY.bytes, 2, 0)], 900]
+
+    async def get(self, class_id: int, obis: Obis, attribute: int, selection: Selection | None = None) -> Any:
+        assert isinstance(selection, RangeSelection)
+        midnight = datetime(2026, 10, 24, 22, 0, tzinfo=UTC)
+        stamped = [midnight + number * timedelta(minutes=15) for number in range(1, 101)]
+        walls = [self.stamp(at) for at in stamped]
+        wanted = [place for place, wall in enumerate(walls) if selection.first[:8] <= wall[:8] <= selection.last[:8]]
+        if self.first_pass:
+            until = next(place for place in wanted if walls[place][:8] == max(walls[each][:8] for each in wanted))
+            wanted = [place for place in wanted if place <= until]
+        return [(walls[place], place) for place in wanted]
+
+    @staticmethod
+    def stamp(at: datetime) -> bytes:
+        return encode_datetime(at.astimezone(PRAGUE), deviation=False)[:11] + b"\xff"
+
+
+@pytest.mark.parametrize("first_pass", [False, True])
+@pytest.mark.parametrize("index", range(6, 14))
+async def test_an_interval_of_the_doubled_hour_is_found(index: int, first_pass: bool) -> None:
+    day = MeteringDay(Commodity.ELECTRICITY, date(2026, 10, 25))
+    start = day.instant(index)
+    rows = await read_profile(LocalMeter(first_pass=first_pass), LOAD_PROFILE, start, start + day.step)
+    assert rows.start_ms == [int(start.timestamp()) * 1000]
+    assert rows.columns[ENERGY].values == [index]
 
 
 QUARTER = 900_000

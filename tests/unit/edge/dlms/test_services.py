@@ -132,6 +132,21 @@ async def test_a_log_that_turned_over_says_so() -> None:
         assert not (await read_new_events(reader, EVENT_LOG, second.anchor)).events
 
 
+async def test_a_log_that_was_emptied_says_so_once() -> None:
+    reader, data = a_meter()
+    data.logged = logged(1, 2, 3)
+    async with reader:
+        first = await read_new_events(reader, EVENT_LOG, ())
+        data.logged = []
+        second = await read_new_events(reader, EVENT_LOG, first.anchor)
+        assert (second.events, second.overrun) == ([], True)
+        third = await read_new_events(reader, EVENT_LOG, second.anchor)
+        assert (third.events, third.overrun) == ([], False)
+        data.logged = logged(7)
+        fourth = await read_new_events(reader, EVENT_LOG, third.anchor)
+    assert ([event.code for event in fourth.events], fourth.overrun) == ([7], False)
+
+
 async def test_events_after_a_clock_set_back_are_new() -> None:
     reader, data = a_meter(clock=ClockSpec(offset_s=1800))
     data.logged = logged(2, 15)

@@ -147,6 +147,20 @@ async def test_the_night_in_autumn(kept: MeterTime) -> None:
     assert found.columns["1-0:1.29.0"] == [value_at(0, wanted.instant(n) + wanted.step) for n in range(wanted.length)]
 
 
+@pytest.mark.parametrize("kept", MeterTime)
+async def test_parts_of_the_night_in_autumn(kept: MeterTime) -> None:
+    data = meter_data()
+    data.clock = datetime(2026, 10, 27, 10, 0, tzinfo=UTC)
+    wanted = electricity(date(2026, 10, 25))
+    for index in range(6, 14):  # 01:30 CEST to 02:30 CET
+        start = wanted.instant(index)
+        async with session(sim_line(kept=kept, data=data), iec62056={"clock": kept}) as meter:
+            found = await meter.read_day(profile_of(), DayPart(wanted, start, start + wanted.step))
+        place = list(found.start_ms).index((start - EPOCH) // timedelta(milliseconds=1))
+        assert found.columns["1-0:1.29.0"][place] == value_at(0, start + wanted.step)
+        assert not found.flags[place] & Flag.CLOCK_INVALID
+
+
 async def test_holes_statuses_and_today() -> None:
     data: MemoryMeterData = meter_data()
     wanted = electricity(NOW.date())

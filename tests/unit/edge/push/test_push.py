@@ -188,3 +188,50 @@ async def test_another_configuration_moves_the_listener(tmp_path: Path, monkeypa
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         await outbox.close()
+
+
+async def test_an_open_connection_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    async with asyncio.timeout(5):
+        async with rig(tmp_path, config()) as here:
+            _, writer = await asyncio.open_connection("127.0.0.1", here.listener.port)
+            writer.write(framed(notification()))
+            await writer.drain()
+            while not here.listener.counts.taken:
+                await asyncio.sleep(0.001)
+        writer.close()
+    assert here.listener.counts.taken == 1
+
+
+async def test_a_port_that_cannot_be_had_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.push.listener.LOOK_S", 0.002)
+    current = config()
+    taken = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
+    port = taken.sockets[0].getsockname()[1]
+    data = config_data()
+    data["push"] = {"host": "127.0.0.1", "port": port}
+    configs = [edge_config(data)]
+    outbox = await Outbox.open(tmp_path / "outbox.sqlite")
+    listener = PushListener(lambda: configs[-1], outbox, ManualClock(NOW), lambda _: read_key)
+    task = asyncio.create_task(listener.run())
+    try:
+        async with asyncio.timeout(5):
+            while not listener.failures:
+                await asyncio.sleep(0.001)
+            assert not task.done()
+            configs.append(current)  # a port of its own
+            while not listener.port:
+                await asyncio.sleep(0.001)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await outbox.close()
+        taken.close()
+    assert listener.port != port
+
+
+async def test_the_same_push_over_two_connections_at_once_counts_once(tmp_path: Path) -> None:
+    async with rig(tmp_path, config(ciphered=True)) as here:
+        again = ciphered(5, notification(1))
+        await asyncio.gather(*(here.send(again) for _ in range(8)))
+        assert (here.listener.counts.taken, here.listener.counts.repeated) == (1, 7)
+        assert len(here.records) == 1
