@@ -125,9 +125,11 @@ def _device_problems(bus: BusConfig, device: DeviceConfig, place: str) -> Iterat
             yield f"at {place}.address: a DLMS meter needs client and server (and physical on HDLC), no unit."
         elif bus.protocol == "hdlc":
             try:
-                server_address(address.server, address.physical)
+                server_address(address.server, address.physical, address.size)
             except ValueError as error:
                 yield f"at {place}.address: {error}"
+        elif address.size is not None:
+            yield f"at {place}.address.size: it means nothing to the wrapper on TCP; remove it."
         yield from mode_e_problems(bus, device, place)
     elif device.model == IEC62056:
         yield from iec62056_problems(bus, device, place)

@@ -108,6 +108,8 @@ class Address(_Struct, frozen=True, kw_only=True):
     client: Annotated[int, Meta(ge=1, le=127)] = 16
     server: Annotated[int, Meta(ge=0, le=65_535)] | None = None
     physical: Annotated[int, Meta(ge=0, le=16_383)] | None = None
+    size: Literal[2, 4] | None = None
+    """HDLC: octets of the server address where the meter demands that many; the fewest are taken otherwise."""
     unit: int | None = None
     device: str | None = None
     """IEC 62056-21: the address in the opening request, often the serial number; none is any meter that hears it."""

@@ -226,6 +226,7 @@ class DlmsDriver:
             client=device.address.client,
             server=device.address.server,
             physical=device.address.physical,
+            address_size=device.address.size,
             information=device.information,
             window=device.window,
             password=read_password(device),

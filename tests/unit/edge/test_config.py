@@ -102,6 +102,14 @@ def test_a_right_configuration_is_read() -> None:
             ["devices[0].event_logs", "has none that are read"],
         ),
         (
+            lambda c: c["buses"][0]["devices"][0].update(address={"server": 1, "physical": 128, "size": 2}),
+            ["devices[0].address", "does not fit into 2 octets"],
+        ),
+        (
+            lambda c: c["buses"][2]["devices"][0].update(address={"server": 1, "size": 4}),
+            ["buses[2].devices[0].address.size", "means nothing to the wrapper"],
+        ),
+        (
             lambda c: c["buses"][0]["devices"][0].update(push={"objects": [PUSHED]}),
             ["buses[0].devices[0].push.source", "not given"],
         ),

@@ -1,10 +1,14 @@
 """What the DLMS driver makes of the reader's rows, values and errors."""
 
+import time
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from edge.bus.line import Line
+from edge.bus.testing import ScriptedLink
+from edge.bus.timing import LineTiming
 from edge.config import StateRegister
 from edge.dlms.errors import AccessDeniedError, LinkLostError, NoAnswerError, ProtocolError
 from edge.dlms.layout import ClockConvention
@@ -221,3 +225,17 @@ async def test_a_register_with_its_own_time() -> None:
         (reading,) = await meter.read_states([register])
     read_at = (data.clock - timedelta(minutes=3) - EPOCH) // timedelta(milliseconds=1)
     assert reading == StateReading(register, 4711, read_at, captured=True)
+
+
+@pytest.mark.parametrize(("size", "octets"), [(None, "02 23"), (4, "00 02 00 23")])
+async def test_an_address_as_long_as_the_meter_demands(size: int | None, octets: str) -> None:
+    data = config_data()
+    data["buses"][0]["devices"][0].update(
+        address={"server": 1, "physical": 17, "size": size}, retries=0, timeout_s=0.001
+    )
+    link = ScriptedLink()
+    line = Line(link, LineTiming(), time.monotonic)
+    with pytest.raises(DeviceSilentError):
+        async with DlmsDriver(edge_config(data).buses[0].devices[0], "hdlc", SystemClock()).session(line):
+            pass
+    assert link.written[0][1][3:].startswith(bytes.fromhex(octets))
