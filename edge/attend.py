@@ -105,11 +105,12 @@ class Attendant:
                 return
             with on_the_line(device):
                 async with device.driver.session(turn.line) as meter:
-                    if isinstance(meter, ClockSession):
-                        await self._look_at_clock(device, care, meter)
+                    # Logs first: a clock that shows no time would keep them from being read.
                     if isinstance(meter, EventSession):
                         for log in device.config.event_logs:
                             await self._read_log(device, meter, log)
+                    if isinstance(meter, ClockSession):
+                        await self._look_at_clock(device, care, meter)
 
         name = device.config.id
         try:

@@ -19,7 +19,7 @@ from edge.bus.timing import LineTiming
 from edge.collector import DeviceState
 from edge.drivers.port import EventsRead, MeterEvent, MeterSession
 from edge.drivers.testing import FakeMeter
-from edge.errors import DeviceRefusedError, DeviceSilentError
+from edge.errors import DeviceGarbledError, DeviceRefusedError, DeviceSilentError
 from edge.outbox.outbox import Outbox
 from edge.schedule import DeviceProgress
 from shared.clock import EPOCH
@@ -43,6 +43,7 @@ class Attended(FakeMeter):
         self.refused = False
         self.mute = False
         """Does not show its clock once that is set."""
+        self.without_time = False
 
     @asynccontextmanager
     async def session(self, line: Line) -> AsyncIterator[MeterSession]:
@@ -53,6 +54,8 @@ class Attended(FakeMeter):
     async def read_clock(self) -> datetime:
         if self.mute and self.set_to:
             raise DeviceSilentError("No answer.")
+        if self.without_time:
+            raise DeviceGarbledError("no instant")
         return self.clock.now() + self.ahead
 
     async def set_clock(self, at: datetime) -> None:
@@ -128,6 +131,13 @@ async def test_events_come_once_and_a_crash_does_not_double_them(tmp_path: Path)
         assert [record.data["code"] for record in again.records] == [4, 5, 6, 7]
 
 
+async def test_events_of_a_meter_whose_clock_shows_no_time(tmp_path: Path) -> None:
+    async with site(tmp_path, clock={"automatic": True}) as here:
+        here.meter.without_time, here.meter.codes = True, [4]
+        await here.attend()
+        assert (here.kinds(), here.meter.set_to) == (["meter-event"], [])
+
+
 async def test_drift_is_seen_and_told_once_a_day(tmp_path: Path) -> None:
     async with site(tmp_path) as here:
         here.meter.ahead = timedelta(seconds=9)
@@ -197,7 +207,7 @@ async def test_a_meter_that_refuses_is_asked_again_in_its_turn(tmp_path: Path) -
         assert here.meter.sessions == 1
         here.clock.advance(timedelta(hours=1))
         await here.attend()
-        assert here.kinds() == ["clock-drift", "clock-set", "meter-event"]
+        assert here.kinds() == ["clock-drift", "meter-event", "clock-set"]
 
 
 async def test_a_meter_that_fails_is_not_pressed(tmp_path: Path) -> None:
