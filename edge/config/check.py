@@ -90,6 +90,7 @@ def problems(config: EdgeConfig) -> Iterator[str]:
                 yield f"at {here}.id: the device {device.id!r} is at {seen[device.id]} already; ids must differ."
             seen[device.id] = here
             yield from _device_problems(bus, device, here)
+    yield from _sender_problems(config)
 
 
 def _pace_problems(bus: BusConfig, device: DeviceConfig, place: str) -> Iterator[str]:
@@ -171,6 +172,21 @@ def _care_problems(device: DeviceConfig, place: str) -> Iterator[str]:
     yield from _obis_problems(device.switch, f"{place}.switch")
     if device.push is not None:
         yield from _push_problems(device, device.push, f"{place}.push")
+
+
+def _sender_problems(config: EdgeConfig) -> Iterator[str]:
+    """A push is one device's: no two may be told by the same address or title."""
+    senders: dict[str, str] = {}
+    for _, device in config.devices():
+        if device.push is None:
+            continue
+        title = device.security.meter_title if device.security is not None else None
+        for name, known in (("push.source", device.push.source), ("security.meter_title", title)):
+            if known is None:
+                continue
+            other = senders.setdefault(known.upper(), device.id)
+            if other != device.id:
+                yield f"at {name} of {device.id}: {known} is that of {other} too; pushes could be mixed up."
 
 
 def _push_problems(device: DeviceConfig, push: PushSource, place: str) -> Iterator[str]:

@@ -110,6 +110,21 @@ def test_a_right_configuration_is_read() -> None:
             ["buses[2].devices[0].address.size", "means nothing to the wrapper"],
         ),
         (
+            lambda c: [
+                c["buses"][b]["devices"][0].update(push={"objects": [PUSHED], "source": "192.0.2.1"}) for b in (0, 2)
+            ],
+            ["push.source of GA-1", "192.0.2.1 is that of LU-1 too"],
+        ),
+        (
+            lambda c: [
+                c["buses"][b]["devices"][0].update(
+                    push={"objects": [PUSHED]}, security=SECURITY | {"meter_title": title}
+                )
+                for b, title in ((0, "525a560000000001"), (2, "525A560000000001"))
+            ],
+            ["security.meter_title of GA-1", "is that of LU-1 too"],
+        ),
+        (
             lambda c: c["buses"][0]["devices"][0].update(push={"objects": [PUSHED]}),
             ["buses[0].devices[0].push.source", "not given"],
         ),
