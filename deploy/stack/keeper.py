@@ -20,6 +20,8 @@ __all__ = ["ACTS", "main", "start"]
 
 ACTS = ("down", "destroy")
 _POLL_SECONDS = 0.3
+_PATIENCE_SECONDS = 5.0
+"""For a server to obey: one that was started in a shell's background ignores SIGQUIT."""
 
 
 def start(
@@ -50,7 +52,7 @@ def main(arguments: Sequence[str]) -> None:
     finally:
         # Also where somebody has removed the folders under the running servers.
         for server in process.running_below(Path(folder).resolve()):
-            process.stop(server, signal.SIGQUIT)
+            process.end(server, signal.SIGQUIT, _PATIENCE_SECONDS)
 
 
 def _end(home: str, instance: str, act: str) -> None:

@@ -13,6 +13,7 @@ import msgspec
 
 __all__ = [
     "ProcessRecord",
+    "end",
     "end_left_running",
     "is_running",
     "left_running",
@@ -85,7 +86,11 @@ def running_below(folder: Path) -> list[ProcessRecord]:
 
 def end_left_running(folder: Path, with_signal: signal.Signals, seconds: float = 60.0) -> None:
     """End the server of this folder if it runs: with the signal, after `seconds` with SIGKILL."""
-    record = left_running(folder)
+    end(left_running(folder), with_signal, seconds)
+
+
+def end(record: ProcessRecord | None, with_signal: signal.Signals, seconds: float) -> None:
+    """End that very process: with the signal, after `seconds` with SIGKILL."""
     stop(record, with_signal)
     if not wait_until_gone(record, seconds):
         stop(record, signal.SIGKILL)
