@@ -89,7 +89,8 @@ def sim(context: typer.Context) -> None:
 @app.command("edge", context_settings=_PASS_ON)
 def edge(context: typer.Context) -> None:
     """A concentrator's agent: rozvodna edge CONFIG.json; how it is: rozvodna edge status CONFIG.json; its key for
-    secrets, made once: rozvodna edge enrol CONFIG.json
+    secrets, made once: rozvodna edge enrol CONFIG.json; what a DLMS meter has: rozvodna edge discover CONFIG.json
+    DEVICE
     """
     if context.args[:1] == ["status"]:
         raise typer.Exit(importlib.import_module("deploy.edge_status").main(context.args[1:]))

@@ -10,6 +10,7 @@ import sys
 from typing import Final
 
 import edge.lean  # noqa: F401 - first of ours, see there
+from edge import discover
 from edge.agent import Agent
 from edge.config import EdgeConfig, load_config
 from edge.control import enrol
@@ -41,6 +42,8 @@ def main(arguments: list[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     if given[:1] == ["enrol"]:
         return enrol.main(given[1:])
+    if given[:1] == ["discover"]:
+        return discover.main(given[1:])
     parser = argparse.ArgumentParser(prog="python -m edge", description="Agent of one concentrator.")
     parser.add_argument("config", help="configuration, JSON (schema: edge/config.py)")
     parser.add_argument("--check", action="store_true", help="only check the configuration")

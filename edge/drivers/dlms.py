@@ -10,6 +10,7 @@ from edge.bus.line import Line
 from edge.config import Conventions, DeviceConfig, ProfileConfig, StateRegister
 from edge.dlms.clock import set_clock
 from edge.dlms.counters import InvocationCounter
+from edge.dlms.discovery import Discovery, discover
 from edge.dlms.errors import (
     AccessDeniedError,
     AssociationRefusedError,
@@ -134,6 +135,11 @@ class DlmsSession:
         with _errors():
             found = await read_new_events(self._reader, Obis.parse(log), decode_anchor(mark))
         return EventsRead([MeterEvent(*event) for event in found.events], encode_anchor(found.anchor), found.overrun)
+
+    async def discover(self) -> Discovery:
+        """All that the meter has (edge.discover)."""
+        with _errors():
+            return await discover(self._reader)
 
     async def recognise(self) -> None:
         """Raises `DeviceMismatchError` if the meter is not the one that the configuration states."""

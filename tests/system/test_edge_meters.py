@@ -1,5 +1,8 @@
 """What the agent takes of a meter beside its profile, over real TCP: events, the gas meter behind it, pushes."""
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +12,7 @@ import pytest
 
 from deploy.stack.ports import find_free_port
 from edge import inspect
+from edge.config import parse_config
 from firmware_sims.scenario import load_scenario
 from firmware_sims.truth import Truth
 from shared.clock import EPOCH
@@ -190,3 +194,36 @@ def test_events_gas_behind_and_pushes_arrive_once(
     start = datetime(2026, 3, 1, 23, 0, tzinfo=UTC)
     (day,) = (block for block in blocks if block.key.device == "EL" and block.start_ms == ms(start))
     assert list(day.values) == truth.interval_values("48211001", "1-0:1.29.0", start, start + timedelta(days=1))
+
+
+def test_a_meter_says_what_it_has_and_that_is_a_configuration(rig: Rig, broker: BrokerAccess, free_port: int) -> None:
+    rig.start_simulators(scenario(free_port, find_free_port()))
+    settings = config(rig.folder, broker, free_port, find_free_port())
+    (bus,) = settings["buses"]
+    states = {"at": "month", "registers": [{"obis": "1-0:1.8.0", "unit": "Wh", "register": "1-0:1.8.0"}]}
+    bus["devices"] = [{"id": "EL", "model": "dlms", "address": {"server": 1}, "states": states}]
+    path = rig.folder / "commissioning.json"
+
+    def ask(device: str) -> "subprocess.CompletedProcess[str]":
+        path.write_text(json.dumps(settings))
+        command = [sys.executable, "-m", "edge", "discover", str(path), device]
+        return subprocess.run(command, capture_output=True, text=True, env=rig.environment(), timeout=60, check=False)
+
+    done = ask("EL")
+    assert done.returncode == 0, done.stderr
+    proposed = json.loads(done.stdout)
+    assert proposed["identity"]["serial"] == "48211001"
+    assert proposed["profile"]["obis"] == "1-0:99.1.0"
+    assert [each["obis"] for each in proposed["profile"]["registers"]] == ["1-0:1.29.0"]
+    assert "0-0:99.98.0" in proposed["event_logs"]
+    assert "1-0:1.8.0" in {each["obis"] for each in proposed["states"]["registers"]}
+    bus["devices"] = [proposed]
+    parse_config(json.dumps(settings).encode(), "proposal")
+
+    unknown = ask("PM-1")
+    assert (unknown.returncode, unknown.stdout) == (2, "")
+    assert "no DLMS meter 'PM-1'; it has EL" in unknown.stderr
+    bus["link"]["port"] = find_free_port()
+    silent = ask("EL")
+    assert silent.returncode == 2
+    assert "cannot be opened" in silent.stderr
