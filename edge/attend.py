@@ -14,8 +14,8 @@ from typing import Final
 import structlog
 
 from edge.bus.owner import Priority, Turn
-from edge.collector import DeviceState, on_the_line
 from edge.control.clock_policy import NeedsOrder, SetNow, WaitUntil, judge_clock
+from edge.device_state import DeviceState, on_the_line
 from edge.drivers.port import ClockSession, EventSession, MeterEvent
 from edge.errors import DeviceError, DeviceRefusedError, LineDownError, OutboxError
 from edge.outbox.model import Deposit, Lane

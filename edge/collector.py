@@ -4,41 +4,30 @@ else waits for it.
 """
 
 import asyncio
-import math
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
 
 from edge.blocks import clock_back_record, gap_record, profile_read, state_blocks
-from edge.bus.health import Health
-from edge.bus.line import Line
-from edge.bus.owner import Bus, Priority, Turn
+from edge.bus.owner import Priority, Turn
 from edge.captured import not_taken_yet
-from edge.config import DeviceConfig
-from edge.drivers.port import DayPart, MeterDriver, MeterSession
+from edge.device_state import DeviceState, on_the_line, step_ms
+from edge.drivers.port import DayPart, MeterSession
 from edge.errors import DeviceError, DeviceMismatchError, LineDownError, OutboxError
 from edge.outbox.model import Deposit, Lane
 from edge.outbox.outbox import Outbox
 from edge.schedule import (
-    DeviceProgress,
-    Due,
     RowsDue,
     SampleDue,
     SampleMark,
-    days_left,
-    due,
     first_mark,
     is_ahead,
-    next_instant,
     still_due,
 )
 from edge.timeline import Span, paint
 from shared.clock import EPOCH, Clock
-from shared.metering_day import MeteringDay
 
 TICK_S: Final = 0.05
 """How often, wall time, the clock is looked at: a sampling round may start this much late."""
@@ -47,122 +36,6 @@ SESSION_MOST_S: Final = 45.0
 """After so long a session begins no further day, so that a slow line's other meters get their turn."""
 TAIL_RETRY_S: Final = 15.0
 """A day whose last row is not there yet is asked for again after so long, while it is no older than a quarter-hour."""
-REQUEST_S: Final = 3.0
-"""A request for rows takes about so long, at most: live data of other meters on the line wait for it, and may be 5 s
-late."""
-LIVE_ROWS: Final = 8
-"""More rows of the running day than that are no live data any more: they are read as back-fill, before older days."""
-ROW_OCTETS: Final = 16
-COLUMN_OCTETS: Final = 5
-"""A row on the wire with its stamp, and each value in it: a guess, until the meter's own pace is known."""
-
-
-@dataclass(slots=True)
-class DeviceState:
-    """One device as the collector sees it; read by the status file."""
-
-    config: DeviceConfig
-    bus: Bus
-    driver: MeterDriver
-    progress: DeviceProgress
-    phase: timedelta = timedelta()
-    """States are sampled so much after their instant."""
-    last_success: datetime | None = None
-    failures: int = 0
-    last_error: str = ""
-    mismatch: str = ""
-    """Why another meter than the configured one seems to answer; empty if the right one did."""
-    due: Due = field(default_factory=Due)
-    days_left: int = 0
-    """Days that are over and of which something is to be read."""
-    looked_at: datetime | None = None
-    stale_at: datetime | None = None
-    """`due` holds from `looked_at` until `stale_at`."""
-    live: "asyncio.Task[None] | None" = None
-    backfill: "asyncio.Task[None] | None" = None
-    storing: int = 0
-    """Deposits under way: nothing is started meanwhile, since what is due is not known."""
-    line_retry_at: float = 0.0
-    clock_drift_s: float | None = None
-    """Meter's clock minus ours, as last seen."""
-    reading: dict[str, tuple[MeteringDay, ...]] = field(default_factory=dict)
-    """Days that are being read, by lane: the other lane keeps off them."""
-    tail: tuple[MeteringDay, float] | None = None
-    """A day whose last row was not there yet, and when to ask again."""
-    leaving: bool = False
-    """The configuration takes it out: nothing is begun any more."""
-    at_work: int = 0
-    """Jobs on the line now."""
-    row_s: float = 0.0
-    """What reading a row takes, wall seconds, as of late; 0 before the first."""
-
-    @property
-    def health(self) -> Health:
-        """Failures in a row and the rest after them, as the bus has them."""
-        return self.bus.probation.health(self.config.id)
-
-    def refresh(self, now: datetime) -> None:
-        """Look what is due at `now`."""
-        self.due = due(self.config, self.progress, now, self.phase)
-        self.days_left = days_left(self.config, self.progress, now)
-        self.looked_at, self.stale_at = now, next_instant(self.config, self.progress, now, self.phase)
-
-    def refresh_if_stale(self, now: datetime) -> None:
-        """Look again if the clock has brought news, or went back."""
-        if self.looked_at is None or self.stale_at is None or not self.looked_at <= now < self.stale_at:
-            self.refresh(now)
-
-    def backfill_due(self, wall: float) -> tuple[RowsDue, ...]:
-        """Days to be read now as back-fill, the newest first."""
-        rows = self.due.rows
-        days = tuple(day for day in self.due.days if rows is None or day.day != rows.day)
-        if rows is not None and not self._is_live(rows):
-            days = rows, *days
-        return tuple(day for day in days if not self._waits(day, wall))
-
-    def live_due(self, wall: float) -> RowsDue | None:
-        """Rows of the running day to be read now as live data."""
-        rows = self.due.rows
-        return rows if rows is not None and self._is_live(rows) and not self._waits(rows, wall) else None
-
-    def _is_live(self, rows: RowsDue) -> bool:
-        start, end = rows.span
-        return end - start <= LIVE_ROWS * _step_ms(rows)
-
-    def _waits(self, rows: RowsDue, wall: float) -> bool:
-        tail = self.tail is not None and self.tail[0] == rows.day and wall < self.tail[1]
-        return tail or any(rows.day in days for days in self.reading.values())
-
-    def pieces(self, rows: RowsDue, line: Line) -> list[tuple[int, int]]:
-        """Spans of one request each, the newest first, none longer than the line's other users can wait."""
-        assert self.config.profile is not None
-        octets = ROW_OCTETS + COLUMN_OCTETS * len(self.config.profile.registers)
-        row_s = self.row_s or line.transmission_s(octets)
-        start, end = rows.span
-        step = _step_ms(rows)
-        count = (end - start) // step
-        requests = max(1, math.ceil(count * row_s / REQUEST_S))
-        most = math.ceil(count / requests) * step
-        return [(max(start, last - most), last) for last in range(end, start, -most)]
-
-    def took(self, rows: int, seconds: float) -> None:
-        """A request for so many rows took so long."""
-        each = seconds / max(1, rows)
-        self.row_s = each if not self.row_s else 0.7 * self.row_s + 0.3 * each
-
-
-def _step_ms(rows: RowsDue) -> int:
-    return rows.day.step // timedelta(milliseconds=1)
-
-
-@contextmanager
-def on_the_line(device: DeviceState) -> Iterator[None]:
-    """Around a job's conversation with the device: who takes it out waits for the end."""
-    device.at_work += 1
-    try:
-        yield
-    finally:
-        device.at_work -= 1
 
 
 class Collector:
@@ -477,7 +350,7 @@ class Collector:
         begun, sure = self._clock.monotonic(), self._sure()
         start, end = due.span
         rows = await meter.read_day(profile, DayPart(due.day, _instant(start), _instant(end)))
-        device.took((end - start) // _step_ms(due), self._clock.monotonic() - begun)
+        device.took((end - start) // step_ms(due), self._clock.monotonic() - begun)
         again = not (sure and self._sure())
         read = profile_read(device.config, due, rows, self._clock.now_ms(), live=live, again=again)
         if read.tail:
@@ -489,17 +362,3 @@ class Collector:
 
 def _instant(ms: int) -> datetime:
     return EPOCH + timedelta(milliseconds=ms)
-
-
-def round_reached(devices: Mapping[str, DeviceState], schedule: str) -> tuple[datetime | None, datetime | None]:
-    """How far all devices of `schedule` have come together: last instant dealt with, last instant sampled by all."""
-    marks = [
-        device.progress.sample
-        for device in devices.values()
-        if device.config.states is not None and device.config.states.at == schedule
-    ]
-    if not marks or any(mark is None for mark in marks):
-        return None, None
-    handled = min(mark.handled for mark in marks if mark is not None)
-    sampled = [mark.sampled for mark in marks if mark is not None]
-    return handled, None if None in sampled else min(instant for instant in sampled if instant is not None)

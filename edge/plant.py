@@ -16,9 +16,10 @@ from edge.bus.link import make_link
 from edge.bus.owner import Bus
 from edge.bus.station import Station
 from edge.bus.timing import line_timing
-from edge.collector import Collector, DeviceState
+from edge.collector import Collector
 from edge.config import BusConfig, DeviceConfig, EdgeConfig, SerialLink
 from edge.control.difference import difference
+from edge.device_state import DeviceState
 from edge.drivers.dlms import DlmsDriver
 from edge.drivers.iec62056 import Iec62056Driver
 from edge.drivers.keyring import KeyReader, KeyRing, counters_path, key_reader, read_meter_key

@@ -9,8 +9,8 @@ from typing import Any, Final
 import msgspec
 
 from edge.bus.owner import Bus
-from edge.collector import DeviceState, round_reached
 from edge.config import EdgeConfig
+from edge.device_state import DeviceState, round_reached
 from edge.outbox.model import Counts
 from edge.uplink.uplink import UplinkStatus
 from shared.clock import Clock

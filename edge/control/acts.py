@@ -9,10 +9,11 @@ import msgspec
 from edge.blocks import ms, profile_read
 from edge.bus.owner import Priority, Turn
 from edge.captured import not_taken_yet
-from edge.collector import Collector, DeviceState, on_the_line
+from edge.collector import Collector
 from edge.control.clock_policy import NeedsOrder, SetNow, WaitUntil, judge_clock
 from edge.control.events import Events
 from edge.control.judge import RefusedError
+from edge.device_state import DeviceState, on_the_line
 from edge.drivers.port import ClockSession, DayPart, MeterSession, StateReading, SwitchSession
 from edge.errors import DeviceError, DeviceRefusedError, EdgeError, LineDownError
 from edge.outbox.model import Deposit, Lane, RegisterStretch

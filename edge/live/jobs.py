@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from edge.bus.owner import Turn
-from edge.collector import DeviceState
+from edge.device_state import DeviceState
 from edge.drivers.port import StateReading
 from edge.live.rows import integer_row
 from edge.live.series import LiveSeries

@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 
 from edge.bus.link import HeldLink
 from edge.bus.owner import SILENT_BEFORE_RESET, Turn
-from edge.collector import DeviceState
+from edge.device_state import DeviceState
 from edge.drivers.modbus import ModbusDriver, PlannedRead
 from edge.errors import DeviceError, DeviceGarbledError, DeviceSilentError, LineDownError
 from edge.live.series import LiveSeries

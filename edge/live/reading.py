@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import structlog
 
-from edge.collector import DeviceState
+from edge.device_state import DeviceState
 from edge.drivers.modbus import ModbusDriver
 from edge.errors import OutboxError
 from edge.live.blocks import Holes, live_blocks

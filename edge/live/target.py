@@ -6,7 +6,7 @@ from typing import Protocol, TypeVar
 import structlog
 
 from edge.bus.owner import Priority, Turn
-from edge.collector import DeviceState
+from edge.device_state import DeviceState
 from edge.errors import DeviceError, DeviceMismatchError, LineDownError
 from edge.live.series import LiveSeries
 

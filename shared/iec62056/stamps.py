@@ -68,7 +68,7 @@ def decode_stamp(text: str) -> Stamp:
     try:
         # A day that ends is written as 24:00 by some.
         over = digits[6:] == "240000"
-        wall = datetime.strptime(digits[:6] + ("000000" if over else digits[6:]), "%y%m%d%H%M%S")  # noqa: DTZ007
+        wall = datetime.strptime(digits[:6] + ("000000" if over else digits[6:]), "%y%m%d%H%M%S")  # noqa: DTZ007 - local time: the stamp says which
         return Stamp(match[1], wall + timedelta(days=1) if over else wall)
     except (ValueError, OverflowError):
         raise DecodeError(f"The time stamp {text} is no date and time.") from None

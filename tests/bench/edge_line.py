@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Final
 
 from edge.bus.owner import Bus, Priority, Turn
-from edge.collector import DeviceState
+from edge.device_state import DeviceState
 from edge.drivers.port import DayPart
 from firmware_sims.half_duplex import LineSpeed
 from shared.metering_day import MeteringDay, day_of

@@ -179,7 +179,7 @@ class Concentrator:
         self, seq: int, body: bytes, properties: list[tuple[str, str]] | None = None, epoch: int | None = None
     ) -> None:
         """One data message."""
-        named = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho has no annotations here
+        named = Properties(PacketTypes.PUBLISH)
         named.UserProperty = (
             user_properties(self.edge, self.epoch if epoch is None else epoch, seq)
             if properties is None

@@ -210,7 +210,7 @@ def test_a_pushed_configuration_runs_and_a_bad_one_is_refused(
     rig.clock.set(START + QUARTER)
     rig.clock.set(MARCH + timedelta(days=3, minutes=15, seconds=1))
     for device in ("EA-1", "EA-2", "EA-3"):
-        wait(rig, f"readings of {device}", lambda device=device: sampled(central, device) >= 1)  # type: ignore[misc]
+        wait(rig, f"readings of {device}", lambda device=device: sampled(central, device) >= 1)
     wait(rig, "the status", lambda: rig.status(EDGE)["config_number"] == number)
     status = rig.status(EDGE)
     assert {name: bus["connections"] for name, bus in status["buses"].items()} == {"hdlc-1": 1, "rtu-1": 1, "tcp-1": 1}
@@ -253,7 +253,7 @@ def test_a_pushed_configuration_runs_and_a_bad_one_is_refused(
         epoch = rig.status(EDGE)["epoch"]
         rig.kill(EDGE)
         rig.start_agent(settings)
-        wait(rig, "another start", lambda epoch=epoch: rig.status(EDGE)["epoch"] != epoch)  # type: ignore[misc]
+        wait(rig, "another start", lambda epoch=epoch: rig.status(EDGE)["epoch"] != epoch)
     wait(rig, "the one before", lambda: central.state()["runs"] == number)
     wait(rig, "the reason", lambda: central.state()["refused_number"] == fixed)
     assert "ended the agent 3 times" in central.state()["refused_reason"]

@@ -160,7 +160,7 @@ async def test_no_counter_goes_out_twice_whenever_the_process_is_killed(tmp_path
     for _ in range(KILLS):
         size = wire.stat().st_size if wire.exists() else 0
         process = await asyncio.create_subprocess_exec(sys.executable, "-c", _USER, str(path), str(wire))
-        wait_for(lambda size=size: wire.exists() and wire.stat().st_size > size)  # type: ignore[misc]
+        wait_for(lambda size=size: wire.exists() and wire.stat().st_size > size)
         await asyncio.sleep(chance.uniform(0, 0.05))
         process.kill()
         await process.wait()

@@ -67,7 +67,7 @@ def load(place: int, values: list[int] | None = None, key: Key = LOAD) -> Block:
 
 
 def blocks_in(central: Central) -> list[list[int]]:
-    return [values for (values,) in rows(central.url, 'SELECT "values" FROM block ORDER BY start, batch_id')]  # type: ignore[misc]
+    return [values for (values,) in rows(central.url, 'SELECT "values" FROM block ORDER BY start, batch_id')]
 
 
 def test_a_repeated_batch_is_only_acknowledged(central: Central) -> None:

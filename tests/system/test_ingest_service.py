@@ -215,7 +215,7 @@ async def test_a_new_incarnation_is_told_to_every_edge_that_is_there(
         ):
             for one in (first, second):
                 await one.be_born(Birth(True, one.epoch))
-                await one.until(lambda one=one: one.welcomes)  # type: ignore[misc]  # bound now, on purpose
+                await one.until(lambda one=one: one.welcomes)
             engine = make_engine(site)
             with transaction(engine) as connection:
                 new = new_incarnation(connection, datetime.now(UTC), "test")

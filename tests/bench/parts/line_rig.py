@@ -11,8 +11,8 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from edge.bus.owner import Bus
-from edge.collector import DeviceState
 from edge.config import BusConfig
+from edge.device_state import DeviceState
 from edge.logs import set_up_logs
 from edge.plant import make_bus, make_device, seat
 from firmware_sims.half_duplex import LineSpeed

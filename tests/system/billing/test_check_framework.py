@@ -30,7 +30,7 @@ def settled(site: BilledSite) -> int:
 
 def check(site: BilledSite, scope: Scope, checks: object = STANDARD) -> CheckRunMade:
     with transaction(site.engine) as connection:
-        return run_checks(connection, scope, "manual", CLERK, NOW, checks)  # type: ignore[arg-type]  # test doubles
+        return run_checks(connection, scope, "manual", CLERK, NOW, checks)
 
 
 def zero_price(site: BilledSite) -> int:

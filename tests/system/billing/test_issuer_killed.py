@@ -66,7 +66,7 @@ def answers(client: httpx.Client) -> bool:
 
 def wait_until(holds: object, what: str) -> None:
     deadline = time.monotonic() + PATIENCE_S
-    while not holds():  # type: ignore[operator]  # any callable without arguments
+    while not holds():
         assert time.monotonic() < deadline, f"waited {PATIENCE_S} s for {what}"
         time.sleep(0.01)
 

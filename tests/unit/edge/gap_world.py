@@ -16,8 +16,9 @@ from edge.bus.line import Line
 from edge.bus.owner import Bus
 from edge.bus.testing import ScriptedLink
 from edge.bus.timing import LineTiming
-from edge.collector import Collector, DeviceState
+from edge.collector import Collector
 from edge.config import ProfileConfig, UplinkConfig
+from edge.device_state import DeviceState
 from edge.drivers.port import DayPart, ProfileDay
 from edge.drivers.testing import FakeMeter
 from edge.errors import DeviceSilentError

@@ -13,7 +13,7 @@ from shared.testing import ManualClock
 T = TypeVar("T")
 
 
-class _NoWaiting(selectors.DefaultSelector):  # type: ignore[valid-type, misc]  # the platform's own selector
+class _NoWaiting(selectors.DefaultSelector):
     """Looks, and lets the time pass that it was told to wait."""
 
     passed: Callable[[float], None]

@@ -16,7 +16,7 @@ from edge.bus.line import Line
 from edge.bus.owner import Bus
 from edge.bus.testing import ScriptedLink
 from edge.bus.timing import LineTiming
-from edge.collector import DeviceState
+from edge.device_state import DeviceState
 from edge.drivers.port import EventsRead, MeterEvent, MeterSession
 from edge.drivers.testing import FakeMeter
 from edge.errors import DeviceGarbledError, DeviceRefusedError, DeviceSilentError

@@ -15,8 +15,9 @@ from edge.bus.line import Line
 from edge.bus.owner import Bus
 from edge.bus.testing import ScriptedLink
 from edge.bus.timing import LineTiming
-from edge.collector import Collector, DeviceState, round_reached
+from edge.collector import Collector
 from edge.config import ProfileConfig, StateRegister
+from edge.device_state import DeviceState, round_reached
 from edge.drivers.port import DayPart, ProfileDay, StateReading
 from edge.drivers.testing import FakeMeter
 from edge.errors import DeviceSilentError, LineDownError, OutboxError
@@ -353,7 +354,7 @@ async def test_a_meter_that_shows_nonsense_rests_and_its_next_sense_is_stored(pa
             readings = await plain(registers)
             return [StateReading(r.register, 3 * 10**38, r.at_ms) for r in readings] if shown <= 2 else readings
 
-        meter.read_states = nonsense  # type: ignore[method-assign]  # the fake's own answer, wrapped
+        meter.read_states = nonsense
         await until(lambda: reached(found) == MARCH)
         assert found.devices["EA-1"].failures == 2
         assert found.devices["EA-2"].failures == 0

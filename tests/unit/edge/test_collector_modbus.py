@@ -14,8 +14,9 @@ import pytest
 from edge import inspect
 from edge.blocks import ms
 from edge.bus.owner import Bus
-from edge.collector import Collector, DeviceState
+from edge.collector import Collector
 from edge.config import IdentityConfig, StateRegister, StatesConfig
+from edge.device_state import DeviceState
 from edge.outbox.outbox import Outbox
 from edge.schedule import DeviceProgress
 from shared.quantities import Flag, Kind, Unit

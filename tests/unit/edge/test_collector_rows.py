@@ -10,7 +10,7 @@ from edge.blocks import ms
 from edge.bus.line import Line
 from edge.bus.testing import ScriptedLink
 from edge.bus.timing import LineTiming
-from edge.collector import REQUEST_S, DeviceState
+from edge.device_state import REQUEST_S, DeviceState
 from edge.schedule import DeviceProgress, still_due
 from edge.timeline import Known
 from shared.quantities import Kind
@@ -67,7 +67,7 @@ async def test_each_interval_is_live_when_it_is_over_and_not_doubled_when_the_da
     async with plant(path, clock) as found:
         for n in range(93, 98):
             clock.set(MARCH + n * QUARTER)
-            await until(lambda n=n: read_to(found) == ms(MARCH + n * QUARTER))  # type: ignore[misc]  # bound now
+            await until(lambda n=n: read_to(found) == ms(MARCH + n * QUARTER))
         await until(lambda: caught_up(found))
         parts = [(part.end - part.start) // QUARTER for part in found.meters["LU-1"].parts_read]
     assert values_of(found) == minutes(0, 97)
@@ -142,12 +142,12 @@ async def test_what_central_turns_out_to_have_is_not_read_although_it_was_due(pa
         held = asyncio.Event()
         meter, plain = found.meters["LU-1"], found.meters["LU-1"].read_day
 
-        async def slow(profile, part):  # type: ignore[no-untyped-def]  # the fake's own answer, delayed
+        async def slow(profile, part):
             answer = await plain(profile, part)
             await held.wait()
             return answer
 
-        meter.read_day = slow  # type: ignore[method-assign]
+        meter.read_day = slow
         await until(lambda: len(meter.parts_read) == 1)
         registers = {("LU-1", name): True for name in (REGISTER, "1-0:3.29.0")}
         first_day = [(ms(MARCH), ms(MARCH + timedelta(days=1)))]
@@ -165,7 +165,7 @@ def test_on_a_slow_line_a_day_is_asked_for_in_parts_newest_first() -> None:
     clock = ManualClock(MARCH + timedelta(days=1))
     config = device("LU-1")
     assert config.profile is not None
-    state = DeviceState(config, None, None, DeviceProgress())  # type: ignore[arg-type]  # neither bus nor driver is asked
+    state = DeviceState(config, None, None, DeviceProgress())
     due = still_due(config.profile, state.progress, (ms(MARCH), ms(clock.now())), clock.now())
     assert due is not None
     slow = Line(ScriptedLink(), LineTiming(character_s=10 / 2400), clock.monotonic)

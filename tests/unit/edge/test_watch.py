@@ -28,7 +28,7 @@ def kinds(before: Snapshot, after: Snapshot) -> list[tuple[str, str]]:
     ],
 )
 def test_there_and_back(changed: dict[str, object], there: list[tuple[str, str]], back: list[tuple[str, str]]) -> None:
-    after = replace(WELL, at=2000, **changed)  # type: ignore[arg-type]  # fields by name
+    after = replace(WELL, at=2000, **changed)
     assert kinds(WELL, after) == there
     assert kinds(after, replace(WELL, at=3000)) == back
     assert kinds(after, replace(after, at=3000)) == []

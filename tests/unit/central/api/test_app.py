@@ -29,7 +29,7 @@ async def client(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[httpx.AsyncCl
 
 def app_of(client: httpx.AsyncClient) -> FastAPI:
     """The app behind the client, to give it a route of the test's own."""
-    app = client._transport.app  # type: ignore[attr-defined]  # httpx keeps it private
+    app = client._transport.app
     assert isinstance(app, FastAPI)
     return app
 

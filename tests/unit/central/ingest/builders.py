@@ -21,7 +21,7 @@ GAS = Key("GAS-1", "7-0:13.29.0", "m3", -3, Kind.INTERVAL)
 
 def ms(*parts: int) -> int:
     """A UTC instant in ms."""
-    return milliseconds(datetime(*parts, tzinfo=UTC))  # type: ignore[arg-type,misc]  # year, month, day, ...
+    return milliseconds(datetime(*parts, tzinfo=UTC))
 
 
 def channel(

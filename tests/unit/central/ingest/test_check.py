@@ -49,7 +49,7 @@ def reason_of(block: Block) -> str | None:
 
 
 def load(start: int = MIDNIGHT, values: object = 96, step: int = QUARTER_MS) -> Block:
-    return Block(LOAD, start, step, [1] * values if isinstance(values, int) else values)  # type: ignore[arg-type]
+    return Block(LOAD, start, step, [1] * values if isinstance(values, int) else values)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ def columns(**changed: object) -> BlockColumns:
         "marks": bytes(1),
         "values": bytes(4),
     }
-    return BlockColumns(**{**given, **changed})  # type: ignore[arg-type]  # tests pass what they like
+    return BlockColumns(**{**given, **changed})
 
 
 def test_a_good_message_opens_with_its_address_and_raw_keys() -> None:

@@ -36,7 +36,7 @@ def test_golden_file_of_a_day_of_92_quarter_hours() -> None:
 
 @pytest.mark.parametrize(("day", "length"), [(SPRING, 92), (ORDINARY, 96), (AUTUMN, 100)])
 def test_days_of_every_length_come_back(day: object, length: int) -> None:
-    sent = message(day)  # type: ignore[arg-type]  # parametrize has no type of its own
+    sent = message(day)
     read = read_interval_data(PACKAGE, write_interval_data(PACKAGE, sent))
     assert len(read.locations[0].profiles[0].days[0].values) == length
     assert read.locations[0].profiles[0] == replace(
@@ -100,7 +100,7 @@ def test_decimals_equal_the_decimal_number(value: int, exponent: int) -> None:
 
 
 def with_day(day: ProfileDay, **changes: object) -> IntervalData:
-    return IntervalData(envelope(), [Location(POINT, 1, [replace(Profile("A+", "Wh", 0, [day]), **changes)])])  # type: ignore[arg-type]  # any field of a profile
+    return IntervalData(envelope(), [Location(POINT, 1, [replace(Profile("A+", "Wh", 0, [day]), **changes)])])
 
 
 ONES = [1] * 92

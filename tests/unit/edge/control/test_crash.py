@@ -69,7 +69,7 @@ async def live(folder: Path, kill: str) -> dict[str, Any]:
             if kill == "after the result is noted":
                 die()
 
-        found.journal.begin, found.journal.end = dying_begin, dying_end  # type: ignore[method-assign]
+        found.journal.begin, found.journal.end = dying_begin, dying_end
         await found.commands.finish_begun()
         await found.give(ORDER, times=2)
         last = await found.last_word()

@@ -73,7 +73,7 @@ def asking(*attributes: AttributeDescriptor) -> tuple[Association, int]:
     association = opened()
     request = decode_request(association.get(*(attributes or (CLOCK,))))
     assert not isinstance(request, type(None))
-    return association, request.invoke  # type: ignore[union-attr]  # a GET request
+    return association, request.invoke
 
 
 def test_opening_with_and_without_password() -> None:
@@ -254,9 +254,9 @@ def test_writing_in_blocks(listed: bool) -> None:
 
 def test_a_meter_that_breaks_off_or_runs_ahead() -> None:
     association = opened(max_pdu=80)
-    invoke = decode_request(association.set((CLOCK, LONG), (ENERGY, VALUE))).invoke  # type: ignore[union-attr]
+    invoke = decode_request(association.set((CLOCK, LONG), (ENERGY, VALUE))).invoke
     assert association.receive(SetLastBlockResponse(invoke, 19, 1).encode()) == Written((19, 19))
-    invoke = decode_request(association.set((CLOCK, LONG))).invoke  # type: ignore[union-attr]
+    invoke = decode_request(association.set((CLOCK, LONG))).invoke
     outcome = association.receive(SetBlockResponse(invoke, 2).encode())
     assert isinstance(outcome, Failed)
     assert "a receipt for block 2; expected one for block 1" in str(outcome.error)
@@ -305,7 +305,7 @@ def test_a_method_with_long_parameter_and_long_result() -> None:
 )
 def test_the_answer_to_another_service(answer: Callable[[int], GetResponse | ActionResponse]) -> None:
     association = opened()
-    invoke = decode_request(association.set((CLOCK, VALUE))).invoke  # type: ignore[union-attr]
+    invoke = decode_request(association.set((CLOCK, VALUE))).invoke
     outcome = association.receive(answer(invoke).encode())
     assert isinstance(outcome, Failed)
     assert isinstance(outcome.error, ProtocolError)

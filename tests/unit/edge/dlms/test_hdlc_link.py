@@ -32,7 +32,7 @@ def from_meter(control: int, information: bytes = b"", segmented: bool = False, 
 
 
 def answer(text: bytes, sequence: int = 0, expected: int = 1, **others: bytes) -> bytes:
-    return from_meter(information_control(sequence, expected, True), LLC_RESPONSE + text, **others)  # type: ignore[arg-type]  # only source
+    return from_meter(information_control(sequence, expected, True), LLC_RESPONSE + text, **others)
 
 
 def received(link: HdlcLink, octets: bytes) -> list[LinkEvent]:

@@ -326,7 +326,7 @@ def test_challenges_that_prove_nothing(change: Callable[[bytes], bytes], words: 
     pair = Pair()
     aarq = pair.client.open()
     aare = decode_aare(pair.meter.receive(aarq))
-    own = pair.client._security.challenge  # type: ignore[union-attr]
+    own = pair.client._security.challenge
     refused(pair.client.receive(replace(aare, authentication=change(own)).encode()), words)
     assert pair.client.state is State.IDLE
 

@@ -79,7 +79,7 @@ LISTED = (3, 0, bytes.fromhex("0100010800ff"), ([(1, 1, None), (2, 1, [1, 2])], 
 
 
 async def test_an_object_list_by_hand() -> None:
-    (found,) = await read_object_list(Answers([LISTED]))  # type: ignore[arg-type]
+    (found,) = await read_object_list(Answers([LISTED]))
     assert (found.class_id, str(found.obis), found.attributes) == (3, "1-0:1.8.0", {1: 1, 2: 1})
     assert (found.selectors, found.methods) == ({2: (1, 2)}, {1: 1})
 
@@ -98,7 +98,7 @@ async def test_an_object_list_by_hand() -> None:
 )
 async def test_object_lists_that_cannot_be_understood(listed: Any) -> None:
     with pytest.raises(ProtocolError):
-        await read_object_list(Answers(listed))  # type: ignore[arg-type]
+        await read_object_list(Answers(listed))
 
 
 # -- event logs

@@ -137,7 +137,7 @@ def driver_of(config: DeviceConfig, folder: Path) -> DlmsDriver:
 async def read_a_day(driver: DlmsDriver, line: SecuredLine, config: DeviceConfig) -> None:
     assert config.profile is not None
     day = MeteringDay(config.profile.commodity, MARCH.date())
-    async with driver.session(line) as meter:  # type: ignore[arg-type]  # a line in memory
+    async with driver.session(line) as meter:
         rows = await meter.read_day(config.profile, DayPart.whole(day))
     assert set(rows.columns) == {register.register for register in config.profile.registers}
 

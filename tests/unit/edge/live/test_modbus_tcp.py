@@ -12,8 +12,8 @@ import pytest
 from edge.bus.line import Line
 from edge.bus.owner import SILENT_BEFORE_RESET, Bus, Priority, Turn
 from edge.bus.timing import LineTiming
-from edge.collector import DeviceState
 from edge.config import DeviceConfig, IdentityConfig
+from edge.device_state import DeviceState
 from edge.drivers.modbus import ModbusDriver
 from edge.errors import LineDownError
 from edge.live.modbus_tcp import ModbusPoller, ModbusTarget, prepared

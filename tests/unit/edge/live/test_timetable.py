@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.collector import DeviceState
+from edge.device_state import DeviceState
 from edge.live.series import LiveSeries
 from edge.live.timetable import Timetable, phase_of
 from tests.unit.edge.live.examples import NOON, Bench

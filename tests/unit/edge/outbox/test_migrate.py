@@ -91,7 +91,7 @@ def test_a_migrated_file_is_like_a_new_one(path: Path, tmp_path: Path) -> None:
 
 def test_killed_in_the_middle_it_is_still_version_1(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def dying(execute: object, statements: object) -> None:
-        from_1(execute, statements)  # type: ignore[arg-type]  # handed through
+        from_1(execute, statements)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:

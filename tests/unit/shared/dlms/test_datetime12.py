@@ -13,7 +13,7 @@ from shared.metering_day import PRAGUE
 
 
 def utc(*fields: int) -> datetime:
-    return datetime(*fields, tzinfo=UTC)  # type: ignore[arg-type, misc]  # year, month, day, ...
+    return datetime(*fields, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
