@@ -212,8 +212,10 @@ def test_a_pushed_configuration_runs_and_a_bad_one_is_refused(
     for device in ("EA-1", "EA-2", "EA-3"):
         wait(rig, f"readings of {device}", lambda device=device: sampled(central, device) >= 1)
     wait(rig, "the status", lambda: rig.status(EDGE)["config_number"] == number)
-    status = rig.status(EDGE)
-    assert {name: bus["connections"] for name, bus in status["buses"].items()} == {"hdlc-1": 1, "rtu-1": 1, "tcp-1": 1}
+    buses_now = rig.status(EDGE)["buses"]
+    assert set(buses_now) == {"hdlc-1", "rtu-1", "tcp-1"}
+    # No line was connected anew but for a meter's failure (a loaded machine lets one time out).
+    assert [name for name, bus in buses_now.items() if bus["connections"] > 1 + bus["failed"]] == []
 
     # A mistake that only the concentrator can see: the schema knows no unit addresses.
     wrong = json.loads(json.dumps(buses))
