@@ -39,6 +39,10 @@ from shared.wire import (
 
 TOLD_MOST = 1_000
 """Results that wait for the broker."""
+PATIENCE_S = 5.0
+"""Numbers that are all out mean a backlog only when central has said nothing for so long: after an outage the batches
+of before it are out at once, and answered in a moment.
+"""
 STABLE_S = 10.0
 """A session that lasted so long begins the back-off anew."""
 
@@ -106,6 +110,8 @@ class Uplink:
         self._publish_error: BaseException | None = None
         self._pages = Pages()
         self._pace = BackfillPace(settings.window)
+        self._heard_at = float("-inf")
+        """When central last answered, or else the session began."""
         self._live: set[Address] = set()
         """Batches under way that hold live data only."""
         self._log = structlog.get_logger("edge.uplink")
@@ -114,9 +120,13 @@ class Uplink:
     @property
     def keeps_up(self) -> bool:
         """Whether what is read now is on its way to central in a moment: the broker is there, and there are numbers to
-        be had. What is read while this does not hold is a backlog, behind which later live data must not stand.
+        be had, or soon will be. What is read while this does not hold is a backlog, behind which later live data must
+        not stand.
         """
-        return self.status.connected and self._outbox.counts.unacked < self._settings.window
+        if not self.status.connected:
+            return False
+        free = self._outbox.counts.unacked < self._settings.window
+        return free or self._clock.monotonic() - self._heard_at < PATIENCE_S
 
     async def prepare(self) -> None:
         """Take from the outbox what earlier starts knew."""
@@ -166,6 +176,7 @@ class Uplink:
         edge = self._identity.edge
         will = Message(state_topic(edge), await self._birth_body(online=False), retain=True)
         async with self._link.session(will, [ack_topic(edge), *self._on_message]) as session:
+            self._heard_at = self._clock.monotonic()
             self.status.connected = True
             self.status.sessions += 1
             self._resends = Resends(self._settings)
@@ -358,6 +369,7 @@ class Uplink:
 
     async def _acknowledged(self, session: BrokerSession, ack: Ack) -> None:
         self.status.acknowledgements += 1
+        self._heard_at = self._clock.monotonic()
         await self._note_incarnation(session, ack.incarnation)
         done = await self._outbox.acknowledge(ack.epoch, ack.upto, ack.beyond, ack.refused, self._clock.now_ms())
         now = self._clock.monotonic()

@@ -119,7 +119,9 @@ async def test_a_welcome_hurries_what_waits(tmp_path: Path) -> None:
     assert len(data(broker)) == 2
 
 
-async def test_it_keeps_up_while_the_broker_is_there_and_central_answers(tmp_path: Path) -> None:
+async def test_it_keeps_up_while_the_broker_is_there_and_central_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     broker = FakeBroker()
     settings = UplinkConfig(window=2, linger_s=0.0, batch_blocks=1)
     async with uplink(tmp_path / "o", broker, settings) as (found, outbox):
@@ -127,6 +129,8 @@ async def test_it_keeps_up_while_the_broker_is_there_and_central_answers(tmp_pat
         await until(lambda: found.keeps_up)
         await outbox.deposit(Deposit([state_block("EA-1", n, n) for n in range(3)]))
         await until(lambda: outbox.counts.unacked == 2)
+        assert found.keeps_up, "central has had no time to answer: what is read now is no backlog yet"
+        monkeypatch.setattr("edge.uplink.uplink.PATIENCE_S", 0.0)
         assert not found.keeps_up, "central does not answer"
 
 
