@@ -45,13 +45,18 @@ class Resends:
             self._tries.setdefault(address, _Try(now))
 
     def hurry(self, now: float) -> None:
-        """Central has just come: what waits for a resend goes now, at the first pace. What was sent a moment ago, and
-        what the broker refused, keeps waiting.
+        """Central has just come: what waits for a resend goes now, at the first pace. What was sent a moment ago waits
+        until the moment is over: central may be at work on it, or the broker had nobody to give it to. What the broker
+        refused keeps waiting.
         """
         moment = self._settings.resend_first_s * MOMENT
         for each in self._tries.values():
-            if not each.refused and now - each.sent_at >= moment:
+            if each.refused:
+                continue
+            if now - each.sent_at >= moment:
                 each.due, each.sent = now, 0
+            else:
+                each.due = min(each.due, each.sent_at + moment)
 
     def forget(self, addresses: Iterable[Address]) -> None:
         """Acknowledged, or no longer held."""

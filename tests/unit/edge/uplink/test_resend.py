@@ -31,10 +31,11 @@ def test_refused_ones_wait_longer_and_do_not_hurry() -> None:
     resends.refused(A, 0.0)
     resends.sending(B)
     resends.sent(B, 0.0)
-    resends.hurry(1.9)
-    assert resends.due(1.9) == []
-    resends.hurry(2.0)
-    assert resends.due(2.0) == [B]
+    resends.hurry(0.5)
+    assert resends.due(1.9) == [], "sent a moment ago"
+    assert resends.due(2.0) == [B], "and no longer"
+    resends.hurry(3.0)
+    assert resends.due(3.0) == [B]
     assert resends.due(60.0) == [A, B]
     resends.sending(A)
     resends.refused(A, 60.0)
