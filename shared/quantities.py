@@ -53,6 +53,8 @@ class Flag(IntFlag):
     DST = 32
     CRITICAL = 64
     INCOMPLETE = 128
+    SUBSTITUTED = 256
+    """Not measured: the device, or the system that the value came from, says that it made it up."""
 
 
 class Quality(IntEnum):

@@ -22,4 +22,4 @@ def test_the_missing_value_is_the_least_int32() -> None:
 
 def test_codes_are_those_that_the_database_holds() -> None:
     assert [int(q) for q in Quality] == [0, 1, 2, 3, 4, 5]
-    assert sum(Flag) == 255
+    assert sum(Flag) == 511
