@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from central.network import channels, meters
 from central.network.control_api import router as control_router
+from central.network.registers_api import router as registers_router
 from central.network.tables import evidence_channel
 from central.platform import audit
 from central.platform.errors import Refused
@@ -19,6 +20,7 @@ from central.platform.web import Db, Now
 
 router = APIRouter(prefix="/v1", tags=["network"])
 router.include_router(control_router)
+router.include_router(registers_router)
 
 Reader = Annotated[Person, Depends(require("read"))]
 Operator = Annotated[Person, Depends(require("operate"))]

@@ -82,10 +82,10 @@ def create_mappings(connection: Connection, specs: Sequence[Spec]) -> Outcome:
     Kind, unit and step of both sides must agree, and the register's exponent must not be below the channel's (a finer
     register would lose digits). Overlaps on either side are Refused.
     """
-    registers = _by_name(
+    registers = by_name(
         connection, evidence_channel, ("device", "register"), {(spec["meter"], spec["register"]) for spec in specs}
     )
-    channels = _by_name(
+    channels = by_name(
         connection,
         channel,
         ("point", "direction", "kind"),
@@ -103,7 +103,7 @@ def create_mappings(connection: Connection, specs: Sequence[Spec]) -> Outcome:
                 "channel": target.id,
                 "multiplier": spec.get("multiplier", 1),
                 "sign": spec.get("sign", 1),
-                "valid": _validity(what, spec["since"], spec.get("until")),
+                "valid": validity_of(what, spec["since"], spec.get("until")),
             }
         )
     return reconcile(connection, channel_mapping, "mapping", ("evidence_channel", "channel", "valid"), rows)
@@ -165,7 +165,8 @@ def _check_pair(what: str, register: Any, target: Any, multiplier: int) -> None:
         )
 
 
-def _validity(what: str, since: datetime, until: datetime | None) -> Range[datetime]:
+def validity_of(what: str, since: datetime, until: datetime | None) -> Range[datetime]:
+    """From `since` until `until` (exclusive, None is open); BadInput without an offset or the wrong way round."""
     for instant in (since, until):
         if instant is not None and instant.tzinfo is None:
             raise BadInput("validity", f"The {what} has the instant {instant} without an offset; add one.")
@@ -174,9 +175,10 @@ def _validity(what: str, since: datetime, until: datetime | None) -> Range[datet
     return Range(since, until, bounds="[)")
 
 
-def _by_name(
+def by_name(
     connection: Connection, table: Table, columns: Sequence[str], names: Iterable[tuple[str, ...]]
 ) -> dict[tuple[str, ...], Any]:
+    """Rows of a table by the values of `columns`; NotFound names the first that is not there."""
     wanted = sorted(names)
     found: dict[tuple[str, ...], Any] = {}
     for start in range(0, len(wanted), _CHUNK):

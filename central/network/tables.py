@@ -18,6 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import TSTZRANGE, ExcludeConstraint
 
 from central.network import control_tables as control_tables
+from central.network import register_tables as register_tables
 from central.platform.database import metadata
 
 COMMODITIES = ("electricity", "gas")

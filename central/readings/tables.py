@@ -4,6 +4,7 @@ from sqlalchemy import BigInteger, CheckConstraint, Column, Date, DateTime, Inde
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA
 
 from central.platform.database import metadata
+from central.readings.registers import state_tables as state_tables
 
 day_profile = Table(
     "day_profile",

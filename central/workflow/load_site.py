@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from central.network.channels import create_channels, create_evidence_channels, create_mappings
 from central.network.meters import create_concentrators, create_meters
+from central.network.registers import create_register_versions
 from central.platform import audit
 from central.platform.identity import Person
 from central.platform.reconcile import Outcome
@@ -32,6 +33,7 @@ def load_site(connection: Connection, site: Site, person: Person, at: datetime) 
         "concentrators": create_concentrators,
         "meters": create_meters,
         "evidence_channels": create_evidence_channels,
+        "register_versions": create_register_versions,
         "channels": create_channels,
         "mappings": create_mappings,
     }

@@ -125,6 +125,23 @@ class EvidenceChannel(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     max_value: int | None = None
 
 
+class RegisterVersion(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Číselník: what is on the face of a register that delivers states; unit and exponent default to its own."""
+
+    meter: str
+    register: str
+    digits: int
+    """Before it rolls over; the last one counts in unit x 10^exponent."""
+    since: datetime
+    until: datetime | None = None
+    unit: str | None = None
+    exponent: int | None = None
+    multiplier: int = 1
+    """Constant of the instrument transformers."""
+    tariff: Literal["VT", "NT", "JT"] | None = None
+    obis: str | None = None
+
+
 class Channel(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """What is settled: `point` is the metering point's name, unique together with direction and kind."""
 
@@ -162,6 +179,7 @@ class Site(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     concentrators: list[Concentrator] = []
     meters: list[Meter] = []
     evidence_channels: list[EvidenceChannel] = []
+    register_versions: list[RegisterVersion] = []
     channels: list[Channel] = []
     mappings: list[Mapping] = []
 
