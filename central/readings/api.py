@@ -12,9 +12,11 @@ from central.platform.errors import BadInput
 from central.platform.identity import Person, require
 from central.platform.web import Db, Now
 from central.readings import completeness, profile_view, trace
+from central.readings.load_profile_api import router as load_profile_router
 from central.readings.states import WITHIN, states_at
 
 router = APIRouter(prefix="/v1", tags=["readings"])
+router.include_router(load_profile_router)
 
 Reader = Annotated[Person, Depends(require("read"))]
 First = Annotated[date, Query(alias="from", description="first metering day")]

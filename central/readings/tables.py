@@ -4,6 +4,8 @@ from sqlalchemy import BigInteger, CheckConstraint, Column, Date, DateTime, Inde
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA
 
 from central.platform.database import metadata
+from central.readings import estimation_tables as estimation_tables
+from central.readings import load_profile_tables as load_profile_tables
 from central.readings.registers import state_tables as state_tables
 
 day_profile = Table(

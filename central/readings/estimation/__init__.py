@@ -1,0 +1,1 @@
+"""Estimation: substitute values of days that stayed incomplete, in the order that the law sets."""

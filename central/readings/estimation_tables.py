@@ -1,0 +1,123 @@
+"""Tables of the estimation: the order of methods, check channels, days that could not be estimated; manual edits."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, DATERANGE, INT4RANGE, JSONB, TSTZRANGE, ExcludeConstraint
+
+from central.platform.database import metadata
+
+estimation_order = Table(
+    "estimation_order",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("package", Text, nullable=False),
+    Column("package_version", Text, nullable=False),
+    Column("commodity", Text, nullable=False),
+    Column("metering_type", Text, nullable=False),
+    Column("class", Text, nullable=False),
+    Column("valid", DATERANGE, nullable=False),
+    Column("steps", JSONB, nullable=False),
+    Column("most_estimated_days", Integer, nullable=False),
+    Column("within_days", Integer, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("mark", Text, nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("installed_at", DateTime(timezone=True), nullable=False),
+    CheckConstraint("commodity IN ('electricity', 'gas')", name="commodity"),
+    CheckConstraint("class IN ('active', 'reactive', 'volume')", name="class"),
+    CheckConstraint("mark IN ('documented', 'inferred', 'assumed')", name="mark"),
+    CheckConstraint("most_estimated_days >= 0 AND within_days > 0", name="limits"),
+    CheckConstraint("NOT isempty(valid)", name="valid"),
+    ExcludeConstraint(
+        ("commodity", "="),
+        ("metering_type", "="),
+        ("class", "="),
+        ("valid", "&&"),
+        using="gist",
+        where="active",
+        name="estimation_order_valid_excl",
+    ),
+    comment="Pořadí náhradních hodnot: which methods make substitute values, in order, with limits; '' is any type",
+)
+
+check_channel = Table(
+    "check_channel",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("channel", Integer, ForeignKey("channel.id"), nullable=False),
+    Column("check_channel", Integer, ForeignKey("channel.id"), nullable=False, index=True),
+    Column("valid", TSTZRANGE, nullable=False),
+    CheckConstraint("channel <> check_channel", name="itself"),
+    CheckConstraint("NOT isempty(valid)", name="valid"),
+    ExcludeConstraint(("channel", "="), ("valid", "&&"), using="gist", name="check_channel_channel_valid_excl"),
+    comment="Kontrolní měřidlo: a channel that measures the same as another, since when until when",
+)
+
+estimation_pending = Table(
+    "estimation_pending",
+    metadata,
+    Column("channel", Integer, primary_key=True, autoincrement=False),
+    Column("day", Date, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("missing", Integer, nullable=False),
+    Column("asked_at", DateTime(timezone=True)),
+    Column("tried_at", DateTime(timezone=True), nullable=False),
+    Column("due", DateTime(timezone=True)),
+    Index("estimation_pending_due_ix", "due"),
+    comment="Days that stay incomplete: why they were not estimated; tried again at due and when something changes",
+)
+
+profile_edit = Table(
+    "profile_edit",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("channel", Integer, ForeignKey("channel.id"), nullable=False),
+    Column("day", Date, nullable=False),
+    Column("intervals", INT4RANGE, nullable=False),
+    Column("values", ARRAY(Integer), nullable=False),
+    Column("before", ARRAY(Integer), nullable=False),
+    Column("based_on", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("needs_second", Boolean, nullable=False),
+    Column("proposed_at", DateTime(timezone=True), nullable=False),
+    Column("proposed_by", Text, nullable=False),
+    Column("decided_at", DateTime(timezone=True)),
+    Column("decided_by", Text),
+    Column("decision", Text),
+    Column("undone_at", DateTime(timezone=True)),
+    Column("undone_by", Text),
+    Column("undone_because", Text),
+    Column("contradicted_at", DateTime(timezone=True)),
+    CheckConstraint("state IN ('proposed', 'active', 'refused', 'undone')", name="state"),
+    CheckConstraint(
+        "NOT isempty(intervals) AND cardinality(values) = upper(intervals) - lower(intervals)"
+        " AND cardinality(before) = cardinality(values)",
+        name="intervals",
+    ),
+    CheckConstraint("NOT needs_second OR decided_by <> proposed_by", name="second_person"),
+    ExcludeConstraint(
+        ("channel", "="),
+        ("day", "="),
+        ("intervals", "&&"),
+        using="gist",
+        where="state IN ('proposed', 'active')",
+        name="profile_edit_channel_day_intervals_excl",
+    ),
+    Index("profile_edit_active_ix", "channel", "day", postgresql_where=text("state = 'active'")),
+    comment="Ruční úprava: values of intervals of a day entered by a person, with reason and second person",
+)
