@@ -13,6 +13,7 @@ from starlette.routing import Route
 from central.api.docs import page
 from central.api.errors import add_error_handlers
 from central.platform.database import make_engine
+from central.platform.hooks import HOOKS
 from central.platform.identity import Identities
 from central.platform.settings import Settings
 
@@ -71,6 +72,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.identities = Identities(tokens)
     add_error_handlers(app)
+    load_hooks()
     for router in room_routers():
         # First of all dependencies: a caller without a token never reaches the database.
         app.include_router(router, dependencies=[Depends(identified)])
@@ -87,6 +89,13 @@ def identified(request: Request) -> None:
     if request.scope["path"] != OPEN_PATH:
         identities: Identities = request.app.state.identities
         identities.require(request.headers.get("authorization"))
+
+
+def load_hooks() -> None:
+    """`central.<room>.hooks.register` of every room that answers what lower rooms ask; once or many times."""
+    for room in ROOMS.keys() - {"platform"}:
+        if find_spec(f"central.{room}") and find_spec(f"central.{room}.hooks"):
+            import_module(f"central.{room}.hooks").register(HOOKS)
 
 
 def room_routers() -> list[APIRouter]:

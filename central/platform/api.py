@@ -23,7 +23,7 @@ class Health(BaseModel):
 
 
 class Act(BaseModel):
-    """One recorded act."""
+    """One recorded act; `before` and `after` where it changed a record, `why` where a reason was given."""
 
     id: int
     at: datetime
@@ -31,6 +31,9 @@ class Act(BaseModel):
     act: str
     subject: str
     details: dict[str, Any]
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    why: str | None
 
 
 @router.get("/health", summary="Does the service and its database answer")

@@ -1,12 +1,13 @@
 """Every act is recorded under the name of who did it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, RowMapping, insert, select
 
 from central.platform.identity import Person
+from central.platform.plain import plain
 from central.platform.tables import audit
 
 
@@ -17,11 +18,17 @@ def record(
     subject: str,
     details: Mapping[str, Any] | None = None,
     at: datetime | None = None,
+    *,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+    why: str | None = None,
 ) -> None:
     """Write one act in the caller's transaction: it is recorded if and only if it happened.
 
     `act` is a verb of the field ("party.create", "invoice.issue"), `subject` names the thing ("party/12"), `details`
-    must be JSON-able and must hold no secret. `at` comes from the caller's clock and must be aware.
+    must be JSON-able and must hold no secret. `at` comes from the caller's clock and must be aware. An act that changes
+    a record gives the record as it was (`before`) and as it is now (`after`), and the person's reason (`why`); rows of
+    the database may be given as they are.
     """
     if at is None or at.tzinfo is None:
         raise ValueError(f"audit of {act} on {subject}: the instant must be aware and come from the injected clock")
@@ -32,5 +39,14 @@ def record(
             act=act,
             subject=subject,
             details=dict(details or {}),
+            before=None if before is None else plain(before),
+            after=None if after is None else plain(after),
+            why=why,
         )
     )
+
+
+def history(connection: Connection, subjects: Sequence[str], limit: int = 1_000) -> Sequence[RowMapping]:
+    """The acts on one thing under any of its names, newest first."""
+    query = select(audit).where(audit.c.subject.in_(subjects)).order_by(audit.c.id.desc()).limit(limit)
+    return connection.execute(query).mappings().all()

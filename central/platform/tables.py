@@ -14,8 +14,11 @@ audit = Table(
     Column("act", Text, nullable=False),
     Column("subject", Text, nullable=False),
     Column("details", JSONB, nullable=False),
+    Column("before", JSONB(none_as_null=True)),
+    Column("after", JSONB(none_as_null=True)),
+    Column("why", Text),
     Index("audit_subject_ix", "subject", "at"),
-    comment="Append-only: who did what to what, when",
+    comment="Append-only: who did what to what, when, why, and what it was before and after",
 )
 
 incarnation = Table(
