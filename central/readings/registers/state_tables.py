@@ -21,7 +21,6 @@ from sqlalchemy.dialects.postgresql import ARRAY, DATERANGE, ExcludeConstraint
 from central.platform.database import metadata
 
 KINDS = (
-    "remote",
     "own",
     "customer",
     "estimate",
@@ -32,6 +31,9 @@ KINDS = (
     "contractual_initial",
     "removal",
 )
+"""Own (of the operator's reader), customer's, estimate, at exchange, at change of supplier or customer, initial state
+(počáteční stav), contractual initial state (smluvní počáteční stav), at removal. A remote state is evidence and is not
+entered here."""
 
 meter_state = Table(
     "meter_state",

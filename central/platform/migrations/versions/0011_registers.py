@@ -32,7 +32,7 @@ CREATE TABLE meter_state (
     evidence_channel integer NOT NULL CONSTRAINT meter_state_evidence_channel_fkey
         REFERENCES evidence_channel (id),
     kind text NOT NULL CONSTRAINT meter_state_kind_check
-        CHECK (kind IN ('remote', 'own', 'customer', 'estimate', 'exchange', 'change_of_supplier',
+        CHECK (kind IN ('own', 'customer', 'estimate', 'exchange', 'change_of_supplier',
                         'change_of_customer', 'initial', 'contractual_initial', 'removal')),
     at timestamptz NOT NULL,
     value bigint NOT NULL CONSTRAINT meter_state_value_check CHECK (value >= 0),
