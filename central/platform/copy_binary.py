@@ -22,7 +22,7 @@ PG_EPOCH_MS = 946_684_800_000
 """2000-01-01 UTC in ms since 1970; a timestamptz travels as microseconds since then."""
 PG_EPOCH_DAYS = 10_957
 
-_SCALARS = {"int2": ">i2", "int4": ">i4", "int8": ">i8", "date": ">i4", "timestamptz": ">i8"}
+_SCALARS = {"bool": "?", "int2": ">i2", "int4": ">i4", "int8": ">i8", "date": ">i4", "timestamptz": ">i8"}
 _ARRAYS = {"int2[]": (21, ">i2"), "int4[]": (23, ">i4"), "int8[]": (20, ">i8")}
 _ARRAY_HEADER = 20
 

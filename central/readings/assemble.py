@@ -102,6 +102,8 @@ class Assembled:
     """Values that do not fit 32 bits in the channel's unit."""
     missing: Ints = field(default_factory=lambda: np.empty(0, np.int64))
     """Per day: number of missing values."""
+    method: NDArray[np.int16] | None = None
+    """Method of each value, None: all as delivered."""
 
     def batches(self) -> list[Ints]:
         """Per day the distinct batches that its values came from, ascending."""

@@ -21,11 +21,14 @@ from sqlalchemy.exc import DBAPIError
 
 from central.readings.assemble import Assembled, Days, assemble, day_keys
 from central.readings.calendar import Ints, date_of, number_of, to_ms
+from central.readings.closing import closed_days
 from central.readings.digest import day_digest
 from central.readings.late_mappings import finish_late_mappings, take_late_mappings
+from central.readings.open_days import dates_of, forget, remember, remember_running, take_due
 from central.readings.rows import ProfileWriter, read_blocks
 from central.readings.taken import take_batches
 from central.readings.touched import days_of, join_days, join_mappings, mappings_of, spans_of, touched_days
+from central.readings.vee.work import enqueue_days, enqueue_states
 from shared.clock import Clock
 from shared.metering_day import PRAGUE
 
@@ -94,7 +97,7 @@ def consolidate_once(
 
 def _consolidate(connection: Connection, now: datetime, batch_limit: int, day_limit: int, deadline: time) -> Report:
     taken = take_batches(connection, batch_limit)
-    due = _take_due(connection, now, day_limit)
+    due = take_due(connection, now, day_limit)
     late = take_late_mappings(connection)
     if not taken.ids and not len(due[0]) and not late.ids:
         return Report()
@@ -105,17 +108,19 @@ def _consolidate(connection: Connection, now: datetime, batch_limit: int, day_li
     )
     due_days = days_of(*due, mappings)
     unfed = ~np.isin(day_keys(*due), due_days.keys)
-    _forget(connection, due[0][unfed], due[1][unfed])  # nothing feeds these channels any more
+    forget(connection, due[0][unfed], due[1][unfed])  # nothing feeds these channels any more
     late_days = touched_days(late.spans, mappings)
     days = join_days([touched_days(spans, mappings), due_days, late_days])
     over = days.start_ms + days.length * days.step_ms <= to_ms(now)
-    _remember_running(connection, days.take(~over))
+    remember_running(connection, days.take(~over))
     over_days = days.take(over)
     fresh = np.array(taken.ids, np.int64)
     whole = assemble(over_days, read_blocks(connection, spans_of(over_days, mappings)), mappings, fresh)
+    # What a person entered lies over what was delivered and under what is estimated: it belongs here.
     known = (whole.missing < over_days.length) & np.isin(over_days.keys, late_days.keys)
     wanted = whole.fresh | known | np.isin(over_days.keys, due_days.keys)
     report = _make_versions(connection, whole, np.flatnonzero(wanted), now, deadline)
+    enqueue_states(connection, spans)
     finish_late_mappings(connection, late, now)
     if taken.ids:
         connection.execute(
@@ -124,16 +129,6 @@ def _consolidate(connection: Connection, now: datetime, batch_limit: int, day_li
     if whole.misaligned or whole.overflowed:
         _log.warning("values left out of profiles", misaligned=whole.misaligned, overflowed=whole.overflowed)
     return Report(len(taken.ids), len(late.ids), *report, whole.misaligned, whole.overflowed)
-
-
-def _take_due(connection: Connection, now: datetime, limit: int) -> tuple[Ints, Ints]:
-    """Open days that have come due: channels and day numbers."""
-    rows = connection.execute(
-        text("SELECT channel, day FROM open_day WHERE due <= :now ORDER BY due LIMIT :limit FOR UPDATE SKIP LOCKED"),
-        {"now": now, "limit": limit},
-    ).all()
-    channels = np.array([row.channel for row in rows], np.int64)
-    return channels, np.array([number_of(row.day) for row in rows], np.int64)
 
 
 def _make_versions(
@@ -146,9 +141,10 @@ def _make_versions(
     days = whole.days
     closes_at = {number: _deadline(number, deadline) for number in np.unique(days.number[rows]).tolist()}
     stored = _newest(connection, days.take(rows))
+    late = dict(zip(rows.tolist(), closed_days(connection, days.take(rows)).tolist(), strict=True))
     used, keys = whole.batches(), days.keys
     writer = ProfileWriter(now, MADE_BY)
-    closed, corrections, unchanged, values = [], 0, 0, 0
+    closed, made, corrections, unchanged, values = [], [], 0, 0, 0
     still_open: list[tuple[int, date, datetime]] = []
     for row in rows.tolist():
         channel, number = int(days.channel[row]), int(days.number[row])
@@ -163,18 +159,26 @@ def _make_versions(
         quality: NDArray[np.int16] | None = whole.quality[part]
         if quality is not None and not quality.any():
             quality = None
+        method = None if whole.method is None else whole.method[part]
+        if method is not None and not method.any():
+            method = None
         step = int(days.step_ms[row])
-        new = day_digest(channel, number, step, content, quality)
+        new = day_digest(channel, number, step, content, quality, method)
         if new == digest:
             unchanged += 1
             continue
         corrections += version > 0
         values += len(content) - missing
-        writer.add(channel, number, version + 1, step, content, quality, None, missing, used[row], new)
+        made.append(row)
+        writer.add(
+            channel, number, version + 1, step, content, quality, method, missing, used[row], new, late=late[row]
+        )
     writer.write(connection)
+    written = days.take(np.array(made, np.int64))
+    enqueue_days(connection, written.channel, written.number, MADE_BY)
     done = days.take(np.array(closed, np.int64))
-    _forget(connection, done.channel, done.number)
-    _remember(connection, still_open)
+    forget(connection, done.channel, done.number)
+    remember(connection, still_open)
     return writer.count, corrections, unchanged, len(still_open), values
 
 
@@ -183,12 +187,12 @@ def _deadline(number: int, deadline: time) -> datetime:
 
 
 def _newest(connection: Connection, days: Days) -> dict[int, tuple[int, bytes]]:
-    """Version and digest of the newest versions, by key."""
+    """Version and base digest of the newest versions, by key: an estimate over the same base is no new content."""
     if not len(days):
         return {}
     rows = connection.execute(
         text("""
-            SELECT p.channel, p.day, p.version, p.digest
+            SELECT p.channel, p.day, p.version, coalesce(p.base_digest, p.digest) AS digest
             FROM unnest(CAST(:channels AS integer[]), CAST(:days AS date[])) AS wanted (channel, day)
             JOIN day_profile p ON p.channel = wanted.channel AND p.day = wanted.day
             WHERE p.day BETWEEN :first AND :last
@@ -196,7 +200,7 @@ def _newest(connection: Connection, days: Days) -> dict[int, tuple[int, bytes]]:
         """),
         {
             "channels": days.channel.tolist(),
-            "days": _dates(days.number),
+            "days": dates_of(days.number),
             "first": date_of(int(days.number.min())),
             "last": date_of(int(days.number.max())),
         },
@@ -204,58 +208,3 @@ def _newest(connection: Connection, days: Days) -> dict[int, tuple[int, bytes]]:
     channels = np.array([row.channel for row in rows], np.int64)
     keys = day_keys(channels, np.array([number_of(row.day) for row in rows], np.int64))
     return {key: (row.version, bytes(row.digest)) for key, row in zip(keys.tolist(), rows, strict=True)}
-
-
-def _remember_running(connection: Connection, days: Days) -> None:
-    """Days that are not over: look at them when they are."""
-    if not len(days):
-        return
-    connection.execute(
-        text("""
-            INSERT INTO open_day (channel, day, due)
-            SELECT channel, day, to_timestamp(due / 1000.0)
-            FROM unnest(CAST(:channels AS integer[]), CAST(:days AS date[]), CAST(:due AS bigint[]))
-                AS running (channel, day, due)
-            ON CONFLICT DO NOTHING
-        """),
-        {
-            "channels": days.channel.tolist(),
-            "days": _dates(days.number),
-            "due": (days.start_ms + days.length * days.step_ms).tolist(),
-        },
-    )
-
-
-def _remember(connection: Connection, still_open: list[tuple[int, date, datetime]]) -> None:
-    """Incomplete days before their deadline: look at them then."""
-    if not still_open:
-        return
-    channels, days, due = zip(*still_open, strict=True)
-    connection.execute(
-        text("""
-            INSERT INTO open_day (channel, day, due)
-            SELECT * FROM unnest(CAST(:channels AS integer[]), CAST(:days AS date[]), CAST(:due AS timestamptz[]))
-            ON CONFLICT (channel, day) DO UPDATE SET due = EXCLUDED.due
-        """),
-        {"channels": list(channels), "days": list(days), "due": list(due)},
-    )
-
-
-def _forget(connection: Connection, channels: Ints, numbers: Ints) -> None:
-    """These days are not open any more."""
-    if not len(channels):
-        return
-    connection.execute(
-        text("""
-            DELETE FROM open_day o
-            USING unnest(CAST(:channels AS integer[]), CAST(:days AS date[])) AS done (channel, day)
-            WHERE o.channel = done.channel AND o.day = done.day
-        """),
-        {"channels": channels.tolist(), "days": _dates(numbers)},
-    )
-
-
-def _dates(numbers: Ints) -> list[date]:
-    unique, places = np.unique(numbers, return_inverse=True)
-    dates = [date_of(number) for number in unique.tolist()]
-    return [dates[place] for place in places.tolist()]

@@ -1,7 +1,7 @@
 """Day profiles as a matrix: channels x intervals, newest or pinned versions, one query whatever their number."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -20,19 +20,19 @@ from shared.quantities import MISSING_VALUE, Commodity, Quality
 # All versions come and numpy keeps the newest: a sort of whole rows in the database costs more than the few old ones.
 _NEWEST = """
 COPY (
-    SELECT channel, day, version, "values", quality FROM day_profile
+    SELECT channel, day, version, "values", quality, {method} FROM day_profile
     WHERE channel = ANY(%s::integer[]) AND day >= %s AND day < %s
 ) TO STDOUT (FORMAT BINARY)
 """
 _PINNED = """
 COPY (
-    SELECT p.channel, p.day, p.version, p."values", p.quality
+    SELECT p.channel, p.day, p.version, p."values", p.quality, NULL::smallint[]
     FROM unnest(%s::integer[], %s::date[], %s::integer[]) AS pin (channel, day, version)
     JOIN day_profile p USING (channel, day, version)
     WHERE p.day >= %s AND p.day < %s
 ) TO STDOUT (FORMAT BINARY)
 """
-_TYPES = ("int4", "date", "int4", "int4[]", "int2[]")
+_TYPES = ("int4", "date", "int4", "int4[]", "int2[]", "int2[]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Profiles:
 
     `values` and `quality` are (channels, intervals of all days one after another), MISSING_VALUE and Quality.MISSING
     where nothing is known; `versions` is (channels, days), 0 where a day has no version; day d has the columns
-    `offset[d]` to `offset[d + 1]`.
+    `offset[d]` to `offset[d + 1]`. `method` has the shape of `values`, or is None: all as delivered, or not asked for.
     """
 
     channels: Sequence[int]
@@ -50,15 +50,23 @@ class Profiles:
     values: NDArray[np.int32]
     quality: NDArray[np.int16]
     versions: NDArray[np.int32]
+    method: NDArray[np.int16] | None = None
 
 
 def read_newest(
-    connection: Connection, commodity: Commodity, channels: Sequence[int], first: date, end: date
+    connection: Connection,
+    commodity: Commodity,
+    channels: Sequence[int],
+    first: date,
+    end: date,
+    *,
+    with_method: bool = False,
 ) -> Profiles:
     """The newest version of every day from `first` to before `end`; channels must be of this commodity."""
     profiles = _empty(commodity, channels, first, end)
-    _fill(profiles, copy_out(connection, _NEWEST, (list(channels), first, end)))
-    return profiles
+    query = _NEWEST.format(method="method" if with_method else "NULL::smallint[]")
+    method = _fill(profiles, copy_out(connection, query, (list(channels), first, end)))
+    return profiles if method is None else replace(profiles, method=method)
 
 
 def read_pinned(
@@ -110,16 +118,23 @@ def _empty(commodity: Commodity, channels: Sequence[int], first: date, end: date
     )
 
 
-def _fill(profiles: Profiles, copied: bytes) -> None:
+def _fill(profiles: Profiles, copied: bytes) -> NDArray[np.int16] | None:
+    """Place the rows; returns the methods if any row has them."""
     order = np.argsort(np.asarray(profiles.channels, np.int64), kind="stable")
     known = np.asarray(profiles.channels, np.int64)[order]
     first = number_of(profiles.days[0].date)
+    method: NDArray[np.int16] | None = None
     for columns in unpack_rows(copied, _TYPES):
-        _place(profiles, columns, known, order, first)
+        if method is None and columns[-1] is not None:
+            method = np.zeros(profiles.values.shape, np.int16)
+        _place(profiles, columns, known, order, first, method)
+    return method
 
 
-def _place(profiles: Profiles, columns: list[Any], known: Ints, order: Ints, first: int) -> None:
-    numbers, days, versions, values, quality = columns
+def _place(
+    profiles: Profiles, columns: list[Any], known: Ints, order: Ints, first: int, into: NDArray[np.int16] | None
+) -> None:
+    numbers, days, versions, values, quality, method = columns
     row = order[np.searchsorted(known, numbers)]
     day = days.astype(np.int64) + PG_EPOCH_DAYS - first
     length = values.shape[1]
@@ -132,3 +147,5 @@ def _place(profiles: Profiles, columns: list[Any], known: Ints, order: Ints, fir
     place = profiles.offset[day][:, None] + np.arange(length)
     profiles.values[row[:, None], place] = values[keep]
     profiles.quality[row[:, None], place] = 0 if quality is None else quality[keep]
+    if into is not None:
+        into[row[:, None], place] = 0 if method is None else method[keep]

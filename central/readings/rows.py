@@ -22,6 +22,7 @@ from central.platform.copy_binary import (
 from central.readings.assemble import Blocks
 from central.readings.calendar import Ints, from_ms, to_ms
 from central.readings.touched import Spans
+from shared.quantities import MISSING_VALUE
 
 _BLOCKS = """
 COPY (
@@ -34,9 +35,13 @@ COPY (
 _BLOCK_TYPES = ("int4", "timestamptz", "int4", "int8", "int4[]", "int4[]")
 
 _PROFILES = """
-COPY day_profile (channel, day, version, "values", quality, method, step_ms, missing, made_at, made_by, batches, digest)
+COPY day_profile (channel, day, version, "values", quality, method, step_ms, missing, made_at, made_by, batches, digest,
+                  base_digest, late, total, peak)
 FROM STDIN (FORMAT BINARY)
 """
+
+# Versions packed at a time: bounds the memory beside the values themselves to some 10 MB.
+_ROWS = 4_096
 
 
 def driver(connection: Connection) -> psycopg.Connection[Any]:
@@ -83,7 +88,7 @@ class ProfileWriter:
     def __init__(self, made_at: datetime, made_by: str) -> None:
         self._made_at = (to_ms(made_at) - PG_EPOCH_MS) * 1000 + made_at.microsecond % 1000
         self._made_by = made_by.encode()
-        self._groups: dict[tuple[int, bool, bool, int], list[tuple[Any, ...]]] = {}
+        self._groups: dict[tuple[int, bool, bool, int, bool], list[tuple[Any, ...]]] = {}
         self.count = 0
 
     def add(
@@ -98,12 +103,18 @@ class ProfileWriter:
         missing: int,
         batches: Ints,
         digest: bytes,
+        base_digest: bytes | None = None,
+        *,
+        late: bool = False,
     ) -> None:
-        """One new version of one day."""
-        layout = (len(values), quality is not None, method is not None, len(batches))
-        self._groups.setdefault(layout, []).append(
-            (channel, day_number, version, step_ms, missing, values, quality, method, batches, digest)
-        )
+        """One new version of one day.
+
+        `base_digest` is the digest of the content before estimation, None where nothing was estimated; `late` says
+        that the day was closed before.
+        """
+        layout = (len(values), quality is not None, method is not None, len(batches), base_digest is not None)
+        row = (channel, day_number, version, step_ms, missing, values, quality, method, batches, digest)
+        self._groups.setdefault(layout, []).append((*row, base_digest, late))
         self.count += 1
 
     def write(self, connection: Connection) -> None:
@@ -112,12 +123,18 @@ class ProfileWriter:
             return
         with driver(connection).cursor() as cursor, cursor.copy(_PROFILES) as copy:
             copy.write(HEADER)
-            for (_, has_quality, has_method, batches), rows in self._groups.items():
-                copy.write(self._pack(rows, has_quality, has_method, batches))
+            for layout, rows in self._groups.items():
+                for low in range(0, len(rows), _ROWS):
+                    copy.write(self._pack(rows[low : low + _ROWS], *layout[1:]))
             copy.write(TRAILER)
 
-    def _pack(self, rows: list[tuple[Any, ...]], has_quality: bool, has_method: bool, batches: int) -> bytes:
-        channel, day, version, step, missing, values, quality, method, used, digest = zip(*rows, strict=True)
+    def _pack(
+        self, rows: list[tuple[Any, ...]], has_quality: bool, has_method: bool, batches: int, has_base: bool
+    ) -> bytes:
+        channel, day, version, step, missing, values, quality, method, used, digest, base, late = zip(
+            *rows, strict=True
+        )
+        matrix = np.stack(values)
         used_array: Array = np.stack(used) if batches else np.empty((len(rows), 0), np.int64)
         return pack_rows(
             len(rows),
@@ -125,7 +142,7 @@ class ProfileWriter:
                 Column("int4", np.array(channel)),
                 Column("date", np.array(day) - PG_EPOCH_DAYS),
                 Column("int4", np.array(version)),
-                Column("int4[]", np.stack(values)),
+                Column("int4[]", matrix),
                 Column("int2[]", np.stack(quality) if has_quality else None),
                 Column("int2[]", np.stack(method) if has_method else None),
                 Column("int4", np.array(step)),
@@ -133,6 +150,14 @@ class ProfileWriter:
                 Column("timestamptz", np.full(len(rows), self._made_at)),
                 Column("text", self._made_by),
                 Column("int8[]", used_array),
-                Column("bytea", np.frombuffer(b"".join(digest), np.uint8).reshape(len(rows), 32)),
+                Column("bytea", _digests(digest)),
+                Column("bytea", _digests(base) if has_base else None),
+                Column("bool", np.array(late)),
+                Column("int8", np.where(matrix == MISSING_VALUE, 0, matrix).sum(axis=1, dtype=np.int64)),
+                Column("int4", matrix.max(axis=1)),
             ],
         )
+
+
+def _digests(digests: Sequence[bytes]) -> Array:
+    return np.frombuffer(b"".join(digests), np.uint8).reshape(len(digests), 32)

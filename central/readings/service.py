@@ -1,4 +1,4 @@
-"""The consolidation service: looks for new batches and days that came due, and sleeps when there are none."""
+"""The consolidation service: new batches, days that came due, days to validate; it sleeps when there are none."""
 
 import signal
 import threading
@@ -13,9 +13,13 @@ from central.platform.database import make_engine
 from central.platform.settings import Settings
 from central.readings.consolidate import consolidate_once
 from central.readings.silence import SilentDays
+from central.readings.vee.stage import Validated, validate_once
 from shared.clock import Clock
 
 RETRY_S = 2.0
+VALIDATE_EVERY = 10
+"""Passes of consolidation after which a pass of validation comes in between: a month that arrives in pieces is
+validated whole, and no stream of batches keeps the validation waiting for ever."""
 _log = structlog.get_logger(__name__)
 
 
@@ -35,12 +39,17 @@ def run(engine: Engine, clock: Clock, settings: Settings, stop: threading.Event)
     """Pass after pass until `stop`; between passes without work, `consolidate_poll_s` of wall time."""
     silent = SilentDays(engine, settings.day_deadline)
     mappings_changed = False
+    waited = 0
     while not stop.is_set():
         try:
             expected = silent.look(clock.now(), mappings_changed)
             report = consolidate_once(
                 engine, clock, batches=settings.consolidate_batches, deadline=settings.day_deadline
             )
+            waited = waited + 1 if report.worked else VALIDATE_EVERY
+            validated = Validated()
+            if waited >= VALIDATE_EVERY:
+                validated, waited = validate_once(engine, clock), 0
         except (DBAPIError, psycopg.Error) as error:  # COPY goes past SQLAlchemy and raises the driver's own
             _log.warning("the database is away or refused", error=str(getattr(error, "orig", error)))
             stop.wait(RETRY_S)
@@ -50,5 +59,7 @@ def run(engine: Engine, clock: Clock, settings: Settings, stop: threading.Event)
             _log.warning("days of which nothing came", days=expected)
         if report.worked:
             _log.info("consolidated", batches=report.batches, versions=report.versions, open=report.open)
-        else:
+        if validated.worked:
+            _log.info("validated", work=validated.work, days=validated.days, findings=validated.findings)
+        if not report.worked and not validated.worked:
             stop.wait(settings.consolidate_poll_s)

@@ -1,11 +1,24 @@
-"""Tables of the readings: day profiles (truth, versioned) and the days that are still open."""
+"""Tables of the readings: day profiles (truth, versioned), days that are still open, periods that are closed."""
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Date, DateTime, Index, Integer, SmallInteger, Table, Text
-from sqlalchemy.dialects.postgresql import ARRAY, BYTEA
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    Index,
+    Integer,
+    SmallInteger,
+    Table,
+    Text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, DATERANGE
 
 from central.platform.database import metadata
 from central.readings import estimation_tables as estimation_tables
 from central.readings import load_profile_tables as load_profile_tables
+from central.readings import vee_tables as vee_tables
 from central.readings.registers import state_tables as state_tables
 
 day_profile = Table(
@@ -23,6 +36,24 @@ day_profile = Table(
     Column("made_by", Text, nullable=False),
     Column("batches", ARRAY(BigInteger), nullable=False),
     Column("digest", BYTEA, nullable=False),
+    Column("base_digest", BYTEA, comment="Digest of the content before estimation; NULL: the same as digest"),
+    Column(
+        "late",
+        Boolean,
+        nullable=False,
+        server_default="false",
+        comment="Made after the day was closed by an approved settlement",
+    ),
+    Column(
+        "total",
+        BigInteger,
+        comment="Sum of the values that are there; NULL in versions made before this column",
+    ),
+    Column(
+        "peak",
+        Integer,
+        comment="Highest value, -2147483648 where none is there; NULL in versions made before this column",
+    ),
     CheckConstraint("version > 0", name="version"),
     CheckConstraint("cardinality(values) > 0", name="values"),
     comment="Truth: all values of one channel and metering day, in one version; appended, never changed",
@@ -36,4 +67,15 @@ open_day = Table(
     Column("due", DateTime(timezone=True), nullable=False),
     Index("open_day_due_ix", "due"),
     comment="Days with blocks and no version yet; due: when to look again (the day's end, then the deadline)",
+)
+
+closed_period = Table(
+    "closed_period",
+    metadata,
+    Column("channel", Integer, primary_key=True, autoincrement=False),
+    Column("closed_by", Text, primary_key=True),
+    Column("days", DATERANGE, nullable=False),
+    Column("closed_at", DateTime(timezone=True), nullable=False),
+    CheckConstraint("NOT isempty(days)", name="days"),
+    comment="Days of a channel that are pinned by what names itself in closed_by: later versions of them are late",
 )

@@ -1,0 +1,1 @@
+"""Validation: rules over day profiles, the work they are run for, and what they find."""
