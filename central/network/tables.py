@@ -18,7 +18,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import TSTZRANGE, ExcludeConstraint
 
 from central.network import control_tables as control_tables
+from central.network import line_tables as line_tables
+from central.network import point_tables as point_tables
 from central.network import register_tables as register_tables
+from central.network import topology_tables as topology_tables
 from central.platform.database import metadata
 
 COMMODITIES = ("electricity", "gas")
@@ -79,19 +82,20 @@ channel = Table(
     metadata,
     Column("id", Integer, Identity(always=True), primary_key=True),
     Column("supply_point", BigInteger, ForeignKey("supply_point.id"), index=True),
-    Column("point", Text, nullable=False),
+    Column("point", Text, ForeignKey("measuring_point.name", onupdate="CASCADE"), nullable=False),
     Column("direction", Text, nullable=False),
     Column("commodity", Text, nullable=False),
     Column("unit", Text, nullable=False),
     Column("exponent", Integer, nullable=False),
     Column("kind", Text, nullable=False),
     Column("step_ms", Integer, nullable=False),
+    Column("logical_meter", Integer, ForeignKey("logical_meter.id"), nullable=False, index=True),
     UniqueConstraint("point", "direction", "kind"),
     CheckConstraint(_one_of("direction", DIRECTIONS), name="direction"),
     CheckConstraint(_one_of("commodity", COMMODITIES), name="commodity"),
     CheckConstraint(_one_of("kind", KINDS), name="kind"),
     CheckConstraint("step_ms >= 0 AND (kind = 'state') = (step_ms = 0)", name="step"),
-    comment="What is settled: outlives the meters that feed it; point is the metering point's name",
+    comment="What is settled: outlives the meters that feed it; point is the measuring point's name",
 )
 
 channel_mapping = Table(

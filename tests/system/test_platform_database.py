@@ -31,6 +31,7 @@ ROOMS = (
     "invoicing",
     "market",
     "documents",
+    "workflow",
 )
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 

@@ -1,0 +1,1 @@
+"""Documents: files as they were given or made."""
