@@ -17,6 +17,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import TSTZRANGE, ExcludeConstraint
 
+from central.network import collection_tables as collection_tables
 from central.network import control_tables as control_tables
 from central.network import line_tables as line_tables
 from central.network import point_tables as point_tables

@@ -19,6 +19,7 @@ from central.platform.database import metadata
 from central.readings import estimation_tables as estimation_tables
 from central.readings import load_profile_tables as load_profile_tables
 from central.readings import vee_tables as vee_tables
+from central.readings.formulas import formula_tables as formula_tables
 from central.readings.registers import state_tables as state_tables
 
 day_profile = Table(
