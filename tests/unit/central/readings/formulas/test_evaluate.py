@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from central.readings.formulas.compile import Matrix
@@ -146,9 +146,9 @@ int32 = st.one_of(st.integers(-100, 100), st.integers(-LARGEST, LARGEST))
 value = st.tuples(int32, st.sampled_from([int(quality) for quality in Quality]))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
-    text=st.recursive(leaf, combine, max_leaves=10),
+    text=st.recursive(leaf, combine, max_leaves=8),
     columns=st.lists(st.tuples(value, value, value, value), min_size=1, max_size=3),
     exponents=st.tuples(*(st.sampled_from([-2, 0, 3]),) * 4),
     result=st.sampled_from([-1, 0, 2]),
