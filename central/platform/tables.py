@@ -1,6 +1,6 @@
 """Tables of the platform: audit and incarnation."""
 
-from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, Integer, Table, Text
+from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, Identity, Index, Integer, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from central.platform.database import metadata
@@ -32,4 +32,17 @@ incarnation = Table(
     Column("made_at", DateTime(timezone=True), nullable=False),
     Column("reason", Text, nullable=False),
     comment="The database's lives: the newest row is the present one; edges offer again after a change",
+)
+
+retention_rule = Table(
+    "retention_rule",
+    metadata,
+    Column("target", Text, primary_key=True),
+    Column("keep_days", Integer),
+    Column("changed_at", DateTime(timezone=True), nullable=False),
+    Column("changed_by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    CheckConstraint("target IN ('block', 'register_reading', 'day_profile', 'edge_event')", name="target"),
+    CheckConstraint("keep_days >= 62", name="keep_days"),
+    comment="How long what is measured is kept, by table; keep_days NULL or no row: for ever",
 )

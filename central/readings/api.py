@@ -17,6 +17,11 @@ from central.readings.states import WITHIN, states_at
 
 router = APIRouter(prefix="/v1", tags=["readings"])
 router.include_router(load_profile_router)
+from central.readings.gas.api import router as gas_router
+from central.readings.states import WITHIN, states_at
+
+router = APIRouter(prefix="/v1", tags=["readings"])
+router.include_router(gas_router)
 
 Reader = Annotated[Person, Depends(require("read"))]
 First = Annotated[date, Query(alias="from", description="first metering day")]
