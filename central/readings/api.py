@@ -8,29 +8,23 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import AwareDatetime, BaseModel, Field
 
 from central.network.channels import find_channels
-from central.platform.errors import BadInput
 from central.platform.identity import Person, require
-from central.platform.web import Db, Now
-from central.readings import completeness, profile_view, trace
+from central.platform.web import Db
+from central.readings import profile_view, trace
+from central.readings.completeness_api import router as completeness_router
+from central.readings.gas.api import router as gas_router
 from central.readings.load_profile_api import router as load_profile_router
+from central.readings.periods import check_period
 from central.readings.states import WITHIN, states_at
 
 router = APIRouter(prefix="/v1", tags=["readings"])
 router.include_router(load_profile_router)
-from central.readings.gas.api import router as gas_router
-from central.readings.states import WITHIN, states_at
-
-router = APIRouter(prefix="/v1", tags=["readings"])
+router.include_router(completeness_router)
 router.include_router(gas_router)
 
 Reader = Annotated[Person, Depends(require("read"))]
 First = Annotated[date, Query(alias="from", description="first metering day")]
 End = Annotated[date, Query(alias="to", description="the day after the last one")]
-
-YEARS = (1990, 2400)
-"""Years that one may ask for: beyond them the calendar's arithmetic or the database's ends."""
-LONGEST = 400
-"""Days that one request may ask for."""
 
 
 class DayOut(BaseModel):
@@ -81,45 +75,10 @@ class StateOut(BaseModel):
     batch: int
 
 
-class CountOut(BaseModel):
-    """Values that were to come and values that are there."""
-
-    expected: int
-    present: int
-    missing: int
-
-
-class DayCountOut(CountOut):
-    """Of all meters on one day."""
-
-    day: date
-
-
-class ConcentratorCountOut(CountOut):
-    """Of one concentrator."""
-
-    concentrator: str
-
-
-class MeterCountOut(ConcentratorCountOut):
-    """Of one meter, with its days in the order of the `days` of the answer: values present, -1 where none was due."""
-
-    meter: str
-    present_by_day: list[int]
-
-
-class CompletenessOut(CountOut):
-    """Interval values of a period: the whole, by day, by concentrator, by meter."""
-
-    days: list[DayCountOut]
-    concentrators: list[ConcentratorCountOut]
-    meters: list[MeterCountOut]
-
-
 @router.get("/channels/{identifier}/profile", summary="Profile of a channel")
 def get_profile(connection: Db, _: Reader, identifier: int, first: First, end: End) -> ProfileOut:
     """The newest version of each metering day; an open day is read from blocks."""
-    _check_period(first, end)
+    check_period(first, end)
     return ProfileOut(**profile_view.view(connection, identifier, first, end))
 
 
@@ -162,57 +121,5 @@ def get_state_trace(
     return trace.trace_state(connection, evidence_channel, at, batch)
 
 
-@router.get("/completeness", summary="Expected and present interval values")
-def get_completeness(
-    connection: Db, _: Reader, clock: Now, first: First, end: End, concentrator: str | None = None
-) -> CompletenessOut:
-    """By day, concentrator and meter. Only intervals that are over are expected."""
-    _check_period(first, end)
-    cells = completeness.count(connection, first, end - timedelta(days=1), clock.now(), concentrator)
-    return _fold(cells)
-
-
-def _fold(cells: completeness.Cells) -> CompletenessOut:
-    days = sorted({cell.day for cell in cells})
-    place = {day: number for number, day in enumerate(days)}
-    by_day: dict[date, list[int]] = {day: [0, 0] for day in days}
-    by_concentrator: dict[str, list[int]] = {}
-    by_meter: dict[tuple[str, str], list[int]] = {}
-    map_of: dict[tuple[str, str], list[int]] = {}
-    for cell in cells:
-        meter = (cell.concentrator, cell.meter)
-        map_of.setdefault(meter, [-1] * len(days))[place[cell.day]] = cell.present
-        for total in (
-            by_day[cell.day],
-            by_concentrator.setdefault(cell.concentrator, [0, 0]),
-            by_meter.setdefault(meter, [0, 0]),
-        ):
-            total[0] += cell.expected
-            total[1] += cell.present
-    whole = [sum(total[side] for total in by_day.values()) for side in (0, 1)]
-    return CompletenessOut(
-        **_counts(whole),
-        days=[DayCountOut(day=day, **_counts(total)) for day, total in by_day.items()],
-        concentrators=[ConcentratorCountOut(concentrator=name, **_counts(t)) for name, t in by_concentrator.items()],
-        meters=[
-            MeterCountOut(concentrator=meter[0], meter=meter[1], present_by_day=map_of[meter], **_counts(total))
-            for meter, total in by_meter.items()
-        ],
-    )
-
-
-def _counts(total: list[int]) -> dict[str, int]:
-    return {"expected": total[0], "present": total[1], "missing": total[0] - total[1]}
-
-
 def _check_day(day: date) -> None:
-    _check_period(day, day + timedelta(days=1) if day < date.max else day)
-
-
-def _check_period(first: date, end: date) -> None:
-    if not YEARS[0] <= first.year <= end.year <= YEARS[1]:
-        raise BadInput("period", f"The period {first} to {end} must lie in the years {YEARS[0]} to {YEARS[1]}.")
-    if not 0 < (end - first).days <= LONGEST:
-        raise BadInput(
-            "period", f"The period {first} to {end} must have 1 to {LONGEST} days; its end is exclusive. Ask in parts."
-        )
+    check_period(day, day + timedelta(days=1) if day < date.max else day)

@@ -21,6 +21,7 @@ from central.platform.copy_binary import (
 )
 from central.readings.assemble import Blocks
 from central.readings.calendar import Ints, from_ms, to_ms
+from central.readings.completeness_counts import count_replaced, record_counts
 from central.readings.touched import Spans
 from shared.quantities import MISSING_VALUE
 
@@ -127,6 +128,17 @@ class ProfileWriter:
                 for low in range(0, len(rows), _ROWS):
                     copy.write(self._pack(rows[low : low + _ROWS], *layout[1:]))
             copy.write(TRAILER)
+        self._record_counts(connection)
+
+    def _record_counts(self, connection: Connection) -> None:
+        """Completeness hears of every version in the transaction that makes it."""
+        heads = [(*row[:3], row[4]) for rows in self._groups.values() for row in rows]
+        channels, numbers, versions, missing = np.array(heads, np.int64).T
+        replaced = [
+            count_replaced([row[6] for row in rows]) if layout[1] else np.zeros(len(rows), np.int64)
+            for layout, rows in self._groups.items()
+        ]
+        record_counts(connection, channels, numbers, versions, missing, np.concatenate(replaced))
 
     def _pack(
         self, rows: list[tuple[Any, ...]], has_quality: bool, has_method: bool, batches: int, has_base: bool

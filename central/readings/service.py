@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from central.platform.clock import get_clock
 from central.platform.database import make_engine
 from central.platform.settings import Settings
+from central.readings.completeness_counts import NEWS_AT_ONCE, fold_counts
 from central.readings.consolidate import consolidate_once
 from central.readings.silence import SilentDays
 from central.readings.vee.stage import Validated, validate_once
@@ -40,6 +41,7 @@ def run(engine: Engine, clock: Clock, settings: Settings, stop: threading.Event)
     silent = SilentDays(engine, settings.day_deadline)
     mappings_changed = False
     waited = 0
+    passes = 0
     while not stop.is_set():
         try:
             expected = silent.look(clock.now(), mappings_changed)
@@ -50,6 +52,9 @@ def run(engine: Engine, clock: Clock, settings: Settings, stop: threading.Event)
             validated = Validated()
             if waited >= VALIDATE_EVERY:
                 validated, waited = validate_once(engine, clock), 0
+            passes = passes + 1 if report.worked else 0
+            if passes % NEWS_AT_ONCE == 0:
+                fold_counts(engine)
         except (DBAPIError, psycopg.Error) as error:  # COPY goes past SQLAlchemy and raises the driver's own
             _log.warning("the database is away or refused", error=str(getattr(error, "orig", error)))
             stop.wait(RETRY_S)

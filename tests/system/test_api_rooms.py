@@ -285,7 +285,8 @@ async def test_profile_versions_trace_and_completeness(
     ]
     assert (counted["expected"], counted["missing"]) == (136, 39)
     assert counted["meters"][0]["present_by_day"] == [95, 2]
-    assert counted["concentrators"] == [{"concentrator": "K1", "expected": 136, "present": 97, "missing": 39}]
+    whole = {"expected": 136, "present": 97, "replaced": 0, "missing": 39}
+    assert counted["concentrators"] == [{"concentrator": "K1", **whole}]
     engine.dispose()
 
 
