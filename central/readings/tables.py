@@ -16,13 +16,13 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, DATERANGE
 
 from central.platform.database import metadata
+from central.readings import completeness_tables as completeness_tables
 from central.readings import estimation_tables as estimation_tables
 from central.readings import load_profile_tables as load_profile_tables
 from central.readings import vee_tables as vee_tables
 from central.readings.formulas import formula_tables as formula_tables
-from central.readings.registers import state_tables as state_tables
-from central.readings import completeness_tables as completeness_tables
 from central.readings.gas.tables import gas_area as gas_area
+from central.readings.registers import state_tables as state_tables
 
 day_profile = Table(
     "day_profile",
