@@ -63,6 +63,7 @@ _TOLD: Final = b"""
     ORDER BY epoch, seq LIMIT %s
 """
 
+# What came from a file is no reason not to read the meter.
 # The newest eight blocks: one that was read again may begin late and end early.
 _MARKS: Final = b"""
     SELECT e.device, e.register, (extract(epoch FROM mark.at) * 1000)::bigint
@@ -70,11 +71,15 @@ _MARKS: Final = b"""
     CROSS JOIN LATERAL (
         SELECT max(newest.start + newest.step * cardinality(newest.values) * interval '1 millisecond') AS at
         FROM (SELECT b.start, b.step, b.values FROM block b
-              WHERE b.evidence_channel = e.id ORDER BY b.start DESC LIMIT 8) AS newest
+              WHERE b.evidence_channel = e.id
+                AND NOT EXISTS (SELECT FROM batch f JOIN import_source s ON s.code = f.edge WHERE f.id = b.batch_id)
+              ORDER BY b.start DESC LIMIT 8) AS newest
         WHERE e.kind = 'interval'
         UNION ALL
         (SELECT r.at FROM register_reading r
-         WHERE e.kind = 'state' AND r.evidence_channel = e.id ORDER BY r.at DESC LIMIT 1)
+         WHERE e.kind = 'state' AND r.evidence_channel = e.id
+           AND NOT EXISTS (SELECT FROM batch f JOIN import_source s ON s.code = f.edge WHERE f.id = r.batch_id)
+         ORDER BY r.at DESC LIMIT 1)
     ) AS mark
     WHERE e.concentrator = %s AND mark.at IS NOT NULL
     ORDER BY e.device, e.register

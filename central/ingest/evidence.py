@@ -19,6 +19,7 @@ BOUNDS_A_NAME: Final = 16
 
 # Set-based: all blocks of the concentrator since then, joined into stretches by register. Shorter steps are
 # series that are looked at, not load profiles. States are named without stretches: known, but not since when to when.
+# What came from a file is no reason not to read the meter.
 _SPANS: Final = b"""
     SELECT e.device, e.register, lower(span), upper(span)
     FROM evidence_channel e
@@ -29,6 +30,7 @@ _SPANS: Final = b"""
         )) AS spans
         FROM block b JOIN evidence_channel c ON c.id = b.evidence_channel
         WHERE c.concentrator = %(edge)s AND c.kind = 'interval' AND b.step >= 900000 AND b.start >= %(since)s
+          AND NOT EXISTS (SELECT FROM batch f JOIN import_source s ON s.code = f.edge WHERE f.id = b.batch_id)
         GROUP BY b.evidence_channel
     ) AS held ON held.evidence_channel = e.id
     LEFT JOIN LATERAL unnest(held.spans) AS span ON true

@@ -32,9 +32,15 @@ batch = Table(
     Column("last_end", DateTime(timezone=True)),
     Column("consolidated_at", DateTime(timezone=True)),
     Column("closed", Boolean, nullable=False, server_default=text("false")),
+    Column(
+        "revoked_at",
+        DateTime(timezone=True),
+        comment="When its file was revoked: what it holds stays as evidence and counts for nothing",
+    ),
     UniqueConstraint("edge", "epoch", "seq"),
     Index("batch_unconsolidated_ix", "id", postgresql_where=text("consolidated_at IS NULL")),
     Index("batch_closed_ix", "edge", "received_at", postgresql_where=text("closed")),
+    Index("batch_revoked_ix", "id", postgresql_where=text("revoked_at IS NOT NULL")),
     comment="A number that central has committed, and what its good blocks hold; closed: a hole that nobody held",
 )
 

@@ -75,6 +75,7 @@ _BLOCKS = text("""
         JOIN block b ON b.evidence_channel = part.evidence_channel
          AND b.start >= part.begin AND b.start < part.high AND b.step = part.step
         WHERE b.start >= :first AND b.start < :last
+          AND NOT EXISTS (SELECT FROM batch f WHERE f.id = b.batch_id AND f.revoked_at IS NOT NULL)
         GROUP BY part.place, part.step, part.low, part.high
     ) part
 """)

@@ -118,7 +118,8 @@ def _consolidate(connection: Connection, now: datetime, batch_limit: int, day_li
     whole = assemble(over_days, read_blocks(connection, spans_of(over_days, mappings)), mappings, fresh)
     # What a person entered lies over what was delivered and under what is estimated: it belongs here.
     known = (whole.missing < over_days.length) & np.isin(over_days.keys, late_days.keys)
-    wanted = whole.fresh | known | np.isin(over_days.keys, due_days.keys)
+    revoked_days = touched_days(taken.revoked, mappings)
+    wanted = whole.fresh | known | np.isin(over_days.keys, np.union1d(due_days.keys, revoked_days.keys))
     report = _make_versions(connection, whole, np.flatnonzero(wanted), now, deadline)
     enqueue_states(connection, spans)
     finish_late_mappings(connection, late, now)

@@ -31,6 +31,7 @@ COPY (
     FROM unnest(%s::integer[], %s::timestamptz[], %s::timestamptz[]) AS span (evidence_channel, begin, finish)
     JOIN block b ON b.evidence_channel = span.evidence_channel AND b.start >= span.begin AND b.start < span.finish
     WHERE b.start >= %s AND b.start < %s
+      AND NOT EXISTS (SELECT FROM batch r WHERE r.id = b.batch_id AND r.revoked_at IS NOT NULL)
 ) TO STDOUT (FORMAT BINARY)
 """
 _BLOCK_TYPES = ("int4", "timestamptz", "int4", "int8", "int4[]", "int4[]")

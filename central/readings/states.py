@@ -42,6 +42,7 @@ _STATES = text("""
         SELECT s.at, s.value, s.quality, s.batch_id
         FROM register_reading s
         WHERE s.evidence_channel = m.evidence_channel AND s.at >= :instant AND s.at <= :latest
+          AND NOT EXISTS (SELECT FROM batch f WHERE f.id = s.batch_id AND f.revoked_at IS NOT NULL)
         ORDER BY s.at, s.batch_id DESC
         LIMIT 1
     ) r

@@ -24,7 +24,7 @@ NARROW = 512
 
 _DAY_MS = 86_400_000
 _TAKE = text("""
-    SELECT id, evidence_channels, first_start, last_end
+    SELECT id, evidence_channels, first_start, last_end, revoked_at
     FROM batch WHERE consolidated_at IS NULL
     ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED
 """)
@@ -43,6 +43,8 @@ class Taken:
 
     ids: list[int]
     spans: Spans
+    revoked: Spans
+    """Of these, what revoked batches touch: no block of theirs is read, their days are made anew all the same."""
 
 
 def take_batches(connection: Connection, limit: int, most_days: int = MOST_DAYS) -> Taken:
@@ -54,6 +56,7 @@ def take_batches(connection: Connection, limit: int, most_days: int = MOST_DAYS)
     inside = _inside(connection, [row.id for row in rows if _is_wide(row)])
     ids: list[int] = []
     parts: list[Spans] = []
+    revoked: list[Spans] = []
     days = 0
     for row in rows:
         part = inside[row.id] if row.id in inside else _spans(row)
@@ -63,7 +66,9 @@ def take_batches(connection: Connection, limit: int, most_days: int = MOST_DAYS)
         days += size
         ids.append(row.id)
         parts.append(part)
-    return Taken(ids, _join(parts))
+        if row.revoked_at is not None:
+            revoked.append(part)
+    return Taken(ids, _join(parts), _join(revoked))
 
 
 def _is_wide(row: Any) -> bool:
