@@ -49,16 +49,21 @@ class LoadProfiles:
     def shape(self, name: str, starts_ms: Ints, kinds: Sequence[str] = PREFERRED) -> Floats:
         """Weights of class `name` for the intervals that begin at these instants (ms UTC), of the first of `kinds`
         that knows all of them; NaN everywhere where none does."""
-        step = STEP[self.commodity] // timedelta(milliseconds=1)
         for kind in kinds:
-            series = self.series.get((name, kind))
-            if series is None or not len(series.starts_ms):
-                continue
-            place = np.maximum(np.searchsorted(series.starts_ms, starts_ms, side="right") - 1, 0)
-            since = starts_ms - series.starts_ms[place]
-            if ((since >= 0) & (since < step)).all():
-                return series.weights[place]
+            weights = self.known(name, starts_ms, kind)
+            if not np.isnan(weights).any():
+                return weights
         return np.full(len(starts_ms), np.nan)
+
+    def known(self, name: str, starts_ms: Ints, kind: str) -> Floats:
+        """Weights of one kind of class `name` where it has them, NaN where it has not."""
+        series = self.series.get((name, kind))
+        if series is None or not len(series.starts_ms):
+            return np.full(len(starts_ms), np.nan)
+        place = np.maximum(np.searchsorted(series.starts_ms, starts_ms, side="right") - 1, 0)
+        since = starts_ms - series.starts_ms[place]
+        step = STEP[self.commodity] // timedelta(milliseconds=1)
+        return np.where((since >= 0) & (since < step), series.weights[place], np.nan)
 
     def split(self, total: int, name: str, starts_ms: Ints, kinds: Sequence[str] = PREFERRED) -> Ints | None:
         """A known consumption over these intervals, split exactly by the class's shape; None where it is unknown."""

@@ -21,7 +21,7 @@ from shared.quantities import MISSING_VALUE, Commodity, Quality
 _NEWEST = """
 COPY (
     SELECT channel, day, version, "values", quality, {method} FROM day_profile
-    WHERE channel = ANY(%s::integer[]) AND day >= %s AND day < %s
+    WHERE channel = ANY(%s::integer[]) AND day >= %s AND day < %s {only}
 ) TO STDOUT (FORMAT BINARY)
 """
 _PINNED = """
@@ -63,8 +63,27 @@ def read_newest(
     with_method: bool = False,
 ) -> Profiles:
     """The newest version of every day from `first` to before `end`; channels must be of this commodity."""
+    return _read(connection, commodity, channels, first, end, with_method, "")
+
+
+def read_base(
+    connection: Connection, commodity: Commodity, channels: Sequence[int], first: date, end: date
+) -> Profiles:
+    """Like `read_newest`, before estimation: what was delivered or entered, with methods."""
+    return _read(connection, commodity, channels, first, end, True, "AND base_digest IS NULL")
+
+
+def _read(
+    connection: Connection,
+    commodity: Commodity,
+    channels: Sequence[int],
+    first: date,
+    end: date,
+    with_method: bool,
+    only: str,
+) -> Profiles:
     profiles = _empty(commodity, channels, first, end)
-    query = _NEWEST.format(method="method" if with_method else "NULL::smallint[]")
+    query = _NEWEST.format(method="method" if with_method else "NULL::smallint[]", only=only)
     method = _fill(profiles, copy_out(connection, query, (list(channels), first, end)))
     return profiles if method is None else replace(profiles, method=method)
 

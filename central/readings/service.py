@@ -51,7 +51,7 @@ def run(engine: Engine, clock: Clock, settings: Settings, stop: threading.Event)
             waited = waited + 1 if report.worked else VALIDATE_EVERY
             validated = Validated()
             if waited >= VALIDATE_EVERY:
-                validated, waited = validate_once(engine, clock), 0
+                validated, waited = validate_once(engine, clock, deadline=settings.day_deadline), 0
             passes = passes + 1 if report.worked else 0
             if passes % NEWS_AT_ONCE == 0:
                 fold_counts(engine)

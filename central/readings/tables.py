@@ -12,6 +12,7 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, DATERANGE
 
@@ -60,6 +61,7 @@ day_profile = Table(
     ),
     CheckConstraint("version > 0", name="version"),
     CheckConstraint("cardinality(values) > 0", name="values"),
+    Index("day_profile_incomplete_ix", "channel", "day", postgresql_where=text("missing > 0")),
     comment="Truth: all values of one channel and metering day, in one version; appended, never changed",
 )
 

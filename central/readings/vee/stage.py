@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, time
 from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection, Engine
 
 from central.platform.database import transaction
+from central.readings.consolidate import DEADLINE
+from central.readings.estimation.pending import wake_due
+from central.readings.estimation.stage import estimate
 from central.readings.vee.chunk import read_chunks
 from central.readings.vee.findings import store
 from central.readings.vee.parameters import Parameters, read_parameters
@@ -32,9 +35,13 @@ class Validated:
         return self.work > 0
 
 
-def validate_once(engine: Engine, clock: Clock, *, most_days: int = MOST_DAYS) -> Validated:
-    """Validate the days of one bucket of channels, in one transaction; many processes may do this at once."""
+def validate_once(engine: Engine, clock: Clock, *, most_days: int = MOST_DAYS, deadline: time = DEADLINE) -> Validated:
+    """Validate the days of one bucket of channels, in one transaction; many processes may do this at once.
+
+    What they miss after the `deadline` (local time of the day after) is then estimated.
+    """
     with transaction(engine) as connection:
+        wake_due(connection, clock.now())
         work = take_work(connection, most_days)
         if work is None:
             return Validated()
@@ -44,6 +51,7 @@ def validate_once(engine: Engine, clock: Clock, *, most_days: int = MOST_DAYS) -
         for chunk in read_chunks(connection, work):
             judged, found = _validate(connection, chunk, parameters, now)
             days, findings = days + judged, findings + found
+        estimate(connection, clock, work.channels.tolist(), work.first, work.end, deadline=deadline)
         finish_work(connection, work)
         return Validated(len(work.ids), days, findings)
 

@@ -87,6 +87,7 @@ CREATE TABLE estimation_pending (
     due timestamptz,
     CONSTRAINT estimation_pending_pkey PRIMARY KEY (channel, day)
 );
+CREATE INDEX day_profile_incomplete_ix ON day_profile (channel, day) WHERE missing > 0;
 CREATE INDEX estimation_pending_due_ix ON estimation_pending (due);
 COMMENT ON TABLE estimation_pending IS
     'Days that stay incomplete: why they were not estimated; tried again at due and when something changes';
@@ -136,6 +137,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Remove them."""
+    op.execute("DROP INDEX day_profile_incomplete_ix")
     op.execute(
         "DROP TABLE profile_edit, estimation_pending, check_channel, estimation_order, load_profile_class_value, "
         "load_profile_import"

@@ -1,0 +1,195 @@
+"""What an estimation looks at, read in a fixed number of queries for many channels of one commodity at once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, text
+
+from central.readings.calendar import Ints, to_ms
+from central.readings.estimation.segments import Counted, read_counted
+from central.readings.load_profiles import PREFERRED, LoadProfiles, read_load_profiles
+from central.readings.profiles import Profiles, read_base
+from central.readings.vee.rule import Severity
+from shared.metering_day import STEP
+from shared.quantities import MISSING_VALUE, Commodity, Quality
+
+# Asked for: interval channels, and those at the points of state channels, whose states may scale them, and those that
+# a channel is the check of. Days that ever missed a value, and those that wait, also from further away: a neighbour
+# or a like day of theirs has changed.
+_SCOPE = text("""
+    WITH asked AS (
+        SELECT DISTINCT id FROM unnest(CAST(:channels AS integer[])) AS given (id)
+    ),
+    wanted AS (
+        SELECT id FROM asked
+        UNION
+        SELECT profile.id FROM asked
+        JOIN channel state ON state.id = asked.id AND state.kind = 'state'
+        JOIN channel profile ON profile.point = state.point AND profile.kind = 'interval'
+        UNION
+        SELECT k.channel FROM asked JOIN check_channel k ON k.check_channel = asked.id
+    ),
+    days AS (
+        SELECT p.channel, p.day FROM wanted w JOIN day_profile p ON p.channel = w.id
+        WHERE p.day >= :first AND p.day < :end AND p.missing > 0 AND p.base_digest IS NULL
+          AND NOT EXISTS (
+              SELECT FROM day_profile later
+              WHERE later.channel = p.channel AND later.day = p.day AND later.version > p.version
+                AND later.base_digest IS NULL
+          )
+        UNION
+        SELECT p.channel, p.day FROM wanted w JOIN estimation_pending p ON p.channel = w.id
+        WHERE p.day >= :reach_first AND p.day < :reach_end
+    )
+    SELECT c.id AS channel, d.day, c.commodity, c.direction, c.exponent, c.step_ms, c.unit,
+           coalesce(s.metering_type, '') AS metering_type, s.load_profile_class
+    FROM days d
+    JOIN channel c ON c.id = d.channel AND c.kind = 'interval'
+    LEFT JOIN supply_point s ON s.id = c.supply_point
+    ORDER BY c.id, d.day
+""")
+_UNSOUND = text("""
+    SELECT f.channel, f.day FROM finding f
+    JOIN (SELECT DISTINCT id FROM unnest(CAST(:channels AS integer[])) AS given (id)) wanted ON wanted.id = f.channel
+    WHERE f.day >= :first AND f.day < :end AND f.severity >= :severe AND f.state IN ('open', 'confirmed')
+      AND f.rule <> 'missing'
+""")
+_CHECKS = text("""
+    SELECT k.channel, k.check_channel, other.exponent - mine.exponent AS power,
+           coalesce((extract(epoch FROM lower(k.valid)) * 1000)::bigint, -(1::bigint << 52)) AS from_ms,
+           coalesce((extract(epoch FROM upper(k.valid)) * 1000)::bigint, 1::bigint << 52) AS to_ms
+    FROM (SELECT DISTINCT id FROM unnest(CAST(:channels AS integer[])) AS given (id)) wanted
+    JOIN check_channel k ON k.channel = wanted.id
+    JOIN channel mine ON mine.id = k.channel
+    JOIN channel other ON other.id = k.check_channel AND other.step_ms = mine.step_ms AND other.unit = mine.unit
+    WHERE k.valid && tstzrange(:begin, :finish)
+""")
+REACH = 31
+"""Days around those asked for in which waiting days are tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A channel and its days that may miss values."""
+
+    channel: int
+    days: tuple[date, ...]
+    commodity: Commodity
+    direction: str
+    metering_type: str
+    load_profile_class: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """All that is known of some channels over consecutive days; `unsound` has (channel, day) of severe findings."""
+
+    base: Profiles
+    unsound: frozenset[tuple[int, date]]
+    checks: Mapping[int, Ints]
+    counted: Counted
+    load_profiles: LoadProfiles
+    starts_ms: Ints
+
+    @property
+    def step_ms(self) -> int:
+        """Length of an interval."""
+        return STEP[self.base.days[0].commodity] // timedelta(milliseconds=1)
+
+
+def read_scope(connection: Connection, channels: Sequence[int], first: date, end: date) -> list[Asked]:
+    """The channels and days to try, by channel; days before and after are taken along: their gaps may reach here."""
+    parameters = {
+        "channels": list(channels),
+        "first": first - timedelta(days=1),
+        "end": end + timedelta(days=1),
+        "reach_first": first - timedelta(days=REACH),
+        "reach_end": end + timedelta(days=REACH),
+    }
+    found: dict[int, Asked] = {}
+    for row in connection.execute(_SCOPE, parameters):
+        commodity = Commodity(row.commodity)
+        if row.step_ms != STEP[commodity] // timedelta(milliseconds=1):
+            continue
+        known = found.get(row.channel)
+        found[row.channel] = Asked(
+            row.channel,
+            (row.day,) if known is None else (*known.days, row.day),
+            commodity,
+            row.direction,
+            row.metering_type,
+            row.load_profile_class,
+        )
+    return list(found.values())
+
+
+def read_material(
+    connection: Connection, commodity: Commodity, asked: Sequence[Asked], first: date, end: date
+) -> Material:
+    """Base profiles, findings, check meters, register states and load-profile classes over [first, end)."""
+    channels = [each.channel for each in asked]
+    base = read_base(connection, commodity, channels, first, end)
+    starts_ms = _starts(base)
+    begin, finish = base.days[0].start, base.days[-1].end
+    step_ms = STEP[commodity] // timedelta(milliseconds=1)
+    unsound = connection.execute(
+        _UNSOUND, {"channels": channels, "first": first, "end": end, "severe": int(Severity.ERROR)}
+    )
+    classes = sorted({each.load_profile_class for each in asked if each.load_profile_class})
+    return Material(
+        base,
+        frozenset((row.channel, row.day) for row in unsound),
+        _read_checks(connection, commodity, channels, base, starts_ms, begin, finish),
+        read_counted(connection, channels, begin, finish + timedelta(milliseconds=step_ms), step_ms),
+        read_load_profiles(connection, commodity, classes, to_ms(begin), to_ms(finish))
+        if classes
+        else LoadProfiles(commodity, {}),
+        starts_ms,
+    )
+
+
+def class_weights(
+    profiles: LoadProfiles, name: str | None, starts_ms: Ints, missing: NDArray[np.bool_]
+) -> NDArray[np.float64] | None:
+    """Weights of a class: of the first kind of series that knows all that is missing; NaN where it knows nothing."""
+    for kind in PREFERRED if name else ():
+        weights = profiles.known(name or "", starts_ms, kind)
+        if not np.isnan(weights[missing]).any():
+            return weights
+    return None
+
+
+def _starts(base: Profiles) -> Ints:
+    step_ms = STEP[base.days[0].commodity] // timedelta(milliseconds=1)
+    return to_ms(base.days[0].start) + np.arange(int(base.offset[-1]), dtype=np.int64) * step_ms
+
+
+def _read_checks(
+    connection: Connection,
+    commodity: Commodity,
+    channels: Sequence[int],
+    base: Profiles,
+    starts_ms: Ints,
+    begin: datetime,
+    finish: datetime,
+) -> dict[int, Ints]:
+    """By channel what its check meters measured, in the channel's unit."""
+    rows = connection.execute(_CHECKS, {"channels": list(channels), "begin": begin, "finish": finish}).all()
+    if not rows:
+        return {}
+    others = sorted({row.check_channel for row in rows})
+    read = read_base(connection, commodity, others, base.days[0].date, base.days[-1].next.date)
+    result: dict[int, Ints] = {}
+    for row in rows:
+        place = others.index(row.check_channel)
+        quality = read.quality[place]
+        good = (quality == Quality.MEASURED) | (quality == Quality.EDITED)
+        good &= (starts_ms >= row.from_ms) & (starts_ms < row.to_ms)
+        values, unit = read.values[place].astype(np.int64), np.int64(10 ** abs(row.power))
+        values = values * unit if row.power >= 0 else (2 * values + unit) // (2 * unit)
+        into = result.setdefault(row.channel, np.full(len(starts_ms), MISSING_VALUE, np.int64))
+        into[good] = values[good]
+    return result
