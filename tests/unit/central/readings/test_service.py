@@ -44,7 +44,7 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
 
         monkeypatch.setattr(service, "SilentDays", Silent)
         monkeypatch.setattr(service, "consolidate_once", consolidate_once)
-        monkeypatch.setattr(service, "validate_once", lambda *_: Validated())
+        monkeypatch.setattr(service, "validate_once", lambda *_, **__: Validated())
         monkeypatch.setattr(service, "fold_counts", lambda _: 0)
         monkeypatch.setattr(service, "RETRY_S", 0.0)
         engine = create_engine("postgresql+psycopg://nobody@127.0.0.1:9/none")  # never connected to
