@@ -49,6 +49,8 @@ def _parser() -> argparse.ArgumentParser:
     command("keys", _keys, "print central's public key, which concentrators trust; makes the pair where there is none")
     enrol = command("enrol", _enrol, "take what `rozvodna edge enrol` printed: the key of a concentrator")
     enrol.add_argument("file", type=Path, help="enrolment (JSON); - for standard input")
+    rotate = command("rotate-store-key", _rotate_store_key, "encrypt the meters' keys under another store key")
+    rotate.add_argument("file", type=Path, help="file of the new key; made where it is missing")
     command("consolidate", _service("central.readings.service"), "make day profiles of what ingest took in")
     api = command("api", _api, "serve the HTTP interface")
     api.add_argument("--host", help="address to listen on (ROZVODNA_API_HOST)")
@@ -125,6 +127,21 @@ def _enrol(settings: Settings, options: argparse.Namespace) -> None:
     text = sys.stdin.buffer.read() if str(options.file) == "-" else options.file.read_bytes()
     with transaction(make_engine(settings.database_url)) as connection:
         _answer(enrol_from(connection, text, SYSTEM, get_clock().now()))
+
+
+def _rotate_store_key(settings: Settings, options: argparse.Namespace) -> None:
+    from central.network.meter_keys import KeyStore, rotate
+    from central.platform import audit
+    from central.platform.clock import get_clock
+    from central.platform.database import make_engine, transaction
+    from central.platform.identity import SYSTEM
+
+    old, new = KeyStore(settings.store_key_path), KeyStore(options.file)
+    with transaction(make_engine(settings.database_url)) as connection:
+        number = rotate(connection, old, new)
+        details = {"keys": number, "before": old.name, "after": new.name}
+        audit.record(connection, SYSTEM, "store_key.rotate", f"store_key/{new.name}", details, get_clock().now())
+    _answer(details)
 
 
 def _new_incarnation(settings: Settings, options: argparse.Namespace) -> None:

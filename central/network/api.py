@@ -10,8 +10,11 @@ from sqlalchemy import select
 
 from central.network import channels, meters
 from central.network.control_api import router as control_router
+from central.network.lines_api import router as lines_router
+from central.network.points_api import router as points_router
 from central.network.registers_api import router as registers_router
 from central.network.tables import evidence_channel
+from central.network.topology_api import router as topology_router
 from central.platform import audit
 from central.platform.errors import Refused
 from central.platform.identity import Person, require
@@ -21,6 +24,9 @@ from central.platform.web import Db, Now
 router = APIRouter(prefix="/v1", tags=["network"])
 router.include_router(control_router)
 router.include_router(registers_router)
+router.include_router(lines_router)
+router.include_router(topology_router)
+router.include_router(points_router)
 
 Reader = Annotated[Person, Depends(require("read"))]
 Operator = Annotated[Person, Depends(require("operate"))]

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, RowMapping, Table, func, select, text, tuple_
 from sqlalchemy.dialects.postgresql import Range
 
 from central.network.tables import channel, channel_mapping, evidence_channel, meter
+from central.network.transformers import check_multipliers
 from central.platform.errors import BadInput, NotFound
 from central.platform.reconcile import Outcome, ids_of, reconcile
 
@@ -80,7 +81,8 @@ def create_mappings(connection: Connection, specs: Sequence[Spec]) -> Outcome:
     """Create mappings: (`meter`, `register`) feeds (`point`, `direction`, `kind`) from `since` until `until`.
 
     Kind, unit and step of both sides must agree, and the register's exponent must not be below the channel's (a finer
-    register would lose digits). Overlaps on either side are Refused.
+    register would lose digits). Overlaps on either side are Refused, and so is a multiplier that is not what the
+    point's instrument transformers and the register's constant make.
     """
     registers = by_name(
         connection, evidence_channel, ("device", "register"), {(spec["meter"], spec["register"]) for spec in specs}
@@ -106,6 +108,7 @@ def create_mappings(connection: Connection, specs: Sequence[Spec]) -> Outcome:
                 "valid": validity_of(what, spec["since"], spec.get("until")),
             }
         )
+    check_multipliers(connection, [{**spec, **row} for spec, row in zip(specs, rows, strict=True)])
     return reconcile(connection, channel_mapping, "mapping", ("evidence_channel", "channel", "valid"), rows)
 
 

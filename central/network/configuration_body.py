@@ -44,6 +44,12 @@ def problems(body: Any) -> Iterator[str]:
         yield from _sentences(error)
 
 
+def problems_of(part: Any, shape: str) -> Iterator[str]:
+    """What is wrong with a part of a configuration, by the name of its shape in the schema (`BusConfig`, `Address`)."""
+    for error in _validator_of(shape).iter_errors(part):
+        yield from _sentences(error)
+
+
 def _sentences(error: ValidationError) -> Iterator[str]:
     meant = _meant(error)
     if meant:
@@ -80,6 +86,12 @@ def _message(error: ValidationError) -> str:
 @lru_cache
 def _validator() -> Draft202012Validator:
     return Draft202012Validator(edge_config_schema())
+
+
+@lru_cache
+def _validator_of(shape: str) -> Draft202012Validator:
+    whole = edge_config_schema()
+    return Draft202012Validator({"$ref": f"#/$defs/{shape}", "$defs": whole["$defs"]})
 
 
 def _depth(data: Any) -> int:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
 from central.network import commands, configurations, keys
+from central.network.generated import require_by_hand
 from central.network.meters import require_concentrator
 from central.platform.errors import NotFound
 from central.platform.identity import Person, require
@@ -155,6 +156,7 @@ def put_configuration(
     connection: Db, person: Operator, clock: Now, identifier: str, body: ConfigurationIn
 ) -> ConfigurationVersion:
     """Checked, numbered and sent; the concentrator checks it whole again and says what it runs."""
+    require_by_hand(connection, identifier)
     number = configurations.put(connection, identifier, body.configuration, body.reason, person, clock.now())
     return ConfigurationVersion(**configurations.require(connection, identifier, number))
 

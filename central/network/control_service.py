@@ -6,6 +6,7 @@ and broker or database may go, at any moment. Two of them at once only say every
 | | |
 |---|---|
 | at each connection to the broker | all newest configurations, retained: the broker may have lost its own |
+| a managed concentrator for which time or a new key changed something | a new configuration from the registry |
 | a command | is marked as sent, committed, and then sent; again after 2 s, doubling to 60 s, until it is answered |
 | a command without a last word at its expiry | asked for every 5 minutes for 7 days |
 """
@@ -25,9 +26,10 @@ from paho.mqtt.properties import Properties
 from sqlalchemy import Connection, RowMapping
 from sqlalchemy.exc import DBAPIError
 
-from central.network import commands, configurations
+from central.network import commands, configurations, generated
 from central.network.command_states import State
 from central.network.keys import signing_key
+from central.network.meter_keys import KeyStore
 from central.platform.broker import parse_mqtt_url
 from central.platform.clock import get_clock
 from central.platform.database import make_engine, transaction
@@ -89,6 +91,7 @@ class Control:
         self._engine = make_engine(settings.database_url, name="rozvodna-control", pool_size=2)
         self._clock = clock
         self._private = private
+        self._store = KeyStore(settings.store_key_path)
         self._published: dict[str, int] = {}
         self._paces: dict[str, _Pace] = {}
         self._awake = asyncio.Event()
@@ -157,6 +160,8 @@ class Control:
                     await self._awake.wait()
 
     def _stale_configurations(self, connection: Connection) -> list[RowMapping]:
+        for refused in generated.regenerate_due(connection, self._store, self._clock.now()):
+            log.warning("configuration.not_generated", reason=refused)
         numbers = configurations.newest_numbers(connection)
         stale = {edge: number for edge, number in numbers.items() if self._published.get(edge) != number}
         return [configurations.require(connection, edge, number) for edge, number in stale.items()]

@@ -50,6 +50,8 @@ class Settings(BaseSettings):
     home: Path = Path(".rozvodna")
     control_key_file: Path | None = None
     """Central's private key (Ed25519), with which it signs configurations and commands; `control.key` below `home`."""
+    store_key_file: Path | None = None
+    """The key under which keys of meters are stored in the database; `store.key` below `home`."""
     log_level: str = "info"
     log_json: bool = True
     day_deadline: time = time(10, 0)
@@ -62,6 +64,11 @@ class Settings(BaseSettings):
     def control_key_path(self) -> Path:
         """Where central's private key is."""
         return self.control_key_file or self.home / "control.key"
+
+    @property
+    def store_key_path(self) -> Path:
+        """Where the key is under which keys of meters are stored."""
+        return self.store_key_file or self.home / "store.key"
 
     def all_tokens(self) -> tuple[TokenSetting, ...]:
         """Tokens of the environment and of the file; rights outside RIGHTS and repeated tokens are refused."""

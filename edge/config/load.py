@@ -8,8 +8,9 @@ import msgspec
 
 from edge.config.check import problems
 from edge.config.model import DeviceConfig, EdgeConfig
-from edge.config.templates import Expanded, expand, shipped_templates
+from edge.config.templates import Expanded, expand
 from edge.errors import ConfigError
+from shared.device_templates import shipped_templates
 
 DEVICE_FIELDS: Final = frozenset(DeviceConfig.__struct_fields__)
 

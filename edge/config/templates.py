@@ -1,18 +1,16 @@
 """Device templates: a device that names one takes its fields, and overrides them. Pure, on the decoded JSON.
 
 A device is laid over its template as by JSON merge patch (RFC 7396): objects field by field, lists and values as a
-whole, null takes a field away. Templates of the configuration itself come before shipped ones (edge/templates).
+whole, null takes a field away. Templates of the configuration itself come before shipped ones
+(shared/device_templates).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
-from pathlib import Path
 from typing import Any, Final
 
-import msgspec
+from shared.device_templates import merged
 
-SHIPPED: Final = Path(__file__).parent.parent / "templates"
 OWN: Final = frozenset({"id", "template"})
 """What a device says itself, always."""
 
@@ -33,12 +31,6 @@ class Expanded:
                 first = place[len(device) + 1 :].split(".")[0].split("[")[0]
                 return f" (from the template {name!r})" if first in fields else f" (over the template {name!r})"
         return ""
-
-
-@lru_cache
-def shipped_templates() -> Mapping[str, Mapping[str, Any]]:
-    """The templates that come with the agent, by name."""
-    return {path.stem: msgspec.json.decode(path.read_bytes()) for path in sorted(SHIPPED.glob("*.json"))}
 
 
 def expand(data: Any, shipped: Mapping[str, Mapping[str, Any]], known: frozenset[str]) -> Expanded:
@@ -94,16 +86,3 @@ def _device(device: Any, place: str, templates: Mapping[str, Any], found: Expand
         return device
     found.origins[place] = name, frozenset(template) - frozenset(device)
     return merged(template, device)
-
-
-def merged(below: Any, above: Any) -> Any:
-    """`above` laid over `below` (RFC 7396)."""
-    if not isinstance(above, dict):
-        return above
-    result = dict(below) if isinstance(below, dict) else {}
-    for key, value in above.items():
-        if value is None:
-            result.pop(key, None)
-        else:
-            result[key] = merged(result.get(key), value)
-    return result

@@ -3,7 +3,7 @@
 from jsonschema import Draft202012Validator
 
 from deploy.schemas import text
-from edge.config.templates import shipped_templates
+from shared.device_templates import shipped_templates
 from shared.schemas import EDGE_CONFIG, edge_config_schema
 from tests.unit.edge.examples import config_data
 

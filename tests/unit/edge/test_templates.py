@@ -8,8 +8,9 @@ import pytest
 
 from edge.config import EdgeConfig, check_config
 from edge.config.load import DEVICE_FIELDS
-from edge.config.templates import OWN, expand, merged, shipped_templates
+from edge.config.templates import OWN, expand
 from edge.errors import ConfigError
+from shared.device_templates import merged, shipped_templates
 from tests.unit.edge.examples import config_data
 
 REGISTER = {"item": "import", "unit": "Wh", "exponent": 1, "register": "1-0:1.8.0"}

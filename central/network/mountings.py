@@ -1,0 +1,157 @@
+"""Mountings (osazení): which meter hangs where, since when until when. Mount, dismount, find."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, func, insert, select, text, update
+from sqlalchemy.dialects.postgresql import Range
+from sqlalchemy.exc import IntegrityError
+
+from central.network.meters import require_meter
+from central.network.point_tables import measuring_point, mounting
+from central.network.points import require_point
+from central.platform.constraints import explain
+from central.platform.errors import Refused
+from central.platform.reconcile import Outcome, reconcile
+
+Spec = Mapping[str, Any]
+
+_FOUND = (
+    select(
+        mounting.c.id,
+        mounting.c.meter,
+        measuring_point.c.name.label("measuring_point"),
+        func.lower(mounting.c.valid).label("since"),
+        func.upper(mounting.c.valid).label("until"),
+    )
+    .join(measuring_point, measuring_point.c.id == mounting.c.measuring_point)
+    .order_by(func.lower(mounting.c.valid), mounting.c.id)
+)
+
+
+def find_mountings(
+    connection: Connection, *, meter: str | None = None, point: str | None = None
+) -> Sequence[RowMapping]:
+    """Mountings of a meter, or at a measuring point, oldest first."""
+    query = _FOUND
+    if meter is not None:
+        query = query.where(mounting.c.meter == meter)
+    if point is not None:
+        query = query.where(measuring_point.c.name == point)
+    return connection.execute(query).mappings().all()
+
+
+def create_mountings(connection: Connection, specs: Sequence[Spec]) -> Outcome:
+    """Mount many, as a site file has them: `meter`, `measuring_point`, `since`, `until`; once more without effect."""
+    rows = []
+    for spec in specs:
+        point = require_point(connection, spec["measuring_point"], lock=True)
+        valid = Range(spec["since"], spec.get("until"), bounds="[)")
+        row = {
+            "meter": spec["meter"],
+            "measuring_point": point["id"],
+            "several": point["several"],
+            "valid": valid,
+        }
+        stored = connection.execute(
+            select(mounting.c.id).where(
+                mounting.c.meter == spec["meter"],
+                mounting.c.measuring_point == point["id"],
+                mounting.c.valid == valid,
+            )
+        ).first()
+        if stored is None:
+            _require_free(connection, spec["meter"], point, spec["since"], spec.get("until"))
+        rows.append(row)
+    return reconcile(connection, mounting, "mounting", ("meter", "measuring_point", "valid"), rows)
+
+
+def mount(connection: Connection, meter: str, point_name: str, since: datetime) -> None:
+    """Hang a meter at a measuring point from `since` on.
+
+    Refused, naming both sides, where the place allows one and another hangs there, or the meter hangs elsewhere, at
+    `since` or later; or where the meter measures another commodity.
+    """
+    point = require_point(connection, point_name, lock=True)
+    _require_free(connection, meter, point, since, None)
+    try:
+        connection.execute(
+            insert(mounting).values(
+                meter=meter,
+                measuring_point=point["id"],
+                several=point["several"],
+                valid=Range(since, None, bounds="[)"),
+            )
+        )
+    except IntegrityError as error:
+        raise explain(error) from error
+
+
+def dismount(connection: Connection, meter: str, point_name: str, at: datetime) -> RowMapping:
+    """Take a meter down at `at`; gives the mounting as it was. Refused where it does not hang there then."""
+    require_meter(connection, meter)
+    point = require_point(connection, point_name, lock=True)
+    found = find_mountings(connection, meter=meter)
+    for row in found:
+        if row["measuring_point"] != point_name or row["until"] is not None:
+            continue
+        if row["since"] is not None and at <= row["since"]:
+            raise Refused(
+                "before_mounting",
+                f"The meter {meter} was mounted at {point_name} at {row['since'].isoformat()}; it cannot be taken down "
+                f"at {at.isoformat()}, which is not after that.",
+            )
+        connection.execute(
+            update(mounting).where(mounting.c.id == row["id"]).values(valid=Range(row["since"], at, bounds="[)"))
+        )
+        return row
+    last = found[-1] if found else None
+    where = (
+        "it was never mounted"
+        if last is None
+        else f"it hangs at {last['measuring_point']} since {_said(last['since'])}"
+        if last["until"] is None
+        else f"it was taken down from {last['measuring_point']} at {_said(last['until'])}"
+    )
+    raise Refused("not_mounted", f"The meter {meter} does not hang at {point['name']}: {where}.")
+
+
+def _require_free(
+    connection: Connection, meter: str, point: RowMapping, since: datetime, until: datetime | None
+) -> None:
+    facts = require_meter(connection, meter)
+    name = point["name"]
+    if facts["commodity"] != point["commodity"]:
+        raise Refused(
+            "commodity",
+            f"The meter {meter} measures {facts['commodity']}; the measuring point {name} is of {point['commodity']}.",
+        )
+    parameters = {"meter": meter, "point": point["id"], "since": since, "until": until}
+    for row in connection.execute(_IN_THE_WAY, parameters):
+        span = f"from {_said(row.since)} to {_said(row.until)}"
+        if row.meter == meter:
+            raise Refused(
+                "mounted_elsewhere",
+                f"The meter {meter} hangs at {row.measuring_point} {span}; it cannot hang at {name} from "
+                f"{since.isoformat()} as well. Take it down there first.",
+            )
+        if not point["several"]:
+            raise Refused(
+                "second_meter",
+                f"The measuring point {name} allows one active meter, and {row.meter} hangs there {span}; {meter} "
+                f"cannot hang there from {since.isoformat()} as well. Exchange or remove {row.meter}.",
+            )
+
+
+def _said(instant: datetime | None) -> str:
+    return "ever" if instant is None else instant.isoformat()
+
+
+_IN_THE_WAY = text("""
+    SELECT m.meter, p.name AS measuring_point, lower(m.valid) AS since, upper(m.valid) AS until
+    FROM mounting m JOIN measuring_point p ON p.id = m.measuring_point
+    WHERE (m.meter = :meter OR m.measuring_point = :point)
+      AND m.valid && tstzrange(CAST(:since AS timestamptz), CAST(:until AS timestamptz))
+    ORDER BY m.meter <> :meter, lower(m.valid)
+""")

@@ -1,0 +1,19 @@
+"""What the workflow does when a room below it says that something happened."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection
+
+from central.network.topology_api import OUTAGE_CHANGED
+from central.platform.hooks import Hooks
+from central.readings.vee.work import enqueue
+
+
+def register(hooks: Hooks) -> None:
+    """An outage gives zeros a reason, or takes it: their days are validated anew."""
+    hooks.subscribe(OUTAGE_CHANGED, "workflow", _validate_anew)
+
+
+def _validate_anew(connection: Connection, event: Mapping[str, Any]) -> None:
+    enqueue(connection, event["channels"], event["first"], event["last"], "outage")
