@@ -52,6 +52,9 @@ def _parser() -> argparse.ArgumentParser:
     rotate = command("rotate-store-key", _rotate_store_key, "encrypt the meters' keys under another store key")
     rotate.add_argument("file", type=Path, help="file of the new key; made where it is missing")
     command("consolidate", _service("central.readings.service"), "make day profiles of what ingest took in")
+    command(
+        "watch-imports", _watch_imports, "import files of readings from the watched folder (ROZVODNA_IMPORT_FOLDER)"
+    )
     api = command("api", _api, "serve the HTTP interface")
     api.add_argument("--host", help="address to listen on (ROZVODNA_API_HOST)")
     api.add_argument("--port", type=int, help="port to listen on (ROZVODNA_API_PORT)")
@@ -79,6 +82,14 @@ def _service(module: str) -> Act:
 def _sandbox(_settings: Settings, options: argparse.Namespace) -> int | None:
     result: int | None = import_module("central.market.sandbox.command").main(options.rest)
     return result
+
+
+def _watch_imports(settings: Settings, _options: argparse.Namespace) -> None:
+    from central.market.interval_import import install_reader
+    from central.readings.transfer.service import main as watch
+
+    install_reader()
+    watch(settings)
 
 
 def _api(settings: Settings, options: argparse.Namespace) -> None:

@@ -14,6 +14,7 @@ from central.market import messages
 from central.market.answers import ANSWER_LIMITS, Taken, keep_too_large, take_answer
 from central.market.channel import Channel, open_channel
 from central.market.format_package import package_valid_on
+from central.market.interval_import import install_reader
 from central.market.send import send_due
 from central.market.states import State
 from central.platform import audit
@@ -24,6 +25,7 @@ from central.platform.settings import Settings
 from central.platform.web import Db, Now
 
 router = APIRouter(prefix="/v1/market", tags=["market"])
+install_reader()
 
 CALLBACK_RIGHT = "market-callback"
 LARGEST_PAGE = 1000

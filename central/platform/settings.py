@@ -60,6 +60,11 @@ class Settings(BaseSettings):
     consolidate_batches: int = 1000
     """How many batches one transaction of consolidation takes; 64 blocks of 96 each make about 25 MB of values."""
 
+    import_folder: Path | None = None
+    """Folder whose sub-folders, named by import sources, are watched for files of readings; unset: none is."""
+    import_poll_s: float = Field(default=5.0, gt=0)
+    """A file is taken when it looks the same so many seconds later."""
+
     @property
     def control_key_path(self) -> Path:
         """Where central's private key is."""

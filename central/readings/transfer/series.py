@@ -49,7 +49,7 @@ class Problems:
         """Note several of one kind; only so many as are named have to be given, `lines` counts."""
         room = max(0, MOST_PROBLEMS - len(self.named))
         for line, column, value in zip(lines[:room].tolist(), columns, values, strict=False):
-            self.named.append(Problem(line, column[:MOST_TEXT], _printable(value), expected))
+            self.named.append(Problem(line or None, column[:MOST_TEXT], _printable(value), expected))
         self.count += len(lines)
 
     def extend(self, others: Iterable["Problems"]) -> None:
