@@ -126,7 +126,7 @@ def _scan(buffer: bytes, start: int, fields: int) -> dict[tuple[int, ...], list[
     end = len(buffer) - len(TRAILER)
     if buffer[end:] != TRAILER:
         raise ValueError("The data do not end as a binary COPY does: they were cut.")
-    offset, window = start, 256
+    offset, window, walk = start, 256, 1
     while offset < end:
         lengths, size = _row_at(buffer, offset, fields)
         run = _run_length(buffer, offset, min(window, (end - offset) // size), lengths, size)
@@ -134,10 +134,13 @@ def _scan(buffer: bytes, start: int, fields: int) -> dict[tuple[int, ...], list[
             found.setdefault(lengths, []).append(offset + size * np.arange(run, dtype=np.int64))
             offset += run * size
             window = min(window * 4, 1 << 20)
+            walk = 1
             continue
+        # A single row of another kind among equal ones ends a run; only where runs stay short it pays to walk far.
         window = 256
         walked: dict[tuple[int, ...], list[int]] = {}
-        for _ in range(_WALK):
+        steps, walk = walk, min(walk * 4, _WALK)
+        for _ in range(steps):
             if offset >= end:
                 break
             lengths, size = _row_at(buffer, offset, fields)
@@ -162,14 +165,29 @@ def _run_length(buffer: bytes, offset: int, rows: int, lengths: tuple[int, ...],
     """How many rows from `offset` on have exactly these field lengths."""
     if rows < _SHORT_RUN:
         return rows if rows <= 1 else 0
-    view = np.frombuffer(buffer, np.uint8, rows * size, offset).reshape(rows, size)
-    same = np.ones(rows, bool)
-    position = 2
-    for length in lengths:
-        same &= (view[:, position : position + 4] == view[0, position : position + 4]).all(axis=1)
-        position += 4 + max(length, 0)
-    same &= (view[:, :2] == view[0, :2]).all(axis=1)
+    view = np.frombuffer(buffer, _heads(lengths), rows, offset)
+    same = view["count"] == view["count"][0]
+    for place in range(len(lengths)):
+        head = view[f"l{place}"]
+        same &= head == head[0]
     return rows if same.all() else int(np.argmin(same))
+
+
+@lru_cache(maxsize=512)
+def _heads(lengths: tuple[int, ...]) -> np.dtype[Any]:
+    """Field count and lengths of a row as raw integers, to be compared with one another only."""
+    positions, position = [], 2
+    for length in lengths:
+        positions.append(position)
+        position += 4 + max(length, 0)
+    return np.dtype(
+        {
+            "names": ["count", *(f"l{place}" for place in range(len(lengths)))],
+            "formats": ["u2", *["u4"] * len(lengths)],
+            "offsets": [0, *positions],
+            "itemsize": position,
+        }
+    )
 
 
 @lru_cache(maxsize=512)

@@ -1,6 +1,7 @@
 """Day profiles as a matrix: channels x intervals, newest or pinned versions, one query whatever their number."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -33,6 +34,10 @@ COPY (
 ) TO STDOUT (FORMAT BINARY)
 """
 _TYPES = ("int4", "date", "int4", "int4[]", "int2[]", "int2[]")
+
+
+CHUNK = 1_000
+"""Channels of a chunk: a month of them is 12 MB of values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,31 @@ def _read(
     query = _NEWEST.format(method="method" if with_method else "NULL::smallint[]", only=only)
     method = _fill(profiles, copy_out(connection, query, (list(channels), first, end)))
     return profiles if method is None else replace(profiles, method=method)
+
+
+def read_chunks(
+    connection: Connection,
+    commodity: Commodity,
+    channels: Sequence[int],
+    first: date,
+    end: date,
+    size: int = CHUNK,
+) -> Iterator[Profiles]:
+    """As `read_newest`, `size` channels at a time, so that memory does not grow with their number.
+
+    While the caller works on a chunk the next one is received in a thread: the connection must not be used meanwhile.
+    """
+    parts = [channels[low : low + size] for low in range(0, len(channels), size)]
+    query = _NEWEST.format(method="NULL::smallint[]")
+    with ThreadPoolExecutor(1) as receiver:
+        coming = [receiver.submit(copy_out, connection, query, (list(part), first, end)) for part in parts[:1]]
+        for place, part in enumerate(parts):
+            copied = coming.pop().result()
+            for following in parts[place + 1 : place + 2]:
+                coming.append(receiver.submit(copy_out, connection, query, (list(following), first, end)))
+            profiles = _empty(commodity, part, first, end)
+            _fill(profiles, copied)
+            yield profiles
 
 
 def read_pinned(
@@ -163,8 +193,17 @@ def _place(
     keep = by_version[(fits & (versions > profiles.versions[row, day]))[by_version]]
     row, day = row[keep], day[keep]
     profiles.versions[row, day] = versions[keep]
-    place = profiles.offset[day][:, None] + np.arange(length)
-    profiles.values[row[:, None], place] = values[keep]
-    profiles.quality[row[:, None], place] = 0 if quality is None else quality[keep]
+    whole = len(keep) == len(values) and bool((keep == np.arange(len(keep))).all())
+    _write(profiles, profiles.values, row, day, values if whole else values[keep])
+    _write(profiles, profiles.quality, row, day, 0 if quality is None else quality[keep])
     if into is not None:
-        into[row[:, None], place] = 0 if method is None else method[keep]
+        _write(profiles, into, row, day, 0 if method is None else method[keep])
+
+
+def _write(profiles: Profiles, into: NDArray[Any], row: Ints, day: Ints, content: NDArray[Any] | int) -> None:
+    """Put days of one length in; where all days of the period have it, a day is one step of the array."""
+    length = int(profiles.offset[day[0] + 1] - profiles.offset[day[0]]) if len(day) else 0
+    if length * len(profiles.days) == into.shape[1] and (np.diff(profiles.offset) == length).all():
+        into.reshape(len(into), len(profiles.days), length)[row, day] = content
+    else:
+        into[row[:, None], profiles.offset[day][:, None] + np.arange(length)] = content
