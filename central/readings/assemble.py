@@ -1,8 +1,9 @@
 """Blocks into metering days: pure functions on arrays, no database.
 
-Later batches beat earlier ones, value by value; the mapping's multiplier, sign and change of exponent are applied at
-the instant of each interval; what nobody delivered is MISSING. The result does not depend on the order of the blocks
-nor on their repetition.
+Value by value, measured beats provisional beats substituted, then the later batch beats the earlier, then the higher
+value the lower: a total order, so the result does not depend on the order of the blocks nor on their repetition. The
+mapping's multiplier, sign and change of exponent are applied at the instant of each interval; what nobody delivered is
+MISSING. Two different measured values of one interval are a conflict, which is kept beside the result.
 """
 
 from collections.abc import Sequence
@@ -84,6 +85,27 @@ def day_keys(channel: Ints, number: Ints) -> Ints:
     return channel.astype(np.int64) << 20 | number
 
 
+@dataclass(frozen=True, slots=True)
+class Conflicts:
+    """Intervals with different measured values: places in the values of `Assembled`, and each of those values."""
+
+    place: Ints
+    value: Ints
+
+    @classmethod
+    def joined(cls, parts: Sequence["Conflicts"]) -> "Conflicts":
+        """All of them, each (place, value) once, sorted."""
+        none = np.empty(0, np.int64)
+        pairs = np.stack(
+            [
+                np.concatenate([none, *(part.place for part in parts)]),
+                np.concatenate([none, *(part.value for part in parts)]),
+            ]
+        )
+        pairs = np.unique(pairs, axis=1) if pairs.shape[1] else pairs
+        return cls(pairs[0], pairs[1])
+
+
 @dataclass(slots=True)
 class Assembled:
     """All days one after another: day r has values[offset[r]:offset[r + 1]]."""
@@ -104,6 +126,13 @@ class Assembled:
     """Per day: number of missing values."""
     method: NDArray[np.int16] | None = None
     """Method of each value, None: all as delivered."""
+    flags: NDArray[np.int32] | None = None
+    """The meter's flags beside each value that won, None: no block had any."""
+    conflicts: Conflicts = field(default_factory=lambda: Conflicts.joined([]))
+    other_steps: Ints = field(default_factory=lambda: np.empty((0, 2), np.int64))
+    """Blocks left out because their step is not the channel's: day (its place) and step in ms."""
+    touched: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
+    """Per day: whether a value was placed."""
 
     def batches(self) -> list[Ints]:
         """Per day the distinct batches that its values came from, ascending."""
@@ -135,31 +164,23 @@ def assemble(days: Days, groups: Sequence[Blocks], mappings: Mappings, fresh_bat
         np.full(total, Quality.MISSING, np.int16),
         np.full(total, -1, np.int64),
         np.zeros(len(days), np.bool_),
+        touched=np.zeros(len(days), np.bool_),
     )
-    # Fixed order, so that equal input gives equal output whatever order the database delivered it in.
-    for group in sorted(groups, key=lambda blocks: (blocks.values.shape[1], blocks.flags is None)):
+    conflicts: list[Conflicts] = []
+    for group in groups:
         rows = max(1, _SLICE // max(1, group.values.shape[1]))
-        order = _order(group)
-        for low in range(0, len(order), rows):
-            _place(result, _take(group, order[low : low + rows]), mappings, fresh_batches)
+        for low in range(0, len(group.evidence), rows):
+            conflicts += _place(result, _take(group, slice(low, low + rows)), mappings, fresh_batches)
+    result.conflicts = Conflicts.joined(conflicts)
+    if len(result.other_steps):
+        result.other_steps = np.unique(result.other_steps, axis=0)
     if len(days):
         gone = (result.batch < 0).astype(np.int64)
         result.missing = np.add.reduceat(gone, offset[:-1])
     return result
 
 
-def _order(group: Blocks) -> Ints:
-    """Later batches last. Two blocks of one batch from the same instant, which no edge should send, are ordered by
-    their content: the result must not depend on the order of rows in the database."""
-    order = np.lexsort((group.start_ms, group.evidence, group.batch))
-    columns = (group.start_ms[order], group.evidence[order], group.batch[order])
-    if len(order) > 1 and np.all([column[1:] == column[:-1] for column in columns], axis=0).any():
-        flags = () if group.flags is None else tuple(-group.flags.astype(np.int64).T)
-        order = np.lexsort((*group.values.T, *flags, group.start_ms, group.evidence, group.batch))
-    return order
-
-
-def _take(group: Blocks, which: Ints) -> Blocks:
+def _take(group: Blocks, which: slice) -> Blocks:
     return Blocks(
         group.evidence[which],
         group.start_ms[which],
@@ -170,7 +191,7 @@ def _take(group: Blocks, which: Ints) -> Blocks:
     )
 
 
-def _place(result: Assembled, blocks: Blocks, mappings: Mappings, fresh_batches: Ints) -> None:
+def _place(result: Assembled, blocks: Blocks, mappings: Mappings, fresh_batches: Ints) -> list[Conflicts]:
     days, count = result.days, blocks.values.shape[1]
     block, mapping = mappings.of(blocks.evidence)
     start, step = blocks.start_ms[block], mappings.step_ms[mapping]
@@ -178,16 +199,24 @@ def _place(result: Assembled, blocks: Blocks, mappings: Mappings, fresh_batches:
     first = np.clip(-((start - mappings.from_ms[mapping]) // step), 0, count)
     last = np.clip(-((start - mappings.to_ms[mapping]) // step), 0, count)
     row = _row_of(days, mappings.channel[mapping], start)
-    keep = (first < last) & (blocks.step_ms[block] == step) & (row >= 0)
+    keep = (first < last) & (row >= 0)
+    foreign = keep & (blocks.step_ms[block] != step)
+    if foreign.any():
+        noted = np.stack([row[foreign], blocks.step_ms[block[foreign]]], axis=1)
+        result.other_steps = np.concatenate([result.other_steps, noted])
+        keep &= ~foreign
     block, mapping, row, first, last = block[keep], mapping[keep], row[keep], first[keep], last[keep]
     if not len(block):
-        return
+        return []
     place, rest = np.divmod(blocks.start_ms[block] - days.start_ms[row], days.step_ms[row])
     result.misaligned += int(np.count_nonzero(rest)) * count
     aligned = rest == 0
     block, mapping, row, first, last, place = (each[aligned] for each in (block, mapping, row, first, last, place))
     batch = blocks.batch[block]
     result.fresh[row[_contains(fresh_batches, batch)]] = True
+    # A day that one block alone has touched so far needs no comparison.
+    alone = (np.bincount(row, minlength=len(days))[row] == 1) & ~result.touched[row]
+    result.touched[row] = True
 
     inside = np.arange(count)
     slot = place[:, None] + inside
@@ -201,18 +230,70 @@ def _place(result: Assembled, blocks: Blocks, mappings: Mappings, fresh_batches:
     result.overflowed += int(np.count_nonzero(over))
     good &= ~over
 
-    target = (result.offset[row][:, None] + slot)[good]
-    source = np.broadcast_to(batch[:, None], good.shape)[good]
-    # Within this slice later batches come later and overwrite; against what is placed already, compare.
-    wins = source >= result.batch[target]
-    target = target[wins]
-    result.batch[target] = source[wins]
-    result.values[target] = values[good][wins]
-    if blocks.flags is None:
-        result.quality[target] = Quality.MEASURED
-    else:
-        doubtful = (blocks.flags[block][good][wins].astype(np.int64) & DOUBTFUL) != 0
-        result.quality[target] = np.where(doubtful, int(Quality.PROVISIONAL), int(Quality.MEASURED))
+    flags = None if blocks.flags is None else blocks.flags[block]
+    conflicts = []
+    for rows, put in ((alone, _put), (~alone, _put_better)):
+        if rows.any():
+            chosen = good & rows[:, None]
+            conflicts += put(
+                result,
+                (result.offset[row][:, None] + slot)[chosen],
+                np.broadcast_to(batch[:, None], good.shape)[chosen],
+                values[chosen],
+                None if flags is None else flags[chosen].astype(np.int32),
+            )
+    return conflicts
+
+
+def _put(
+    result: Assembled, target: Ints, batch: Ints, values: Ints, flags: NDArray[np.int32] | None
+) -> list[Conflicts]:
+    """Write values into places of which each occurs once."""
+    result.batch[target] = batch
+    result.values[target] = values
+    result.quality[target] = int(Quality.MEASURED) if flags is None else _quality(flags)
+    if flags is not None and result.flags is None and flags.any():
+        result.flags = np.zeros(len(result.values), np.int32)
+    if result.flags is not None:
+        result.flags[target] = 0 if flags is None else flags
+    return []
+
+
+def _put_better(
+    result: Assembled, target: Ints, batch: Ints, values: Ints, flags: NDArray[np.int32] | None
+) -> list[Conflicts]:
+    """Write the values that beat what is there and each other. The order of ranks is that of the qualities' codes."""
+    conflicts = []
+    quality = np.zeros(len(target), np.int16) if flags is None else _quality(flags)
+    order = np.argsort(target, kind="stable")
+    if (target[order][1:] == target[order][:-1]).any():
+        order = np.lexsort((values, batch, -quality, target))
+        target, batch, values, quality = target[order], batch[order], values[order], quality[order]
+        flags = None if flags is None else flags[order]
+        same = target[1:] == target[:-1]
+        conflicts += _conflicts(same & (quality[1:] == 0) & (quality[:-1] == 0), target[1:], values[1:], values[:-1])
+        best = np.concatenate([~same, [True]])
+        target, batch, values, quality = target[best], batch[best], values[best], quality[best]
+        flags = None if flags is None else flags[best]
+    there, their_batch, theirs = result.quality[target], result.batch[target], result.values[target].astype(np.int64)
+    conflicts += _conflicts((quality == 0) & (there == 0), target, values, theirs)
+    later = (batch > their_batch) | ((batch == their_batch) & (values > theirs))
+    wins = (quality < there) | ((quality == there) & later)
+    _put(result, target[wins], batch[wins], values[wins], None if flags is None else flags[wins])
+    return conflicts
+
+
+def _conflicts(measured: NDArray[np.bool_], target: Ints, one: Ints, other: Ints) -> list[Conflicts]:
+    differ = measured & (one != other)
+    if not differ.any():
+        return []
+    place = target[differ]
+    return [Conflicts(place, one[differ]), Conflicts(place, other[differ])]
+
+
+def _quality(flags: NDArray[np.int32]) -> NDArray[np.int16]:
+    doubtful = np.where((flags & DOUBTFUL) != 0, np.int16(Quality.PROVISIONAL), np.int16(Quality.MEASURED))
+    return np.where((flags & Flag.SUBSTITUTED) != 0, np.int16(Quality.ESTIMATED), doubtful)
 
 
 def _row_of(days: Days, channel: Ints, start_ms: Ints) -> Ints:

@@ -28,6 +28,9 @@ from central.readings.open_days import dates_of, forget, remember, remember_runn
 from central.readings.rows import ProfileWriter, read_blocks
 from central.readings.taken import take_batches
 from central.readings.touched import days_of, join_days, join_mappings, mappings_of, spans_of, touched_days
+from central.readings.vee.evidence_rules import NAMES as EVIDENCE_RULES
+from central.readings.vee.evidence_rules import judge_evidence
+from central.readings.vee.findings import store
 from central.readings.vee.work import enqueue_days, enqueue_states
 from shared.clock import Clock
 from shared.metering_day import PRAGUE
@@ -177,7 +180,9 @@ def _make_versions(
     writer.write(connection)
     written = days.take(np.array(made, np.int64))
     enqueue_days(connection, written.channel, written.number, MADE_BY)
-    done = days.take(np.array(closed, np.int64))
+    judged = np.array(closed, np.int64)
+    done = days.take(judged)
+    store(connection, judge_evidence(whole, judged), done.channel, done.number, EVIDENCE_RULES, now)
     forget(connection, done.channel, done.number)
     remember(connection, still_open)
     return writer.count, corrections, unchanged, len(still_open), values

@@ -513,7 +513,7 @@ def test_an_instant_twice_in_one_batch_gives_the_same_whatever_the_order_of_rows
     consolidate_once(engine, clock)
     with engine.connect() as connection:
         profiles = read_newest(connection, Commodity.ELECTRICITY, list(range(1, 9)), DAY.date, DAY.next.date)
-    assert profiles.values.tolist() == [[2] * 48 + [5] * 48] * 8
+    assert profiles.values.tolist() == [[2] + [7] * 47 + [5] * 48] * 8  # measured first, then the higher value
     assert not profiles.quality.any()
 
 

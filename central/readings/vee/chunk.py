@@ -24,9 +24,10 @@ _CHANNELS = text("""
     SELECT c.id, c.kind, c.commodity, c.direction, c.exponent, c.step_ms, c.point,
            coalesce(c.supply_point, 0) AS supply_point, sp.metering_type, sp.voltage_level,
            coalesce((
-               SELECT max(m.multiplier::bigint) FROM channel_mapping m
+               SELECT max(m.multiplier * 10.0 ^ (e.exponent - c.exponent)) FROM channel_mapping m
+               JOIN evidence_channel e ON e.id = m.evidence_channel
                WHERE m.channel = c.id AND m.valid && tstzrange(CAST(:first AS date), CAST(:end AS date) + 1)
-           ), 1) AS multiplier
+           )::float8, 1) AS factor
     FROM (
         SELECT DISTINCT other.id
         FROM unnest(CAST(:channels AS integer[])) AS given (id)
@@ -116,5 +117,5 @@ def _facts(rows: list[Row[Any]]) -> ChannelFacts:
         ints("supply_point"),
         [row.metering_type for row in rows],
         [row.voltage_level for row in rows],
-        ints("multiplier"),
+        np.array([row.factor for row in rows], np.float64),
     )

@@ -55,6 +55,8 @@ class Setting:
     pattern: tuple[str, ...]
     rule: str
     numbers: Numbers
+    own: bool = False
+    """Set by the operator."""
 
     def covers(self, name: tuple[str, ...]) -> bool:
         """Whether the pattern covers a class."""
@@ -123,7 +125,7 @@ def shipped_settings() -> list[Setting]:
 def read_parameters(connection: Connection) -> Parameters:
     """What ships with what the operator set over it."""
     rows = connection.execute(select(vee_parameter).order_by(vee_parameter.c["class"], vee_parameter.c.rule))
-    own = [Setting(pattern_of(row[0]), row.rule, row.parameters) for row in rows]
+    own = [Setting(pattern_of(row[0]), row.rule, row.parameters, own=True) for row in rows]
     return Parameters.of_settings([*shipped_settings(), *own])
 
 

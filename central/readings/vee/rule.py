@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import IntEnum
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -43,8 +44,8 @@ class ChannelFacts:
     """0 where the channel belongs to none."""
     metering_type: Sequence[str | None]
     voltage_level: Sequence[str | None]
-    multiplier: Ints
-    """Greatest multiplier (meter's unit into channel's) of the mappings valid in the chunk; 1 where none is."""
+    factor: Floats
+    """What turns a meter's integer into the channel's, greatest of the mappings valid in the chunk; 1 where none is."""
 
 
 @dataclass(frozen=True)
@@ -80,30 +81,55 @@ class Chunk:
         """A rule's parameter for each channel, (n,); NaN: this rule does not judge the channel."""
         return self.parameters[rule][name]
 
-    @property
+    @cached_property
     def present(self) -> Bools:
         """Where a value is, however it came about."""
         there: Bools = self.values != MISSING_VALUE
         return there
 
-    @property
+    @cached_property
     def delivered(self) -> Bools:
         """Where a value is that a meter (or its device) delivered: neither estimated here nor entered."""
-        there: Bools = self.present & (self.quality <= Quality.ESTIMATED)
+        there = self.present & (self.quality <= Quality.ESTIMATED)
         return there if self.method is None else np.logical_and(there, self.method == Method.NONE)
 
-    def by_day(self, matrix: NDArray[Any], reduce: np.ufunc, empty: Any = 0) -> NDArray[Any]:
-        """(channels, intervals) to (channels, days) by a ufunc such as `np.add`; of bools, `np.add` counts."""
+    @cached_property
+    def complete(self) -> Bools:
+        """Days whose values are all delivered: (channels, days)."""
+        whole: Bools = self.by_day(self.delivered, np.add) == np.diff(self.offset)
+        return whole
+
+    @cached_property
+    def total(self) -> Ints:
+        """Sum of the delivered values of each day: (channels, days)."""
+        return self.by_day(np.where(self.delivered, self.values, 0), np.add, np.int64)
+
+    @cached_property
+    def peak(self) -> Ints:
+        """Highest delivered value of each day, MISSING_VALUE where none is: (channels, days)."""
+        return self.by_day(np.where(self.delivered, self.values, MISSING_VALUE), np.maximum)
+
+    def by_day(self, matrix: NDArray[Any], reduce: np.ufunc, dtype: Any = None) -> NDArray[Any]:
+        """(channels, intervals) to (channels, days) by a ufunc such as `np.add`, which counts where given bools."""
+        lengths = np.diff(self.offset)
         if not matrix.shape[1]:
-            return np.full((len(self.channels), len(self.days)), empty)
-        if matrix.dtype == np.bool_ and reduce is np.add:
-            return np.add.reduceat(matrix, self.offset[:-1], axis=1, dtype=np.int32)
-        result: NDArray[Any] = reduce.reduceat(matrix, self.offset[:-1], axis=1)
+            return np.zeros((len(self.channels), len(lengths)), dtype or np.int64)
+        if dtype is None and matrix.dtype == np.bool_ and reduce is np.add:
+            dtype = np.int32
+        result: NDArray[Any]
+        if (lengths == lengths[0]).all():
+            result = reduce.reduce(matrix.reshape(len(matrix), len(lengths), -1), axis=2, dtype=dtype)
+        else:
+            result = reduce.reduceat(matrix, self.offset[:-1], axis=1, dtype=dtype)
         return result
 
-    def spread(self, by_channel: NDArray[Any]) -> NDArray[Any]:
-        """One number a channel as a column beside the matrix: (n, 1)."""
-        return by_channel[:, None]
+    def by_interval(self, days: NDArray[Any]) -> NDArray[Any]:
+        """(channels, days) to (channels, intervals): each day's number at each of its intervals."""
+        return np.repeat(days, np.diff(self.offset), axis=1)
+
+    def in_unit(self, number: Floats) -> Floats:
+        """A number of base units (Wh, varh, m3) for each channel in what the channel counts in."""
+        return number / 10.0**self.facts.exponent
 
     @property
     def dates(self) -> list[date]:
@@ -169,10 +195,7 @@ def findings_of_days(
     low, high = chunk.offset[days], chunk.offset[days + 1]
     first, last = np.zeros(len(rows), np.int64), np.maximum(high - low - 1, 0)
     if span is not None:
-        for number, (row, begin, end) in enumerate(zip(rows.tolist(), low.tolist(), high.tolist(), strict=True)):
-            marked = np.flatnonzero(span[row, begin:end])
-            if len(marked):
-                first[number], last[number] = marked[0], marked[-1]
+        first, last = _first_and_last(span, rows, low, high)
     columns = {name: picked(given).tolist() for name, given in (evidence or {}).items()}
     documents = [dict(zip(columns, numbers, strict=True)) for numbers in zip(*columns.values(), strict=True)]
     return Findings(
@@ -186,6 +209,18 @@ def findings_of_days(
         picked(limit).astype(np.float64),
         documents or [{} for _ in rows],
     )
+
+
+def _first_and_last(span: Bools, rows: Ints, low: Ints, high: Ints) -> tuple[Ints, Ints]:
+    """Places of the first and the last mark in [low, high) of each row; the whole stretch where nothing is marked."""
+    length = high - low
+    inside = np.arange(int(length.max()))
+    columns = np.minimum(low[:, None] + inside, span.shape[1] - 1)
+    marked = span[rows[:, None], columns] & (inside < length[:, None])
+    some = marked.any(axis=1)
+    first = np.where(some, marked.argmax(axis=1), 0)
+    last = np.where(some, len(inside) - 1 - marked[:, ::-1].argmax(axis=1), length - 1)
+    return first, last
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from central.readings.assemble import Assembled, Blocks, Days, Mappings, assemble
@@ -15,7 +15,7 @@ from central.readings.calendar import number_of, to_ms
 from central.readings.digest import day_digest
 from central.readings.touched import FOREVER_MS, Spans, days_of, join_mappings, spans_of, touched_days
 from shared.metering_day import MeteringDay
-from shared.quantities import MISSING_VALUE, Commodity, Flag
+from shared.quantities import MISSING_VALUE, Commodity, Flag, Quality
 
 STEP = 900_000
 DAY = MeteringDay(Commodity.ELECTRICITY, date(2026, 3, 2))
@@ -173,49 +173,72 @@ def test_a_block_of_another_step_or_an_unmapped_register_is_not_taken() -> None:
     whole = made(DAY, [One(1, 0, (4, 5), register=99)])
     other = assemble(days_for(DAY), [One(1, 0, (4, 5)).blocks(DAY, 60_000)], ALWAYS, ints())
     assert whole.missing.tolist() == other.missing.tolist() == [96]
+    assert other.other_steps.tolist() == [[0, 60_000]]
 
 
+def test_a_measured_value_beats_a_later_substituted_one() -> None:
+    substituted = (int(Flag.SUBSTITUTED),)
+    whole = made(DAY, [One(1, 0, (5,)), One(2, 0, (6,), substituted), One(3, 1, (7,), substituted)])
+    assert whole.values[:2].tolist() == [5, 7]
+    assert whole.quality[:2].tolist() == [Quality.MEASURED, Quality.ESTIMATED]
+    assert len(whole.conflicts.place) == 0
+
+
+def test_two_measured_values_are_a_conflict_that_the_later_batch_wins() -> None:
+    whole = made(DAY, [One(2, 3, (6,)), One(1, 3, (5, 9)), One(1, 3, (5, 9))])
+    assert whole.values[3:5].tolist() == [6, 9]
+    assert list(zip(whole.conflicts.place, whole.conflicts.value, strict=True)) == [(3, 5), (3, 6)]
+
+
+FLAGS = (0, int(Flag.CLOCK_INVALID), int(Flag.SUBSTITUTED), int(Flag.SUBSTITUTED | Flag.DATA_INVALID))
+QUALITY_OF = (Quality.MEASURED, Quality.PROVISIONAL, Quality.ESTIMATED, Quality.ESTIMATED)
 BLOCK = st.builds(
     lambda batch, place, values, flagged: One(
-        batch, place, tuple(values), tuple(4 if value % 2 else 0 for value in values) if flagged else None
+        batch, place, tuple(values), tuple(FLAGS[value % 4] for value in values) if flagged else None
     ),
     st.integers(1, 6),
     st.integers(0, 95),
     st.lists(st.integers(0, 50), min_size=1, max_size=12),
     st.booleans(),
 )
+DAYS = [
+    DAY,
+    SHORT_DAY,
+    LONG_DAY,
+    *(MeteringDay(Commodity.GAS, date(2026, month, day)) for month, day in ((3, 28), (3, 2), (10, 24))),
+]
 
 
-def one_block_a_slot(blocks: list[One]) -> list[One]:
-    """Within one batch an instant is delivered once; drop what would repeat it."""
-    taken: set[tuple[int, int]] = set()
-    kept = []
+@pytest.mark.parametrize("day", DAYS, ids=lambda day: str(day.length))
+@given(st.lists(BLOCK, max_size=12), st.randoms(use_true_random=False))
+@settings(max_examples=40)
+def test_order_and_repetition_of_blocks_do_not_matter(day: MeteringDay, blocks: list[One], random: Any) -> None:
+    step = day.step // timedelta(milliseconds=1)
+    commodity = 0 if day.commodity is Commodity.ELECTRICITY else 1
+    mappings = mapping((REGISTER, CHANNEL, 1, -FOREVER_MS, FOREVER_MS), step=step, commodity=commodity)
+    offered: dict[int, list[tuple[int, int, int]]] = {}
     for one in blocks:
-        slots = {(one.batch, one.place + offset) for offset in range(len(one.values))}
-        if not slots & taken:
-            taken |= slots
-            kept.append(one)
-    return kept
-
-
-@given(st.lists(BLOCK, max_size=12).map(one_block_a_slot), st.randoms(use_true_random=False))
-def test_order_and_repetition_of_blocks_do_not_matter(blocks: list[One], random: Any) -> None:
-    expected: dict[int, tuple[int, int]] = {}
-    for one in sorted(blocks, key=lambda each: each.batch):
         for offset, value in enumerate(one.values):
-            if one.place + offset < 96:
-                flagged = one.flags is not None and one.flags[offset] != 0
-                expected[one.place + offset] = (value, 1 if flagged else 0)
+            quality = Quality.MEASURED if one.flags is None else QUALITY_OF[value % 4]
+            offered.setdefault(one.place + offset, []).append((-quality, one.batch, value))
+    expected = {place: max(offers) for place, offers in offered.items() if place < day.length}
+    conflicts = {
+        (place, value)
+        for place, offers in offered.items()
+        for quality, _, value in offers
+        if place < day.length and quality == 0 and len({other for rank, _, other in offers if rank == 0}) > 1
+    }
     shuffled = blocks + random.choices(blocks, k=3) if blocks else []
     random.shuffle(shuffled)
-    whole = made(DAY, shuffled)
+    whole = made(day, shuffled, mappings, step=step)
     found = {
-        place: (int(whole.values[place]), int(whole.quality[place]))
-        for place in range(96)
+        place: (-int(whole.quality[place]), int(whole.batch[place]), int(whole.values[place]))
+        for place in range(day.length)
         if whole.values[place] != MISSING_VALUE
     }
     assert found == expected
-    assert whole.missing.tolist() == [96 - len(expected)]
+    assert set(zip(whole.conflicts.place.tolist(), whole.conflicts.value.tolist(), strict=True)) == conflicts
+    assert whole.missing.tolist() == [day.length - len(expected)]
 
 
 def test_touched_days_are_those_of_the_span_within_the_mapping() -> None:
