@@ -20,7 +20,7 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
-from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping, Select, and_, func, or_, select, true
 
 from central.platform.errors import BadInput
 
@@ -165,7 +165,7 @@ class Overview:
 
     def find(self, connection: Connection, asked: Asked, *conditions: ColumnElement[bool]) -> Page:
         """The page that is asked for, among the rows for which `conditions` hold."""
-        wanted = and_(*conditions, *self._conditions(asked))
+        wanted = and_(true(), *conditions, *self._conditions(asked))
         joined = self.source if self.joined is None else self.joined
         total = connection.execute(select(func.count(self.key)).select_from(joined).where(wanted)).scalar_one()
         order = self._order(asked)

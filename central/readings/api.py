@@ -17,12 +17,14 @@ from central.readings.load_profile_api import router as load_profile_router
 from central.readings.periods import check_period
 from central.readings.states import WITHIN, states_at
 from central.readings.transfer.api import router as transfer_router
+from central.readings.vee.api import router as vee_router
 
 router = APIRouter(prefix="/v1", tags=["readings"])
 router.include_router(load_profile_router)
 router.include_router(completeness_router)
 router.include_router(gas_router)
 router.include_router(transfer_router)
+router.include_router(vee_router)
 
 Reader = Annotated[Person, Depends(require("read"))]
 First = Annotated[date, Query(alias="from", description="first metering day")]

@@ -4,13 +4,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Engine, insert, select
 
 from central.ingest.tables import batch, block, register_reading
 from central.network.tables import channel, channel_mapping, concentrator, evidence_channel, meter
+from central.readings.consolidate import consolidate_once
+from central.readings.vee.stage import validate_once
+from shared.clock import Clock
 
 QUARTER = timedelta(minutes=15)
 HOUR = timedelta(hours=1)
+
+
+def make_profiles(engine: Engine, clock: Clock) -> None:
+    """Consolidate and validate until there is nothing left to do, as the service does."""
+    while consolidate_once(engine, clock).worked:
+        pass
+    while validate_once(engine, clock).worked:
+        pass
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,18 @@
-"""What came after a run had pinned its profiles: later versions that the run does not know."""
+"""What comes after a run has pinned its profiles: approval closes the pinned days, later versions of them are late.
+
+The pins say which versions a run stands on; `find_late_versions` compares them with the newest ones, so it also sees a
+version that was made between the run and its approval. The closed days let the readings mark what they make later.
+"""
 
 from collections.abc import Collection, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, select, text
 
+from central.readings.closing import close_days
 from central.readings.tables import day_profile
+from shared.metering_day import next_month
 
 LATE = text("""
     -- pinned versions of a run that have a later one by now
@@ -27,6 +33,18 @@ LATE = text("""
      WHERE si.run = :run
      ORDER BY sp.ean, pin.channel, pin.day
 """)
+
+
+_PINNED_CHANNELS = text("""
+    SELECT DISTINCT (profile ->> 'channel')::integer FROM settlement_input si
+     CROSS JOIN LATERAL jsonb_array_elements(si.profiles) profile WHERE si.run = :run ORDER BY 1
+""")
+
+
+def close_pinned_days(connection: Connection, run: int, month: date, at: datetime) -> None:
+    """Tell the readings that the days which an approved run has pinned are closed."""
+    channels = connection.execute(_PINNED_CHANNELS, {"run": run}).scalars().all()
+    close_days(connection, f"settlement_run/{run}", channels, month, next_month(month.year, month.month), at)
 
 
 def find_late_versions(connection: Connection, run: int) -> Sequence[Row[Any]]:

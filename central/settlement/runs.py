@@ -14,6 +14,7 @@ from central.platform import audit
 from central.platform.errors import NotFound, Refused
 from central.platform.identity import Person
 from central.settlement.facts import digest_of
+from central.settlement.late import close_pinned_days
 from central.settlement.settle import Measured, Omitted, Settled, quantities_document
 from central.settlement.tables import billing_basis, settlement_input, settlement_omission, settlement_run
 
@@ -131,6 +132,7 @@ def approve_run(connection: Connection, run: int, person: Person | str, at: date
         ) from error
     if not pinned:
         raise Refused("run_empty", f"Run {row.number} settled no supply point; there is nothing to approve.")
+    close_pinned_days(connection, run, row.month, at)
     connection.execute(
         update(settlement_run)
         .where(settlement_run.c.id == run)

@@ -29,11 +29,15 @@ BookFinder = Callable[[Commodity, str], PriceBook | None]
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured in the month: sums of interval channels, their profile months, periods of state channels."""
+    """What was measured in the month: sums of interval channels, their profile months, periods of state channels.
+
+    `unvalidated`: the channels with days whose validation is still to be done, and the first such day.
+    """
 
     sums: Mapping[int, ChannelSum]
     profiles: Mapping[Commodity, Profiles]
     states: Mapping[int, Sequence[RegisterPeriod]]
+    unvalidated: Mapping[int, date] = field(default_factory=dict)
 
 
 @dataclass
@@ -107,6 +111,16 @@ def settle_point(facts: PointFacts, measured: Measured, book_of: BookFinder, now
             "package",
             f"Pro ceník {facts.tariff.operator} ({facts.commodity}) není v období místa {facts.ean} platný balíček.",
         )
+    for channel in facts.channels:
+        day = measured.unvalidated.get(channel.id)
+        if day is not None:
+            return Omitted(
+                facts,
+                "validation",
+                f"Místo {facts.ean}: kanál {channel.direction} má dny, které čekají na ověření, první {day}. "
+                "Zúčtujte místo, až ověření skončí.",
+                day,
+            )
     try:
         month = _quantities(facts, measured, book)
         priced = price_month(facts.tariff, {**facts.agreed, **month.quantities}, _first_day(facts), book)

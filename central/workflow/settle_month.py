@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from central.platform.errors import Refused
 from central.platform.identity import Person
 from central.readings.profiles import Profiles
+from central.readings.vee.work import unvalidated
 from central.settlement.evidence import interval_channels, read_profiles, read_states, state_channels
 from central.settlement.facts import PointFacts, read_facts
 from central.settlement.measured import sum_profiles
@@ -67,6 +68,12 @@ def read_measured(connection: Connection, month: date, facts: list[PointFacts]) 
         sums={channel: total for profile in profiles.values() for channel, total in sum_profiles(profile).items()},
         profiles=profiles,
         states=read_states(connection, start, stop, state_channels(facts)),
+        unvalidated=unvalidated(
+            connection,
+            [channel.id for point in facts for channel in point.channels],
+            month,
+            next_month(month.year, month.month),
+        ),
     )
 
 

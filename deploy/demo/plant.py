@@ -36,7 +36,9 @@ HDLC_BAUD: Final = 115_200
 RTU_BAUD: Final = 19_200
 POLL_S: Final = 0.05
 
-_UNCONSOLIDATED: Final = text("SELECT count(*) FROM batch WHERE consolidated_at IS NULL AND NOT closed")
+_UNCONSOLIDATED: Final = text("""
+    SELECT (SELECT count(*) FROM batch WHERE consolidated_at IS NULL AND NOT closed) + (SELECT count(*) FROM vee_work)
+""")
 
 
 class PlantTimeoutError(RuntimeError):
@@ -276,13 +278,13 @@ class Plant:
         )
 
     def wait_until_consolidated(self, engine: Engine, timeout: float) -> float:
-        """Wait until every batch in evidence has gone into the day profiles."""
+        """Wait until every batch in evidence has gone into the day profiles and these are validated."""
 
         def done() -> bool:
             with engine.connect() as connection:
                 return not connection.execute(_UNCONSOLIDATED).scalar_one()
 
-        return self.wait_for("consolidation of all batches", done, timeout)
+        return self.wait_for("consolidation and validation of all batches", done, timeout)
 
     def _sampled(self, concentrator: str) -> bool:
         status = self.edge_status(concentrator)

@@ -3,14 +3,16 @@
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import text
 
 from central.platform import audit
-from central.platform.errors import BadInput, NotFound
+from central.platform.errors import NotFound
 from central.platform.identity import Person, require
+from central.platform.overview import Asked
 from central.platform.web import Db, Now
+from central.readings.periods import check_period
 from central.readings.vee import findings
 from central.readings.vee.evidence_rules import NAMES as EVIDENCE_RULES
 from central.readings.vee.exemptions import end_exemption, exempt, find_exemptions
@@ -19,7 +21,7 @@ from central.readings.vee.rule import Rule
 from central.readings.vee.rules import RULES
 from central.readings.vee.work import count_work, enqueue
 
-router = APIRouter(prefix="/v1", tags=["validation"])
+router = APIRouter()
 
 Reader = Annotated[Person, Depends(require("read"))]
 Operator = Annotated[Person, Depends(require("operate"))]
@@ -30,16 +32,14 @@ Reason = Annotated[str, Field(min_length=3, max_length=1000)]
 Id = Annotated[int, Field(ge=1, lt=2**31)]
 Big = Annotated[int, Field(ge=1, lt=2**63)]
 
-YEARS = (1990, 2400)
-LONGEST = 400
-"""Days that one request may ask for."""
-
 
 class FindingOut(BaseModel):
     """What a rule found on a day of a channel. `measured` was compared with `allowed`; `severity` 1 to 3."""
 
     id: int
     channel: int
+    point: str
+    ean: str | None
     day: date
     rule: str
     severity: int
@@ -54,13 +54,6 @@ class FindingOut(BaseModel):
     decided_by: str | None
     decided_at: datetime | None
     reason: str | None
-
-
-class FindingsOut(BaseModel):
-    """A page of findings; `next` goes into `after` for the one that follows, null at the end."""
-
-    findings: list[FindingOut]
-    next: str | None
 
 
 class CountOut(BaseModel):
@@ -159,39 +152,23 @@ class ExemptionOut(BaseModel):
 
 
 @router.get("/findings", summary="Findings of the validation")
-def get_findings(
+def find_findings(
     connection: Db,
     _: Reader,
-    first: First,
-    end: End,
-    state: Annotated[list[State] | None, Query(description="default all but gone")] = None,
-    rule: Annotated[list[str] | None, Query(max_length=50)] = None,
-    channel: Annotated[list[Id] | None, Query(max_length=1000)] = None,
-    severity: Annotated[int | None, Query(ge=1, le=3, description="at least")] = None,
-    after: Annotated[str | None, Query(max_length=40, description="`next` of the page before")] = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 200,
-) -> FindingsOut:
-    """By day and number, a page at a time."""
-    _check_period(first, end)
-    rows = findings.find_findings(
-        connection,
-        first,
-        end,
-        states=state or ["open", "confirmed", "overruled"],
-        rules=rule or (),
-        channels=channel or (),
-        severity=severity,
-        after=_place(after),
-        limit=limit + 1,
-    )
-    page = [FindingOut(**row._mapping) for row in rows[:limit]]
-    return FindingsOut(findings=page, next=f"{page[-1].day}.{page[-1].id}" if len(rows) > limit else None)
+    request: Request,
+    response: Response,
+    asked: Annotated[Asked, Depends(findings.FINDINGS.asked())],
+) -> list[FindingOut]:
+    """Filter, sort and page by any column, newest days first: `?state=open&severity=>=2&rule=spike`."""
+    page = findings.FINDINGS.find(connection, asked)
+    page.tell(request, response)
+    return [FindingOut(**row) for row in page.rows]
 
 
 @router.get("/findings/counts", summary="Numbers of findings by rule, severity and state")
 def get_counts(connection: Db, _: Reader, first: First, end: End) -> list[CountOut]:
     """Of the days from `from` to before `to`."""
-    _check_period(first, end)
+    check_period(first, end)
     return [CountOut(**row._mapping) for row in findings.count_findings(connection, first, end)]
 
 
@@ -216,7 +193,7 @@ def overrule_finding(connection: Db, clock: Now, person: Operator, identifier: B
 @router.post("/validation", summary="Validate a period again", status_code=202)
 def validate_again(connection: Db, clock: Now, person: Operator, body: RevalidateIn) -> WorkOut:
     """Put the days on the list of work; GET /v1/validation shows how much waits."""
-    _check_period(body.first, body.end)
+    check_period(body.first, body.end)
     _require_channels(connection, body.channels)
     last = date.fromordinal(body.end.toordinal() - 1)
     enqueue(connection, body.channels, body.first, last, person.name)
@@ -274,14 +251,14 @@ def delete_parameters(
 @router.get("/validation/exemptions", summary="Days on which channels may measure nothing")
 def get_exemptions(connection: Db, _: Reader, first: First, end: End) -> list[ExemptionOut]:
     """Those that touch the period."""
-    _check_period(first, end)
+    check_period(first, end)
     return [_exemption(row) for row in find_exemptions(connection, first, end)]
 
 
 @router.post("/validation/exemptions", summary="Exempt a channel from the rule on zero", status_code=201)
 def post_exemption(connection: Db, clock: Now, person: Operator, body: ExemptionIn) -> ExemptionOut:
     """Known to be idle, or without supply; its days are validated again."""
-    _check_period(body.first, body.end)
+    check_period(body.first, body.end)
     _require_channels(connection, [body.channel])
     row = exempt(connection, body.channel, body.kind, body.first, body.end, body.reason, person, clock.now())
     return _exemption(row)
@@ -322,25 +299,3 @@ def _require_channels(connection: Db, channels: list[int]) -> None:
     ).scalar()
     if unknown is not None:
         raise NotFound("channel_not_found", f"There is no channel {unknown}; see GET /v1/channels.")
-
-
-def _place(after: str | None) -> tuple[date, int] | None:
-    if after is None:
-        return None
-    day, _, number = after.partition(".")
-    try:
-        place = date.fromisoformat(day), int(number)
-    except ValueError:
-        place = date.min, -1
-    if not 0 < place[1] < 2**63:
-        raise BadInput("after", f"The place {after!r} is not one that a page gave in `next`; start without it.")
-    return place
-
-
-def _check_period(first: date, end: date) -> None:
-    if not YEARS[0] <= first.year <= end.year <= YEARS[1]:
-        raise BadInput("period", f"The period {first} to {end} must lie in the years {YEARS[0]} to {YEARS[1]}.")
-    if not 0 < (end - first).days <= LONGEST:
-        raise BadInput(
-            "period", f"The period {first} to {end} must have 1 to {LONGEST} days; its end is exclusive. Ask in parts."
-        )

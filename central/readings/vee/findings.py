@@ -7,14 +7,17 @@ from datetime import date, datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, func, select, text, tuple_, update
+from sqlalchemy import Connection, Row, func, select, text, update
 
+from central.network.tables import channel
 from central.platform import audit
 from central.platform.errors import BadInput, NotFound, Refused
 from central.platform.identity import Person
+from central.platform.overview import Column, Kind, Overview
 from central.readings.calendar import Ints, date_of
 from central.readings.vee.rule import Findings
-from central.readings.vee_tables import finding
+from central.readings.vee_tables import FINDING_STATES, finding
+from central.registry.tables import supply_point
 
 _DECIDABLE = ("open", "confirmed", "overruled")
 
@@ -149,32 +152,41 @@ def _numbers(values: Any) -> list[float | None]:
     return [value if math.isfinite(value) else None for value in values.tolist()]
 
 
-def find_findings(
-    connection: Connection,
-    first: date,
-    end: date,
-    *,
-    states: Sequence[str] = (),
-    rules: Sequence[str] = (),
-    channels: Sequence[int] = (),
-    severity: int | None = None,
-    after: tuple[date, int] | None = None,
-    limit: int = 200,
-) -> Sequence[Row[Any]]:
-    """Findings of the days from `first` to before `end`, by day and number; `after` ends the page before."""
-    table = finding.c
-    query = select(finding).where(table.day >= first, table.day < end)
-    if states:
-        query = query.where(table.state.in_(states))
-    if rules:
-        query = query.where(table.rule.in_(rules))
-    if channels:
-        query = query.where(table.channel.in_(channels))
-    if severity is not None:
-        query = query.where(table.severity >= severity)
-    if after is not None:
-        query = query.where(tuple_(table.day, table.id) > after)
-    return connection.execute(query.order_by(table.day, table.id).limit(limit)).all()
+def _column(name: str, kind: Kind, choices: tuple[str, ...] = ()) -> Column:
+    return Column(name, finding.c[name], kind, choices)
+
+
+_WITH_POINTS = finding.outerjoin(channel, channel.c.id == finding.c.channel).outerjoin(
+    supply_point, supply_point.c.id == channel.c.supply_point
+)
+FINDINGS = Overview(
+    "findings",
+    finding,
+    finding.c.id,
+    (
+        _column("id", Kind.INTEGER),
+        _column("channel", Kind.INTEGER),
+        Column("point", channel.c.point),
+        Column("ean", supply_point.c.ean),
+        _column("day", Kind.DATE),
+        _column("rule", Kind.TEXT),
+        _column("severity", Kind.INTEGER),
+        _column("first_index", Kind.INTEGER),
+        _column("last_index", Kind.INTEGER),
+        _column("measured", Kind.DECIMAL),
+        _column("allowed", Kind.DECIMAL),
+        Column("evidence", finding.c.evidence, sortable=False),
+        _column("state", Kind.CHOICE, FINDING_STATES),
+        _column("found_at", Kind.INSTANT),
+        _column("changed_at", Kind.INSTANT),
+        _column("decided_by", Kind.TEXT),
+        _column("decided_at", Kind.INSTANT),
+        _column("reason", Kind.TEXT),
+    ),
+    (("day", True),),
+    _WITH_POINTS,
+)
+"""Findings as people list, filter and sort them."""
 
 
 def count_findings(connection: Connection, first: date, end: date) -> Sequence[Row[Any]]:
@@ -190,9 +202,10 @@ def count_findings(connection: Connection, first: date, end: date) -> Sequence[R
 
 
 def require_finding(connection: Connection, identifier: int, *, lock: bool = False) -> Row[Any]:
-    """The finding, or NotFound; `lock` holds it until the transaction ends."""
-    query = select(finding).where(finding.c.id == identifier)
-    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+    """The finding as the overview shows it, or NotFound; `lock` holds it until the transaction ends."""
+    query = select(*(column.sql.label(column.name) for column in FINDINGS.columns)).select_from(_WITH_POINTS)
+    query = query.where(finding.c.id == identifier)
+    row = connection.execute(query.with_for_update(of=finding) if lock else query).one_or_none()
     if row is None:
         raise NotFound("finding_not_found", f"There is no finding {identifier}; see GET /v1/findings.")
     return row

@@ -22,7 +22,7 @@ from central.platform.clock import get_clock
 from central.platform.database import make_engine, transaction
 from central.platform.identity import Person
 from central.platform.settings import Settings, TokenSetting
-from central.readings.consolidate import consolidate_once
+from central.readings.testing import make_profiles
 from central.workflow.load_site import load_site
 from deploy.demo import render
 from deploy.demo.scenario import render_scenario
@@ -96,8 +96,7 @@ def fill(url: str, skipped: Skipped | None = None, truth: Truth | None = None) -
     with transaction(engine) as connection:
         load_site(connection, render.central_site(build_site()), CLERK, NOW)
         put_evidence(connection, skipped or Skipped(), truth)
-    while consolidate_once(engine, ManualClock(NOW)).batches:
-        pass
+    make_profiles(engine, ManualClock(NOW))
     engine.dispose()
 
 
