@@ -13,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from central.tariffs.build_estimation import DECREE, ELECTRICITY_ESTIMATION, GAS_ESTIMATION
 from central.tariffs.build_rules import (
     BREAKER_BANDS,
     ELECTRICITY_GROUPS,
@@ -49,7 +50,7 @@ def electricity_2026(low: dict[str, Any], high: dict[str, Any]) -> dict[str, Any
         {
             "format": FORMAT,
             "name": "cz-electricity-2026",
-            "version": "2026.1",
+            "version": "2026.2",
             "scope": "cz-electricity",
             "commodity": "electricity",
             "title": {
@@ -65,7 +66,7 @@ def electricity_2026(low: dict[str, Any], high: dict[str, Any]) -> dict[str, Any
                 "Point 4.34 of the price decision as amended by 1/2026 (local network entries with exempt points) has "
                 "no rule yet.",
             ],
-            "sources": ELECTRICITY_SOURCES,
+            "sources": {**ELECTRICITY_SOURCES, **DECREE},
             "operators": OPERATORS,
             "vat": {"percent": "21", "source": "vat-act", "mark": "documented"},
             "rounding": ELECTRICITY_ROUNDING,
@@ -75,6 +76,7 @@ def electricity_2026(low: dict[str, Any], high: dict[str, Any]) -> dict[str, Any
             "rates": {rate: _rate(raw) for rate, raw in low.items()},
             "breaker_bands": BREAKER_BANDS,
             "consumption_bands": {},
+            "estimation_orders": ELECTRICITY_ESTIMATION,
         }
     )
 
@@ -199,7 +201,7 @@ def gas_2017_example() -> dict[str, Any]:
         {
             "format": FORMAT,
             "name": "cz-gas-2017-example",
-            "version": "2017.1",
+            "version": "2017.2",
             "scope": "cz-gas",
             "commodity": "gas",
             "title": {
@@ -264,6 +266,7 @@ def gas_2017_example() -> dict[str, Any]:
                     for name, (over, up_to) in zip(names, bands, strict=True)
                 ]
             },
+            "estimation_orders": GAS_ESTIMATION,
         }
     )
 

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
+import msgspec
 from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.dialects.postgresql import Range
 
 from central.platform import audit
 from central.platform.errors import Refused
 from central.platform.identity import Person
+from central.readings.estimation.orders import install_orders
 from central.tariffs.load import load_content, load_file, shipped_files
 from central.tariffs.package import Package
 from central.tariffs.tables import package as package_table
@@ -61,6 +63,7 @@ def install_files(
                 "a changed package needs a new version.",
             )
         _insert(connection, package, person, at)
+        _install_orders(connection, package, at)
         audit.record(connection, person, "package.install", f"package/{package.name}", _named(package), at)
         result.installed.append(label)
     return result
@@ -108,6 +111,15 @@ def _insert(connection: Connection, package: Package, person: Person | str, at: 
             installed_by=person.name if isinstance(person, Person) else person,
         )
     )
+
+
+def _install_orders(connection: Connection, package: Package, at: datetime) -> None:
+    """Hand the order of estimation down to the readings, with the titles of its sources."""
+    orders = [
+        msgspec.structs.replace(order, source=package.source_title(order.source))
+        for order in package.file.estimation_orders
+    ]
+    install_orders(connection, package.name, package.version, package.valid, orders, at)
 
 
 def _named(package: Package) -> dict[str, str]:

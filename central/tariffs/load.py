@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 
 from central.platform.errors import BadInput
-from central.tariffs.model import FORMAT, PackageFile, ValueTable
+from central.readings.estimation.order import problems as estimation_problems
+from central.tariffs.model import FORMAT, Mark, PackageFile, ValueTable
 from central.tariffs.package import KEYS, Package, index_tables, key_sets
 
 SHIPPED = Path(__file__).parent / "packages"
@@ -104,6 +105,7 @@ def _problems(file: PackageFile, formulas: Collection[str] | None) -> Iterator[s
             for number in (consumption.over, consumption.up_to):
                 yield from _number_problems(f"Consumption band {consumption.name}", number)
     yield from _rule_problems(file, formulas)
+    yield from _estimation_problems(file)
     seen: dict[tuple[str, ...], list[tuple[date, date]]] = {}
     for table in file.tables:
         yield from _table_problems(file, table, seen)
@@ -115,6 +117,7 @@ def _cited(file: PackageFile) -> Iterator[tuple[str, str]]:
     yield from ((f"Rule {rule.component}", rule.source) for rule in file.rules)
     yield from ((f"Group {group.name}", group.source) for group in file.groups)
     yield from ((f"Table {table.component}", table.source) for table in file.tables)
+    yield from (("An order of estimation", order.source) for order in file.estimation_orders)
 
 
 def _rule_problems(file: PackageFile, formulas: Collection[str] | None) -> Iterator[str]:
@@ -132,6 +135,18 @@ def _rule_problems(file: PackageFile, formulas: Collection[str] | None) -> Itera
             yield f"Rule {rule.component} belongs to the group {rule.group}, which is not listed."
         if unknown := set(rule.levels) - _LEVELS:
             yield f"Rule {rule.component} names the voltage level {', '.join(sorted(unknown))}."
+
+
+def _estimation_problems(file: PackageFile) -> Iterator[str]:
+    for place, order in enumerate(file.estimation_orders, start=1):
+        what = f"Order of estimation {place}"
+        if order.commodity != file.commodity:
+            yield f"{what} is for {order.commodity}, the package for {file.commodity}."
+        if order.mark not in set(Mark):
+            yield f"{what} has the mark {order.mark}; expected {', '.join(Mark)}."
+        if order.valid is not None:
+            yield from _validity_problems(what, order.valid)
+        yield from estimation_problems(order, what)
 
 
 def _table_problems(

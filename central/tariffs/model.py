@@ -9,6 +9,8 @@ from enum import StrEnum
 
 import msgspec
 
+from central.readings.estimation.order import EstimationOrder
+
 FORMAT = 1
 
 
@@ -150,6 +152,7 @@ class PackageFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rates: dict[str, Rate] = {}
     breaker_bands: list[Band] = []
     consumption_bands: dict[str, list[ConsumptionBand]] = {}
+    estimation_orders: list[EstimationOrder] = []
     notes: list[str] = []
     checksum: str = ""
     signature: str | None = None

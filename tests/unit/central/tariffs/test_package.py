@@ -162,8 +162,28 @@ def _content() -> dict[str, Any]:
     return copy.deepcopy(content)
 
 
+def _order(content: dict[str, Any]) -> Any:
+    return content["estimation_orders"][0]
+
+
 def _resealed(content: dict[str, Any]) -> dict[str, Any]:
     return {**content, "checksum": checksum_of(content)}
+
+
+def test_the_order_of_estimation_says_that_it_is_assumed(electricity: Package, gas: Package) -> None:
+    orders = [*electricity.file.estimation_orders, *gas.file.estimation_orders]
+    assert {order.mark for order in orders} == {"assumed"}
+    named = {metering_type for order in orders for metering_type in order.metering_types}
+    assert named == {"C1", "C2", "C3"}
+    assert [step.method for step in orders[0].steps] == [
+        "reread",
+        "check_meter",
+        "node_balance",
+        "linear",
+        "like_day",
+        "load_profile",
+        "manual",
+    ]
 
 
 def test_a_changed_price_breaks_the_checksum() -> None:
@@ -185,6 +205,13 @@ def test_a_changed_price_breaks_the_checksum() -> None:
         (lambda content: content["tables"][0]["rows"].append(["1"]), "two values"),
         (lambda content: content["tables"][-1]["rows"].append(["C99d", "CEZ", "1"]), "rate C99d is not listed"),
         (lambda content: content["groups"].clear(), "belongs to the group excess_taken"),
+        (lambda content: _order(content).update(commodity="gas"), "is for gas, the package for electricity"),
+        (lambda content: _order(content).update(metering_types=["D"]), "names the metering type D"),
+        (lambda content: _order(content).update(classes=[]), r"for the classes \(none\)"),
+        (lambda content: _order(content).update(within_days=99), "within 99 days"),
+        (lambda content: _order(content).update(source="nobody"), "cites the source nobody"),
+        (lambda content: _order(content)["steps"][0].update(method="guess"), "shape of a legislative package"),
+        (lambda content: _order(content)["steps"][3].update(longest_gap_minutes=-1), "limit that is not possible"),
     ],
 )
 def test_a_wrong_package_is_refused_with_a_sentence(change: Any, sentence: str) -> None:
