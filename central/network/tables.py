@@ -23,6 +23,7 @@ from central.network import line_tables as line_tables
 from central.network import point_tables as point_tables
 from central.network import register_tables as register_tables
 from central.network import topology_tables as topology_tables
+from central.network.maintenance import order_tables as order_tables
 from central.platform.database import metadata
 
 COMMODITIES = ("electricity", "gas")
