@@ -11,6 +11,8 @@ from sqlalchemy import select
 from central.network import channels, meters
 from central.network.control_api import router as control_router
 from central.network.lines_api import router as lines_router
+from central.network.maintenance.order_api import router as order_router
+from central.network.maintenance.plan_api import router as plan_router
 from central.network.points_api import router as points_router
 from central.network.registers_api import router as registers_router
 from central.network.tables import evidence_channel
@@ -27,6 +29,8 @@ router.include_router(registers_router)
 router.include_router(lines_router)
 router.include_router(topology_router)
 router.include_router(points_router)
+router.include_router(plan_router)
+router.include_router(order_router)
 
 Reader = Annotated[Person, Depends(require("read"))]
 Operator = Annotated[Person, Depends(require("operate"))]

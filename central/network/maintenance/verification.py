@@ -1,4 +1,4 @@
-"""Verification (ověření, cejchování) of meters: how long it holds, by whom it was done, and groups tested by samples."""
+"""Verification (ověření, cejchování) of meters: how long it holds, who did it, and groups tested by samples."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
