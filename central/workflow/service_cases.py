@@ -126,7 +126,11 @@ _MERGE = """
     DO UPDATE SET seen_at = excluded.seen_at, evidence = excluded.evidence, severity = excluded.severity
     RETURNING id, (xmax = 0) AS opened
 """
-_NOT_SEEN = text("SELECT id FROM service_case WHERE kind = :kind AND state <> 'closed' AND seen_at < :now ORDER BY id")
+_NOT_SEEN = text("""
+    SELECT id FROM service_case
+    WHERE kind = :kind AND state <> 'closed' AND id <> ALL(CAST(:seen AS integer[]))
+    ORDER BY id
+""")
 # What happened at a meter stays a cause until somebody did the work that the case asked for.
 _HANDLED = text("""
     SELECT c.id FROM service_case c
@@ -161,9 +165,11 @@ def look(connection: Connection, now: datetime, person: Person = SYSTEM) -> Look
             continue
         rows = connection.execute(text(_MERGE.format(causes=CAUSES[rule["kind"]])), _parameters(rule, now)).all()
         opened += sum(row.opened for row in rows)
-        gone = _HANDLED if rule["kind"] == "meter_event" else _NOT_SEEN
-        parameters = {} if rule["kind"] == "meter_event" else {"kind": rule["kind"], "now": now}
-        identifiers = connection.execute(gone, parameters).scalars().all()
+        if rule["kind"] == "meter_event":
+            identifiers = connection.execute(_HANDLED).scalars().all()
+        else:
+            seen = {"kind": rule["kind"], "seen": [row.id for row in rows]}
+            identifiers = connection.execute(_NOT_SEEN, seen).scalars().all()
         close_cases(connection, identifiers, GONE, person, now)
         closed += len(identifiers)
     orders = _propose(connection, person, now) + len(make_due_orders(connection, person, now))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, delete, exists, func, insert, select, update
 from sqlalchemy.dialects.postgresql import Range
 
 from central.network.maintenance.tables import meter_verification, sampling_group, verification_period
@@ -247,11 +247,11 @@ def find_verifications(
     if meter_id is not None:
         query = query.where(meter_verification.c.meter == meter_id).order_by(meter_verification.c.verified_on)
         return connection.execute(query).mappings().all()
-    newest = query.distinct(meter_verification.c.meter).order_by(
-        meter_verification.c.meter, meter_verification.c.verified_on.desc()
+    later = meter_verification.alias("later")
+    superseded = exists().where(
+        later.c.meter == meter_verification.c.meter, later.c.verified_on > meter_verification.c.verified_on
     )
-    latest = newest.subquery()
-    chosen = select(latest).order_by(latest.c.until, latest.c.meter)
+    query = query.where(~superseded).order_by(meter_verification.c.until, meter_verification.c.meter)
     if ending_before is not None:
-        chosen = chosen.where(latest.c.until < ending_before)
-    return connection.execute(chosen).mappings().all()
+        query = query.where(meter_verification.c.until < ending_before)
+    return connection.execute(query).mappings().all()
