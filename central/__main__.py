@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from datetime import date
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,15 @@ def _parser() -> argparse.ArgumentParser:
     migrate.add_argument("--revision", default="head")
     site = command("load-site", _load_site, "load registry and network of a site from a JSON file, all or nothing")
     site.add_argument("file", type=Path)
+    export = command("export", _export, "write profiles or register states of channels to a file")
+    export.add_argument("what", choices=["profiles", "states"])
+    export.add_argument("--from", dest="first", type=date.fromisoformat, required=True, help="first metering day")
+    export.add_argument("--to", dest="end", type=date.fromisoformat, required=True, help="the day after the last one")
+    export.add_argument("--channel", type=int, action="append", help="a channel, may be repeated; default all")
+    export.add_argument("--format", choices=["csv", "xlsx", "parquet"], default="csv")
+    export.add_argument("--style", choices=["iso", "cs"], default="iso")
+    export.add_argument("--all-versions", action="store_true")
+    export.add_argument("--out", type=Path, required=True)
     life = command("new-incarnation", _new_incarnation, "say that the database was restored: edges offer again")
     life.add_argument("--reason", default="said by the operator")
     # The sandbox reads its own arguments, its help included.
@@ -153,6 +163,24 @@ def _rotate_store_key(settings: Settings, options: argparse.Namespace) -> None:
         details = {"keys": number, "before": old.name, "after": new.name}
         audit.record(connection, SYSTEM, "store_key.rotate", f"store_key/{new.name}", details, get_clock().now())
     _answer(details)
+
+
+def _export(settings: Settings, options: argparse.Namespace) -> None:
+    from central.platform.database import make_engine
+    from central.readings.transfer.export_act import export
+
+    rows = export(
+        make_engine(settings.database_url),
+        options.what,
+        options.out,
+        first=options.first,
+        end=options.end,
+        channels=options.channel,
+        file_format=options.format,
+        style=options.style,
+        all_versions=options.all_versions,
+    )
+    _answer({"file": str(options.out), "rows": rows})
 
 
 def _new_incarnation(settings: Settings, options: argparse.Namespace) -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
+from random import Random
 from typing import Any
 
 import httpx
@@ -241,32 +242,30 @@ async def test_another_head_end_may_repeat_itself(client: httpx.AsyncClient, eng
     await call(client, "POST", "/v1/imports/NIKDO", 404, content=other)
 
 
-@pytest.mark.parametrize(
-    ("commodity", "day", "length"),
-    [
-        (Commodity.ELECTRICITY, date(2026, 3, 29), 92),
-        (Commodity.ELECTRICITY, date(2026, 10, 25), 100),
-        (Commodity.GAS, date(2026, 3, 28), 23),
-        (Commodity.GAS, date(2026, 10, 24), 25),
-    ],
-)
-async def test_days_of_clock_changes_come_whole(
-    client: httpx.AsyncClient, engine: Engine, clock: ManualClock, commodity: Commodity, day: date, length: int
-) -> None:
-    gas = commodity is Commodity.GAS
-    values = {"unit": "m3", "exponent": 0, "step_s": 3600} if gas else {}
-    await make_source(client, mapping={**MAPPING, **values})
-    with transaction(engine) as connection:
-        register = make_meter(connection, "M1", commodity=commodity)
-        channel = make_channel(connection, "P1", commodity=commodity)
-        map_channel(connection, register, channel, ALWAYS)
-    bindings = {"bindings": [{"key": "Hala", "meter": "M1", "register": "r"}]}
-    await call(client, "PUT", "/v1/import-sources/CIZI/bindings", 200, json=bindings)
-    whole = MeteringDay(commodity, day)
-    numbers = [str(n) for n in range(length)] if gas else ramp(whole)
-    await call(client, "POST", "/v1/imports/CIZI", 201, content=table(whole, {"Hala": numbers}))
-    consolidate_once(engine, clock)
-    assert newest(engine, channel, whole) == (list(range(length)), 1)
+CHANGES = [
+    (Commodity.ELECTRICITY, date(2026, 3, 29), 92),
+    (Commodity.ELECTRICITY, date(2026, 10, 25), 100),
+    (Commodity.GAS, date(2026, 3, 28), 23),
+    (Commodity.GAS, date(2026, 10, 24), 25),
+]
+
+
+async def test_days_of_clock_changes_come_whole(client: httpx.AsyncClient, engine: Engine, clock: ManualClock) -> None:
+    for place, (commodity, day, length) in enumerate(CHANGES):
+        gas, source, meter = commodity is Commodity.GAS, f"Z{place}", f"M{place}"
+        values = {"unit": "m3", "exponent": 0, "step_s": 3600} if gas else {}
+        await make_source(client, source, {**MAPPING, **values})
+        with transaction(engine) as connection:
+            register = make_meter(connection, meter, commodity=commodity)
+            channel = make_channel(connection, meter, commodity=commodity)
+            map_channel(connection, register, channel, ALWAYS)
+        bindings = {"bindings": [{"key": "Hala", "meter": meter, "register": "r"}]}
+        await call(client, "PUT", f"/v1/import-sources/{source}/bindings", 200, json=bindings)
+        whole = MeteringDay(commodity, day)
+        numbers = [str(n) for n in range(length)] if gas else ramp(whole)
+        await call(client, "POST", f"/v1/imports/{source}", 201, content=table(whole, {"Hala": numbers}))
+        consolidate_once(engine, clock)
+        assert newest(engine, channel, whole) == (list(range(length)), 1)
 
 
 async def test_sources_and_mappings_keep_their_versions(client: httpx.AsyncClient) -> None:
@@ -317,3 +316,38 @@ async def test_states_are_compared_and_imported(client: httpx.AsyncClient, engin
     with engine.connect() as connection:
         rows = connection.execute(select(register_reading.c.value, register_reading.c.quality)).all()
     assert sorted(map(tuple, rows)) == [(12345, 0), (12345, 0), (12400, 256)]
+
+
+SPOILT = {
+    "csv": (MAPPING, table(DAY, {"Hala": ramp(DAY)})),
+    "mscons": (
+        {"format": "mscons"},
+        b"UNB+UNOC:3+S+R'UNH+1+MSCONS'LOC+172+859'LIN+1'QTY+220:1.5'DTM+163:202603010000:203'DTM+164:202603010015:203'",
+    ),
+    "edc": ({"format": "edc"}, b"Datum;Cas od;Cas do;IN-859182400941700019-D\n05.02.2025;11:00;11:15;0,03\n"),
+    "cdsdata": ({"format": "cdsdata"}, b'<CDSDATA xmlns="http://www.ote-cr.cz/schema/cds/data" id="1"/>'),
+    "xlsx": ({**MAPPING, "format": "xlsx"}, b"PK\3\4" + bytes(60)),
+}
+
+
+async def test_spoilt_files_are_refused_with_a_reason_and_leave_no_evidence(
+    client: httpx.AsyncClient, engine: Engine
+) -> None:
+    random = Random(20260302)
+    statuses = set()
+    for name, (mapping, content) in SPOILT.items():
+        await make_source(client, name, mapping)
+        spoilt = [b"", b"\0", b"\xff" * 50, b"<!DOCTYPE x>", "Datum;Čas;\udcff".encode("utf-16", "surrogatepass")]
+        for _ in range(12):
+            place = random.randrange(len(content))
+            spoilt.append(
+                content[:place] + random.randbytes(random.randrange(6)) + content[place + random.randrange(9) :]
+            )
+        for each in spoilt:
+            file = f"/v1/import-sources/{name}/files?name=%00%ED%B3%BF"
+            for path, allowed in ((file, {201, 422}), (f"/v1/imports/{name}", {422})):
+                answer = await client.post(path, content=each)
+                assert answer.status_code in allowed, (each, answer.text)
+                statuses.add(answer.status_code)
+    assert statuses == {201, 422}
+    assert evidence_count(engine) == (0, 0, 0)  # no series is bound, so even what is readable is not imported

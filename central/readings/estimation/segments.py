@@ -51,6 +51,7 @@ COPY (
     FROM (SELECT DISTINCT id FROM unnest(%s::integer[]) AS given (id)) wanted
     JOIN register_reading r ON r.evidence_channel = wanted.id
     WHERE r.at >= %s AND r.at <= %s
+      AND NOT EXISTS (SELECT FROM batch f WHERE f.id = r.batch_id AND f.revoked_at IS NOT NULL)
     UNION ALL
     SELECT s.evidence_channel, s.at, s.value, 0, 0
     FROM (SELECT DISTINCT id FROM unnest(%s::integer[]) AS given (id)) wanted

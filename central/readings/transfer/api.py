@@ -13,11 +13,13 @@ from central.platform.errors import Refused
 from central.platform.identity import Person, require
 from central.platform.web import Db, Now
 from central.readings.transfer import files, sources
+from central.readings.transfer.export_api import router as export_router
 from central.readings.transfer.files import MOST_OCTETS, FileResult, too_large
 from central.readings.transfer.mapping import Mapping
 from central.readings.transfer.readers import shipped_mappings
 
 router = APIRouter()
+router.include_router(export_router)
 
 Reader = Annotated[Person, Depends(require("read"))]
 Operator = Annotated[Person, Depends(require("operate"))]

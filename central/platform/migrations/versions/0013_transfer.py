@@ -127,17 +127,24 @@ COMMENT ON VIEW evidence_value IS
 
 CREATE VIEW state_value AS
 SELECT r.evidence_channel, e.concentrator, e.device AS meter, m.serial, e.register, e.unit, e.exponent,
-       r.at, r.value, r.quality AS flags, r.batch_id AS batch, t.edge AS origin, t.received_at, t.revoked_at,
+       r.at, r.value, r.kind, r.flags, r.batch, r.origin, r.received_at, r.revoked_at,
        c.id AS channel, c.point, c.direction, s.ean
-FROM register_reading r
+FROM (
+    SELECT d.evidence_channel, d.at, d.value, 'remote' AS kind, d.quality AS flags, d.batch_id AS batch,
+           t.edge AS origin, t.received_at, t.revoked_at
+    FROM register_reading d
+    LEFT JOIN batch t ON t.id = d.batch_id
+    UNION ALL
+    SELECT h.evidence_channel, h.at, h.value, h.kind, 0, NULL, h.entered_by, h.entered_at, h.revoked_at
+    FROM meter_state h
+) r
 JOIN evidence_channel e ON e.id = r.evidence_channel
 JOIN meter m ON m.id = e.device
-LEFT JOIN batch t ON t.id = r.batch_id
 LEFT JOIN channel_mapping k ON k.evidence_channel = r.evidence_channel AND k.valid @> r.at
 LEFT JOIN channel c ON c.id = k.channel
 LEFT JOIN supply_point s ON s.id = c.supply_point;
 COMMENT ON VIEW state_value IS
-    'One row a register state (stav) as it came, with its meter and, where mapped, its channel and supply point';
+    'One row a register state (stav), delivered or entered, with its meter and, where mapped, channel and supply point';
 
 CREATE VIEW channel_month AS
 SELECT newest.channel, c.point, c.direction, s.ean, date_trunc('month', newest.day)::date AS month, c.unit, c.exponent,
