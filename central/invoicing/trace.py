@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, text
 
 from central.platform.errors import NotFound
-from central.readings.trace import trace_profile, trace_state
+from central.readings.trace import trace_entry, trace_profile, trace_state
 from central.settlement.late import newest_versions
 
 LINE = text("""
@@ -124,4 +124,9 @@ def _versions(pinned: Mapping[str, Any]) -> Iterator[tuple[date, int]]:
 
 
 def _state(connection: Connection, state: Mapping[str, Any]) -> dict[str, Any]:
+    """A remote state to its batch, an entered one to who entered it, one that nobody read to both beside it."""
+    if "split" in state:
+        return {"split": [_state(connection, side) for side in state["split"]["between"]]}
+    if state.get("entry") is not None:
+        return trace_entry(connection, state["entry"])
     return trace_state(connection, state["evidence_channel"], datetime.fromisoformat(state["at"]), state["batch"])

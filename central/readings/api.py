@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, BaseModel
 
 from central.network.channels import find_channels
 from central.platform.identity import Person, require
@@ -15,7 +15,9 @@ from central.readings.completeness_api import router as completeness_router
 from central.readings.gas.api import router as gas_router
 from central.readings.load_profile_api import router as load_profile_router
 from central.readings.periods import check_period
+from central.readings.registers.api import router as registers_router
 from central.readings.states import WITHIN, states_at
+from central.readings.states_api import StateOut
 from central.readings.transfer.api import router as transfer_router
 from central.readings.vee.api import router as vee_router
 
@@ -25,6 +27,7 @@ router.include_router(completeness_router)
 router.include_router(gas_router)
 router.include_router(transfer_router)
 router.include_router(vee_router)
+router.include_router(registers_router)
 
 Reader = Annotated[Person, Depends(require("read"))]
 First = Annotated[date, Query(alias="from", description="first metering day")]
@@ -60,23 +63,6 @@ class VersionOut(BaseModel):
     missing: int
     batches: list[int]
     digest: str
-
-
-class StateOut(BaseModel):
-    """One register state; value is the meter's integer in unit x 10^exponent, factor turns it into the channel's."""
-
-    channel: int
-    evidence_channel: int
-    concentrator: str
-    meter: str
-    register_: Annotated[str, Field(alias="register")]
-    at: datetime
-    value: int
-    unit: str
-    exponent: int
-    factor: int
-    quality: int
-    batch: int
 
 
 @router.get("/channels/{identifier}/profile", summary="Profile of a channel")

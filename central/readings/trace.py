@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, text
 
 from central.platform.errors import NotFound
+from central.readings.registers.entering import require_entry
 from shared.metering_day import MeteringDay
 from shared.quantities import Commodity
 
@@ -91,6 +92,32 @@ def trace_state(
         "batches": _batches(connection, [reading["batch"]]),
         "registers": _registers(connection, [evidence_channel]),
     }
+
+
+def trace_entry(connection: Connection, entry: int) -> dict[str, Any]:
+    """Where an entered register state came from: who entered it, when and what of, and the register with its meter."""
+    stored = require_entry(connection, entry)
+    return {
+        **{name: stored[name] for name in _ENTRY},
+        "batches": [],
+        "registers": _registers(connection, [stored["evidence_channel"]]),
+    }
+
+
+_ENTRY = (
+    "id",
+    "kind",
+    "at",
+    "value",
+    "evidence_channel",
+    "period_start",
+    "pz_date",
+    "note",
+    "document",
+    "entered_at",
+    "entered_by",
+    "locked_by",
+)
 
 
 def _batches(connection: Connection, ids: Iterable[int]) -> list[dict[str, Any]]:

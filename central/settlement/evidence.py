@@ -1,7 +1,7 @@
 """Read what a settlement measures by: the newest day profiles of a month, and register states at its borders.
 
-Both through readings' own functions: one query a commodity for profiles, one an instant for states (both ends of the
-month, and both sides of every exchange of a register within it), whatever the number of points.
+Both through readings' own functions: one query a commodity for profiles, a handful for states (at both ends of the
+month, and on both sides of every exchange of a register within it), whatever the number of points.
 """
 
 from collections import defaultdict
@@ -14,14 +14,13 @@ from typing import Any
 from sqlalchemy import Connection
 
 from central.readings.profiles import Profiles, read_newest
-from central.readings.states import WITHIN, State, states_at
+from central.readings.registers.boundary import Classes, SplitState, described, split_states
+from central.readings.registers.limits import find_faces, find_rollovers
+from central.readings.states import WITHIN, State, find_states
 from central.settlement.facts import ChannelFacts, PointFacts
 from central.settlement.measured import RegisterPeriod, StateReading
 from shared.metering_day import next_month
-from shared.quantities import Commodity, Flag
-
-UNUSABLE = int(Flag.CLOCK_INVALID | Flag.DATA_INVALID)
-"""A state whose meter said so itself is not settled by."""
+from shared.quantities import Commodity
 
 _INSTANT = timedelta(microseconds=1)
 
@@ -42,30 +41,54 @@ def read_profiles(connection: Connection, commodity: Commodity, month: date, cha
 
 
 def read_states(
-    connection: Connection, start: datetime, stop: datetime, channels: Sequence[ChannelFacts]
+    connection: Connection, start: datetime, stop: datetime, channels: Sequence[ChannelFacts], classes: Classes
 ) -> dict[int, list[RegisterPeriod]]:
     """The register periods of state channels between two instants; a missing state is None in its period.
 
     A register's last state is the one at, or soonest after, the end of its time: asked for an instant earlier, because
-    from the end on another register may feed the channel.
+    from the end on another register may feed the channel. Where nobody read a register at an end, its state follows
+    from a split of what it counted between the states next to it, by `classes` (of load profiles, by channel).
     """
     fed = [period for channel in channels for period in _fed(channel, start, stop)]
-    wanted: dict[datetime, set[int]] = defaultdict(set)
-    for period in fed:
-        wanted[period.since].add(period.channel)
-        wanted[period.until - _INSTANT].add(period.channel)
-    found = {
-        instant: _usable_states(connection, sorted(numbers), instant) for instant, numbers in sorted(wanted.items())
-    }
+    ends = [(period.channel, instant) for period in fed for instant in (period.since, period.until - _INSTANT)]
+    found = find_states(connection, ends)
+    split = split_states(connection, [end for end in ends if end not in found], classes)
+    faces = find_faces(connection, [(period.evidence_channel, period.until - _INSTANT) for period in fed])
+    rolled = find_rollovers(connection, [period.evidence_channel for period in fed], start, stop)
     periods: dict[int, list[RegisterPeriod]] = defaultdict(list)
     for period in fed:
-        first = _of_register(found[period.since].get(period.channel), period)
-        last = _of_register(found[period.until - _INSTANT].get(period.channel), period)
-        factor = next((state.factor for state in (first, last) if state is not None), 0)
+        first, last = (
+            _of_register(_chosen(found, split, (period.channel, instant)), period)
+            for instant in (period.since, period.until - _INSTANT)
+        )
+        face = faces[period.evidence_channel, period.until - _INSTANT]
         periods[period.channel].append(
-            RegisterPeriod(period.channel, period.since, period.until, _reading(first), _reading(last), factor)
+            RegisterPeriod(
+                period.channel,
+                period.since,
+                period.until,
+                _reading(first),
+                _reading(last),
+                next((state.factor for state, _ in filter(None, (first, last))), 0),
+                face.digits,
+                face.most(period.since, period.until),
+                any(period.since < at <= period.until + WITHIN for at in rolled.get(period.evidence_channel, ())),
+            )
         )
     return dict(periods)
+
+
+_Chosen = tuple[State, SplitState | None]
+
+
+def _chosen(
+    found: Mapping[tuple[int, datetime], State],
+    split: Mapping[tuple[int, datetime], SplitState],
+    end: tuple[int, datetime],
+) -> _Chosen | None:
+    if end in found:
+        return found[end], None
+    return (split[end].state, split[end]) if end in split else None
 
 
 def _fed(channel: ChannelFacts, start: datetime, stop: datetime) -> Iterator[_Fed]:
@@ -80,32 +103,25 @@ def _bounds(mapping: Mapping[str, Any], start: datetime, stop: datetime) -> tupl
     return start if since is None else max(since, start), stop if until is None else min(until, stop)
 
 
-def _usable_states(connection: Connection, channels: Sequence[int], instant: datetime) -> dict[int, State]:
-    """The first usable state of each channel from `instant` on.
-
-    It must come before the next quarter-hour's own sample, which would otherwise stand for a missing one.
-    """
-    latest = instant + WITHIN - _INSTANT
-    found = states_at(connection, channels, instant, latest - instant)
-    usable: dict[int, State] = {}
-    for channel, first in found.items():
-        state: State | None = first
-        while state is not None and state.quality & UNUSABLE:
-            after = state.at + _INSTANT
-            state = states_at(connection, [channel], after, latest - after).get(channel) if after <= latest else None
-        if state is not None:
-            usable[channel] = state
-    return usable
+def _of_register(chosen: _Chosen | None, period: _Fed) -> _Chosen | None:
+    return chosen if chosen is not None and chosen[0].evidence_channel == period.evidence_channel else None
 
 
-def _of_register(state: State | None, period: _Fed) -> State | None:
-    return state if state is not None and state.evidence_channel == period.evidence_channel else None
-
-
-def _reading(state: State | None) -> StateReading | None:
-    if state is None:
+def _reading(chosen: _Chosen | None) -> StateReading | None:
+    if chosen is None:
         return None
-    return StateReading(state.evidence_channel, state.at, state.value, state.exponent, state.batch, state.quality)
+    state, split = chosen
+    return StateReading(
+        state.evidence_channel,
+        state.at,
+        state.value,
+        state.exponent,
+        state.batch,
+        state.quality,
+        state.kind,
+        state.entry,
+        None if split is None else described(split),
+    )
 
 
 def interval_channels(points: Sequence[PointFacts], commodity: Commodity) -> list[int]:

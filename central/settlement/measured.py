@@ -7,10 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 
 from central.readings.profiles import Profiles
+from central.readings.registers.difference import Verdict, difference
+from central.readings.states import REMOTE
 from shared.quantities import MISSING_VALUE
 
 
@@ -27,14 +30,20 @@ class ChannelSum:
 
 @dataclass(frozen=True, slots=True)
 class StateReading:
-    """One register state: the register's integer in its unit x 10^exponent, when it was read, its batch and quality."""
+    """One register state: the register's integer in its unit x 10^exponent, when it was read, its source and quality.
+
+    A remote state has a `batch`, an entered one an `entry`; one that nobody read has the `split` that it follows from.
+    """
 
     evidence_channel: int
     at: datetime
     value: int
     exponent: int
-    batch: int
+    batch: int | None
     quality: int = 0
+    kind: str = REMOTE
+    entry: int | None = None
+    split: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +51,8 @@ class RegisterPeriod:
     """The states of a channel's register at both ends of the time in which it fed the channel within the month.
 
     `factor` turns a difference of two states into the channel's unit. A side is None where the state is missing.
+    `digits` (None: not known) and `most` (units that can have flowed, None: not known) judge a rollover, which a person
+    may have `confirmed`.
     """
 
     channel: int
@@ -50,6 +61,9 @@ class RegisterPeriod:
     start: StateReading | None
     end: StateReading | None
     factor: int
+    digits: int | None = None
+    most: int | None = None
+    confirmed: bool = False
 
 
 class NotMeasuredError(Exception):
@@ -105,7 +119,8 @@ def in_cubic_metres(total: int, exponent: int) -> Decimal:
 def register_consumption(periods: Sequence[RegisterPeriod], what: str) -> int:
     """What a channel's registers counted, in the channel's unit: the sum over its registers' times.
 
-    Raises NotMeasuredError for a missing state, a gap between registers, or a state that fell.
+    Raises NotMeasuredError for a missing state, a gap between registers, or a state that fell without a plausible
+    rollover.
     """
     if not periods:
         raise NotMeasuredError(f"{what}: kanál nemá v období přiřazen žádný registr.")
@@ -114,11 +129,22 @@ def register_consumption(periods: Sequence[RegisterPeriod], what: str) -> int:
         if period.start is None or period.end is None:
             wanted = period.wanted_from if period.start is None else period.wanted_to
             raise NotMeasuredError(f"{what}: chybí stav k {wanted.isoformat()}.", wanted.date())
-        if period.end.value < period.start.value:
+        counted = difference(
+            period.start.value, period.end.value, period.digits, period.most, confirmed=period.confirmed
+        )
+        if not counted.verdict.is_counted:
             raise NotMeasuredError(
                 f"{what}: stav klesl z {period.start.value} ({period.start.at.isoformat()}) "
-                f"na {period.end.value} ({period.end.at.isoformat()}).",
+                f"na {period.end.value} ({period.end.at.isoformat()}){_WHY[counted.verdict]}.",
                 period.end.at.date(),
             )
-        total += (period.end.value - period.start.value) * period.factor
+        total += counted.units * period.factor
     return total
+
+
+_WHY = {
+    Verdict.FELL: "",
+    Verdict.NOT_AT_TOP: " a číselník nebyl před přetočením",
+    Verdict.TOO_MUCH: " a po přetočení by napočítal víc, než propustí jistič",
+    Verdict.OUT_OF_RANGE: " a má víc číslic než číselník",
+}

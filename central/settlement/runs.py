@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from central.platform import audit
 from central.platform.errors import NotFound, Refused
 from central.platform.identity import Person
+from central.settlement.billed_states import lock_billed_states
 from central.settlement.facts import digest_of
 from central.settlement.late import close_pinned_days
 from central.settlement.settle import Measured, Omitted, Settled, quantities_document
@@ -141,6 +142,7 @@ def approve_run(connection: Connection, run: int, person: Person | str, at: date
     bases = connection.execute(
         update(billing_basis).where(billing_basis.c.run == run, billing_basis.c.state == "new").values(state="approved")
     ).rowcount
+    lock_billed_states(connection, run, row.number, at)
     audit.record(connection, person, "settlement.approve", f"settlement_run/{run}", {"bases": bases}, at)
     return int(bases)
 

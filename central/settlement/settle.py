@@ -239,14 +239,20 @@ def _state_source(channel: ChannelFacts, periods: Sequence[RegisterPeriod]) -> d
 
 
 def _state(reading: StateReading) -> dict[str, Any]:
-    return {
+    document: dict[str, Any] = {
         "evidence_channel": reading.evidence_channel,
         "at": reading.at.isoformat(),
         "value": reading.value,
         "exponent": reading.exponent,
         "batch": reading.batch,
         "quality": reading.quality,
+        "kind": reading.kind,
     }
+    if reading.entry is not None:
+        document["entry"] = reading.entry
+    if reading.split is not None:
+        document["split"] = dict(reading.split)
+    return document
 
 
 def _first_day(facts: PointFacts) -> date:

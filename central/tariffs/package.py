@@ -110,6 +110,11 @@ class Package:
         known = self.file.rates.get(rate)
         return None if known is None else known.registers
 
+    def load_profile_class(self, rate: str) -> str | None:
+        """The load-profile class (třída TDD) of a distribution rate; None where the package does not say."""
+        found = self.find_price("load_profile_class", self.valid[0], rate=rate)
+        return None if found is None else str(int(found.value))
+
     def source_title(self, key: str) -> str:
         """The title of a decision, act or other source by its key in the package."""
         return self.file.sources[key].title

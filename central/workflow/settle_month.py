@@ -1,5 +1,6 @@
 """Settle a month: packages in force, facts of the points, what was measured, and the run that holds it all."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -9,6 +10,7 @@ from central.platform.errors import Refused
 from central.platform.identity import Person
 from central.readings.profiles import Profiles
 from central.readings.vee.work import unvalidated
+from central.settlement.classes import read_classes
 from central.settlement.evidence import interval_channels, read_profiles, read_states, state_channels
 from central.settlement.facts import PointFacts, read_facts
 from central.settlement.measured import sum_profiles
@@ -43,7 +45,7 @@ def settle_month(
             "nothing_to_settle",
             f"There is no supply point left to settle for {month:%Y-%m}: approved runs hold all of them.",
         )
-    measured = read_measured(connection, month, facts)
+    measured = read_measured(connection, month, facts, packages)
     settled, omitted = settle_points(facts, measured, finder(packages), now)
     return write_run(
         connection,
@@ -58,7 +60,9 @@ def settle_month(
     )
 
 
-def read_measured(connection: Connection, month: date, facts: list[PointFacts]) -> Measured:
+def read_measured(
+    connection: Connection, month: date, facts: list[PointFacts], packages: Sequence[Package]
+) -> Measured:
     """Profiles and states of the month for all points, in one query a kind."""
     profiles: dict[Commodity, Profiles] = {}
     for commodity in Commodity:
@@ -67,7 +71,7 @@ def read_measured(connection: Connection, month: date, facts: list[PointFacts]) 
     return Measured(
         sums={channel: total for profile in profiles.values() for channel, total in sum_profiles(profile).items()},
         profiles=profiles,
-        states=read_states(connection, start, stop, state_channels(facts)),
+        states=read_states(connection, start, stop, state_channels(facts), read_classes(connection, facts, packages)),
         unvalidated=unvalidated(
             connection,
             [channel.id for point in facts for channel in point.channels],

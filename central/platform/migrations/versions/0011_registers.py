@@ -57,6 +57,8 @@ CREATE TABLE meter_state (
 CREATE UNIQUE INDEX meter_state_active_key ON meter_state (evidence_channel, at, kind) WHERE revoked_at IS NULL;
 COMMENT ON TABLE meter_state IS
     'Stav měřidla entered by a person or imported, with its meaning; at is the end of its measuring period';
+CREATE TRIGGER meter_state_locked_unchanged BEFORE UPDATE OR DELETE ON meter_state
+    FOR EACH ROW WHEN (OLD.locked_at IS NOT NULL) EXECUTE FUNCTION refuse_change();
 
 CREATE TABLE tariff_schedule (
     id integer GENERATED ALWAYS AS IDENTITY CONSTRAINT tariff_schedule_pkey PRIMARY KEY,
