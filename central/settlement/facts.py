@@ -1,4 +1,4 @@
-"""Registry facts of the points to settle, as one canonical document a point, read set-wise in three queries.
+"""Registry facts of the points to settle, as one canonical document a point, read set-wise in a few queries.
 
 Validity alone cannot say what was *known* when a run was made, so the run keeps the documents themselves.
 """
@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
+from central.readings.gas.terms import GasTerms, read_terms
 from central.settlement.model import TariffPoint
 from shared.metering_day import month_bounds, next_month
 from shared.quantities import Commodity
@@ -33,7 +34,10 @@ class ChannelFacts:
 
 @dataclass(frozen=True, slots=True)
 class PointFacts:
-    """What is known of one point for a month; `document` is canonical, `problem` says why it cannot be settled."""
+    """What is known of one point for a month; `document` is canonical, `problem` says why it cannot be settled.
+
+    `gas` has, by channel, what its volume is turned into energy by, where that is known.
+    """
 
     supply_point: int
     ean: str
@@ -48,6 +52,7 @@ class PointFacts:
     document: Mapping[str, Any]
     problem: str | None = None
     digest: str = field(default="")
+    gas: Mapping[int, GasTerms] = field(default_factory=dict)
 
     def channel(self, direction: str, kind: str) -> ChannelFacts | None:
         """The point's channel of a direction ("A+", "VT", ...) and kind ("interval", "state")."""
@@ -125,22 +130,31 @@ def read_facts(connection: Connection, month: date, points: list[int] | None = N
     by_point: dict[int, list[Row[Any]]] = defaultdict(list)
     for row in connection.execute(CHANNELS, {**parameters, "points": sorted({row.id for row in rows})}):
         by_point[row.supply_point].append(row)
+    gas = read_terms(connection, _gas_channels(by_point), month, end)
     seen: set[int] = set()
     facts: list[PointFacts] = []
     for row in rows:
         if row.id not in seen:
             seen.add(row.id)
-            facts.append(_facts(row, _channels(by_point[row.id]), month))
+            channels = _channels(by_point[row.id])
+            known = {channel.id: gas[channel.id] for channel in channels if channel.id in gas}
+            facts.append(_facts(row, channels, month, known))
     return facts
 
 
-def _facts(row: Row[Any], channels: tuple[ChannelFacts, ...], month: date) -> PointFacts:
+def _gas_channels(by_point: Mapping[int, list[Row[Any]]]) -> list[int]:
+    return sorted({row.id for rows in by_point.values() for row in rows if row.direction == "V"})
+
+
+def _facts(row: Row[Any], channels: tuple[ChannelFacts, ...], month: date, gas: Mapping[int, GasTerms]) -> PointFacts:
     commodity = Commodity(row.commodity)
     start, end = month_bounds(commodity, month.year, month.month)
     document = {
         "period": [month.isoformat(), next_month(month.year, month.month).isoformat()],
         **_document(row, channels),
     }
+    if gas:
+        document["gas"] = [{"channel": channel, **terms.document()} for channel, terms in sorted(gas.items())]
     agreed = {
         "reserved_capacity_year_kw": row.reserved_capacity_year_kw,
         "reserved_capacity_month_kw": row.reserved_capacity_month_kw,
@@ -168,6 +182,7 @@ def _facts(row: Row[Any], channels: tuple[ChannelFacts, ...], month: date) -> Po
         document=document,
         problem=_problem(row, month),
         digest=digest_of(document),
+        gas=gas,
     )
 
 

@@ -194,7 +194,7 @@ def make_line(
     multiplier: Decimal | None = None,
     rounded: str | None = None,
     also: Sequence[Assumption] = (),
-    **inputs: str,
+    **inputs: str | None,
 ) -> Line:
     """The line of a rule: amount rounded half up once, with its explanation and the price it stands on.
 
@@ -235,7 +235,7 @@ def make_line(
                 if kind is not None
             },
             **({} if multiplier is None else {"multiplier": str(multiplier)}),
-            **inputs,
+            **{name: value for name, value in inputs.items() if value is not None},
         },
         assumptions=assumptions,
     )

@@ -8,6 +8,9 @@ from central.settlement.marks import Assumption, of_price
 from central.settlement.model import CannotPriceError, Case, Finding, Line, half_up
 from central.settlement.prices import BillingRule
 
+NO_CONVERSION = "Objemový koeficient 1 je předpoklad: pro měřicí místo není zadán způsob přepočtu."
+NO_CALORIFIC_VALUE = "Spalné teplo je z legislativního balíčku: pro oblast a dny není zadáno."
+
 
 def energy_mwh(volume_m3: Decimal, coefficient: Decimal, calorific_value: Decimal, step: Decimal) -> Decimal:
     """E = V x k x Hs, in MWh, rounded half up once.
@@ -21,35 +24,39 @@ def energy_mwh(volume_m3: Decimal, coefficient: Decimal, calorific_value: Decima
 def gas_energy(rule: BillingRule, case: Case) -> Sequence[Line | Finding]:
     """Distributed energy in MWh x the price of the band of annual consumption."""
     price = require_price(rule, case, rule.component, _band(rule, case))
+    step = case.prices.rounding_step("energy_mwh")
     energy = case.quantity(rule.parameters["quantity"])
-    if energy is not None:
-        quantity = half_up(energy, case.prices.rounding_step("energy_mwh"))
-        return [make_line(rule, case, quantity, "MWh", price.value, price, rounded="energy_mwh")]
     volume = case.quantity("volume_m3")
-    if volume is None:
-        raise CannotPriceError(rule.component, f"{rule.name.cs}: chybí objem ani energie.")
-    coefficient = case.quantity("volume_coefficient") or Decimal(1)
+    coefficient = case.quantity("volume_coefficient")
     calorific_value = case.quantity("calorific_value_kwh_m3")
     assumed: list[Assumption] = []
-    if calorific_value is None:
-        stored = require_price(rule, case, "calorific_value")
-        calorific_value, assumed = stored.value, of_price(stored, "Spalné teplo")
-    quantity = energy_mwh(volume, coefficient, calorific_value, case.prices.rounding_step("energy_mwh"))
-    return [
-        make_line(
-            rule,
-            case,
-            quantity,
-            "MWh",
-            price.value,
-            price,
-            rounded="energy_mwh",
-            also=assumed,
-            volume_m3=str(volume),
-            volume_coefficient=str(coefficient),
-            calorific_value_kwh_m3=str(calorific_value),
-        )
-    ]
+    if energy is not None:
+        quantity = half_up(energy, step)
+    elif volume is None:
+        raise CannotPriceError(rule.component, f"{rule.name.cs}: chybí objem ani energie.")
+    else:
+        if coefficient is None:
+            coefficient = Decimal(1)
+            assumed.append(Assumption("assumed", NO_CONVERSION))
+        if calorific_value is None:
+            stored = require_price(rule, case, "calorific_value")
+            calorific_value = stored.value
+            assumed += of_price(stored, "Spalné teplo") or [Assumption("assumed", NO_CALORIFIC_VALUE)]
+        quantity = energy_mwh(volume, coefficient, calorific_value, step)
+    line = make_line(
+        rule,
+        case,
+        quantity,
+        "MWh",
+        price.value,
+        price,
+        rounded="energy_mwh",
+        also=assumed,
+        volume_m3=_told(volume),
+        volume_coefficient=_told(coefficient),
+        calorific_value_kwh_m3=_told(calorific_value),
+    )
+    return [line]
 
 
 def gas_fixed_month(rule: BillingRule, case: Case) -> Sequence[Line | Finding]:
@@ -81,6 +88,10 @@ GAS_FORMULAS: dict[str, Formula] = {
 
 ALL_FORMULAS: dict[str, Formula] = {**FORMULAS, **GAS_FORMULAS}
 """Every formula that a rule of a package may name in this release."""
+
+
+def _told(value: Decimal | None) -> str | None:
+    return None if value is None else str(value)
 
 
 def _band(rule: BillingRule, case: Case) -> str:

@@ -6,9 +6,12 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from central.readings.gas.energy import MissingTermError
+from central.readings.gas.period import day_volumes
 from central.readings.profiles import Profiles
 from central.settlement.evidence import as_text
 from central.settlement.facts import ChannelFacts, PointFacts
+from central.settlement.gas_month import gas_month, missing_term
 from central.settlement.measured import (
     ChannelSum,
     NotMeasuredError,
@@ -133,7 +136,7 @@ def settle_point(facts: PointFacts, measured: Measured, book_of: BookFinder, now
 
 def _quantities(facts: PointFacts, measured: Measured, book: PriceBook) -> PointMonth:
     if facts.commodity is Commodity.GAS:
-        return _gas(facts, measured)
+        return _gas(facts, measured, book)
     if facts.level == "NN":
         return _low_voltage(facts, measured, book)
     return _high_voltage(facts, measured)
@@ -181,15 +184,25 @@ def _low_voltage(facts: PointFacts, measured: Measured, book: PriceBook) -> Poin
     return month
 
 
-def _gas(facts: PointFacts, measured: Measured) -> PointMonth:
+def _gas(facts: PointFacts, measured: Measured, book: PriceBook) -> PointMonth:
     month = PointMonth()
     volume, total = _interval(facts, "V", measured, required=True)
-    if volume is not None and total is not None:
-        source = _profile_source(facts, volume)
-        month.put("volume_m3", in_cubic_metres(total.total, volume.exponent), [source])
-        # behind a converter the volume is at reference conditions already
-        month.put("volume_coefficient", Decimal(1), [])
-        month.sources["energy_mwh"] = [source]
+    if volume is None or total is None:
+        return month
+    source = _profile_source(facts, volume)
+    month.put("volume_m3", in_cubic_metres(total.total, volume.exponent), [source])
+    month.sources["energy_mwh"] = [source]
+    terms = facts.gas.get(volume.id)
+    if terms is None:
+        return month
+    profiles = measured.profiles[Commodity.GAS]
+    volumes = day_volumes(profiles, profiles.channels.index(volume.id))
+    try:
+        converted = gas_month(volumes, volume.exponent, terms, book.rounding_step("energy_mwh"))
+    except MissingTermError as error:
+        raise NotMeasuredError(missing_term(volume.direction, error), error.day) from error
+    for name, value in converted.items():
+        month.put(name, value, [source])
     return month
 
 

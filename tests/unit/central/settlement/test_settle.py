@@ -2,19 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 
+import numpy as np
 import pytest
 
+from central.readings.gas.calorific import Calorific
+from central.readings.gas.coefficient import Conversion
+from central.readings.gas.terms import GasTerms
+from central.readings.profiles import Profiles
 from central.settlement.facts import ChannelFacts, PointFacts, digest_of
 from central.settlement.gas import ALL_FORMULAS
-from central.settlement.measured import ChannelSum, RegisterPeriod, StateReading
+from central.settlement.measured import ChannelSum, RegisterPeriod, StateReading, sum_profiles
 from central.settlement.model import TariffPoint
 from central.settlement.prices import PriceBook
 from central.settlement.settle import Measured, Omitted, Settled, quantities_document, settle_point, settle_points
 from central.tariffs.load import load_file, shipped_files
-from shared.metering_day import month_bounds
+from shared.metering_day import month_bounds, month_days
 from shared.quantities import Commodity
 
 PACKAGES = {package.commodity: package for package in (load_file(path, ALL_FORMULAS) for path in shipped_files())}
@@ -137,6 +143,72 @@ def test_gas_from_a_profile() -> None:
     energy = outcome.priced.lines[0]
     assert (energy.quantity, energy.amount) == (Decimal("19.705"), Decimal("3943.36"))
     assert [source["channel"] for source in outcome.measurements(energy)] == [6]
+
+
+GAS_POINT = facts(
+    Commodity.GAS,
+    None,
+    TariffPoint("GASNET", annual_mwh=Decimal(20)),
+    [ChannelFacts(6, "V", "interval", "m3", -3, ())],
+)
+
+
+def gas_month_of(litres_an_hour: int) -> Measured:
+    """March 2026 of a steady flow: 31 gas days, the 28th with 23 hours."""
+    days = month_days(Commodity.GAS, 2026, 3)
+    offset = np.concatenate([np.zeros(1, np.int64), np.cumsum([day.length for day in days])])
+    values = np.full((1, int(offset[-1])), litres_an_hour, np.int32)
+    month = Profiles([6], days, offset, values, np.zeros_like(values, np.int16), np.ones((1, 31), np.int32))
+    return Measured(sums=sum_profiles(month), profiles={Commodity.GAS: month}, states={})
+
+
+def gas_terms(values: dict[int, str], **conversion: Any) -> GasTerms:
+    """Of area GN1: calorific values by day of March, and one conversion for all of it."""
+    first = date(2026, 1, 1)
+    kept = {
+        date(2026, 3, day): Calorific("GN1", "day", date(2026, 3, day), 1, Decimal(value), "entered", "test")
+        for day, value in values.items()
+    }
+    return GasTerms([Conversion(1, 6, "GN1", first=first, end=None, source="test", **conversion)], {"GN1": kept})
+
+
+def test_gas_by_what_is_known_of_its_area_and_days() -> None:
+    """E = V x k x Hs by gas day, summed exactly and rounded once: 0.9905 x (528 h x 10.4 + 215 h x 10.8)."""
+    values = {day: "10.4" if day <= 22 else "10.8" for day in range(1, 32)}
+    terms = gas_terms(values, kind="fixed", coefficient=Decimal("0.9905"))
+    outcome = settled(settle_point(replace(GAS_POINT, gas={6: terms}), gas_month_of(2_000), book_of, NOW))
+    line = outcome.priced.lines[0]
+    first, second = 22 * 24 * 2, (9 * 24 - 1) * 2  # m3 of 22 days, and of 9 of which one has 23 hours
+    exact = Decimal("0.9905") * (first * Decimal("10.4") + second * Decimal("10.8")) / 1000
+    assert line.quantity == exact.quantize(Decimal("0.001")) == Decimal("15.478")
+    assert line.inputs["volume_m3"] == "1486.000"
+    assert line.inputs["volume_coefficient"] == "0.9905"
+    assert line.inputs["calorific_value_kwh_m3"] == "10.5157"
+    assert not [entry for entry in line.assumptions if "Spalné teplo" in entry.text or "koeficient" in entry.text]
+    assert [source["channel"] for source in outcome.measurements(line)] == [6]
+
+
+def test_a_gas_day_without_a_calorific_value_is_named() -> None:
+    terms = gas_terms({day: "10.5" for day in range(1, 32) if day != 28}, kind="converter")
+    outcome = omitted(settle_point(replace(GAS_POINT, gas={6: terms}), gas_month_of(2_000), book_of, NOW))
+    assert (outcome.component, outcome.day) == ("measurement", date(2026, 3, 28))
+    assert "plynárenský den 2026-03-28 není zadáno spalné teplo" in outcome.reason
+
+
+def test_an_area_without_any_calorific_value_takes_that_of_the_package_and_says_so() -> None:
+    terms = gas_terms({}, kind="fixed", coefficient=Decimal("0.9905"))
+    outcome = settled(settle_point(replace(GAS_POINT, gas={6: terms}), gas_month_of(2_000), book_of, NOW))
+    line = outcome.priced.lines[0]
+    assert line.quantity == (Decimal("1486") * Decimal("0.9905") * Decimal("10.6512") / 1000).quantize(Decimal("0.001"))
+    assert line.inputs["calorific_value_kwh_m3"] == "10.6512"
+    assert line.mark != "documented"
+
+
+def test_a_meter_without_a_known_conversion_says_what_is_assumed() -> None:
+    outcome = settled(settle_point(GAS_POINT, gas_month_of(2_000), book_of, NOW))
+    line = outcome.priced.lines[0]
+    assert line.inputs["volume_coefficient"] == "1"
+    assert any("není zadán způsob přepočtu" in entry.text for entry in line.assumptions)
 
 
 @pytest.mark.parametrize(
