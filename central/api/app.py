@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from central.api.docs import page
 from central.api.errors import add_error_handlers
+from central.api.openapi import secure
 from central.platform.database import make_engine
 from central.platform.hooks import HOOKS
 from central.platform.identity import Identities
@@ -76,6 +77,7 @@ def create_app(settings: Settings) -> FastAPI:
     for router in room_routers():
         # First of all dependencies: a caller without a token never reaches the database.
         app.include_router(router, dependencies=[Depends(identified)])
+    secure(app, frozenset({OPEN_PATH}))
     document = HTMLResponse(page(app))
     app.router.routes.append(Route("/docs", lambda _: document, include_in_schema=False))
     return app

@@ -42,6 +42,9 @@ class EntryOut(BaseModel):
     reason_code: str
     reason: str
     size: int
+    discarded_at: AwareDatetime | None
+    discarded_by: str | None
+    discard_reason: str | None
 
 
 class BlockOut(BaseModel):
@@ -99,6 +102,14 @@ class ReplayIn(BaseModel):
     limit: int = Field(default=1000, ge=1, le=10_000)
 
 
+class DiscardIn(BaseModel):
+    """Why an entry is given up."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: str = Field(min_length=1, max_length=500, pattern="^[^\\x00]+$")
+
+
 class KeptOut(BaseModel):
     """An entry that is still refused."""
 
@@ -136,9 +147,10 @@ def list_quarantine(
     reason: Text = None,
     after: Annotated[int, Query(ge=0, le=2**63 - 1)] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    discarded: bool = False,
 ) -> QuarantineOut:
-    """What could not be taken, and how much of it for which reason."""
-    chosen = Filter(edge, reason)
+    """What could not be taken, and how much of it for which reason; `discarded` shows what was given up instead."""
+    chosen = Filter(edge, reason, discarded)
     rows = quarantine.find(connection, chosen, after, limit)
     return QuarantineOut(
         counts=quarantine.count_by_reason(connection, chosen), items=[EntryOut(**_entry(row)) for row in rows]
@@ -168,6 +180,16 @@ def replay_one(entry_id: Id, connection: Db, clock: Now, person: Operator) -> Re
     result = _replayed(replayed)
     audit.record(connection, person, "quarantine.replay", f"quarantine/{entry_id}", result.model_dump(), now)
     return result
+
+
+@router.post("/quarantine/{entry_id}/discard")
+def discard_one(entry_id: Id, given: DiscardIn, connection: Db, clock: Now, person: Operator) -> EntryOut:
+    """Give an entry up: it leaves the counts and stays readable with its bytes, who discarded it and why."""
+    now = clock.now()
+    row = quarantine.discard(connection, entry_id, person.name, given.reason, now)
+    details = {"reason": given.reason, "refused_for": row.reason_code, "edge": row.edge, "size": len(bytes(row.body))}
+    audit.record(connection, person, "quarantine.discard", f"quarantine/{entry_id}", details, now)
+    return EntryOut(**_entry(row), size=len(bytes(row.body)))
 
 
 @router.post("/quarantine/replay")

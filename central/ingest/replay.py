@@ -42,6 +42,8 @@ def replay(connection: Connection, entry_id: int, at: datetime) -> Replayed:
         raise NotFound(
             "quarantine_not_found", f"There is no entry {entry_id} in quarantine; it may be replayed already."
         )
+    if entry.discarded_at is not None:
+        raise Refused("discarded", f"Entry {entry_id} was discarded by {entry.discarded_by}: {entry.discard_reason}")
     properties = [(str(name), str(value)) for name, value in entry.user_properties]
     message = Message(entry.topic, bytes(entry.body), properties)
     raw = _psycopg(connection)

@@ -136,8 +136,11 @@ class ProfileWriter:
         heads = [(*row[:3], row[4]) for rows in self._groups.values() for row in rows]
         channels, numbers, versions, missing = np.array(heads, np.int64).T
         replaced = [
-            count_replaced([row[6] for row in rows]) if layout[1] else np.zeros(len(rows), np.int64)
+            count_replaced([row[6] for row in rows[low : low + _ROWS]])
+            if layout[1]
+            else np.zeros(len(rows[low : low + _ROWS]), np.int64)
             for layout, rows in self._groups.items()
+            for low in range(0, len(rows), _ROWS)
         ]
         record_counts(connection, channels, numbers, versions, missing, np.concatenate(replaced))
 

@@ -254,3 +254,24 @@ def test_what_is_asked_wrongly_is_said(operator: Operator, path: str) -> None:
 def test_an_entry_that_is_not_there(operator: Operator) -> None:
     missing = operator.client.get("/v1/quarantine/77")
     assert (missing.status_code, missing.json()["code"]) == (404, "quarantine_not_found")
+
+
+def test_what_is_discarded_leaves_the_counts_and_stays_with_its_bytes(operator: Operator) -> None:
+    operator.take(1, [block(1), block(2, NEW), block(3, values=[-1])])
+    entry = next(item["id"] for item in operator.client.get("/v1/quarantine").json()["items"] if item["index"] == 2)
+    path = f"/v1/quarantine/{entry}"
+    body = operator.client.get(path).json()["body_base64"]
+    assert operator.client.post(f"{path}/discard", {"reason": ""}).status_code == 422
+    answer = operator.client.post(f"{path}/discard", {"reason": "the meter's firmware was faulty"})
+    assert (answer.status_code, answer.json()["discarded_by"]) == (200, "Olga")
+    assert operator.client.get("/v1/quarantine").json()["counts"] == {"unknown_channel": 1}
+    given_up = operator.client.get("/v1/quarantine", params={"discarded": True}).json()
+    assert [item["discard_reason"] for item in given_up["items"]] == ["the meter's firmware was faulty"]
+    assert operator.client.get(path).json()["body_base64"] == body
+    for act in ("discard", "replay"):
+        refused = operator.client.post(f"{path}/{act}", {"reason": "again"} if act == "discard" else None)
+        assert (refused.status_code, refused.json()["code"]) == (409, "discarded")
+    assert operator.client.post("/v1/quarantine/replay", {}).json()["replayed"] == []
+    acts = "SELECT person, details ->> 'reason' FROM audit WHERE act = 'quarantine.discard'"
+    assert rows(operator.url, acts) == [("Olga", "the meter's firmware was faulty")]
+    assert operator.client.post("/v1/quarantine/999999/discard", {"reason": "x"}).status_code == 404

@@ -260,8 +260,9 @@ def test_what_is_not_documented_is_marked_wherever_it_is_seen(site: BilledSite) 
 
         number, place = lines_of(client, "gas_energy", site)
         line = client.get(f"/v1/invoices/{number}").json()["lines"][place - 1]
-        assert [entry["mark"] for entry in line["assumptions"]] == ["example", "assumed", "inferred"]
-        assert "Spalné teplo 10,6512 kWh/m³ je předpoklad" in line["assumptions"][1]["text"]
+        assert [entry["mark"] for entry in line["assumptions"]] == ["example", "assumed", "assumed", "inferred"]
+        assert "Objemový koeficient 1 je předpoklad" in line["assumptions"][1]["text"]
+        assert "Spalné teplo 10,6512 kWh/m³ je předpoklad" in line["assumptions"][2]["text"]
 
         number, place = lines_of(client, "use_of_networks", site)
         lines = client.get(f"/v1/invoices/{number}").json()["lines"]

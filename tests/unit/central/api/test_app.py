@@ -47,6 +47,15 @@ async def test_every_route_but_health_wants_a_token(client: httpx.AsyncClient) -
             assert answer.headers["www-authenticate"] == "Bearer"
 
 
+async def test_generated_clients_are_told_of_the_token(client: httpx.AsyncClient) -> None:
+    schema = (await client.get("/openapi.json")).json()
+    assert schema["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
+    assert schema["security"] == [{"bearer": []}]
+    told = {path: method["security"] for path, methods in schema["paths"].items() for method in methods.values()
+            if "security" in method}  # fmt: skip
+    assert told == {"/v1/health": []}
+
+
 async def test_a_right_that_is_missing_is_named(client: httpx.AsyncClient) -> None:
     answer = await client.get("/v1/audit", headers={"Authorization": f"Bearer {TOKEN}"})
     # The database is away here: the right is asked before it.

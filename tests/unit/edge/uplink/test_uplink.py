@@ -352,9 +352,13 @@ async def test_what_is_told_goes_out_and_another_configuration_is_born(tmp_path:
         broker.up = True
         await until(lambda: [m.payload for m in broker.accepted if m.topic.endswith("result")] == [b"one", b"two"])
         found.reconfigured(7, FAST, [])
-        births = lambda: [decode_birth(m.payload) for m in broker.accepted if m.topic == state_topic(EDGE)]  # noqa: E731
-        await until(lambda: births()[-1].config_number == 7)
-        assert [each.config_number for each in births()] == [1, 7]
+
+        def born() -> list[int]:
+            births = [decode_birth(m.payload) for m in broker.accepted if m.topic == state_topic(EDGE)]
+            return [each.config_number for each in births]
+
+        await until(lambda: born()[-1] == 7)
+        assert born() == [1, 7]
 
 
 async def test_messages_of_other_topics_go_to_who_asked_for_them(tmp_path: Path) -> None:

@@ -1,0 +1,209 @@
+"""Gas over the API: areas, calorific values and their versions, import, conversions, energy of a channel."""
+
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import Engine
+
+from central.api.app import create_app
+from central.platform.clock import get_clock
+from central.platform.database import make_engine, transaction
+from central.platform.settings import Settings
+from central.readings.consolidate import consolidate_once
+from central.readings.testing import HOUR, Evidence, GivenBlock, make_channel, make_meter, map_channel
+from shared.metering_day import days_between
+from shared.quantities import Commodity
+from shared.testing import ManualClock
+
+ANNA, BOB = "token-of-anna-0123", "token-of-bob-01234"
+FIRST, END = date(2026, 3, 27), date(2026, 3, 30)
+PERIOD = f"from={FIRST}&to={END}"
+CSV = "area;day;value\nGN1;2026-03-27;10,4\nGN1;2026-03-28;10,5\nGN1;2026-03-29;10,6\n"
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(datetime(2026, 4, 2, tzinfo=UTC))
+
+
+@pytest.fixture
+async def client(
+    database_url: str, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[httpx.AsyncClient]:
+    people = [
+        {"token": ANNA, "name": "Anna", "rights": ["read", "operate", "admin"]},
+        {"token": BOB, "name": "Bob", "rights": ["read"]},
+    ]
+    monkeypatch.setenv("ROZVODNA_TOKENS", json.dumps(people))
+    monkeypatch.setenv("ROZVODNA_DATABASE_URL", database_url)
+    app = create_app(Settings())
+    app.dependency_overrides[get_clock] = lambda: clock
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    headers = {"Authorization": f"Bearer {ANNA}"}
+    async with httpx.AsyncClient(transport=transport, base_url="http://central", headers=headers) as opened:
+        yield opened
+    app.state.engine.dispose()
+
+
+def measured(engine: Engine, clock: ManualClock, litres_an_hour: int = 2_000) -> int:
+    """A gas channel with three gas days, the 28th having 23 hours; returns its id."""
+    with transaction(engine) as connection:
+        register = make_meter(connection, "G1", commodity="gas", exponent=-3)
+        channel = make_channel(connection, "PG", commodity="gas", exponent=-3)
+        map_channel(connection, register, channel, "[2025-01-01 00:00+00,)")
+        evidence = Evidence(connection)
+        for day in days_between(Commodity.GAS, FIRST, END):
+            evidence.batch(GivenBlock(register, day.start, [litres_an_hour] * day.length, HOUR))
+    consolidate_once(engine, clock)
+    return channel
+
+
+async def post(client: httpx.AsyncClient, path: str, body: dict[str, Any], status: int = 201) -> Any:
+    answer = await client.post(path, json=body)
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+async def with_area(client: httpx.AsyncClient) -> None:
+    await post(client, "/v1/gas/areas", {"id": "GN1", "name": "Vlčí Důl", "source": "web of the distributor"})
+
+
+async def send_file(client: httpx.AsyncClient, content: str) -> httpx.Response:
+    return await client.post(
+        "/v1/gas/calorific-values/import",
+        files={"file": ("hs.csv", content.encode())},
+        data={"source": "GasNet 3/2026"},
+    )
+
+
+async def test_volume_becomes_energy_with_everything_it_stands_on(
+    client: httpx.AsyncClient, database_url: str, clock: ManualClock
+) -> None:
+    engine = make_engine(database_url)
+    channel = measured(engine, clock)
+    await with_area(client)
+    assert (await send_file(client, CSV)).json() == {"added": 3, "corrected": 0, "unchanged": 0}
+    assert (await client.get(f"/v1/gas/channels/{channel}/energy?{PERIOD}")).json()["code"] == "gas_term_missing"
+    computed = {"temperature_k": "288.15", "gauge_kpa": "2", "compressibility": "1", "altitude_m": "300"}
+    conversion = {
+        "channel": channel,
+        "area": "GN1",
+        "first": "2026-01-01",
+        "source": "protocol 7",
+        "reason": "new meter",
+    }
+    made = await post(client, "/v1/gas/conversions", {**conversion, "kind": "computed", **computed})
+    assert (made["k"], len(made["assumed"])) == ("0.99047619", 2)
+    told = (await client.get(f"/v1/gas/channels/{channel}/energy?{PERIOD}&rounding=mwh")).json()
+    # 48 m3 x 10.4, 46 m3 x 10.5 (23 hours), 48 m3 x 10.6, all x (98.36 + 2) / 101.325
+    exact = Decimal("1491") * Decimal("100.36") / Decimal("101.325")
+    assert (told["energy"], told["unit"]) == (str((exact / 1000).quantize(Decimal("0.001"))), "MWh")
+    assert (told["volume_m3"], told["calorific_value_kwh_m3"]) == ("142.000", "10.500000")
+    assert [(day["day"], day["volume_m3"]) for day in told["days"]] == [
+        ("2026-03-27", "48.000"),
+        ("2026-03-28", "46.000"),
+        ("2026-03-29", "48.000"),
+    ]
+    assert {day["calorific_source"] for day in told["days"]} == {"GasNet 3/2026"}
+    assert len(told["assumed"]) == 2
+
+    closed = await post(client, f"/v1/gas/conversions/{made['id']}/close", {"end": "2026-03-29", "reason": "EVC"}, 200)
+    assert closed["end"] == "2026-03-29"
+    missing = await client.get(f"/v1/gas/channels/{channel}/energy?{PERIOD}")
+    assert missing.status_code == 409 and "gas day 2026-03-29" in missing.json()["message"]
+    converter = {**conversion, "first": "2026-03-29", "kind": "converter"}
+    await post(client, "/v1/gas/conversions", converter)
+    overlap = await post(client, "/v1/gas/conversions", {**converter, "first": "2026-05-01"}, 409)
+    assert overlap["code"] == "overlap"
+    told = (await client.get(f"/v1/gas/channels/{channel}/energy?{PERIOD}")).json()
+    assert [day["volume_coefficient"] for day in told["days"]] == ["0.99047619", "0.99047619", "1.00000000"]
+    mean = (await client.get("/v1/gas/calorific-mean?area=GN1&from=2026-03-01")).json()
+    assert (mean["value"], mean["incomplete"]) == (None, [])
+    acts = [act["act"] for act in (await client.get("/v1/audit")).json() if act["act"].startswith("gas_conversion")]
+    assert sorted(acts) == ["gas_conversion.assign", "gas_conversion.assign", "gas_conversion.close"]
+    engine.dispose()
+
+
+async def test_a_correction_is_a_version_and_a_bad_file_changes_nothing(client: httpx.AsyncClient) -> None:
+    await with_area(client)
+    await send_file(client, CSV)
+    bad = await send_file(client, CSV.replace("10,5", "37,8").replace("10,6", "x") + "GN1;2026-03-30;10,7\n")
+    assert bad.status_code == 422
+    assert "line 3: the value must be between" in bad.json()["message"] and "line 4" in bad.json()["message"]
+    values = f"/v1/gas/calorific-values?area=GN1&{PERIOD}"
+    assert [row["value"] for row in (await client.get(values)).json()] == ["10.400000", "10.500000", "10.600000"]
+    given = {
+        "values": [{"area": "GN1", "first": "2026-03-28", "value": "10.55"}],
+        "source": "call",
+        "reason": "typing error",
+    }
+    assert await post(client, "/v1/gas/calorific-values", given) == {"added": 0, "corrected": 1, "unchanged": 0}
+    assert await post(client, "/v1/gas/calorific-values", given) == {"added": 0, "corrected": 0, "unchanged": 1}
+    rows = [row for row in (await client.get(f"{values}&all_versions=true")).json() if row["first"] == "2026-03-28"]
+    assert [(row["version"], row["value"], row["kind"], row["made_by"]) for row in rows] == [
+        (1, "10.500000", "imported", "Anna"),
+        (2, "10.550000", "entered", "Anna"),
+    ]
+    assert rows[1]["reason"] == "typing error"
+
+
+async def test_a_months_mean_holds_for_days_without_their_own_value(
+    client: httpx.AsyncClient, database_url: str, clock: ManualClock
+) -> None:
+    engine = make_engine(database_url)
+    channel = measured(engine, clock)
+    await with_area(client)
+    conversion = {"channel": channel, "area": "GN1", "first": "2026-01-01", "source": "EVC", "reason": "new"}
+    await post(client, "/v1/gas/conversions", {**conversion, "kind": "converter"})
+    assert (await send_file(client, "area,day,value\nGN1,2026-03,10.5\nGN1,2026-03-28,10.8\n")).status_code == 201
+    told = (await client.get(f"/v1/gas/channels/{channel}/energy?{PERIOD}")).json()
+    assert [(day["calorific_period"], day["calorific_value_kwh_m3"]) for day in told["days"]] == [
+        ("month", "10.500000"),
+        ("day", "10.800000"),
+        ("month", "10.500000"),
+    ]
+    engine.dispose()
+
+
+REFUSED: list[tuple[str, dict[str, Any], int, str | None]] = [
+    (
+        "calorific-values",
+        {"values": [{"area": "NO", "first": "2026-03-01", "value": "10"}]},
+        404,
+        "gas_area_not_found",
+    ),
+    (
+        "calorific-values",
+        {"values": [{"area": "GN1", "first": "2026-03-01", "value": "38"}]},
+        422,
+        "calorific_value",
+    ),
+    ("calorific-values", {"values": [{"area": "GN1", "first": "2026-03-01", "value": "NaN"}]}, 422, None),
+    (
+        "calorific-values",
+        {"values": [{"area": "GN1", "first": "2026-03-02", "value": "10", "period": "month"}]},
+        422,
+        "calorific_value",
+    ),
+    ("conversions", {"channel": 999_999, "area": "GN1", "kind": "converter"}, 404, "channel_not_found"),
+    ("conversions", {"channel": 1, "area": "GN1", "kind": "fixed"}, 422, "gas_conversion"),
+    ("conversions", {"channel": 1, "area": "GN1", "kind": "converter", "coefficient": "1"}, 422, "gas_conversion"),
+    ("conversions", {"channel": 1, "area": "GN1", "kind": "fixed", "coefficient": "990"}, 422, "gas_conversion"),
+    ("areas", {"id": "GN1", "name": "again"}, 409, "exists"),
+]
+
+
+async def test_what_is_refused(client: httpx.AsyncClient) -> None:
+    await with_area(client)
+    for path, given, status, code in REFUSED:
+        body = {"source": "s", **({"first": "2026-01-01", "reason": "r"} if path == "conversions" else {}), **given}
+        answer = await client.post(f"/v1/gas/{path}", json=body)
+        assert answer.status_code == status, (body, answer.text)
+        assert code is None or answer.json()["code"] == code, (body, answer.text)
+        reader = await client.post(f"/v1/gas/{path}", json=body, headers={"Authorization": f"Bearer {BOB}"})
+        assert reader.status_code == 403 or status == 422
