@@ -64,6 +64,10 @@ class Settings(BaseSettings):
     """Folder whose sub-folders, named by import sources, are watched for files of readings; unset: none is."""
     import_poll_s: float = Field(default=5.0, gt=0)
     """A file is taken when it looks the same so many seconds later."""
+    housekeeping_at: time = time(3, 0)
+    """Local time from which a day's housekeeping is done."""
+    pinned_retention_years: int = Field(default=10, ge=1, le=100)
+    """What an approved settlement run stands on is kept so long: the retention of invoices."""
 
     @property
     def control_key_path(self) -> Path:

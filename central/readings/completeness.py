@@ -8,13 +8,14 @@ whatever the number of meters and days. Only what a count of a whole day cannot 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 
-from central.platform.copy_binary import PG_EPOCH_DAYS, unpack_rows
-from central.readings.calendar import COMMODITIES, EPOCH_DATE, Ints, date_of, from_ms, number_of, to_ms
+from central.platform.copy_binary import PG_EPOCH_DAYS, PG_EPOCH_MS, unpack_rows
+from central.readings.calendar import COMMODITIES, EPOCH_DATE, Ints, date_of, expand, from_ms, number_of, to_ms
 from central.readings.completeness_counts import DAYS, REPLACED
 from central.readings.rows import copy_out
 from central.readings.touched import FOREVER_MS
@@ -33,21 +34,19 @@ _MAPPINGS = text("""
     ORDER BY e.concentrator, e.device, m.evidence_channel, from_ms
 """)
 # Months and the news of them in one statement, so in one snapshot: folding moves counts from the one to the other.
-# A month has the counts of 31 days from day 1 on, a piece of news those of one day.
+# All months of a channel come as one value of records: psycopg takes 8 us a row, and a year has 24 rows a meter.
 _COUNTS = """
 COPY (
-    SELECT channel, month, missing, replaced, 1::smallint FROM profile_count
-    WHERE channel = ANY(%s::integer[]) AND month BETWEEN %s AND %s
+    SELECT 0::bigint, channel, string_agg(date_send(month) || missing || replaced, ''),
+           NULL::integer[], NULL::integer[], NULL::smallint[], NULL::smallint[]
+    FROM profile_count WHERE channel = ANY(%s::integer[]) AND month BETWEEN %s AND %s GROUP BY channel
     UNION ALL
-    (SELECT DISTINCT ON (u.channel, u.day)
-            u.channel, date_trunc('month', u.day)::date, ARRAY[u.missing], ARRAY[u.replaced],
-            extract(day FROM u.day)::smallint
-     FROM profile_count_news, unnest(channels, days, versions, missing, replaced)
-         AS u (channel, day, version, missing, replaced)
-     WHERE u.channel = ANY(%s::integer[]) AND u.day BETWEEN %s AND %s
-     ORDER BY u.channel, u.day, u.version DESC)
+    SELECT id, NULL, NULL, channels, days, missing, replaced FROM profile_count_news
 ) TO STDOUT (FORMAT BINARY)
 """
+_COUNT_TYPES = ("int8", "int4", "bytea", "int4[]", "int4[]", "int2[]", "int2[]")
+_MONTH = np.dtype([("month", ">i4"), ("missing", ">i2", (DAYS,)), ("replaced", ">i2", (DAYS,))])
+"""A month of `_COUNTS`: its first day as days since 2000, and two counts a day."""
 _OPEN_DAYS = text("SELECT channel, day FROM open_day WHERE day BETWEEN :first AND :last")
 _PARTS = text("""
     SELECT part.place,
@@ -60,25 +59,16 @@ _PARTS = text("""
         ORDER BY p.version DESC LIMIT 1
     ) n
 """)
-# Distinct intervals that blocks cover, so that what was read again counts once. Blocks lie on the day's grid and hold
-# no missing value (ingest refuses others). An interval belongs to the mapping in which it begins.
-_BLOCKS = text("""
-    SELECT part.place, (SELECT sum(extract(epoch FROM upper(r) - lower(r)) * 1000 / part.step)::bigint
-                        FROM unnest(there) r) AS present
-    FROM (
-        SELECT part.place, part.step,
-               range_agg(tstzrange(b.start, b.start + cardinality(b."values") * b.step * interval '1 millisecond'))
-               * tstzmultirange(tstzrange(part.low, part.high)) AS there
-        FROM unnest(CAST(:evidence AS integer[]), CAST(:begin AS timestamptz[]), CAST(:low AS timestamptz[]),
-                    CAST(:high AS timestamptz[]), CAST(:step AS integer[]))
-            WITH ORDINALITY AS part (evidence_channel, begin, low, high, step, place)
-        JOIN block b ON b.evidence_channel = part.evidence_channel
-         AND b.start >= part.begin AND b.start < part.high AND b.step = part.step
-        WHERE b.start >= :first AND b.start < :last
-          AND NOT EXISTS (SELECT FROM batch f WHERE f.id = b.batch_id AND f.revoked_at IS NOT NULL)
-        GROUP BY part.place, part.step, part.low, part.high
-    ) part
-""")
+# Blocks of open days by register: beginnings (travelling as microseconds since 2000) and numbers of values.
+_BLOCKS = """
+COPY (
+    SELECT b.evidence_channel, b.step, array_agg(b.start), array_agg(cardinality(b."values"))
+    FROM block b
+    WHERE b.evidence_channel = ANY(%s::integer[]) AND b.start >= %s AND b.start < %s
+    GROUP BY b.evidence_channel, b.step
+) TO STDOUT (FORMAT BINARY)
+"""
+_BLOCK_TYPES = ("int4", "int4", "int8[]", "int4[]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,25 +184,38 @@ def _counts(connection: Connection, channels: Ints, first: date, last: date) -> 
     """Of each channel (repeated where it is) and day: values missing and replaced; -1 where there is no version."""
     known, inverse = np.unique(channels, return_inverse=True)
     months = _month(last) - _month(first) + 1
-    grid = np.full((2, len(known), months * DAYS), -1, np.int16)
-    ids = known.tolist()
-    copied = copy_out(connection, _COUNTS, (ids, first.replace(day=1), last, ids, first, last))
-    groups = []
-    for number, month, lacking, made_up, day in unpack_rows(copied, ("int4", "date", "int2[]", "int2[]", "int2")):
-        assert number is not None and month is not None and day is not None
-        assert lacking is not None and made_up is not None
-        dates = (month.astype(np.int64) + PG_EPOCH_DAYS).astype("datetime64[D]").astype("datetime64[M]")
-        place = (dates.astype(np.int64) + EPOCH_DATE.year * 12 - _month(first)) * DAYS + day - 1
-        groups.append((np.searchsorted(known, number), place, np.stack([lacking, made_up])))
-    for row, place, values in sorted(groups, key=lambda group: -group[2].shape[2]):  # news goes over months
-        owner, item = np.nonzero(values[0] >= 0)
-        grid[:, row[owner], place[owner] + item] = values[:, owner, item]
+    grid = np.full((2, len(known), months, DAYS), -1, np.int16)
+    news: list[tuple[int, Ints, Ints, NDArray[np.int16]]] = []
+    copied = copy_out(connection, _COUNTS, (known.tolist(), first.replace(day=1), last))
+    for number, channel, record, channels_, days, lacking, made_up in unpack_rows(copied, _COUNT_TYPES):
+        if record is not None and channel is not None:
+            stored = np.ascontiguousarray(record).view(_MONTH)
+            row, month = np.searchsorted(known, channel)[:, None], _months_of(stored["month"]) - _month(first)
+            for side, name in enumerate(("missing", "replaced")):
+                grid[side, row, month] = stored[name]
+        elif number is not None and channels_ is not None and days is not None:
+            assert lacking is not None and made_up is not None
+            news += zip(number.tolist(), channels_, days, np.stack([lacking, made_up], axis=1), strict=True)
+    for _, channel, day, values in sorted(news, key=lambda each: each[0]):
+        row = np.minimum(np.searchsorted(known, channel), len(known) - 1)
+        ours = (known[row] == channel) & (day >= number_of(first)) & (day <= number_of(last))
+        dates = day[ours].astype("datetime64[D]")
+        month = dates.astype("datetime64[M]")
+        place = (dates - month.astype("datetime64[D]")).astype(np.int64)
+        grid[:, row[ours], month.astype(np.int64) + EPOCH_DATE.year * 12 - _month(first), place] = values[:, ours]
     columns = [
         (_month(day) - _month(first)) * DAYS + day.day - 1
         for day in (first + timedelta(days=n) for n in range((last - first).days + 1))
     ]
-    whole = grid[:, :, columns].astype(np.int64)
+    whole = grid.reshape(2, len(known), months * DAYS)[:, :, columns].astype(np.int64)
     return whole[0][inverse], whole[1][inverse]
+
+
+def _months_of(sent: NDArray[Any]) -> Ints:
+    """Months since the year 0 of dates as the server sends them, days since 2000."""
+    dates = (sent.astype(np.int64) + PG_EPOCH_DAYS).astype("datetime64[D]").astype("datetime64[M]")
+    months: Ints = dates.astype(np.int64) + EPOCH_DATE.year * 12
+    return months
 
 
 def _month(day: date) -> int:
@@ -231,8 +234,9 @@ def _present(
     partial = closed & ~whole & (count > 0) & ((missing > 0) | (replaced > 0))
     for owner, day, row in _looked_up(connection, wanted, first, partial):
         present[owner, day], not_measured[owner, day] = row
-    for owner, day, value in _from_blocks(connection, wanted, opened & (missing < 0) & wanted.due & (count > 0)):
-        present[owner, day] = value
+    owners, days = np.nonzero(opened & (missing < 0) & wanted.due & (count > 0))
+    if len(owners):
+        present[owners, days] = _from_blocks(connection, wanted, owners, days)
     return present, not_measured
 
 
@@ -255,22 +259,40 @@ def _looked_up(
     return [(int(owners[p]), int(days[p]), (row.present, row.replaced)) for row in rows for p in (row.place - 1,)]
 
 
-def _from_blocks(connection: Connection, wanted: _Wanted, opened: NDArray[np.bool_]) -> list[tuple[int, int, int]]:
-    owners, days = np.nonzero(opened)
-    if not len(owners):
-        return []
-    begin, step = wanted.begin_ms[owners, days], wanted.step_ms[owners]
-    low, high = begin + wanted.low[owners, days] * step, begin + wanted.high[owners, days] * step
-    rows = connection.execute(
-        _BLOCKS,
-        {
-            "evidence": wanted.evidence[owners].tolist(),
-            "begin": [from_ms(ms) for ms in begin.tolist()],
-            "low": [from_ms(ms) for ms in low.tolist()],
-            "high": [from_ms(ms) for ms in high.tolist()],
-            "step": step.tolist(),
-            "first": from_ms(int(begin.min())),
-            "last": from_ms(int(high.max())),
-        },
-    )
-    return [(int(owners[row.place - 1]), int(days[row.place - 1]), row.present or 0) for row in rows]
+def _from_blocks(connection: Connection, wanted: _Wanted, owners: Ints, days: Ints) -> Ints:
+    """Of open days, the distinct intervals that blocks cover: what was read again counts once.
+
+    Blocks lie on the day's grid and hold no missing value (ingest refuses others). An interval belongs to the mapping
+    in which it begins.
+    """
+    until = wanted.begin_ms[owners, days] + wanted.high[owners, days] * wanted.step_ms[owners]
+    first, last = from_ms(int(wanted.begin_ms[owners, days].min())), from_ms(int(until.max()))
+    copied = copy_out(connection, _BLOCKS, (np.unique(wanted.evidence[owners]).tolist(), first, last))
+    starts: list[Ints] = []
+    lengths: list[Ints] = []
+    registers: list[Ints] = []
+    for register, step, start, length in unpack_rows(copied, _BLOCK_TYPES):
+        assert register is not None and step is not None and start is not None and length is not None
+        starts.append((start // 1000 + PG_EPOCH_MS).ravel())
+        lengths.append(length.astype(np.int64).ravel())
+        registers.append(np.repeat(np.stack([register, step]).astype(np.int64), start.shape[1], axis=1))
+    if not starts:
+        return np.zeros(len(owners), np.int64)
+    begin, length = np.concatenate(starts), np.concatenate(lengths)
+    register, step = np.concatenate(registers, axis=1)
+    order = np.argsort(register, kind="stable")
+    begin, length, register, step = begin[order], length[order], register[order], step[order]
+    low, high = (np.searchsorted(register, wanted.evidence[owners], side) for side in ("left", "right"))
+    place, item = expand(high - low)
+    block, owner, day = low[place] + item, owners[place], days[place]
+    first_of = (begin[block] - wanted.begin_ms[owner, day]) // wanted.step_ms[owner]
+    ours = (step[block] == wanted.step_ms[owner]) & (first_of < wanted.high[owner, day]) & (first_of >= 0)
+    place, first_of, block = place[ours], first_of[ours], block[ours]
+    row, item = expand(length[block])
+    place, interval = place[row], first_of[row] + item
+    owner, day = owners[place], days[place]
+    keep = (interval >= wanted.low[owner, day]) & (interval < wanted.high[owner, day])
+    covered = np.zeros((len(owners), int(wanted.high[owners, days].max())), np.bool_)
+    covered[place[keep], interval[keep]] = True
+    counts: Ints = covered.sum(axis=1)
+    return counts

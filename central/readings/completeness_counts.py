@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, text
 
-from central.readings.calendar import Ints, date_of
+from central.readings.calendar import Ints
 from shared.quantities import Quality
 
 REPLACED = (int(Quality.ESTIMATED), int(Quality.SUBSTITUTE), int(Quality.EDITED))
@@ -30,14 +30,14 @@ _FOLD = text("""
         RETURNING channels, days, versions, missing, replaced
     ),
     newest AS (
-        SELECT DISTINCT ON (u.channel, u.day) u.channel, u.day, u.missing, u.replaced
+        SELECT DISTINCT ON (u.channel, u.day) u.channel, date '1970-01-01' + u.day AS day, u.missing, u.replaced
         FROM taken, unnest(channels, days, versions, missing, replaced) AS u (channel, day, version, missing, replaced)
         ORDER BY u.channel, u.day, u.version DESC
     ),
     months AS (
         SELECT m.channel, m.month,
-               array_agg(coalesce(n.missing, -1::smallint) ORDER BY place) AS missing,
-               array_agg(coalesce(n.replaced, -1::smallint) ORDER BY place) AS replaced
+               string_agg(int2send(coalesce(n.missing, -1::smallint)), '' ORDER BY place) AS missing,
+               string_agg(int2send(coalesce(n.replaced, -1::smallint)), '' ORDER BY place) AS replaced
         FROM (SELECT DISTINCT channel, date_trunc('month', day)::date AS month FROM newest) m
         CROSS JOIN generate_series(0, 30) AS place
         LEFT JOIN newest n ON n.channel = m.channel AND n.day = m.month + place
@@ -46,11 +46,12 @@ _FOLD = text("""
     )
     INSERT INTO profile_count AS stored (channel, month, missing, replaced)
     SELECT channel, month, missing, replaced FROM months ORDER BY channel, month
-    ON CONFLICT (channel, month) DO UPDATE SET
-        missing = (SELECT array_agg(CASE WHEN new >= 0 THEN new ELSE old END ORDER BY place)
-                   FROM unnest(stored.missing, EXCLUDED.missing) WITH ORDINALITY AS u (old, new, place)),
-        replaced = (SELECT array_agg(CASE WHEN new >= 0 THEN new ELSE old END ORDER BY place)
-                    FROM unnest(stored.replaced, EXCLUDED.replaced) WITH ORDINALITY AS u (old, new, place))
+    ON CONFLICT (channel, month) DO UPDATE SET (missing, replaced) = (
+        SELECT string_agg(substr(CASE WHEN told THEN EXCLUDED.missing ELSE stored.missing END, at, 2), '' ORDER BY at),
+               string_agg(substr(CASE WHEN told THEN EXCLUDED.replaced ELSE stored.replaced END, at, 2), '' ORDER BY at)
+        FROM (SELECT at, substr(EXCLUDED.missing, at, 2) <> int2send(-1::smallint) AS told
+              FROM generate_series(1, 61, 2) AS at) AS day
+    )
 """)
 
 
@@ -60,8 +61,6 @@ def record_counts(
     """News of versions made in this transaction: (days,) each; `numbers` are day numbers, counts those of values."""
     if not len(channels):
         return
-    unique, places = np.unique(numbers, return_inverse=True)
-    dates = [date_of(number) for number in unique.tolist()]
     connection.execute(
         text("""
             INSERT INTO profile_count_news (channels, days, versions, missing, replaced)
@@ -69,7 +68,7 @@ def record_counts(
         """),
         {
             "channels": channels.tolist(),
-            "days": [dates[place] for place in places.tolist()],
+            "days": numbers.tolist(),
             "versions": versions.tolist(),
             "missing": missing.tolist(),
             "replaced": replaced.tolist(),

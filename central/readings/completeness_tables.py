@@ -1,7 +1,7 @@
 """Tables of completeness: what the newest version of each day lacks, a row a channel and month."""
 
 from sqlalchemy import BigInteger, CheckConstraint, Column, Date, Identity, Integer, SmallInteger, Table
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, BYTEA
 
 from central.platform.database import metadata
 
@@ -10,11 +10,12 @@ profile_count = Table(
     metadata,
     Column("channel", Integer, primary_key=True, autoincrement=False),
     Column("month", Date, primary_key=True),
-    Column("missing", ARRAY(SmallInteger), nullable=False),
-    Column("replaced", ARRAY(SmallInteger), nullable=False),
+    Column("missing", BYTEA, nullable=False),
+    Column("replaced", BYTEA, nullable=False),
     CheckConstraint("extract(day FROM month) = 1", name="month"),
-    CheckConstraint("cardinality(missing) = 31 AND cardinality(replaced) = 31", name="days"),
-    comment="Of each day's newest version in a month: values that are missing, and that are not measured; -1: none",
+    CheckConstraint("octet_length(missing) = 62 AND octet_length(replaced) = 62", name="days"),
+    comment="Of each day's newest version, from day 1 of the month on, as smallint in network byte order:"
+    " values that are missing, and that are not measured; -1: none",
 )
 
 profile_count_news = Table(
@@ -22,7 +23,7 @@ profile_count_news = Table(
     metadata,
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     Column("channels", ARRAY(Integer), nullable=False),
-    Column("days", ARRAY(Date), nullable=False),
+    Column("days", ARRAY(Integer), nullable=False, comment="days since 1970-01-01"),
     Column("versions", ARRAY(Integer), nullable=False),
     Column("missing", ARRAY(SmallInteger), nullable=False),
     Column("replaced", ARRAY(SmallInteger), nullable=False),

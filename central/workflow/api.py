@@ -9,12 +9,14 @@ from pydantic import BaseModel, Field
 from central.checks.run import Scope, run_checks
 from central.platform.identity import Person, require
 from central.platform.web import Db, Now
+from central.workflow.housekeeping.api import router as housekeeping_router
 from central.workflow.maintenance_api import router as maintenance_router
 from central.workflow.market_api import router as market_router
 from central.workflow.prepare import prepare
 from central.workflow.settle_month import settle_month
 
 router = APIRouter(prefix="/v1", tags=["workflow"])
+router.include_router(housekeeping_router)
 router.include_router(market_router)
 router.include_router(maintenance_router)
 

@@ -1,22 +1,18 @@
 """How fast the completeness map of a year of 1,000 meters with two channels is there, verified against counted truth.
 
-A part of the benchmark `readings`; alone: `python -m tests.bench.readings_completeness [--runs N]`.
+A part of the benchmark `readings`; alone: `python -c "from tests.bench import readings_completeness as part;
+print(part.measure())"`.
 """
 
-import argparse
 import os
 import statistics
-import sys
 import time
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, text
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # where `tests` lies, when this file itself is run
 
 from central.platform.database import make_engine, transaction
 from central.platform.migrations import upgrade
@@ -76,7 +72,8 @@ def fill(engine: Engine, truth: Truth) -> None:
         with transaction(engine) as connection:
             for day in month_days(Commodity.ELECTRICITY, YEAR, month):
                 _fill_day(connection, random, channels, day.date, day.length, truth)
-        fold_counts(engine)
+        while fold_counts(engine):
+            pass
     _fill_today(engine, channels, truth)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE"))
@@ -178,10 +175,3 @@ def measure(runs: int = RUNS) -> dict[str, float]:
         return figures
     finally:
         stack.destroy()
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=RUNS)
-    for key, value in measure(parser.parse_args().runs).items():
-        print(f"{key}: {value:.1f}")

@@ -71,30 +71,33 @@ COUNTS = """
 CREATE TABLE profile_count (
     channel integer NOT NULL,
     month date NOT NULL CONSTRAINT profile_count_month_check CHECK (extract(day FROM month) = 1),
-    missing smallint[] NOT NULL,
-    replaced smallint[] NOT NULL,
+    missing bytea NOT NULL,
+    replaced bytea NOT NULL,
     CONSTRAINT profile_count_pkey PRIMARY KEY (channel, month),
-    CONSTRAINT profile_count_days_check CHECK (cardinality(missing) = 31 AND cardinality(replaced) = 31)
+    CONSTRAINT profile_count_days_check CHECK (octet_length(missing) = 62 AND octet_length(replaced) = 62)
 ) WITH (fillfactor = 70);
 COMMENT ON TABLE profile_count IS
-    'Of each day''s newest version in a month: values that are missing, and that are not measured; -1: none';
+    'Of each day''s newest version, from day 1 of the month on, as smallint in network byte order:'
+    ' values that are missing, and that are not measured; -1: none';
 
 CREATE TABLE profile_count_news (
     id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT profile_count_news_pkey PRIMARY KEY,
     channels integer[] NOT NULL,
-    days date[] NOT NULL,
+    days integer[] NOT NULL,
     versions integer[] NOT NULL,
     missing smallint[] NOT NULL,
     replaced smallint[] NOT NULL
 );
 COMMENT ON TABLE profile_count_news IS
     'Counts of versions just made, a row for each write, until they are folded into profile_count';
+COMMENT ON COLUMN profile_count_news.days IS 'days since 1970-01-01';
 """
 
 # Versions of an existing database; the service folds them.
 COUNT_PRESENT_VERSIONS = """
 INSERT INTO profile_count_news (channels, days, versions, missing, replaced)
-SELECT array_agg(channel), array_agg(day), array_agg(version), array_agg(missing), array_agg(replaced)
+SELECT array_agg(channel), array_agg(day - date '1970-01-01'), array_agg(version), array_agg(missing),
+       array_agg(replaced)
 FROM (
     SELECT DISTINCT ON (channel, day) channel, day, version, missing,
            (SELECT count(*) FROM unnest(quality) AS q WHERE q IN (2, 3, 4))::smallint AS replaced

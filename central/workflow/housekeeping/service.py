@@ -1,0 +1,65 @@
+"""The housekeeping service: once a day, at the hour of the settings by the injected clock."""
+
+import signal
+import threading
+from datetime import date, datetime, time
+
+import structlog
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+
+from central.platform.clock import get_clock
+from central.platform.database import make_engine, transaction
+from central.platform.identity import SYSTEM
+from central.platform.settings import Settings
+from central.workflow.housekeeping import keep
+from central.workflow.housekeeping.edition import switch_on
+from shared.clock import Clock
+from shared.metering_day import PRAGUE
+
+LOOK_S = 30.0
+_log = structlog.get_logger(__name__)
+
+
+def main(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT; a database that is away is waited for."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    engine = make_engine(settings.database_url, name="rozvodna-housekeeping", pool_size=1)
+    _log.info("housekeeping started")
+    run(engine, get_clock(), settings, stop)
+    engine.dispose()
+    _log.info("housekeeping stopped")
+
+
+def run(engine: Engine, clock: Clock, settings: Settings, stop: threading.Event) -> None:
+    """Look at the clock until `stop`; the day's work is tried again while the database is away or busy."""
+    done: date | None = None
+    while not stop.is_set():
+        today = due(clock.now(), settings.housekeeping_at)
+        if today != done:
+            try:
+                keep_house(engine, clock.now(), settings)
+                done = today
+            except DBAPIError as error:
+                _log.warning("housekeeping has to wait", error=str(error.orig))
+        stop.wait(LOOK_S)
+
+
+def due(now: datetime, hour: time) -> date:
+    """The local day whose housekeeping is the latest due: today's from `hour` on, yesterday's before."""
+    local = now.astimezone(PRAGUE)
+    return local.date() if local.time() >= hour else date.fromordinal(local.toordinal() - 1)
+
+
+def keep_house(engine: Engine, now: datetime, settings: Settings) -> None:
+    """One day's work: the columnstore where there is one, then what may go, each in a transaction of its own."""
+    with transaction(engine) as connection:
+        switched = switch_on(connection, SYSTEM, now)
+    if switched:
+        _log.info("columnstore switched on", tables=switched)
+    with transaction(engine) as connection:
+        verdicts = keep.run(connection, now, settings.pinned_retention_years, SYSTEM)
+    dropped = [verdict.piece.name or verdict.piece.target for verdict in verdicts if verdict.drop]
+    _log.info("housekeeping done", dropped=dropped, kept=len(verdicts) - len(dropped))

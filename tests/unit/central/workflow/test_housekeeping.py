@@ -1,0 +1,84 @@
+"""What may be dropped: rules by table, what bills stand on, what is not worked off; editions of TimescaleDB."""
+
+from datetime import UTC, datetime, time, timedelta
+
+import pytest
+
+from central.workflow.housekeeping.edition import SEGMENTS, Edition, statements
+from central.workflow.housekeeping.plan import Held, Piece, judge
+from central.workflow.housekeeping.service import due
+
+NOW = datetime(2026, 11, 25, tzinfo=UTC)
+START = datetime(2026, 3, 5, tzinfo=UTC)
+WEEK = timedelta(days=7)
+OLD = Piece("block", "chunk_1", START, START + WEEK)
+NOTHING = Held([], None, mappings_undone=False)
+MARCH = (datetime(2026, 2, 28, 23, tzinfo=UTC), datetime(2026, 3, 31, 22, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("keep_days", "held", "outcome"),
+    [
+        ({"block": 200}, NOTHING, [(True, "older than 200 days")]),
+        ({"block": 300}, NOTHING, []),
+        ({"block": None}, NOTHING, []),
+        ({}, NOTHING, []),
+        ({"register_reading": 100}, NOTHING, []),
+        ({"block": 200}, Held([MARCH], None, mappings_undone=False), [(False, "approved settlement run")]),
+        ({"block": 200}, Held([(MARCH[1], NOW)], None, mappings_undone=False), [(True, "older")]),
+        ({"block": 200}, Held([], START + timedelta(days=6), mappings_undone=False), [(False, "not done yet")]),
+        ({"block": 200}, Held([], START + 3 * WEEK, mappings_undone=False), [(True, "older")]),
+        ({"block": 200}, Held([], None, mappings_undone=True), [(False, "mappings")]),
+    ],
+)
+def test_what_goes_and_what_stays(
+    keep_days: dict[str, int | None], held: Held, outcome: list[tuple[bool, str]]
+) -> None:
+    verdicts = judge([OLD], keep_days, held, NOW)
+    assert [verdict.drop for verdict in verdicts] == [drop for drop, _ in outcome]
+    assert all(words in verdict.why for verdict, (_, words) in zip(verdicts, outcome, strict=True))
+
+
+@pytest.mark.parametrize(("days_after", "drop"), [(0, False), (0.5, False), (1.5, True)])
+def test_a_day_beside_what_was_settled_stays_too(days_after: float, drop: bool) -> None:
+    """States are read soon after the end of a month, and days of gas begin at six."""
+    start = MARCH[1] + timedelta(days=days_after)
+    (verdict,) = judge([Piece("block", "c", start, start + WEEK)], {"block": 62}, Held([MARCH], None, False), NOW)
+    assert verdict.drop is drop
+
+
+def test_events_do_not_wait_for_consolidation() -> None:
+    piece = Piece("edge_event", "", START, START + WEEK)
+    (verdict,) = judge([piece], {"edge_event": 62}, Held([], START, mappings_undone=True), NOW)
+    assert verdict.drop
+
+
+@pytest.mark.parametrize(
+    ("edition", "tables"),
+    [
+        (Edition("apache", (2, 19, 3), False, frozenset()), set()),
+        (Edition("apache", (2, 29, 2), True, frozenset()), set()),
+        (Edition("timescale", (2, 19, 3), True, frozenset()), set()),
+        (Edition("", (), False, frozenset()), set()),
+        (Edition("timescale", (2, 29, 2), True, frozenset()), set(SEGMENTS)),
+        (Edition("timescale", (2, 29, 2), True, frozenset({"block"})), set(SEGMENTS) - {"block"}),
+    ],
+)
+def test_the_columnstore_is_switched_on_where_it_is_and_not_used_yet(edition: Edition, tables: set[str]) -> None:
+    wanted = dict(statements(edition))
+    assert set(wanted) == tables
+    for table, given in wanted.items():
+        assert given[0].startswith(f"ALTER TABLE {table} SET (timescaledb.enable_columnstore = true")
+        assert given[1].startswith(f"CALL add_columnstore_policy('{table}', after => INTERVAL '62 days'")
+
+
+@pytest.mark.parametrize(
+    ("now", "day"),
+    [
+        ("2026-03-29T00:59:00+00:00", "2026-03-28"),  # 01:59 local, before the hour
+        ("2026-03-29T01:00:00+00:00", "2026-03-29"),  # 03:00 local: the clocks jump over two
+        ("2026-03-29T23:00:00+00:00", "2026-03-29"),  # 01:00 of the next day
+    ],
+)
+def test_the_day_whose_housekeeping_is_due(now: str, day: str) -> None:
+    assert due(datetime.fromisoformat(now), time(3, 0)).isoformat() == day
