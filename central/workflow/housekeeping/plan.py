@@ -11,6 +11,9 @@ from datetime import datetime, timedelta
 MARGIN = timedelta(days=1)
 """Around what a run settled: states are read soon after its end, and metering days are not days of UTC."""
 
+UNBILLED = frozenset({"edge_event"})
+"""Tables that no bill and no work to be done stands on: age alone decides."""
+
 
 @dataclass(frozen=True, slots=True)
 class Piece:
@@ -57,11 +60,13 @@ def judge(pieces: Sequence[Piece], keep_days: Mapping[str, int | None], held: He
 
 
 def _kept_for(piece: Piece, held: Held) -> str:
+    if piece.target in UNBILLED:
+        return ""
     for start, end in held.pinned:
         if piece.start < end + MARGIN and start - MARGIN < piece.end:
             return f"stands under an approved settlement run of {start:%Y-%m-%d} to {end:%Y-%m-%d}"
-    if held.mappings_undone and piece.target != "edge_event":
+    if held.mappings_undone:
         return "mappings are not worked off yet, and may need earlier blocks"
-    if held.undone_from is not None and piece.end > held.undone_from - MARGIN and piece.target != "edge_event":
+    if held.undone_from is not None and piece.end > held.undone_from - MARGIN:
         return f"work since {held.undone_from.isoformat()} is not done yet"
     return ""

@@ -47,9 +47,9 @@ def test_a_day_beside_what_was_settled_stays_too(days_after: float, drop: bool) 
     assert verdict.drop is drop
 
 
-def test_events_do_not_wait_for_consolidation() -> None:
+def test_events_go_by_age_alone() -> None:
     piece = Piece("edge_event", "", START, START + WEEK)
-    (verdict,) = judge([piece], {"edge_event": 62}, Held([], START, mappings_undone=True), NOW)
+    (verdict,) = judge([piece], {"edge_event": 62}, Held([MARCH], START, mappings_undone=True), NOW)
     assert verdict.drop
 
 
