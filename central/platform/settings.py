@@ -2,6 +2,7 @@
 
 import json
 from datetime import time
+from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 
@@ -56,6 +57,10 @@ class Settings(BaseSettings):
     log_json: bool = True
     day_deadline: time = time(10, 0)
     """Local time on the day after a metering day at which its version 1 is made even when values are missing."""
+    edit_limit_kwh: Decimal = Decimal(100)
+    """What one person may change by hand in a channel's month, in kWh or kvarh; beyond it a second person approves."""
+    edit_limit_m3: Decimal = Decimal(100)
+    """The same for gas, in m3."""
     consolidate_poll_s: float = 0.5
     consolidate_batches: int = 1000
     """How many batches one transaction of consolidation takes; 64 blocks of 96 each make about 25 MB of values."""

@@ -23,6 +23,7 @@ from central.readings.assemble import Assembled, Days, assemble, day_keys
 from central.readings.calendar import Ints, date_of, number_of, to_ms
 from central.readings.closing import closed_days
 from central.readings.digest import day_digest
+from central.readings.edits.overlay import overlay_edits
 from central.readings.late_mappings import finish_late_mappings, take_late_mappings
 from central.readings.open_days import dates_of, forget, remember, remember_running, take_due
 from central.readings.rows import ProfileWriter, read_blocks
@@ -119,7 +120,8 @@ def _consolidate(connection: Connection, now: datetime, batch_limit: int, day_li
     over_days = days.take(over)
     fresh = np.array(taken.ids, np.int64)
     whole = assemble(over_days, read_blocks(connection, spans_of(over_days, mappings)), mappings, fresh)
-    # What a person entered lies over what was delivered and under what is estimated: it belongs here.
+    # What a person entered lies over what was delivered and under what is estimated.
+    overlay_edits(connection, whole, now)
     known = (whole.missing < over_days.length) & np.isin(over_days.keys, late_days.keys)
     revoked_days = touched_days(taken.revoked, mappings)
     wanted = whole.fresh | known | np.isin(over_days.keys, np.union1d(due_days.keys, revoked_days.keys))

@@ -91,6 +91,7 @@ profile_edit = Table(
     Column("values", ARRAY(Integer), nullable=False),
     Column("before", ARRAY(Integer), nullable=False),
     Column("based_on", Integer, nullable=False),
+    Column("changed", BigInteger, nullable=False),
     Column("reason", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("needs_second", Boolean, nullable=False),
@@ -109,7 +110,10 @@ profile_edit = Table(
         " AND cardinality(before) = cardinality(values)",
         name="intervals",
     ),
-    CheckConstraint("NOT needs_second OR decided_by <> proposed_by", name="second_person"),
+    CheckConstraint(
+        "state <> 'active' OR NOT needs_second OR (decided_by IS NOT NULL AND decided_by <> proposed_by)",
+        name="second_person",
+    ),
     ExcludeConstraint(
         ("channel", "="),
         ("day", "="),

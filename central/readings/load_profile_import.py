@@ -15,6 +15,7 @@ from sqlalchemy import Connection, insert, select
 from central.platform import audit
 from central.platform.errors import BadInput
 from central.platform.identity import Person
+from central.readings.estimation.pending import try_all_again
 from central.readings.load_profile_tables import load_profile_class_value, load_profile_import
 from central.readings.load_profiles import lengths_of
 from shared.metering_day import MeteringDay
@@ -165,6 +166,7 @@ def import_load_profiles(
         [{**common, "class": each.name, "day": each.day, "values": list(each.values)} for each in ordered],
     )
     details = {"commodity": head.commodity.value, "kind": head.kind, "source": head.source, "days": len(ordered)}
+    try_all_again(connection)
     audit.record(connection, person, "load_profile.import", f"load_profile/{stored['id']}", details, at)
     return {**_named(stored), "repeated": False}
 

@@ -202,7 +202,9 @@ def _place(
 
 def _write(profiles: Profiles, into: NDArray[Any], row: Ints, day: Ints, content: NDArray[Any] | int) -> None:
     """Put days of one length in; where all days of the period have it, a day is one step of the array."""
-    length = int(profiles.offset[day[0] + 1] - profiles.offset[day[0]]) if len(day) else 0
+    if not len(day):
+        return
+    length = int(profiles.offset[day[0] + 1] - profiles.offset[day[0]])
     if length * len(profiles.days) == into.shape[1] and (np.diff(profiles.offset) == length).all():
         into.reshape(len(into), len(profiles.days), length)[row, day] = content
     else:

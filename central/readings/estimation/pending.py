@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from central.readings.vee.work import enqueue
 
@@ -32,6 +32,12 @@ _DUE = text("""
     RETURNING channel, day
 """)
 _ALL = text("SELECT channel, min(day) AS first, max(day) AS last FROM estimation_pending GROUP BY channel")
+_OF_CHANNELS = text("""
+    SELECT p.channel, min(p.day) AS first, max(p.day) AS last
+    FROM (SELECT DISTINCT id FROM unnest(CAST(:channels AS integer[])) AS given (id)) wanted
+    JOIN estimation_pending p ON p.channel = wanted.id
+    GROUP BY p.channel
+""")
 _FIND = text("""
     SELECT p.channel, c.point, c.direction, p.day, p.reason, p.detail, p.missing, p.asked_at, p.tried_at, p.due
     FROM estimation_pending p JOIN channel c ON c.id = p.channel
@@ -89,8 +95,17 @@ def wake_due(connection: Connection, now: datetime) -> int:
 
 def try_all_again(connection: Connection) -> int:
     """Something changed that may help any of the waiting days: put all of them into the work of the validation."""
+    return _enqueue(connection, connection.execute(_ALL).all())
+
+
+def try_again(connection: Connection, channels: Sequence[int]) -> int:
+    """The same for the waiting days of these channels."""
+    return _enqueue(connection, connection.execute(_OF_CHANNELS, {"channels": list(channels)}).all())
+
+
+def _enqueue(connection: Connection, rows: Sequence[Row[Any]]) -> int:
     spans: dict[tuple[date, date], list[int]] = {}
-    for row in connection.execute(_ALL):
+    for row in rows:
         spans.setdefault((row.first, row.last), []).append(row.channel)
     for (first, last), channels in sorted(spans.items()):
         enqueue(connection, channels, first, last, "estimation")

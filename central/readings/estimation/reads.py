@@ -17,8 +17,8 @@ from shared.metering_day import STEP
 from shared.quantities import MISSING_VALUE, Commodity, Quality
 
 # Asked for: interval channels, and those at the points of state channels, whose states may scale them, and those that
-# a channel is the check of. Days that ever missed a value, and those that wait, also from further away: a neighbour
-# or a like day of theirs has changed.
+# a channel is the check of; virtual meters have no mapping and inherit what their inputs are. Days that ever missed a
+# value, and those that wait, also from further away: a neighbour or a like day of theirs has changed.
 _SCOPE = text("""
     WITH asked AS (
         SELECT DISTINCT id FROM unnest(CAST(:channels AS integer[])) AS given (id)
@@ -49,6 +49,7 @@ _SCOPE = text("""
     FROM days d
     JOIN channel c ON c.id = d.channel AND c.kind = 'interval'
     LEFT JOIN supply_point s ON s.id = c.supply_point
+    WHERE EXISTS (SELECT FROM channel_mapping m WHERE m.channel = c.id)
     ORDER BY c.id, d.day
 """)
 _UNSOUND = text("""

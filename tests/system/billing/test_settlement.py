@@ -10,6 +10,8 @@ import pytest
 
 from central.platform.database import transaction
 from central.platform.errors import Refused
+from central.readings.estimation.pending import try_all_again
+from central.readings.vee.stage import validate_once
 from central.settlement.runs import approve_run
 from central.workflow.prepare import prepare
 from central.workflow.settle_month import settle_month
@@ -105,6 +107,28 @@ def test_an_incomplete_month_and_a_missing_state_leave_out_only_their_points(
     again = settle(site)
     assert site.one("SELECT count(*) FROM settlement_input WHERE run = :run", run=again) == 1
     assert site.one("SELECT count(*) FROM settlement_omission WHERE run = :run", run=again) == 1
+
+
+def test_a_day_that_may_not_be_estimated_blocks_the_bill_until_it_may(
+    site_without: Callable[[Skipped], BilledSite],
+) -> None:
+    site = site_without(Skipped(day=date(2026, 3, 17)))
+    left_out = "SELECT count(*) FROM settlement_omission WHERE run = :run"
+    assert site.one(left_out, run=settle(site)) == 1  # and installs the packages with the order of estimation
+    site.do("UPDATE estimation_order SET most_estimated_days = 0")
+    while validate_once(site.engine, site.clock).worked:
+        pass
+    assert site.one("SELECT array_agg(reason || ' ' || day) FROM estimation_pending") == ["too_many_days 2026-03-17"]
+    assert site.one(left_out, run=settle(site)) == 1
+    site.do("UPDATE estimation_order SET most_estimated_days = 10")
+    with transaction(site.engine) as connection:
+        try_all_again(connection)
+    while validate_once(site.engine, site.clock).worked:
+        pass
+    assert site.one("SELECT count(*) FROM estimation_pending") == 0
+    run = settle(site)
+    assert site.one(left_out, run=run) == 0
+    assert site.one("SELECT count(*) FROM settlement_input WHERE run = :run", run=run) == POINTS
 
 
 def test_a_sampled_state_a_little_late_still_stands_for_the_boundary(

@@ -102,6 +102,7 @@ CREATE TABLE profile_edit (
     "values" integer[] NOT NULL,
     before integer[] NOT NULL,
     based_on integer NOT NULL,
+    changed bigint NOT NULL,
     reason text NOT NULL,
     state text NOT NULL CONSTRAINT profile_edit_state_check
         CHECK (state IN ('proposed', 'active', 'refused', 'undone')),
@@ -118,7 +119,8 @@ CREATE TABLE profile_edit (
     CONSTRAINT profile_edit_intervals_check CHECK (
         NOT isempty(intervals) AND cardinality("values") = upper(intervals) - lower(intervals)
         AND cardinality(before) = cardinality("values")),
-    CONSTRAINT profile_edit_second_person_check CHECK (NOT needs_second OR decided_by <> proposed_by),
+    CONSTRAINT profile_edit_second_person_check CHECK (
+        state <> 'active' OR NOT needs_second OR (decided_by IS NOT NULL AND decided_by <> proposed_by)),
     CONSTRAINT profile_edit_channel_day_intervals_excl EXCLUDE USING gist
         (channel WITH =, day WITH =, intervals WITH &&) WHERE (state IN ('proposed', 'active'))
 );
