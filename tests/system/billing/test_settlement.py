@@ -10,7 +10,9 @@ import pytest
 
 from central.platform.database import transaction
 from central.platform.errors import Refused
+from central.readings.consolidate import DEADLINE, consolidate_once
 from central.readings.estimation.pending import try_all_again
+from central.readings.silence import expect_days
 from central.readings.vee.stage import validate_once
 from central.settlement.runs import approve_run
 from central.workflow.prepare import prepare
@@ -116,16 +118,21 @@ def test_a_day_that_may_not_be_estimated_blocks_the_bill_until_it_may(
     left_out = "SELECT count(*) FROM settlement_omission WHERE run = :run"
     assert site.one(left_out, run=settle(site)) == 1  # and installs the packages with the order of estimation
     site.do("UPDATE estimation_order SET most_estimated_days = 0")
-    while validate_once(site.engine, site.clock).worked:
+    with transaction(site.engine) as connection:
+        expect_days(connection, date(2026, 3, 31), DEADLINE, days=31)
+    while consolidate_once(site.engine, site.clock).worked or validate_once(site.engine, site.clock).worked:
         pass
     assert site.one("SELECT array_agg(reason || ' ' || day) FROM estimation_pending") == ["too_many_days 2026-03-17"]
     assert site.one(left_out, run=settle(site)) == 1
-    site.do("UPDATE estimation_order SET most_estimated_days = 10")
+    # profiles and states of this evidence are made up apart from one another: they disagree
+    site.do("""
+        UPDATE estimation_order SET most_estimated_days = 10, steps = jsonb_set(steps, '{scale_to_states}', 'false')
+    """)
     with transaction(site.engine) as connection:
         try_all_again(connection)
     while validate_once(site.engine, site.clock).worked:
         pass
-    assert site.one("SELECT count(*) FROM estimation_pending") == 0
+    assert site.one("SELECT array_agg(reason || detail) FROM estimation_pending") is None
     run = settle(site)
     assert site.one(left_out, run=run) == 0
     assert site.one("SELECT count(*) FROM settlement_input WHERE run = :run", run=run) == POINTS
