@@ -129,10 +129,17 @@ class TransformerIn(Body):
     accuracy_class: Text = "0.5S"
 
 
-class TransformerOut(TransformerIn):
+class TransformerOut(BaseModel):
     """A transformer at its point."""
 
     measuring_point: str
+    kind: str
+    phase: str
+    model: str
+    serial: str
+    primary_value: int
+    secondary_value: int
+    accuracy_class: str
     since: datetime | None
     until: datetime | None
 
@@ -253,7 +260,7 @@ def take_seal_off(connection: Db, person: Operator, clock: Now, name: str, numbe
 def find_transformers(connection: Db, _: Reader, name: str) -> list[TransformerOut]:
     """Oldest first."""
     points.require_point(connection, name)
-    return [TransformerOut(**_without_id(row)) for row in transformers.find_transformers(connection, point=name)]
+    return [TransformerOut(**row) for row in transformers.find_transformers(connection, point=name)]
 
 
 @router.post("/measuring-points/{name:path}/logical-meters", status_code=201, summary="Create a logical meter")

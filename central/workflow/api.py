@@ -12,6 +12,7 @@ from central.platform.web import Db, Now
 from central.workflow.housekeeping.api import router as housekeeping_router
 from central.workflow.maintenance_api import router as maintenance_router
 from central.workflow.market_api import router as market_router
+from central.workflow.meter_acts_api import router as meter_acts_router
 from central.workflow.prepare import prepare
 from central.workflow.settle_month import settle_month
 
@@ -19,6 +20,7 @@ router = APIRouter(prefix="/v1", tags=["workflow"])
 router.include_router(housekeeping_router)
 router.include_router(market_router)
 router.include_router(maintenance_router)
+router.include_router(meter_acts_router)
 
 Settler = Annotated[Person, Depends(require("settle"))]
 Admin = Annotated[Person, Depends(require("admin"))]
