@@ -184,6 +184,15 @@ def regenerate_due(connection: Connection, store: KeyStore, now: datetime) -> li
     return refused
 
 
+def look_again(connection: Connection, concentrators: Iterable[str]) -> None:
+    """Let the control service generate for these anew: what they run was changed by who has no key store."""
+    connection.execute(
+        update(managed_concentrator)
+        .where(managed_concentrator.c.concentrator.in_(sorted(set(concentrators))))
+        .values(looked_at=None)
+    )
+
+
 def _regenerate(
     connection: Connection, store: KeyStore, concentrator: str, reason: str, person: Person, now: datetime
 ) -> int | None:

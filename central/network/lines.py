@@ -8,6 +8,7 @@ from sqlalchemy import Connection, RowMapping, func, insert, select, text, updat
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.exc import IntegrityError
 
+from central.network.channels import validity_of
 from central.network.configuration_body import problems_of
 from central.network.line_tables import attachment, bus, modem
 from central.network.meter_templates import require_template
@@ -194,7 +195,7 @@ def _attachment_row(connection: Connection, spec: Spec) -> dict[str, Any]:
         "listens": listens(line["protocol"], spec["address"], spec.get("channel", 0)),
         "template": spec["template"],
         "overrides": overrides,
-        "valid": Range(spec["since"], spec.get("until"), bounds="[)"),
+        "valid": validity_of(f"attachment of {spec['meter']}", spec["since"], spec.get("until")),
     }
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, RowMapping, func, insert, select, text, updat
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.exc import IntegrityError
 
+from central.network.channels import validity_of
 from central.network.meters import require_meter
 from central.network.point_tables import measuring_point, mounting
 from central.network.points import require_point
@@ -47,7 +48,8 @@ def create_mountings(connection: Connection, specs: Sequence[Spec]) -> Outcome:
     rows = []
     for spec in specs:
         point = require_point(connection, spec["measuring_point"], lock=True)
-        valid = Range(spec["since"], spec.get("until"), bounds="[)")
+        what = f"mounting of {spec['meter']} at {spec['measuring_point']}"
+        valid = validity_of(what, spec["since"], spec.get("until"))
         row = {
             "meter": spec["meter"],
             "measuring_point": point["id"],

@@ -43,7 +43,9 @@ def create_points(connection: Connection, specs: Sequence[Spec]) -> Outcome:
         for spec in specs
     ]
     outcome = reconcile(connection, measuring_point, "measuring point", ("name",), rows)
-    meters = [{"name": spec["name"], "measuring_point": spec["name"], "commodity": spec["commodity"]} for spec in specs]
+    meters: list[Spec] = [
+        {"name": spec["name"], "measuring_point": spec["name"], "commodity": spec["commodity"]} for spec in specs
+    ]
     create_logical_meters(connection, meters)
     return outcome
 

@@ -8,7 +8,11 @@ import msgspec
 from sqlalchemy import Connection
 
 from central.network.channels import create_channels, create_evidence_channels, create_mappings
+from central.network.generated import look_again
+from central.network.lines import create_attachments, create_buses
 from central.network.meters import create_concentrators, create_meters
+from central.network.mountings import create_mountings
+from central.network.points import create_boards, create_points
 from central.network.registers import create_register_versions
 from central.platform import audit
 from central.platform.identity import Person
@@ -32,6 +36,11 @@ def load_site(connection: Connection, site: Site, person: Person, at: datetime) 
         "contracts": create_contracts,
         "concentrators": create_concentrators,
         "meters": create_meters,
+        "boards": create_boards,
+        "measuring_points": create_points,
+        "mountings": create_mountings,
+        "buses": create_buses,
+        "attachments": create_attachments,
         "evidence_channels": create_evidence_channels,
         "register_versions": create_register_versions,
         "channels": create_channels,
@@ -42,6 +51,7 @@ def load_site(connection: Connection, site: Site, person: Person, at: datetime) 
     }
     inserted = {section: outcome.inserted for section, outcome in outcomes.items() if outcome.inserted}
     if inserted:
+        look_again(connection, [bus.concentrator for bus in site.buses] + [at.concentrator for at in site.attachments])
         audit.record(connection, person, "site.load", f"site/{site.name}", inserted, at)
     return outcomes
 

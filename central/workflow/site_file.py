@@ -8,7 +8,7 @@ offset; dates are ISO. `valid_to` and `until` are exclusive, null means open.
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -169,6 +169,59 @@ class Mapping(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     sign: Literal[1, -1] = 1
 
 
+class Board(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Deska nebo rozvaděč; `within` names the cabinet that it stands in, which comes before it."""
+
+    name: str
+    kind: Literal["cabinet", "board"] = "board"
+    within: str | None = None
+    place: str = ""
+
+
+class MeasuringPoint(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Měřicí místo; one that only channels name needs no entry here."""
+
+    name: str
+    commodity: Commodity
+    several: bool = False
+    """More than one active meter may hang here."""
+    board: str | None = None
+    place: str = ""
+
+
+class Mounting(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Osazení: which meter hangs where."""
+
+    meter: str
+    measuring_point: str
+    since: datetime
+    until: datetime | None = None
+
+
+class Bus(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Sběrnice: `link` as in a concentrator's configuration."""
+
+    concentrator: str
+    name: str
+    protocol: Literal["hdlc", "dlms-wrapper", "modbus-rtu", "modbus-tcp", "iec62056-21"]
+    link: dict[str, Any]
+    phase_ms: int = 0
+
+
+class Attachment(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Where a meter answers, and by which template it is read."""
+
+    meter: str
+    concentrator: str
+    bus: str
+    address: dict[str, Any]
+    template: str
+    since: datetime
+    until: datetime | None = None
+    channel: int = 0
+    overrides: dict[str, Any] = {}
+
+
 class Site(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """A whole site. Sections may be empty: what they name may already be in the database."""
 
@@ -182,6 +235,11 @@ class Site(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     register_versions: list[RegisterVersion] = []
     channels: list[Channel] = []
     mappings: list[Mapping] = []
+    boards: list[Board] = []
+    measuring_points: list[MeasuringPoint] = []
+    mountings: list[Mounting] = []
+    buses: list[Bus] = []
+    attachments: list[Attachment] = []
 
 
 def read_site(content: bytes) -> Site:

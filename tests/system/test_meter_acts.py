@@ -1,6 +1,7 @@
 """Mounting, removal and exchange of meters through the API, with what each refuses."""
 
 import hashlib
+import json
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -10,8 +11,12 @@ import pytest
 from sqlalchemy import Engine, text
 
 from central.platform.database import make_engine, transaction
+from central.platform.errors import BadInput
+from central.platform.identity import SYSTEM
 from central.readings.consolidate import consolidate_once
 from central.readings.testing import Evidence, GivenBlock
+from central.workflow.load_site import load_site
+from central.workflow.site_file import read_site
 from shared.metering_day import MeteringDay
 from shared.quantities import MISSING_VALUE, Commodity
 from shared.testing import ManualClock
@@ -271,3 +276,40 @@ def evidence_of(engine: Engine, meter: str, values: list[int]) -> None:
             text("SELECT id FROM evidence_channel WHERE device = :meter AND register = '1-0:1.29.0'"), {"meter": meter}
         ).scalar_one()
         Evidence(connection, "K1", seq=values[0]).batch(GivenBlock(register, DAY.start, values))
+
+
+async def test_a_site_file_brings_points_lines_and_mountings_once(central: Api, engine: Engine) -> None:
+    site = {
+        "name": "malá",
+        "concentrators": [{"id": "K2", "name": "2", "place": "x"}],
+        "meters": [{"id": "M7", "serial": "7", "model": "dlms", "commodity": "electricity", "concentrator": "K2"}],
+        "boards": [{"name": "RH2", "kind": "cabinet"}, {"name": "D7", "within": "RH2"}],
+        "measuring_points": [{"name": "P7", "commodity": "electricity", "board": "D7"}],
+        "mountings": [{"meter": "M7", "measuring_point": "P7", "since": MOUNTED_AT}],
+        "buses": [{**BUS, "concentrator": "K2"}],
+        "attachments": [
+            {
+                "meter": "M7",
+                "concentrator": "K2",
+                "bus": "b1",
+                "address": {"server": 1, "physical": 17},
+                "template": TEMPLATE,
+                "since": MOUNTED_AT,
+            }
+        ],
+    }
+
+    def load() -> dict[str, tuple[int, int]]:
+        with transaction(engine) as connection:
+            outcomes = load_site(connection, read_site(json.dumps(site).encode()), SYSTEM, NOW)
+        counted = {name: (each.inserted, each.unchanged) for name, each in outcomes.items()}
+        return {name: each for name, each in counted.items() if any(each)}
+
+    assert set(load().values()) == {(1, 0), (2, 0)}
+    assert {inserted for inserted, _ in load().values()} == {0}
+    shown = await central.get("/v1/concentrators/K2/generated-configuration")
+    assert [each["id"] for each in shown["configuration"]["buses"][0]["devices"]] == ["M7"]
+    assert shown["problems"] == []
+    site["mountings"] = [{"meter": "M7", "measuring_point": "P7", "since": "2026-04-01T00:00:00"}]
+    with pytest.raises(BadInput, match="without an offset"):
+        load()
