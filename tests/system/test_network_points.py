@@ -1,9 +1,11 @@
 """Measuring points, topology and outages: through the API, and their constraints against the database directly."""
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 from alembic import command
 from sqlalchemy import Engine, text
@@ -14,6 +16,9 @@ from central.network.outages import outages_of
 from central.platform.database import make_engine, transaction
 from central.platform.errors import Refused
 from central.platform.migrations import configuration, upgrade
+from central.readings.vee.content_rules import RULES
+from central.readings.vee.inputs import read_exempt
+from central.readings.vee.testing import make_chunk
 from shared.testing import ManualClock
 from tests.system.network_rig import Api, api
 
@@ -211,6 +216,12 @@ async def test_an_outage_hits_points_by_topology_and_by_hand_and_is_asked_for_by
         )
 
     assert asked() == [(ids["P1"], 8, 16), (ids["P2"], 8, 16)], "it goes on: to the end of what is asked for"
+    # What the validation asks: only days wholly without supply may be zero.
+    zero = next(rule for rule in RULES if rule.name == "zero")
+    chunk = replace(make_chunk(zero, [[0] * 3 * 96] * 3, date(2026, 3, 1)), channels=np.array(list(ids.values())))
+    with transaction(engine) as connection:
+        assert read_exempt(connection, chunk).tolist() == [[False, False, True], [False, False, True], [False] * 3]
+
     path = f"/v1/outages/{made['id']}"
     end = {"cause": "výměna kabelu", "start": "2026-03-02T08:00:00Z", "end": "2026-03-02T10:00:00Z", "reason": "konec"}
     await central.call("PATCH", path, {**end, "points": ["P2"]}, 428)

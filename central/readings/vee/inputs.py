@@ -1,14 +1,15 @@
 """What the rules of this package need beside the matrix, one query each a chunk: history, exemptions, limits, drift."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection, text
 
+from central.network.outages import outages_of
 from central.platform.copy_binary import PG_EPOCH_DAYS, unpack_rows
-from central.readings.calendar import Ints, number_of
+from central.readings.calendar import Ints, number_of, to_ms
 from central.readings.rows import copy_out
 from central.readings.vee.rule import Bools, Chunk, Floats, Input
 from shared.quantities import Commodity
@@ -116,7 +117,16 @@ def read_exempt(connection: Connection, chunk: Chunk) -> Bools:
         low = max((row.first - first).days, 0) if row.first else 0
         high = (row.stop - first).days if row.stop else len(chunk.days)
         exempt[np.searchsorted(chunk.channels, row.channel), low:high] = True
+    # Of outages (network) only whole days count: on any other the channel had supply for a while.
+    outages = outages_of(connection, chunk.channels.tolist(), chunk.days[0].start, chunk.days[-1].end)
+    starts, ends = (np.array([to_ms(at) for at in side]) for side in _bounds(chunk))
+    whole = (outages.from_ms[:, None] <= starts) & (outages.to_ms[:, None] >= ends)
+    np.logical_or.at(exempt, np.searchsorted(chunk.channels, outages.channel), whole)
     return exempt
+
+
+def _bounds(chunk: Chunk) -> tuple[list[datetime], list[datetime]]:
+    return [day.start for day in chunk.days], [day.end for day in chunk.days]
 
 
 def read_limits(connection: Connection, chunk: Chunk) -> Limits:
