@@ -17,6 +17,7 @@ from central.platform.database import make_engine
 from central.platform.hooks import HOOKS
 from central.platform.identity import Identities
 from central.platform.settings import Settings
+from central.web.mount import mount
 
 ROOMS = {
     "platform": "Health and the record of acts.",
@@ -78,6 +79,7 @@ def create_app(settings: Settings) -> FastAPI:
         # First of all dependencies: a caller without a token never reaches the database.
         app.include_router(router, dependencies=[Depends(identified)])
     secure(app, frozenset({OPEN_PATH}))
+    mount(app)
     document = HTMLResponse(page(app))
     app.router.routes.append(Route("/docs", lambda _: document, include_in_schema=False))
     return app

@@ -11,7 +11,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from central.platform.errors import BadInput
 
-RIGHTS = frozenset({"read", "operate", "switch", "settle", "invoice", "market", "market-callback", "admin"})
+RIGHTS = frozenset({"read", "operate", "work", "switch", "settle", "invoice", "market", "market-callback", "admin"})
+"""`work`: a technician, on the pages for the phone, with the orders that are assigned to that name."""
 
 
 class TokenSetting(BaseModel):

@@ -23,6 +23,7 @@ from central.tariffs.build_rules import (
     GAS_RULES,
     GAS_SOURCES,
 )
+from central.tariffs.build_verification import ELECTRICITY_VERIFICATION, GAS_VERIFICATION, VERIFICATION_SOURCE
 from central.tariffs.load import checksum_of, load_content
 from central.tariffs.model import FORMAT
 
@@ -66,7 +67,7 @@ def electricity_2026(low: dict[str, Any], high: dict[str, Any]) -> dict[str, Any
                 "Point 4.34 of the price decision as amended by 1/2026 (local network entries with exempt points) has "
                 "no rule yet.",
             ],
-            "sources": {**ELECTRICITY_SOURCES, **DECREE},
+            "sources": {**ELECTRICITY_SOURCES, **DECREE, **VERIFICATION_SOURCE},
             "operators": OPERATORS,
             "vat": {"percent": "21", "source": "vat-act", "mark": "documented"},
             "rounding": ELECTRICITY_ROUNDING,
@@ -77,6 +78,7 @@ def electricity_2026(low: dict[str, Any], high: dict[str, Any]) -> dict[str, Any
             "breaker_bands": BREAKER_BANDS,
             "consumption_bands": {},
             "estimation_orders": ELECTRICITY_ESTIMATION,
+            "verification_periods": ELECTRICITY_VERIFICATION,
         }
     )
 
@@ -215,7 +217,7 @@ def gas_2017_example() -> dict[str, Any]:
                 "The market operator's payment of 2017 was not found; there is no rule for it.",
                 "The formula above 630 MWh a year was not found; the fixed yearly price per daily capacity is used.",
             ],
-            "sources": GAS_SOURCES,
+            "sources": {**GAS_SOURCES, **VERIFICATION_SOURCE},
             "operators": {"GASNET": "GasNet, s.r.o."},
             "vat": {"percent": "21", "source": "vat-act", "mark": "documented"},
             "rounding": {
@@ -267,6 +269,7 @@ def gas_2017_example() -> dict[str, Any]:
                 ]
             },
             "estimation_orders": GAS_ESTIMATION,
+            "verification_periods": GAS_VERIFICATION,
         }
     )
 

@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.dialects.postgresql import Range
 
+from central.network.maintenance.verification import install_periods
 from central.platform import audit
 from central.platform.errors import Refused
 from central.platform.identity import Person
@@ -64,6 +65,7 @@ def install_files(
             )
         _insert(connection, package, person, at)
         _install_orders(connection, package, at)
+        _install_verification(connection, package)
         audit.record(connection, person, "package.install", f"package/{package.name}", _named(package), at)
         result.installed.append(label)
     return result
@@ -120,6 +122,15 @@ def _install_orders(connection: Connection, package: Package, at: datetime) -> N
         for order in package.file.estimation_orders
     ]
     install_orders(connection, package.name, package.version, package.valid, orders, at)
+
+
+def _install_verification(connection: Connection, package: Package) -> None:
+    """Hand the periods of verification down to the maintenance of meters, with the titles of their sources."""
+    rows = [
+        {**msgspec.structs.asdict(period), "source": package.source_title(period.source)}
+        for period in package.file.verification_periods
+    ]
+    install_periods(connection, rows, package.name, package.valid[0])
 
 
 def _named(package: Package) -> dict[str, str]:

@@ -106,6 +106,7 @@ def _problems(file: PackageFile, formulas: Collection[str] | None) -> Iterator[s
                 yield from _number_problems(f"Consumption band {consumption.name}", number)
     yield from _rule_problems(file, formulas)
     yield from _estimation_problems(file)
+    yield from _verification_problems(file)
     seen: dict[tuple[str, ...], list[tuple[date, date]]] = {}
     for table in file.tables:
         yield from _table_problems(file, table, seen)
@@ -118,6 +119,7 @@ def _cited(file: PackageFile) -> Iterator[tuple[str, str]]:
     yield from ((f"Group {group.name}", group.source) for group in file.groups)
     yield from ((f"Table {table.component}", table.source) for table in file.tables)
     yield from (("An order of estimation", order.source) for order in file.estimation_orders)
+    yield from ((f"Verification period {period.kind}", period.source) for period in file.verification_periods)
 
 
 def _rule_problems(file: PackageFile, formulas: Collection[str] | None) -> Iterator[str]:
@@ -147,6 +149,16 @@ def _estimation_problems(file: PackageFile) -> Iterator[str]:
         if order.valid is not None:
             yield from _validity_problems(what, order.valid)
         yield from estimation_problems(order, what)
+
+
+def _verification_problems(file: PackageFile) -> Iterator[str]:
+    kinds = [period.kind for period in file.verification_periods]
+    for kind in sorted({kind for kind in kinds if kinds.count(kind) > 1}):
+        yield f"The verification period of {kind} is given {kinds.count(kind)} times."
+    for period in file.verification_periods:
+        for years in (period.years, period.extension_years):
+            if years is not None and not 1 <= years <= 100:
+                yield f"The verification period of {period.kind} has {years} years; expected 1 to 100."
 
 
 def _table_problems(

@@ -126,6 +126,22 @@ class Vat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mark: Mark
 
 
+class VerificationPeriod(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """How long a kind of instrument may be used after its verification; `years` null: without limit.
+
+    `extension_years`: what a passed test of samples adds for a group. `to_year_end`: counted from the end of the year.
+    """
+
+    kind: str
+    name: str
+    years: int | None
+    extension_years: int | None = None
+    to_year_end: bool
+    source: str
+    mark: Mark
+    note: str = ""
+
+
 class PackageFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A whole legislative package as it stands in its file.
 
@@ -153,6 +169,7 @@ class PackageFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     breaker_bands: list[Band] = []
     consumption_bands: dict[str, list[ConsumptionBand]] = {}
     estimation_orders: list[EstimationOrder] = []
+    verification_periods: list[VerificationPeriod] = []
     notes: list[str] = []
     checksum: str = ""
     signature: str | None = None

@@ -7,11 +7,11 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from central.api.app import create_app
-from central.network.maintenance.verification import install_periods
+from central.network.maintenance.verification import find_periods, install_periods
 from central.platform.clock import get_clock
 from central.platform.database import make_engine, transaction
 from central.platform.settings import Settings
@@ -54,12 +54,10 @@ def engine(database_url: str) -> Iterator[Engine]:
                 **dict(zip(("kind", "name", "years", "extension_years", "to_year_end"), row, strict=True)),
                 "source": "test",
                 "mark": "assumed",
-                "valid_from": date(2000, 1, 1),
-                "valid_to": None,
             }
             for row in PERIODS
         ]
-        assert install_periods(connection, rows, "test") == len(PERIODS)
+        assert install_periods(connection, rows, "test", date(2020, 1, 1)) == len(PERIODS)
     yield made
     made.dispose()
 
@@ -389,8 +387,8 @@ BROKEN = [
         "work_order_finished_check",
     ),
     (
-        "INSERT INTO verification_period (kind, name, to_year_end, source, mark, installed_by, valid) "
-        "VALUES ('static_direct', 'x', true, 'x', 'assumed', 'x', '[2020-01-01,)')",
+        "INSERT INTO verification_period (kind, name, to_year_end, source, mark, installed_by, since, valid) "
+        "VALUES ('static_direct', 'x', true, 'x', 'assumed', 'x', '2020-01-01', '[2020-01-01,)')",
         "verification_period_kind_valid_excl",
     ),
     (
@@ -405,3 +403,27 @@ def test_the_database_keeps_the_rules_too(engine: Engine) -> None:
         with pytest.raises(DBAPIError, match=constraint), transaction(engine) as connection:
             for part in statement.split("; "):
                 connection.execute(text(part))
+
+
+def test_a_newer_package_takes_over_on_its_day_and_an_older_one_does_not_undo_it(engine: Engine) -> None:
+    def periods(connection: Connection) -> list[tuple[int | None, date | None, date | None]]:
+        found = [row for row in find_periods(connection) if row["kind"] == "static_direct"]
+        return [(row["years"], row["valid"].lower, row["valid"].upper) for row in found]
+
+    row = {
+        "kind": "static_direct",
+        "name": "statický",
+        "extension_years": None,
+        "to_year_end": True,
+        "source": "test",
+        "mark": "assumed",
+    }
+    with transaction(engine) as connection:
+        assert periods(connection) == [(12, None, None)]
+        install_periods(connection, [{**row, "years": 10}], "newer", date(2027, 1, 1))
+        assert periods(connection) == [(12, None, date(2027, 1, 1)), (10, date(2027, 1, 1), None)]
+        install_periods(connection, [{**row, "years": 8}], "older", date(2015, 1, 1))
+        expected = [(8, None, date(2020, 1, 1)), (12, date(2020, 1, 1), date(2027, 1, 1)), (10, date(2027, 1, 1), None)]
+        assert periods(connection) == expected
+        install_periods(connection, [{**row, "years": 10}], "newer", date(2027, 1, 1))
+        assert periods(connection) == expected

@@ -11,12 +11,13 @@ from central.network.maintenance import cases, work_orders
 from central.network.maintenance.order_states import OrderState
 from central.network.maintenance.order_tables import work_order
 from central.network.maintenance.overviews import SERVICE_CASES, WORK_ORDERS, shown_case, shown_order
-from central.network.maintenance.plan_api import Body, Day, Name, Operator, Reader, Words
+from central.network.maintenance.plan_api import Day
 from central.network.maintenance.tables import service_case
 from central.network.maintenance.work_orders import Work
 from central.network.point_tables import measuring_point
 from central.network.tables import concentrator, meter
 from central.network.topology_tables import network_element
+from central.network.web import Body, Identifier, Note, Operator, Reader, Reason, Text
 from central.platform import etag
 from central.platform.errors import BadInput, NotFound
 from central.platform.overview import Asked
@@ -29,14 +30,14 @@ class OrderIn(Body):
     """Work to be done at a measuring point, meter, concentrator or network element."""
 
     kind: Literal["verification", "sampling", "reading", "inspection", "exchange", "mounting", "removal", "repair"]
-    title: Name
+    title: Text
     due: Day
-    instructions: Words = ""
-    measuring_point: Name | None = None
-    meter: Name | None = None
-    concentrator: Name | None = None
-    element: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
-    service_case: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+    instructions: Note = ""
+    measuring_point: Text | None = None
+    meter: Text | None = None
+    concentrator: Text | None = None
+    element: Identifier | None = None
+    service_case: Identifier | None = None
 
 
 class OrderOut(BaseModel):
@@ -81,7 +82,7 @@ class PlanIn(Body):
 class AssignIn(Body):
     """Who does it, on which day, at which place of the way."""
 
-    assignee: Name
+    assignee: Text
     on: Day
     route_order: Annotated[int, Field(ge=0, le=1_000_000)] = 0
 
@@ -89,14 +90,14 @@ class AssignIn(Body):
 class FinishIn(Body):
     """What came of it; `done` false: the technician could not do it."""
 
-    result: Words
+    result: Reason
     done: bool = True
 
 
 class ReasonIn(Body):
     """Why."""
 
-    reason: Words
+    reason: Reason
 
 
 class CaseOut(BaseModel):
@@ -136,10 +137,10 @@ class RuleOut(BaseModel):
 class RuleChange(Body):
     """Other thresholds; what is not named stays."""
 
-    why: Annotated[Words, Field(min_length=1)]
-    parameters: dict[str, int | list[Name]] | None = None
+    why: Reason
+    parameters: dict[str, int | list[Text]] | None = None
     severity: Annotated[int, Field(ge=1, le=3)] | None = None
-    order_kind: Name | None = None
+    order_kind: Text | None = None
     due_days: Annotated[int, Field(ge=0, le=1_000)] | None = None
     active: bool | None = None
 
@@ -252,7 +253,7 @@ def find_cases(connection: Db, _: Reader, request: Request, response: Response, 
 
 
 @router.post("/service-cases/{identifier}/close", summary="Close a service case by hand")
-def close_case(connection: Db, person: Operator, clock: Now, identifier: int, body: ReasonIn) -> CaseOut:
+def close_case(connection: Db, person: Operator, clock: Now, identifier: Identifier, body: ReasonIn) -> CaseOut:
     """With the reason; its orders that nobody began are cancelled. A cause that is still there opens a new case."""
     cases.require_case(connection, identifier, locked=True)
     cases.close_cases(connection, [identifier], body.reason, person, clock.now())

@@ -3,30 +3,20 @@
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, Field
 from sqlalchemy import select
 
 from central.network.maintenance import activities, verification
 from central.network.maintenance.tables import activity, reading_group, reading_group_member, sampling_group
 from central.network.point_tables import measuring_point
+from central.network.web import Body, Identifier, Note, Operator, Reader, Text
 from central.platform import etag
-from central.platform.identity import Person, require
 from central.platform.web import Db, Now
 
 router = APIRouter()
 
-Reader = Annotated[Person, Depends(require("read"))]
-Operator = Annotated[Person, Depends(require("operate"))]
-Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
-Words = Annotated[str, Field(max_length=2_000, pattern=r"^[^\x00]*$")]
 Day = Annotated[date, Field(ge=date(1990, 1, 1), le=date(2400, 1, 1))]
-
-
-class Body(BaseModel):
-    """A request that may not have other fields."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class PeriodOut(BaseModel):
@@ -46,11 +36,11 @@ class PeriodOut(BaseModel):
 class VerificationIn(Body):
     """A verification that was done; `kind` is one of the periods'."""
 
-    meter: Name
-    kind: Name
+    meter: Text
+    kind: Text
     verified_on: Day
-    certificate: Words = ""
-    sampling_group: Name | None = None
+    certificate: Note = ""
+    sampling_group: Text | None = None
 
 
 class VerificationOut(BaseModel):
@@ -71,8 +61,8 @@ class VerificationOut(BaseModel):
 class SamplingGroupIn(Body):
     """A new sampling group."""
 
-    name: Name
-    kind: Name
+    name: Text
+    kind: Text
     sample_size: Annotated[int, Field(ge=1, le=100_000)]
 
 
@@ -91,7 +81,7 @@ class SamplingGroupOut(BaseModel):
 class SamplesIn(Body):
     """The meters that are drawn."""
 
-    meters: Annotated[list[Name], Field(max_length=100_000)]
+    meters: Annotated[list[Text], Field(max_length=100_000)]
 
 
 class SampleTestIn(Body):
@@ -104,13 +94,13 @@ class SampleTestIn(Body):
 class ReadingGroupIn(Body):
     """A new reading group."""
 
-    name: Name
+    name: Text
 
 
 class RoundIn(Body):
     """Measuring points in the order of the way, read with the group from a day on."""
 
-    points: Annotated[list[Name], Field(min_length=1, max_length=10_000)]
+    points: Annotated[list[Text], Field(min_length=1, max_length=10_000)]
     since: Day
 
 
@@ -133,14 +123,14 @@ class ReadingGroupOut(BaseModel):
 class ActivityIn(Body):
     """A periodic activity: readings and inspections every so many months; the others by expiry of each meter."""
 
-    name: Name
+    name: Text
     kind: Literal["verification", "sampling", "reading", "inspection", "exchange"]
-    reading_group: Name | None = None
-    element: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+    reading_group: Text | None = None
+    element: Identifier | None = None
     every_months: Annotated[int, Field(ge=1, le=600)] | None = None
     next_due: Day | None = None
     lead_days: Annotated[int, Field(ge=0, le=1_100)] = 30
-    instructions: Words = ""
+    instructions: Note = ""
 
 
 class ActivityChange(Body):
@@ -148,7 +138,7 @@ class ActivityChange(Body):
 
     next_due: Day | None = None
     lead_days: Annotated[int, Field(ge=0, le=1_100)] | None = None
-    instructions: Words | None = None
+    instructions: Note | None = None
     active: bool | None = None
 
 
@@ -286,7 +276,7 @@ def find_activities(connection: Db, _: Reader) -> list[ActivityOut]:
 
 
 @router.get("/activities/{identifier}", summary="One periodic activity")
-def get_activity(connection: Db, _: Reader, response: Response, identifier: int) -> ActivityOut:
+def get_activity(connection: Db, _: Reader, response: Response, identifier: Identifier) -> ActivityOut:
     """With its tag for a revision."""
     row = activities.require_activity(connection, identifier)
     etag.show(response, dict(row))
@@ -305,7 +295,7 @@ def revise_activity(
     person: Operator,
     clock: Now,
     response: Response,
-    identifier: int,
+    identifier: Identifier,
     body: ActivityChange,
     if_match: etag.IfMatch = None,
 ) -> ActivityOut:

@@ -44,27 +44,34 @@ def _years_later(day: date, years: int, to_year_end: bool) -> date:
     return anniversary - timedelta(days=1)
 
 
-def install_periods(connection: Connection, rows: Sequence[Mapping[str, Any]], installed_by: str) -> int:
-    """Replace the periods that the same package installed before by these; gives their number.
+def install_periods(connection: Connection, rows: Sequence[Mapping[str, Any]], installed_by: str, since: date) -> int:
+    """Take the periods of a package that is valid since a day; gives their number.
 
-    A row has kind, name, years, extension_years, to_year_end, source, mark, valid_from, valid_to (exclusive or None).
+    A row has kind, name, years, extension_years, to_year_end, source, mark. Of each kind the package of the latest day
+    holds from that day on; the earliest holds for all time before, because meters were verified before any package.
     Verifications that are entered keep the day that was computed when they were.
     """
-    connection.execute(delete(verification_period).where(verification_period.c.installed_by == installed_by))
-    if rows:
-        connection.execute(
-            insert(verification_period),
-            [
-                {
-                    **{key: row[key] for key in ("kind", "name", "years", "extension_years", "to_year_end")},
-                    "source": row["source"],
-                    "mark": row["mark"],
-                    "installed_by": installed_by,
-                    "valid": Range(row["valid_from"], row["valid_to"]),
-                }
-                for row in rows
-            ],
-        )
+    kinds = [row["kind"] for row in rows]
+    ours = verification_period.c.kind.in_(kinds)
+    stored = connection.execute(select(verification_period).where(ours).with_for_update()).mappings().all()
+    connection.execute(delete(verification_period).where(ours))
+    names = ("kind", "name", "years", "extension_years", "to_year_end", "source", "mark")
+    found = [
+        {name: row[name] for name in (*names, "installed_by", "since")}
+        for row in stored
+        if row["installed_by"] != installed_by
+    ]
+    found += [{**{name: row[name] for name in names}, "installed_by": installed_by, "since": since} for row in rows]
+    found.sort(key=lambda row: (row["kind"], row["since"], row["installed_by"]))
+    placed = []
+    for place, row in enumerate(found):
+        first = place == 0 or found[place - 1]["kind"] != row["kind"]
+        following = found[place + 1] if place + 1 < len(found) else None
+        until = following["since"] if following is not None and following["kind"] == row["kind"] else None
+        if until != row["since"]:  # two packages of one day: the later name holds
+            placed.append({**row, "valid": Range(None if first else row["since"], until)})
+    if placed:
+        connection.execute(insert(verification_period), placed)
     return len(rows)
 
 

@@ -19,7 +19,9 @@ CREATE TABLE verification_period (
     mark text NOT NULL CONSTRAINT verification_period_mark_check
         CHECK (mark IN ('documented', 'inferred', 'assumed')),
     installed_by text NOT NULL,
+    since date NOT NULL,
     valid daterange NOT NULL CONSTRAINT verification_period_valid_check CHECK (NOT isempty(valid)),
+    CONSTRAINT verification_period_kind_installed_by_key UNIQUE (kind, installed_by),
     CONSTRAINT verification_period_kind_valid_excl EXCLUDE USING gist (kind WITH =, valid WITH &&)
 );
 COMMENT ON TABLE verification_period IS

@@ -1,0 +1,1 @@
+"""Pages for people: what a technician needs on a phone."""
