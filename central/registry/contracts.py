@@ -1,39 +1,85 @@
-"""Contracts and their items: find, get, require, create."""
+"""Contracts and their items: create, find, require, revise, close."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, select
+from sqlalchemy import Connection, RowMapping, func, select, text, update
 from sqlalchemy.dialects.postgresql import Range
 
-from central.platform.errors import BadInput, NotFound
+from central.platform.errors import BadInput, NotFound, Refused
+from central.platform.overview import Column, Kind, Overview
 from central.platform.reconcile import Outcome, ids_of, reconcile
-from central.registry.rules import Spec, check_contract_item
-from central.registry.tables import contract, contract_item, party, supply_point
+from central.registry.contract_tables import (
+    CONTRACT_FACTS,
+    CONTRACT_KINDS,
+    PAYMENTS,
+    contract,
+    contract_item,
+    contract_past,
+)
+from central.registry.form import Spec, check_contract_item
+from central.registry.party_tables import contract_account, party
+from central.registry.point_tables import reserved_capacity, supply_point
+from central.registry.versions import Version, Versioned, read_versions, revised
+
+VERSIONED = Versioned(contract, contract_past, CONTRACT_FACTS)
+
+TERMS = ("signed_on", "due_days", "payment", "statement_months", "advance_months", "advance_spread", "advance_amount")
+CAPACITIES = {"reserved_capacity_year_kw": "year", "reserved_capacity_month_kw": "month"}
+
+_customer, _payer = party.alias("customer_party"), party.alias("payer_party")
+
+OVERVIEW = Overview(
+    name="contracts",
+    source=contract,
+    key=contract.c.id,
+    joined=contract.outerjoin(_customer, _customer.c.id == contract.c.customer)
+    .outerjoin(_payer, _payer.c.id == contract.c.payer)
+    .outerjoin(contract_account, contract_account.c.id == contract.c.account),
+    columns=(
+        Column("id", contract.c.id, Kind.INTEGER),
+        Column("number", contract.c.number),
+        Column("kind", contract.c.kind, Kind.CHOICE, CONTRACT_KINDS),
+        Column("customer", contract.c.customer, Kind.INTEGER),
+        Column("customer_code", _customer.c.code),
+        Column("customer_name", _customer.c.name),
+        Column("payer", contract.c.payer, Kind.INTEGER),
+        Column("payer_code", _payer.c.code),
+        Column("payer_name", _payer.c.name),
+        Column("account", contract.c.account, Kind.INTEGER),
+        Column("account_number", contract_account.c.number),
+        Column("signed_on", contract.c.signed_on, Kind.DATE),
+        Column("due_days", contract.c.due_days, Kind.INTEGER),
+        Column("payment", contract.c.payment, Kind.CHOICE, PAYMENTS),
+        Column("statement_months", contract.c.statement_months, Kind.INTEGER),
+        Column("advance_months", contract.c.advance_months, Kind.INTEGER),
+        Column("advance_spread", contract.c.advance_spread, Kind.CHOICE, ("even", "manual")),
+        Column("advance_amount", contract.c.advance_amount, Kind.DECIMAL),
+        Column("valid_from", func.lower(contract.c.valid), Kind.DATE),
+        Column("valid_to", func.upper(contract.c.valid), Kind.DATE),
+        Column("since", contract.c.since, Kind.DATE),
+    ),
+    default_sort=(("number", False),),
+    search=func.fold(contract.c.number),
+)
 
 
 def create_contracts(connection: Connection, specs: Sequence[Spec]) -> Outcome:
     """Create contracts with their items.
 
-    `customer` and `payer` (default: the customer) are codes of parties, `items` lists with `supply_point` as EAN or
-    EIC; an item without validity has the contract's. Counts contracts and items.
+    `customer` and `payer` (default: the customer) are codes of parties, `account` is a number, `items` lists with
+    `supply_point` as EAN or EIC; an item without validity has the contract's. Reserved capacities given with an item
+    become rows of the point's consumption diagram with the item's validity. Counts contracts and items.
     """
     for spec in specs:
         for item in spec["items"]:
             check_contract_item(item)
     codes = [spec.get(role) for spec in specs for role in ("customer", "payer")]
-    parties = ids_of(connection, party, "party", "code", codes)
-    headers = [
-        {
-            "number": spec["number"],
-            "kind": spec["kind"],
-            "customer": parties[spec["customer"]],
-            "payer": parties[spec.get("payer") or spec["customer"]],
-            "valid": _validity(f"contract {spec['number']}", spec["valid_from"], spec.get("valid_to")),
-        }
-        for spec in specs
-    ]
+    codes += [item.get("operator") for spec in specs for item in spec["items"]]
+    parties: dict[Any, Any] = {None: None, **ids_of(connection, party, "party", "code", codes)}
+    accounts = ids_of(connection, contract_account, "contract account", "number", [s.get("account") for s in specs])
+    headers = [_header(spec, parties, accounts) for spec in specs]
     done = reconcile(connection, contract, "contract", ("number",), headers)
     numbers = ids_of(connection, contract, "contract", "number", (spec["number"] for spec in specs))
     eans = ids_of(
@@ -43,12 +89,36 @@ def create_contracts(connection: Connection, specs: Sequence[Spec]) -> Outcome:
         "ean",
         (item["supply_point"] for spec in specs for item in spec["items"]),
     )
-    items = [_item(spec, item, numbers, eans) for spec in specs for item in spec["items"]]
-    done_items = reconcile(connection, contract_item, "contract item", ("contract", "supply_point", "valid"), items)
+    items = [_item(spec, item, numbers, eans, parties) for spec in specs for item in spec["items"]]
+    stored = [{name: value for name, value in item.items() if name not in CAPACITIES} for item in items]
+    done_items = reconcile(connection, contract_item, "contract item", ("contract", "supply_point", "valid"), stored)
+    capacities = [
+        {"supply_point": item["supply_point"], "kind": kind, "kw": item[name], "valid": item["valid"]}
+        for item in items
+        for name, kind in CAPACITIES.items()
+        if item.get(name) is not None
+    ]
+    reconcile(connection, reserved_capacity, "reserved capacity", ("supply_point", "kind", "valid"), capacities)
     return Outcome(done.inserted + done_items.inserted, done.unchanged + done_items.unchanged)
 
 
-def _item(spec: Spec, item: Spec, numbers: dict[Any, Any], eans: dict[Any, Any]) -> dict[str, Any]:
+def _header(spec: Spec, parties: Mapping[Any, Any], accounts: Mapping[Any, Any]) -> dict[str, Any]:
+    terms = {name: spec[name] for name in TERMS if spec.get(name) is not None}
+    if spec.get("account") is not None:
+        terms["account"] = accounts[spec["account"]]
+    return {
+        "number": spec["number"],
+        "kind": spec["kind"],
+        "customer": parties[spec["customer"]],
+        "payer": parties[spec.get("payer") or spec["customer"]],
+        "valid": validity(f"contract {spec['number']}", spec["valid_from"], spec.get("valid_to")),
+        **terms,
+    }
+
+
+def _item(
+    spec: Spec, item: Spec, numbers: Mapping[Any, Any], eans: Mapping[Any, Any], parties: Mapping[Any, Any]
+) -> dict[str, Any]:
     what = f"item of {item['supply_point']} under contract {spec['number']}"
     start = item.get("valid_from") or spec["valid_from"]
     end = item.get("valid_to") or spec.get("valid_to")
@@ -59,70 +129,96 @@ def _item(spec: Spec, item: Spec, numbers: dict[Any, Any], eans: dict[Any, Any])
             f"The {what} is valid {start} to {end or 'open'}, outside the contract's {spec['valid_from']} to "
             f"{limit or 'open'}; shorten it or extend the contract.",
         )
-    facts = {name: value for name, value in item.items() if name not in {"valid_from", "valid_to"}}
+    facts = {name: value for name, value in item.items() if name not in {"valid_from", "valid_to", "operator"}}
+    if "operator" in item:
+        facts["operator"] = parties[item["operator"]]
     return {
         **facts,
         "contract": numbers[spec["number"]],
+        "kind": spec["kind"],
         "supply_point": eans[item["supply_point"]],
-        "valid": _validity(what, start, end),
+        "valid": validity(what, start, end),
     }
 
 
-def _validity(what: str, start: date, end: date | None) -> Range[date]:
+def validity(what: str, start: date, end: date | None) -> Range[date]:
+    """The half-open range of two days, or BadInput when it would be empty."""
     if end is not None and end <= start:
         raise BadInput("validity", f"The {what} ends {end}, not after its start {start}; the end is exclusive.")
     return Range(start, end, bounds="[)")
 
 
-def find_contracts(connection: Connection, *, valid_on: date | None = None) -> Sequence[RowMapping]:
-    """Contracts by number, with the names of customer and payer."""
-    customer, payer = party.alias("customer_party"), party.alias("payer_party")
-    query = (
-        select(
-            contract.c.id,
-            contract.c.number,
-            contract.c.kind,
-            contract.c.customer,
-            customer.c.name.label("customer_name"),
-            contract.c.payer,
-            payer.c.name.label("payer_name"),
-            func.lower(contract.c.valid).label("valid_from"),
-            func.upper(contract.c.valid).label("valid_to"),
-        )
-        .join(customer, customer.c.id == contract.c.customer)
-        .join(payer, payer.c.id == contract.c.payer)
-        .order_by(contract.c.number)
-    )
-    if valid_on is not None:
-        query = query.where(contract.c.valid.contains(valid_on))
-    return connection.execute(query).mappings().all()
-
-
-def require_contract(connection: Connection, number: str) -> RowMapping:
-    """A contract by number, or NotFound."""
-    found = connection.execute(select(contract).where(contract.c.number == number)).mappings().first()
+def require_contract(connection: Connection, number: str, *, lock: bool = False) -> RowMapping:
+    """A contract by number, or NotFound; with `lock` nobody else changes it in this transaction."""
+    query = select(contract).where(contract.c.number == number)
+    found = connection.execute(query.with_for_update() if lock else query).mappings().first()
     if found is None:
         raise NotFound("contract_not_found", f"There is no contract {number}.")
     return found
 
 
-def find_items(
-    connection: Connection, *, contract_id: int | None = None, valid_on: date | None = None
-) -> Sequence[RowMapping]:
-    """Contract items with the EAN of their supply point and their validity as two dates."""
-    facts = [column for column in contract_item.c if column.name != "valid"]
-    query = (
-        select(
-            *facts,
-            supply_point.c.ean,
-            func.lower(contract_item.c.valid).label("valid_from"),
-            func.upper(contract_item.c.valid).label("valid_to"),
+def points_of(connection: Connection, contract_id: int, since: date) -> tuple[int, ...]:
+    """Supply points that are under the contract on or after a day."""
+    items = contract_item.c
+    query = select(items.supply_point).where(items.contract == contract_id)
+    query = query.where(func.upper_inf(items.valid) | (func.upper(items.valid) > since)).distinct()
+    return tuple(connection.execute(query).scalars())
+
+
+def revised_contract(connection: Connection, row: RowMapping, changes: Mapping[str, Any], since: date) -> list[Version]:
+    """The contract's versions after a change from `since` on; parties are codes, the account is a number."""
+    named = dict(changes)
+    for role in ("customer", "payer"):
+        if role in changes:
+            named[role] = ids_of(connection, party, "party", "code", [changes[role]]).get(changes[role])
+    if "account" in changes:
+        found = ids_of(connection, contract_account, "contract account", "number", [changes["account"]])
+        named["account"] = found.get(changes["account"])
+    valid = row["valid"]
+    if valid.lower is not None and since < valid.lower or valid.upper is not None and since >= valid.upper:
+        raise BadInput(
+            "since",
+            f"The contract {row['number']} is valid {valid.lower} to {valid.upper or 'open'}: it cannot change on "
+            f"{since}.",
         )
-        .join(supply_point, supply_point.c.id == contract_item.c.supply_point)
-        .order_by(contract_item.c.contract, supply_point.c.ean, func.lower(contract_item.c.valid))
+    return revised(read_versions(connection, VERSIONED, row["id"]), named, since)
+
+
+BEGINS_LATER = text("""
+    SELECT sp.ean, lower(ci.valid) AS begins FROM contract_item ci JOIN supply_point sp ON sp.id = ci.supply_point
+     WHERE ci.contract = :contract AND lower(ci.valid) >= :on ORDER BY lower(ci.valid), sp.ean LIMIT 1
+""")
+END_ITEMS = text("""
+    UPDATE contract_item SET valid = daterange(lower(valid), :on)
+     WHERE contract = :contract AND (upper(valid) IS NULL OR upper(valid) > :on)
+""")
+END_CALENDAR = text("""
+    -- rows to come fall away, but for those that somebody edited
+    DELETE FROM payment_calendar WHERE contract = :contract AND lower(period) >= :on AND NOT edited
+""")
+
+
+def close_contract(connection: Connection, row: RowMapping, on: date) -> None:
+    """End the contract and its items on a day (exclusive); rows of its calendar after it fall away.
+
+    Refused when it ends earlier already, begins later, or has an item that begins later.
+    """
+    valid = row["valid"]
+    if (valid.lower is not None and on <= valid.lower) or (valid.upper is not None and on >= valid.upper):
+        raise Refused(
+            "validity",
+            f"The contract {row['number']} is valid {valid.lower} to {valid.upper or 'open'}: it cannot be closed on "
+            f"{on}; choose a day between.",
+        )
+    later = connection.execute(BEGINS_LATER, {"contract": row["id"], "on": on}).first()
+    if later is not None:
+        raise Refused(
+            "item_later",
+            f"The item of {later.ean} under contract {row['number']} begins on {later.begins}, after the closing on {on}; "
+            "remove it first.",
+        )
+    connection.execute(
+        update(contract).where(contract.c.id == row["id"]).values(valid=Range(valid.lower, on, bounds="[)"))
     )
-    if contract_id is not None:
-        query = query.where(contract_item.c.contract == contract_id)
-    if valid_on is not None:
-        query = query.where(contract_item.c.valid.contains(valid_on))
-    return connection.execute(query).mappings().all()
+    connection.execute(END_ITEMS, {"contract": row["id"], "on": on})
+    connection.execute(END_CALENDAR, {"contract": row["id"], "on": on})

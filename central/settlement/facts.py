@@ -73,20 +73,46 @@ def digest_of(document: Any) -> str:
 
 
 POINTS = text("""
-    -- consumption points not yet settled for the month, each with the item that is valid in it (the first, if several)
+    -- consumption points not yet settled for the month, as they stand at its end, each with the item of distribution
+    -- that is valid in it (the first, if several) and what is agreed for it: the reserved input, the reserved capacity
+    WITH agreed AS (
+        SELECT supply_point, what, count(*) AS rows, bool_and(valid @> daterange(:first, :end)) AS whole,
+               (array_agg(kw ORDER BY lower(valid) DESC NULLS LAST))[1] AS kw
+          FROM (SELECT supply_point, kind AS what, kw, valid FROM reserved_capacity
+                UNION ALL SELECT supply_point, 'input', reserved_input_kw, valid FROM contract_item
+                           WHERE reserved_input_kw IS NOT NULL) every
+         WHERE valid && daterange(:first, :end)
+         GROUP BY supply_point, what
+    ), contract_at AS (
+        SELECT DISTINCT ON (id) id, number, kind, customer, payer, valid FROM contract_valid
+         WHERE held && daterange(:first, :end) ORDER BY id, lower(held) DESC NULLS LAST
+    ), point AS (
+        SELECT DISTINCT ON (id) *, min(voltage_level) OVER (PARTITION BY id) <> max(voltage_level) OVER (PARTITION BY id)
+               AS two_levels
+          FROM supply_point_valid
+         WHERE valid && daterange(:first, :end) AND state IN ('connected', 'suspended')
+         ORDER BY id, lower(valid) DESC NULLS LAST
+    )
     SELECT sp.id, sp.ean, sp.name, sp.object, sp.street, sp.city, sp.postal_code, sp.commodity, sp.voltage_level,
            sp.metering_type, sp.category, sp.operator, operator.code AS operator_code,
-           ci.id AS item, ci.prices, ci.rate, ci.breaker_phases, ci.breaker_amps, ci.reserved_capacity_year_kw,
-           ci.reserved_capacity_month_kw, ci.reserved_input_kw, ci.annual_mwh, ci.gas_daily_capacity_m3,
+           ci.id AS item, ci.prices, ci.rate, ci.breaker_phases, ci.breaker_amps, ci.annual_mwh,
+           ci.gas_daily_capacity_m3, yearly.kw AS reserved_capacity_year_kw, monthly.kw AS reserved_capacity_month_kw,
+           input.kw AS reserved_input_kw, sp.two_levels,
+           (yearly.rows > 1 OR NOT yearly.whole OR monthly.rows > 1 OR NOT monthly.whole OR input.rows > 1
+            OR NOT input.whole) AS agreed_in_part,
            lower(ci.valid) AS item_from, upper(ci.valid) AS item_to, count(ci.id) OVER (PARTITION BY sp.id) AS items,
            ci.valid @> daterange(:first, :end) AS whole_month,
            c.id AS contract, c.number AS contract_number, c.kind AS contract_kind, c.customer, c.payer,
            c.valid @> daterange(:first, :end) AS whole_contract,
            customer.code AS customer_code, payer.code AS payer_code
-      FROM supply_point sp
+      FROM point sp
       JOIN party operator ON operator.id = sp.operator
       LEFT JOIN contract_item ci ON ci.supply_point = sp.id AND ci.valid && daterange(:first, :end)
-      LEFT JOIN contract c ON c.id = ci.contract
+           AND contract_services(ci.kind) @> 1
+      LEFT JOIN contract_at c ON c.id = ci.contract
+      LEFT JOIN agreed yearly ON yearly.supply_point = sp.id AND yearly.what = 'year'
+      LEFT JOIN agreed monthly ON monthly.supply_point = sp.id AND monthly.what = 'month'
+      LEFT JOIN agreed input ON input.supply_point = sp.id AND input.what = 'input'
       LEFT JOIN party customer ON customer.id = c.customer
       LEFT JOIN party payer ON payer.id = c.payer
      WHERE sp.point_type = 'consumption'
@@ -192,6 +218,13 @@ def _problem(row: Row[Any], month: date) -> str | None:
     if row.items > 1 or not row.whole_month:
         return (
             f"Položka smlouvy {row.contract_number} místa {row.ean} neplatí po celý měsíc {month:%m/%Y}; "
+            "dělení měsíce tato verze neumí."
+        )
+    if row.two_levels:
+        return f"Napěťová hladina místa {row.ean} se v měsíci {month:%m/%Y} mění; dělení měsíce tato verze neumí."
+    if row.agreed_in_part:
+        return (
+            f"Rezervovaný příkon nebo kapacita místa {row.ean} neplatí po celý měsíc {month:%m/%Y}; "
             "dělení měsíce tato verze neumí."
         )
     if not row.whole_contract:

@@ -11,7 +11,7 @@ from datetime import date
 from typing import Final
 
 import numpy as np
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, text
 
 from central.market.cdsdata import INTERVAL_DATA, Profile, ProfileDay
 from central.market.errors import OutboundError
@@ -23,7 +23,6 @@ from central.platform import audit
 from central.platform.errors import Refused
 from central.platform.identity import Person
 from central.readings.profiles import Profiles, read_newest
-from central.registry.tables import party, supply_point
 from shared.clock import Clock
 from shared.metering_day import month_bounds, next_month
 from shared.quantities import MISSING_VALUE, Commodity, Kind, Quality
@@ -105,7 +104,7 @@ def report_month(
     person = by.name if isinstance(by, Person) else by
     report = MonthReport(month)
     last = last_messages(connection, INTERVAL_DATA, month, end_day)
-    points = _points(connection, sender)
+    points = _points(connection, sender, month)
     for first in range(0, len(points), POINTS_AT_ONCE):
         some = points[first : first + POINTS_AT_ONCE]
         channels = _channels(connection, package, some)
@@ -135,16 +134,22 @@ def report_month(
     return report
 
 
-def _points(connection: Connection, sender: str | None) -> list[_Point]:
-    rows = connection.execute(
-        select(supply_point.c.id, supply_point.c.ean, party.c.ean13)
-        .join(party, party.c.id == supply_point.c.operator)
-        .where(
-            supply_point.c.commodity == Commodity.ELECTRICITY,
-            supply_point.c.metering_type.in_(METERING_TYPES),
-        )
-        .order_by(supply_point.c.ean)
-    )
+POINTS = text("""
+    -- electricity points with a profile to report, as they stand at the end of the month
+    SELECT id, ean, ean13 FROM (
+        SELECT DISTINCT ON (sp.id) sp.id, sp.ean, sp.metering_type, operator.ean13
+          FROM supply_point_valid sp JOIN party operator ON operator.id = sp.operator
+         WHERE sp.commodity = 'electricity' AND sp.valid && daterange(:first, :end)
+           AND sp.state IN ('connected', 'suspended')
+         ORDER BY sp.id, lower(sp.valid) DESC NULLS LAST) point
+     WHERE metering_type = ANY (:types)
+     ORDER BY ean
+""")
+
+
+def _points(connection: Connection, sender: str | None, month: date) -> list[_Point]:
+    period = {"first": month, "end": next_month(month.year, month.month), "types": list(METERING_TYPES)}
+    rows = connection.execute(POINTS, period)
     return [_Point(number, ean, sender or operator) for number, ean, operator in rows]
 
 
