@@ -10,7 +10,7 @@ ENDING = frozenset({"close", "remove", "end"})
 
 TOUCHED = text("""
     -- invoices of the points within the time that a change touches
-    SELECT count(DISTINCT i.id) AS count, min(lower(b.valid) AT TIME ZONE 'Europe/Prague')::date AS since,
+    SELECT count(DISTINCT i.id) AS things, min(lower(b.valid) AT TIME ZONE 'Europe/Prague')::date AS since,
            max(upper(b.valid) AT TIME ZONE 'Europe/Prague')::date AS until, array_agg(DISTINCT i.number) AS numbers
       FROM invoice_line l JOIN invoice i ON i.id = l.invoice JOIN billing_basis b ON b.id = l.basis
      WHERE l.supply_point = ANY (:points) AND i.state <> 'cancelled'
@@ -35,7 +35,7 @@ def affected_by(connection: Connection, change: Change) -> Iterator[Touched]:
         return
     period = {"points": list(change.supply_points), "since": change.since, "until": change.until}
     row = connection.execute(TOUCHED, period).one()
-    yield Touched("invoicing", "invoice", row.count, row.since, row.until, tuple((row.numbers or [])[:5]))
+    yield Touched("invoicing", "invoice", row.things, row.since, row.until, tuple((row.numbers or [])[:5]))
 
 
 def refuses(connection: Connection, change: Change) -> str | None:

@@ -19,8 +19,8 @@ def record(
     details: Mapping[str, Any] | None = None,
     at: datetime | None = None,
     *,
-    before: Mapping[str, Any] | None = None,
-    after: Mapping[str, Any] | None = None,
+    before: Mapping[Any, Any] | None = None,
+    after: Mapping[Any, Any] | None = None,
     why: str | None = None,
 ) -> None:
     """Write one act in the caller's transaction: it is recorded if and only if it happened.

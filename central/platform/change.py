@@ -64,8 +64,8 @@ def weigh(connection: Connection, change: Change, *, confirmed: bool) -> list[To
         things = "; ".join(sentence(each) for each in touched)
         raise Refused(
             "touches",
-            f"The change of {change.kind.replace('_', ' ')} {change.name} from {change.since} on touches {things}. Look "
-            "at it with preview=true, then repeat it with confirmed=true.",
+            f"The change of {change.kind.replace('_', ' ')} {change.name} from {change.since} on touches {things}. "
+            "Look at it with preview=true, then repeat it with confirmed=true.",
         )
     return touched
 

@@ -28,18 +28,18 @@ class TagMissing(DomainError):  # noqa: N818 - named as the field says it
     status = 428
 
 
-def etag_of(record: Mapping[str, Any]) -> str:
+def etag_of(record: Mapping[Any, Any]) -> str:
     """The strong tag of a record: a digest of all that its answer shows, in quotes."""
     text = json.dumps(plain(record), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
 
 
-def show(response: Response, record: Mapping[str, Any]) -> None:
+def show(response: Response, record: Mapping[Any, Any]) -> None:
     """Set the record's tag on the answer that shows it."""
     response.headers["ETag"] = etag_of(record)
 
 
-def require_match(if_match: str | None, record: Mapping[str, Any], what: str) -> None:
+def require_match(if_match: str | None, record: Mapping[Any, Any], what: str) -> None:
     """Refuse (428, 412) unless `if_match` names the record's present tag.
 
     `record` must be read under a lock (`FOR UPDATE`) in the transaction that changes it: whoever waited for the lock

@@ -8,7 +8,7 @@ from central.platform.hooks import Change, Hooks, Touched
 
 TOUCHED = text("""
     -- days with a profile of the points' channels within the time that a change touches
-    SELECT count(DISTINCT (p.channel, p.day)) AS count, min(p.day) AS since, max(p.day) + 1 AS until,
+    SELECT count(DISTINCT (p.channel, p.day)) AS things, min(p.day) AS since, max(p.day) + 1 AS until,
            array_agg(DISTINCT c.point || ' ' || c.direction) AS channels
       FROM day_profile p JOIN channel c ON c.id = p.channel
      WHERE c.supply_point = ANY (:points) AND p.day >= :since AND (CAST(:until AS date) IS NULL OR p.day < :until)
@@ -21,7 +21,7 @@ def affected_by(connection: Connection, change: Change) -> Iterator[Touched]:
         return
     period = {"points": list(change.supply_points), "since": change.since, "until": change.until}
     row = connection.execute(TOUCHED, period).one()
-    yield Touched("readings", "day_profile", row.count, row.since, row.until, tuple((row.channels or [])[:5]))
+    yield Touched("readings", "day_profile", row.things, row.since, row.until, tuple((row.channels or [])[:5]))
 
 
 def register(hooks: Hooks) -> None:

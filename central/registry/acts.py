@@ -33,7 +33,7 @@ class Ask:
 
 def tag_of(connection: Connection, kept: Versioned, row: RowMapping) -> str:
     """The ETag of a record with all its versions: also a change of its past is seen."""
-    return etag_of(_seen(connection, kept, row))
+    return etag_of(seen(connection, kept, row))
 
 
 def revise(
@@ -49,7 +49,7 @@ def revise(
     428 and 412 without the record's tag, 409 when a room objects or when something touched was not confirmed.
     """
     what = f"the {change.kind.replace('_', ' ')} {change.name}"
-    require_match(ask.if_match, _seen(connection, kept, row), what)
+    require_match(ask.if_match, seen(connection, kept, row), what)
     before = _told(read_versions(connection, kept, row["id"]))
     after = _told(versions)
     if ask.preview:
@@ -91,7 +91,8 @@ def changed_fields(versions: Sequence[Version], since: date, changes: Mapping[st
     return frozenset(name for name, value in changes.items() if not held or held[-1].facts.get(name) != value)
 
 
-def _seen(connection: Connection, kept: Versioned, row: RowMapping) -> dict[str, Any]:
+def seen(connection: Connection, kept: Versioned, row: RowMapping) -> dict[str, Any]:
+    """What a tag of a record is made from: the row and all its versions."""
     return {"row": dict(row), "versions": _told(read_versions(connection, kept, row["id"]))}
 
 

@@ -178,9 +178,7 @@ payment_calendar = Table(
     CheckConstraint(
         "advance_due = (advance_amount IS NOT NULL) AND advance_due = (advance_on IS NOT NULL)", name="advance"
     ),
-    ExcludeConstraint(
-        ("contract", "="), ("period", "&&"), using="gist", name="payment_calendar_contract_period_excl"
-    ),
+    ExcludeConstraint(("contract", "="), ("period", "&&"), using="gist", name="payment_calendar_contract_period_excl"),
     comment="Platební kalendář: a row per contract and period with the events that are to come; edited rows stay as "
     "they are",
 )

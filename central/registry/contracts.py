@@ -21,6 +21,7 @@ from central.registry.contract_tables import (
 from central.registry.form import Spec, check_contract_item
 from central.registry.party_tables import contract_account, party
 from central.registry.point_tables import reserved_capacity, supply_point
+from central.registry.validity import ends, starts, validity
 from central.registry.versions import Version, Versioned, read_versions, revised
 
 VERSIONED = Versioned(contract, contract_past, CONTRACT_FACTS)
@@ -56,8 +57,8 @@ OVERVIEW = Overview(
         Column("advance_months", contract.c.advance_months, Kind.INTEGER),
         Column("advance_spread", contract.c.advance_spread, Kind.CHOICE, ("even", "manual")),
         Column("advance_amount", contract.c.advance_amount, Kind.DECIMAL),
-        Column("valid_from", func.lower(contract.c.valid), Kind.DATE),
-        Column("valid_to", func.upper(contract.c.valid), Kind.DATE),
+        Column("valid_from", starts(contract.c.valid), Kind.DATE),
+        Column("valid_to", ends(contract.c.valid), Kind.DATE),
         Column("since", contract.c.since, Kind.DATE),
     ),
     default_sort=(("number", False),),
@@ -90,8 +91,34 @@ def create_contracts(connection: Connection, specs: Sequence[Spec]) -> Outcome:
         (item["supply_point"] for spec in specs for item in spec["items"]),
     )
     items = [_item(spec, item, numbers, eans, parties) for spec in specs for item in spec["items"]]
+    done_items = _store_items(connection, items)
+    return Outcome(done.inserted + done_items.inserted, done.unchanged + done_items.unchanged)
+
+
+def add_items(connection: Connection, row: RowMapping, given: Sequence[Spec]) -> set[int]:
+    """Add items to a contract that is stored; the ids of the new ones."""
+    for item in given:
+        check_contract_item(item)
+    valid = row["valid"]
+    spec = {"number": row["number"], "kind": row["kind"], "valid_from": valid.lower, "valid_to": valid.upper}
+    parties: dict[Any, Any] = {
+        None: None, **ids_of(connection, party, "party", "code", [item.get("operator") for item in given])
+    }  # fmt: skip
+    eans = ids_of(connection, supply_point, "supply point", "ean", [item["supply_point"] for item in given])
+    before = _ids_of_items(connection, row["id"])
+    items = [_item(spec, item, {row["number"]: row["id"]}, eans, parties) for item in given]
+    if not _store_items(connection, items).inserted:
+        raise Refused("exists", f"The contract {row['number']} has this item already.")
+    return _ids_of_items(connection, row["id"]) - before
+
+
+def _ids_of_items(connection: Connection, contract_id: int) -> set[int]:
+    return set(connection.execute(select(contract_item.c.id).where(contract_item.c.contract == contract_id)).scalars())
+
+
+def _store_items(connection: Connection, items: Sequence[Mapping[str, Any]]) -> Outcome:
     stored = [{name: value for name, value in item.items() if name not in CAPACITIES} for item in items]
-    done_items = reconcile(connection, contract_item, "contract item", ("contract", "supply_point", "valid"), stored)
+    done = reconcile(connection, contract_item, "contract item", ("contract", "supply_point", "valid"), stored)
     capacities = [
         {"supply_point": item["supply_point"], "kind": kind, "kw": item[name], "valid": item["valid"]}
         for item in items
@@ -99,7 +126,7 @@ def create_contracts(connection: Connection, specs: Sequence[Spec]) -> Outcome:
         if item.get(name) is not None
     ]
     reconcile(connection, reserved_capacity, "reserved capacity", ("supply_point", "kind", "valid"), capacities)
-    return Outcome(done.inserted + done_items.inserted, done.unchanged + done_items.unchanged)
+    return done
 
 
 def _header(spec: Spec, parties: Mapping[Any, Any], accounts: Mapping[Any, Any]) -> dict[str, Any]:
@@ -141,13 +168,6 @@ def _item(
     }
 
 
-def validity(what: str, start: date, end: date | None) -> Range[date]:
-    """The half-open range of two days, or BadInput when it would be empty."""
-    if end is not None and end <= start:
-        raise BadInput("validity", f"The {what} ends {end}, not after its start {start}; the end is exclusive.")
-    return Range(start, end, bounds="[)")
-
-
 def require_contract(connection: Connection, number: str, *, lock: bool = False) -> RowMapping:
     """A contract by number, or NotFound; with `lock` nobody else changes it in this transaction."""
     query = select(contract).where(contract.c.number == number)
@@ -161,7 +181,7 @@ def points_of(connection: Connection, contract_id: int, since: date) -> tuple[in
     """Supply points that are under the contract on or after a day."""
     items = contract_item.c
     query = select(items.supply_point).where(items.contract == contract_id)
-    query = query.where(func.upper_inf(items.valid) | (func.upper(items.valid) > since)).distinct()
+    query = query.where(func.upper_inf(items.valid) | (ends(items.valid) > since)).distinct()
     return tuple(connection.execute(query).scalars())
 
 
@@ -175,7 +195,7 @@ def revised_contract(connection: Connection, row: RowMapping, changes: Mapping[s
         found = ids_of(connection, contract_account, "contract account", "number", [changes["account"]])
         named["account"] = found.get(changes["account"])
     valid = row["valid"]
-    if valid.lower is not None and since < valid.lower or valid.upper is not None and since >= valid.upper:
+    if (valid.lower is not None and since < valid.lower) or (valid.upper is not None and since >= valid.upper):
         raise BadInput(
             "since",
             f"The contract {row['number']} is valid {valid.lower} to {valid.upper or 'open'}: it cannot change on "
@@ -214,8 +234,8 @@ def close_contract(connection: Connection, row: RowMapping, on: date) -> None:
     if later is not None:
         raise Refused(
             "item_later",
-            f"The item of {later.ean} under contract {row['number']} begins on {later.begins}, after the closing on {on}; "
-            "remove it first.",
+            f"The item of {later.ean} under contract {row['number']} begins on {later.begins}, after the closing on "
+            f"{on}; remove it first.",
         )
     connection.execute(
         update(contract).where(contract.c.id == row["id"]).values(valid=Range(valid.lower, on, bounds="[)"))

@@ -11,7 +11,7 @@ from stdnum.exceptions import ValidationError
 from central.platform.errors import BadInput
 from shared.identifiers import IdentifierError, parse_ean13, parse_ean18, parse_eic
 
-Spec = Mapping[str, Any]
+Spec = Mapping[Any, Any]
 
 
 def check_party(spec: Spec) -> list[str]:

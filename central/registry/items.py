@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.exc import IntegrityError
 
@@ -16,6 +16,7 @@ from central.registry.contract_tables import CONTRACT_KINDS, contract, contract_
 from central.registry.form import check_contract_item
 from central.registry.party_tables import party
 from central.registry.point_tables import supply_point
+from central.registry.validity import ends, starts
 
 ITEM_FACTS = (
     "prices", "rate", "breaker_phases", "breaker_amps", "breaker_characteristic", "reserved_input_kw",
@@ -44,8 +45,8 @@ OVERVIEW = Overview(
         Column("supply_point", contract_item.c.supply_point, Kind.INTEGER),
         Column("ean", supply_point.c.ean),
         *(Column(name, contract_item.c[name], _kind(name)) for name in ITEM_FACTS),
-        Column("valid_from", func.lower(contract_item.c.valid), Kind.DATE),
-        Column("valid_to", func.upper(contract_item.c.valid), Kind.DATE),
+        Column("valid_from", starts(contract_item.c.valid), Kind.DATE),
+        Column("valid_to", ends(contract_item.c.valid), Kind.DATE),
     ),
     default_sort=(("id", False),),
 )
@@ -60,11 +61,11 @@ def find_items(
         select(
             *facts,
             supply_point.c.ean,
-            func.lower(contract_item.c.valid).label("valid_from"),
-            func.upper(contract_item.c.valid).label("valid_to"),
+            starts(contract_item.c.valid).label("valid_from"),
+            ends(contract_item.c.valid).label("valid_to"),
         )
         .join(supply_point, supply_point.c.id == contract_item.c.supply_point)
-        .order_by(contract_item.c.contract, supply_point.c.ean, func.lower(contract_item.c.valid))
+        .order_by(contract_item.c.contract, supply_point.c.ean, starts(contract_item.c.valid))
     )
     if contract_id is not None:
         query = query.where(contract_item.c.contract == contract_id)
@@ -105,7 +106,9 @@ def _amendment(connection: Connection, row: RowMapping, number: int) -> int:
     query = select(amendments.id).where(amendments.contract == row["contract"], amendments.number == number)
     found = connection.execute(query).scalar()
     if found is None:
-        raise NotFound("amendment_not_found", f"The contract {row['number']} has no amendment {number}; create it first.")
+        raise NotFound(
+            "amendment_not_found", f"The contract {row['number']} has no amendment {number}; create it first."
+        )
     return int(found)
 
 
@@ -138,7 +141,9 @@ def close_item(connection: Connection, row: RowMapping, on: date) -> None:
             f"The item of {row['ean']} under contract {row['number']} is valid {valid.lower} to "
             f"{valid.upper or 'open'}: it cannot be closed on {on}; choose a day between, or remove the item.",
         )
-    ended = update(contract_item).where(contract_item.c.id == row["id"]).values(valid=Range(valid.lower, on, bounds="[)"))
+    ended = (
+        update(contract_item).where(contract_item.c.id == row["id"]).values(valid=Range(valid.lower, on, bounds="[)"))
+    )
     connection.execute(ended)
 
 

@@ -16,9 +16,9 @@ from central.registry import parties
 from central.registry.acts import Ask, changed_fields, revise, tag_of
 from central.registry.form import check_party
 from central.registry.versions import read_versions
-from central.registry.web import Body, Event, Operator, Reader, VersionOut, Why, history, require_new, versions
+from central.registry.web import Body, Day, Event, Operator, Reader, VersionOut, Why, history, require_new, versions
 
-router = APIRouter(tags=["registry"])
+router = APIRouter()
 
 Role = Literal["operator", "customer", "supplier", "balance_responsible", "superior_distributor", "market_operator"]
 
@@ -50,7 +50,7 @@ class PartyIn(Body):
 class PartyChange(Body):
     """What becomes another from `since` on; what is not given stays."""
 
-    since: date
+    since: Day
     why: Why
     name: str | None = None
     roles: list[Role] | None = None

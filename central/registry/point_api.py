@@ -19,9 +19,9 @@ from central.registry.acts import Ask, changed_fields, revise, tag_of
 from central.registry.point_states import Act
 from central.registry.series import draw
 from central.registry.versions import read_versions
-from central.registry.web import Body, Event, Operator, Reader, VersionOut, Why, history, require_new, versions
+from central.registry.web import Body, Day, Event, Operator, Reader, VersionOut, Why, history, require_new, versions
 
-router = APIRouter(tags=["registry"])
+router = APIRouter()
 
 VoltageLevel = Literal["VVN", "VN", "NN"]
 MeteringType = Literal["A", "B", "C1", "C2", "C3", "C4"]
@@ -56,7 +56,7 @@ class SupplyPointIn(Body):
 class SupplyPointChange(Body):
     """What becomes another from `since` on; what is not given stays."""
 
-    since: date
+    since: Day
     why: Why
     name: str | None = None
     object: str | None = None
@@ -78,7 +78,7 @@ class SupplyPointChange(Body):
 class StateChange(Body):
     """The day of an act that changes the state, and why."""
 
-    on: date
+    on: Day
     why: Why
 
 
@@ -152,9 +152,7 @@ def create_supply_point(
     given = body.model_dump(exclude={"series"}) | {"ean": ean}
     require_new(points.create_supply_points(connection, [given]), f"The supply point {ean}")
     details = body.model_dump(mode="json") | {"ean": ean}
-    audit.record(
-        connection, person, "supply_point.create", f"supply_point/{ean}", details, clock.now(), after=details
-    )
+    audit.record(connection, person, "supply_point.create", f"supply_point/{ean}", details, clock.now(), after=details)
     return _shown(connection, response, ean)
 
 

@@ -70,9 +70,10 @@ supply_point = Table(
     Column("temperature_zone", Text),
     Column("planned_mwh", Numeric(14, 3)),
     Column(
-        "since", Date, comment="Since when the row holds; what held before stands in supply_point_past. NULL: from the "
-        "beginning"
-    ),  # fmt: skip
+        "since",
+        Date,
+        comment="Since when the row holds; what held before stands in supply_point_past. NULL: from the beginning",
+    ),
     Column(
         "search",
         Text,

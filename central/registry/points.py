@@ -142,7 +142,7 @@ def advanced(connection: Connection, row: RowMapping, act: point_states.Act, on:
         if item is not None:
             raise Refused(
                 "still_contracted",
-                f"The supply point {row['ean']} is under contract {item.number} until {item.until or 'further notice'}: "
-                f"it cannot end on {on}; close the item first.",
+                f"The supply point {row['ean']} is under contract {item.number} until "
+                f"{item.until or 'further notice'}: it cannot end on {on}; close the item first.",
             )
     return revised(versions, {"state": str(reached)}, on)

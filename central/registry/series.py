@@ -36,9 +36,7 @@ def create_series(
     if purpose == "eic":
         _spelled(purpose, prefix, digits, first)
     values = {"code": code, "purpose": purpose, "prefix": prefix, "digits": digits}
-    connection.execute(
-        insert(number_series).values(**values, first_number=first, last_number=last, next_number=first)
-    )
+    connection.execute(insert(number_series).values(**values, first_number=first, last_number=last, next_number=first))
 
 
 def draw(connection: Connection, code: str, purposes: tuple[str, ...]) -> str:
@@ -47,17 +45,13 @@ def draw(connection: Connection, code: str, purposes: tuple[str, ...]) -> str:
     Who draws at the same time waits; a rollback gives the number back, so there are no holes. Passed over are numbers
     that were entered by hand and EICs whose check character would be `-`.
     """
-    series = connection.execute(
-        select(number_series).where(number_series.c.code == code).with_for_update()
-    ).first()
+    series = connection.execute(select(number_series).where(number_series.c.code == code).with_for_update()).first()
     if series is None:
         raise NotFound("series_not_found", f"There is no number series {code}; create it first or correct it.")
     if series.purpose not in purposes:
         raise BadInput("series", f"The series {code} is for {series.purpose}, not for {' or '.join(purposes)}.")
     number, drawn = _next_free(connection, series)
-    connection.execute(
-        update(number_series).where(number_series.c.id == series.id).values(next_number=number + 1)
-    )
+    connection.execute(update(number_series).where(number_series.c.id == series.id).values(next_number=number + 1))
     return drawn
 
 
@@ -69,8 +63,8 @@ def _next_free(connection: Connection, series: Row[tuple[object, ...]]) -> tuple
             return number, spelled
     raise Refused(
         "series_exhausted",
-        f"The number series {series.code} is exhausted: its last number is {series.last_number}. Create a series with a "
-        "new range.",
+        f"The number series {series.code} is exhausted: its last number is {series.last_number}. Create a series with "
+        "a new range.",
     )
 
 

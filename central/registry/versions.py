@@ -7,12 +7,14 @@ version has no end: what ends has a state or a validity of its own.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, func, insert, select, update
+from sqlalchemy import Connection, Table, delete, insert, select, update
 from sqlalchemy.dialects.postgresql import Range
 
 from central.platform.errors import BadInput
+from central.registry.validity import starts
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +78,9 @@ def read_versions(connection: Connection, kept: Versioned, owner: int) -> list[V
     past, table = kept.past, kept.table
     columns = [past.c[name] for name in kept.facts]
     rows = connection.execute(
-        select(func.lower(past.c.valid).label("since"), *columns)
+        select(starts(past.c.valid).label("since"), *columns)
         .where(past.c[table.name] == owner)
-        .order_by(func.lower(past.c.valid).nulls_first())
+        .order_by(starts(past.c.valid).nulls_first())
     ).mappings()
     versions = [Version(row["since"], {name: row[name] for name in kept.facts}) for row in rows]
     now = connection.execute(select(table).where(table.c.id == owner)).mappings().one()
@@ -101,7 +103,7 @@ def store_versions(connection: Connection, kept: Versioned, owner: int, versions
             **copied,
             **version.facts,
         }
-        for version, following in zip(versions, versions[1:], strict=False)
+        for version, following in pairwise(versions)
     ]
     if rows:
         connection.execute(insert(past), rows)

@@ -16,6 +16,9 @@ from central.registry.versions import Versioned, read_versions
 Reader = Annotated[Person, Depends(require("read"))]
 Operator = Annotated[Person, Depends(require("operate"))]
 
+Day = Annotated[date, Field(ge=date(1990, 1, 1), lt=date(2200, 1, 1))]
+"""A day of the business: what lies outside is a slip of the pen."""
+
 Why = Annotated[str, Field(min_length=3, max_length=1_000, description="the reason, kept in the record of acts")]
 
 
@@ -58,5 +61,3 @@ def require_new(outcome: Outcome, what: str) -> None:
     """Refused when nothing was inserted."""
     if not outcome.inserted:
         raise Refused("exists", f"{what} is stored already; change it by its own act.")
-
-

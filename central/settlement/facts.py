@@ -80,17 +80,17 @@ POINTS = text("""
                (array_agg(kw ORDER BY lower(valid) DESC NULLS LAST))[1] AS kw
           FROM (SELECT supply_point, kind AS what, kw, valid FROM reserved_capacity
                 UNION ALL SELECT supply_point, 'input', reserved_input_kw, valid FROM contract_item
-                           WHERE reserved_input_kw IS NOT NULL) every
+                           WHERE reserved_input_kw IS NOT NULL) held
          WHERE valid && daterange(:first, :end)
          GROUP BY supply_point, what
     ), contract_at AS (
         SELECT DISTINCT ON (id) id, number, kind, customer, payer, valid FROM contract_valid
          WHERE held && daterange(:first, :end) ORDER BY id, lower(held) DESC NULLS LAST
     ), point AS (
-        SELECT DISTINCT ON (id) *, min(voltage_level) OVER (PARTITION BY id) <> max(voltage_level) OVER (PARTITION BY id)
-               AS two_levels
+        SELECT DISTINCT ON (id) *, min(voltage_level) OVER every <> max(voltage_level) OVER every AS two_levels
           FROM supply_point_valid
          WHERE valid && daterange(:first, :end) AND state IN ('connected', 'suspended')
+        WINDOW every AS (PARTITION BY id)
          ORDER BY id, lower(valid) DESC NULLS LAST
     )
     SELECT sp.id, sp.ean, sp.name, sp.object, sp.street, sp.city, sp.postal_code, sp.commodity, sp.voltage_level,

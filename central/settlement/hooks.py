@@ -10,7 +10,7 @@ ENDING = frozenset({"close", "remove", "end"})
 
 TOUCHED = text("""
     -- billing bases of the points within the time that a change touches, by run
-    SELECT count(*) AS count, min(lower(b.valid) AT TIME ZONE 'Europe/Prague')::date AS since,
+    SELECT count(*) AS things, min(lower(b.valid) AT TIME ZONE 'Europe/Prague')::date AS since,
            max(upper(b.valid) AT TIME ZONE 'Europe/Prague')::date AS until, array_agg(DISTINCT r.number) AS runs
       FROM billing_basis b JOIN settlement_run r ON r.id = b.run
      WHERE b.supply_point = ANY (:points) AND b.state <> 'cancelled'
@@ -34,7 +34,7 @@ def affected_by(connection: Connection, change: Change) -> Iterator[Touched]:
         return
     period = {"points": list(change.supply_points), "since": change.since, "until": change.until}
     row = connection.execute(TOUCHED, period).one()
-    yield Touched("settlement", "billing_basis", row.count, row.since, row.until, tuple((row.runs or [])[:5]))
+    yield Touched("settlement", "billing_basis", row.things, row.since, row.until, tuple((row.runs or [])[:5]))
 
 
 def refuses(connection: Connection, change: Change) -> str | None:
@@ -46,8 +46,8 @@ def refuses(connection: Connection, change: Change) -> str | None:
         return None
     return (
         f"Settlement run {row.number} has billing bases of supply point {row.ean} until {row.until}; "
-        f"{change.kind.replace('_', ' ')} {change.name} cannot {change.act} on {change.since}: take that day or a later "
-        "one, or cancel the bases."
+        f"{change.kind.replace('_', ' ')} {change.name} cannot {change.act} on {change.since}: take that day or a "
+        "later one, or cancel the bases."
     )
 
 

@@ -18,7 +18,8 @@ from central.platform import audit
 from central.platform.identity import Person
 from central.platform.reconcile import Outcome
 from central.registry.contracts import create_contracts
-from central.registry.parties import create_parties, create_supply_points
+from central.registry.parties import create_parties
+from central.registry.points import create_supply_points
 from central.workflow.site_file import Site
 
 Specs = Sequence[Mapping[str, Any]]

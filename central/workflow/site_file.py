@@ -17,17 +17,19 @@ from central.platform.errors import BadInput
 Commodity = Literal["electricity", "gas"]
 Kind = Literal["interval", "state"]
 Direction = Literal["A+", "A-", "R+", "R-", "V", "VT", "NT", "JT"]
+Role = Literal["operator", "customer", "supplier", "balance_responsible", "superior_distributor", "market_operator"]
 
 
 class Party(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """Licence holder, customer or payer, supplier, superior distributor, market operator."""
+    """Licence holder, customer or payer, supplier, superior distributor, market operator; `role` or several `roles`."""
 
     code: str
     name: str
-    role: Literal["operator", "customer", "supplier", "superior_distributor", "market_operator"]
     street: str
     city: str
     postal_code: str
+    role: Role | None = None
+    roles: list[Role] = []
     country: str = "CZ"
     ico: str | None = None
     dic: str | None = None

@@ -229,7 +229,7 @@ def house(database_url: str, tmp_path: Path) -> Iterator[House]:
             operator = db.execute(
                 insert(party)
                 .values(
-                    code="LDS", name="Areál s.r.o.", role="operator", street="Dlouhá 1", city="Brno",
+                    code="LDS", name="Areál s.r.o.", roles=["operator"], street="Dlouhá 1", city="Brno",
                     postal_code="60200", ean13=SENDER,
                 )
                 .returning(party.c.id)

@@ -16,7 +16,7 @@ from central.platform.database import make_engine, transaction
 from central.platform.errors import BadInput, DomainError, NotFound, Refused
 from central.platform.identity import SYSTEM
 from central.platform.tables import audit
-from central.registry.contracts import find_items
+from central.registry.items import find_items
 from central.registry.tables import contract_item, party, supply_point
 from central.workflow import site_file as s
 from central.workflow.load_site import load_site
@@ -189,7 +189,7 @@ def test_overlapping_validity_is_refused_in_words(engine: Engine) -> None:
         "UPDATE contract_item SET breaker_amps = 25",
         "UPDATE supply_point SET ean = '85918240094170001'",
         "UPDATE supply_point SET voltage_level = NULL",
-        "UPDATE party SET role = 'king'",
+        "UPDATE party SET roles = ARRAY['king']",
         "UPDATE channel SET step_ms = 0",
         "UPDATE channel_mapping SET multiplier = 0",
         "DELETE FROM meter",

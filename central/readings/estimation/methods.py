@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from central.readings.calendar import Ints
-from central.readings.holidays import DayType
 from central.readings.shares import share_out
+from shared.holidays import DayType
 from shared.metering_day import PRAGUE, MeteringDay
 from shared.quantities import MISSING_VALUE
 

@@ -27,8 +27,8 @@ from central.readings.estimation.methods import (
     slots_a_day,
 )
 from central.readings.estimation.order import EstimationStep, OrderInForce, StepMethod
-from central.readings.holidays import DayType, day_type
 from central.readings.method import Method
+from shared.holidays import DayType, day_type
 from shared.metering_day import MeteringDay
 from shared.quantities import MISSING_VALUE, Quality
 

@@ -16,7 +16,7 @@ from central.readings.estimation.methods import (
     scale,
     slots_a_day,
 )
-from central.readings.holidays import DayType
+from shared.holidays import DayType
 from shared.metering_day import MeteringDay
 from shared.quantities import MISSING_VALUE, Commodity
 

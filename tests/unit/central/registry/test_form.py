@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from central.platform.errors import BadInput
-from central.registry.rules import check_contract_item, check_party, check_supply_point, is_ico
+from central.registry.form import check_contract_item, check_party, check_supply_point, is_ico
 
 PARTY: dict[str, Any] = {"name": "Lisovna, a.s.", "role": "customer", "ico": "28409001"}
 POINT: dict[str, Any] = {"ean": "859182400941700019", "commodity": "electricity", "voltage_level": "VN"}

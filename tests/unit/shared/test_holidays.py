@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from central.readings.holidays import DayType, day_type, easter_sunday, holidays_of, is_holiday
+from shared.holidays import DayType, day_type, easter_sunday, holidays_of, is_holiday
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,230 @@
+"""Routes of contract items: overview, one item, add, revise from a day on, close, remove."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import BaseModel, Field
+from sqlalchemy import RowMapping
+
+from central.platform.change import Confirmed, Preview, PreviewOnly, look, sentence, weigh
+from central.platform.etag import IfMatch, require_match, show
+from central.platform.hooks import Change
+from central.platform.overview import Asked
+from central.platform.plain import plain
+from central.platform.web import Db, Now
+from central.registry import contracts, items
+from central.registry.acts import Ask, record
+from central.registry.contract_tables import contract_item
+from central.registry.web import Body, Day, Operator, Reader, Why
+
+router = APIRouter()
+
+Kw = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=3)]
+Mwh = Annotated[Decimal, Field(ge=0, max_digits=14, decimal_places=3)]
+Amps = Annotated[int, Field(gt=0, le=100_000)]
+Characteristic = Literal["A", "B", "C", "D", "K", "Z"]
+GasCategory = Literal["household", "low", "medium", "large"]
+
+
+class ItemIn(Body):
+    """An item of a contract; without validity it has the contract's. `operator` is a code."""
+
+    supply_point: str
+    prices: str
+    rate: str | None = None
+    breaker_phases: Literal[1, 3] | None = None
+    breaker_amps: Amps | None = None
+    breaker_characteristic: Characteristic | None = None
+    reserved_capacity_year_kw: Kw | None = None
+    reserved_capacity_month_kw: Kw | None = None
+    reserved_input_kw: Kw | None = None
+    reserved_output_kw: Kw | None = None
+    annual_mwh: Mwh | None = None
+    gas_daily_capacity_m3: Mwh | None = None
+    operator: str | None = None
+    gas_category: GasCategory | None = None
+    valid_from: Day | None = None
+    valid_to: Day | None = None
+
+
+class ItemChange(Body):
+    """What becomes another from `since` on: the item ends there and a new one begins. `amendment` is its number."""
+
+    since: Day
+    why: Why
+    prices: str | None = None
+    rate: str | None = None
+    breaker_phases: Literal[1, 3] | None = None
+    breaker_amps: Amps | None = None
+    breaker_characteristic: Characteristic | None = None
+    reserved_input_kw: Kw | None = None
+    reserved_output_kw: Kw | None = None
+    annual_mwh: Mwh | None = None
+    gas_daily_capacity_m3: Mwh | None = None
+    operator: str | None = None
+    gas_category: GasCategory | None = None
+    amendment: Annotated[int, Field(gt=0, lt=100_000)] | None = None
+
+
+class ItemEnd(Body):
+    """The day on which the item ends (exclusive), and why."""
+
+    on: Day
+    why: Why
+
+
+class ItemRemoval(Body):
+    """Why the item is taken away as if it had never been."""
+
+    why: Why
+
+
+class ItemOut(BaseModel):
+    """An item of a contract as stored; `operator` and `amendment` are ids."""
+
+    id: int
+    contract: int
+    kind: str
+    supply_point: int
+    ean: str
+    prices: str
+    rate: str | None
+    breaker_phases: int | None
+    breaker_amps: int | None
+    breaker_characteristic: str | None
+    reserved_input_kw: Decimal | None
+    reserved_output_kw: Decimal | None
+    annual_mwh: Decimal | None
+    gas_daily_capacity_m3: Decimal | None
+    operator: int | None
+    gas_category: str | None
+    amendment: int | None
+    valid_from: date | None
+    valid_to: date | None
+
+
+@router.get("/contract-items", summary="Contract items: filter, sort, page")
+def find_contract_items(
+    connection: Db,
+    _: Reader,
+    request: Request,
+    response: Response,
+    asked: Annotated[Asked, Depends(items.OVERVIEW.asked("valid_on"))],
+    valid_on: Annotated[date | None, Query(description="valid on this day")] = None,
+) -> list[ItemOut]:
+    """Items of all contracts."""
+    conditions = [] if valid_on is None else [contract_item.c.valid.contains(valid_on)]
+    page = items.OVERVIEW.find(connection, asked, *conditions)
+    page.tell(request, response)
+    return [ItemOut(**row) for row in page.rows]
+
+
+@router.get("/contract-items/{identifier}", summary="One contract item")
+def get_item(connection: Db, _: Reader, response: Response, identifier: int) -> ItemOut:
+    """By its id."""
+    return _shown(connection, response, identifier)
+
+
+@router.post("/contracts/{number:path}/items", status_code=201, summary="Add an item to a contract")
+def add_item(connection: Db, person: Operator, clock: Now, number: str, body: ItemIn) -> list[ItemOut]:
+    """Refused when its validity is outside the contract's or overlaps another item of the supply point."""
+    row = contracts.require_contract(connection, number, lock=True)
+    made = contracts.add_items(connection, row, [body.model_dump()])
+    ask = Ask(person, clock, None, "added")
+    since = body.valid_from or row["valid"].lower or clock.now().date()
+    change = Change("contract", row["id"], number, "add_item", since, body.valid_to)
+    record(connection, change, ask, None, plain(body.model_dump()))
+    return [ItemOut(**each) for each in items.find_items(connection, contract_id=row["id"]) if each["id"] in made]
+
+
+@router.post("/contract-items/{identifier}/revise", summary="Change an item from a day on")
+def revise_item(
+    connection: Db,
+    person: Operator,
+    clock: Now,
+    response: Response,
+    identifier: int,
+    body: ItemChange,
+    if_match: IfMatch = None,
+    preview: PreviewOnly = False,
+    confirmed: Confirmed = False,
+) -> ItemOut | Preview:
+    """The item ends on `since` and one with the new facts begins. Needs If-Match."""
+    row = items.require_item(connection, identifier, lock=True)
+    require_match(if_match, row, _what(row))
+    items.require_inside(row, body.since)
+    changes = body.model_dump(exclude_unset=True, exclude={"since", "why"})
+    facts = items.revised_item(connection, row, changes)
+    fields = frozenset(name for name, value in facts.items() if row[name] != value)
+    change = _change(row, "revise", body.since, fields)
+    before, after = _facts(row), plain(facts) | {"valid": [plain(body.since), plain(row["valid"].upper)]}
+    if preview:
+        return look(connection, change, before, after)
+    touched = weigh(connection, change, confirmed=confirmed)
+    made = items.split_item(connection, row, facts, body.since)
+    ask = Ask(person, clock, if_match, body.why, subject=f"contract/{row['number']}")
+    record(connection, change, ask, before, after, [sentence(each) for each in touched])
+    return _shown(connection, response, made)
+
+
+@router.post("/contract-items/{identifier}/close", summary="End an item on a day")
+def close_item(
+    connection: Db,
+    person: Operator,
+    clock: Now,
+    response: Response,
+    identifier: int,
+    body: ItemEnd,
+    if_match: IfMatch = None,
+    preview: PreviewOnly = False,
+    confirmed: Confirmed = False,
+) -> ItemOut | Preview:
+    """Refused when the point is billed beyond that day. Needs If-Match."""
+    row = items.require_item(connection, identifier, lock=True)
+    require_match(if_match, row, _what(row))
+    change = _change(row, "close", body.on, frozenset())
+    before, after = _facts(row), _facts(row) | {"valid": [plain(row["valid"].lower), plain(body.on)]}
+    if preview:
+        return look(connection, change, before, after)
+    touched = weigh(connection, change, confirmed=confirmed)
+    items.close_item(connection, row, body.on)
+    ask = Ask(person, clock, if_match, body.why, subject=f"contract/{row['number']}")
+    record(connection, change, ask, before, after, [sentence(each) for each in touched])
+    return _shown(connection, response, identifier)
+
+
+@router.post("/contract-items/{identifier}/remove", status_code=204, summary="Take an item away")
+def remove_item(
+    connection: Db, person: Operator, clock: Now, identifier: int, body: ItemRemoval, if_match: IfMatch = None
+) -> None:
+    """For what was entered by mistake; refused when anything was billed by it. Needs If-Match."""
+    row = items.require_item(connection, identifier, lock=True)
+    require_match(if_match, row, _what(row))
+    change = _change(row, "remove", row["valid"].lower or date(1990, 1, 1), frozenset())
+    weigh(connection, change, confirmed=True)
+    items.remove_item(connection, row)
+    ask = Ask(person, clock, if_match, body.why, subject=f"contract/{row['number']}")
+    record(connection, change, ask, _facts(row), None)
+
+
+def _change(row: RowMapping, act: str, since: date, fields: frozenset[str]) -> Change:
+    name = f"{row['number']} of {row['ean']}"
+    until = row["valid"].upper
+    return Change("contract_item", row["id"], name, act, since, until, fields, (row["supply_point"],))
+
+
+def _what(row: RowMapping) -> str:
+    return f"the item of {row['ean']} under contract {row['number']}"
+
+
+def _facts(row: RowMapping) -> dict[str, Any]:
+    facts: dict[str, Any] = plain({name: row[name] for name in (*items.ITEM_FACTS, "ean", "valid")})
+    return facts
+
+
+def _shown(connection: Db, response: Response, identifier: int) -> ItemOut:
+    row = items.require_item(connection, identifier)
+    show(response, row)
+    return ItemOut(**row, valid_from=row["valid"].lower, valid_to=row["valid"].upper)
