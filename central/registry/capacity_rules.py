@@ -15,6 +15,7 @@ from typing import Literal
 
 import msgspec
 
+from central.platform.plain import spelled
 from shared.holidays import is_holiday
 
 RULES_FILE = Path(__file__).parent / "rules" / "capacity.json"
@@ -104,8 +105,8 @@ def within_input(order: Order, standing: Standing, _: Mapping[str, int | bool]) 
         limit = next((held.kw for held in standing.inputs if held.at(day)), None)
         if limit is not None and order.kw + other > limit:
             return (
-                f"On {day} the supply point {order.ean} would reserve {order.kw + other:f} kW ({order.kw:f} ordered, "
-                f"{other:f} beside), more than its reserved input of {limit:f} kW."
+                f"On {day} the supply point {order.ean} would reserve {spelled(order.kw + other)} kW ({spelled(order.kw)} ordered, "
+                f"{spelled(other)} beside), more than its reserved input of {spelled(limit)} kW."
             )
     return None
 
@@ -124,8 +125,8 @@ def decrease(order: Order, standing: Standing, parameters: Mapping[str, int | bo
     if order.start >= earliest:
         return None
     return (
-        f"The yearly reserved capacity of {order.ean} is {present.kw:f} kW since {present.start}; it cannot be lowered "
-        f"to {order.kw:f} kW on {order.start}, but from {earliest} on."
+        f"The yearly reserved capacity of {order.ean} is {spelled(present.kw)} kW since {present.start}; it cannot be lowered "
+        f"to {spelled(order.kw)} kW on {order.start}, but from {earliest} on."
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from central.platform.errors import BadInput
-from central.registry.form import check_contract_item, check_party, check_supply_point, is_ico
+from central.registry.form import check_contract_item, check_party, check_supply_point, iban_of, is_dic, is_ico
 
 PARTY: dict[str, Any] = {"name": "Lisovna, a.s.", "role": "customer", "ico": "28409001"}
 POINT: dict[str, Any] = {"ean": "859182400941700019", "commodity": "electricity", "voltage_level": "VN"}
@@ -95,3 +95,38 @@ def test_wrong_items_are_refused_with_both_sides_named(change: dict[str, Any], c
         check_contract_item({**ITEM, **change})
     assert refused.value.code == code
     assert ITEM["supply_point"] in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("party", "warned"),
+    [
+        ({"dic": "CZ28409002"}, "CZ28409002"),
+        ({"ico": "1", "country": "SK"}, "SK"),
+        ({"dic": "nonsense", "country": "US"}, "nonsense"),
+    ],
+)
+def test_foreign_ids_and_wrong_tax_numbers_are_warned_of(party: dict[str, str], warned: str) -> None:
+    (warning,) = check_party({**PARTY, **party})
+    assert warned in warning
+
+
+def test_right_ids_give_no_warning() -> None:
+    assert check_party({**PARTY, "dic": "CZ28409001"}) == []
+    assert is_dic("CZ28409001")
+
+
+@pytest.mark.parametrize(
+    ("number", "iban"),
+    [("19-2000145399/0800", "CZ6508000000192000145399"), ("2000145399/0800", "CZ7908000000002000145399")],
+)
+def test_the_iban_of_a_czech_account(number: str, iban: str) -> None:
+    assert iban_of(number) == iban
+    assert check_party({**PARTY, "iban": iban}) == []
+
+
+@pytest.mark.parametrize("number", ["19-2000145398/0800", "18-2000145399/0800", "2000145399", "x/0800", "1/0800"])
+def test_wrong_account_numbers_are_refused(number: str) -> None:
+    with pytest.raises(BadInput) as refused:
+        iban_of(number)
+    assert refused.value.code == "account"
+    assert number in refused.value.message
