@@ -105,8 +105,8 @@ def within_input(order: Order, standing: Standing, _: Mapping[str, int | bool]) 
         limit = next((held.kw for held in standing.inputs if held.at(day)), None)
         if limit is not None and order.kw + other > limit:
             return (
-                f"On {day} the supply point {order.ean} would reserve {spelled(order.kw + other)} kW ({spelled(order.kw)} ordered, "
-                f"{spelled(other)} beside), more than its reserved input of {spelled(limit)} kW."
+                f"On {day} the supply point {order.ean} would reserve {spelled(order.kw + other)} kW ({spelled(order.kw)} "
+                f"ordered, {spelled(other)} beside), more than its reserved input of {spelled(limit)} kW."
             )
     return None
 
@@ -125,8 +125,8 @@ def decrease(order: Order, standing: Standing, parameters: Mapping[str, int | bo
     if order.start >= earliest:
         return None
     return (
-        f"The yearly reserved capacity of {order.ean} is {spelled(present.kw)} kW since {present.start}; it cannot be lowered "
-        f"to {spelled(order.kw)} kW on {order.start}, but from {earliest} on."
+        f"The yearly reserved capacity of {order.ean} is {spelled(present.kw)} kW since {present.start}; it cannot be "
+        f"lowered to {spelled(order.kw)} kW on {order.start}, but from {earliest} on."
     )
 
 
