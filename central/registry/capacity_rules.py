@@ -105,8 +105,9 @@ def within_input(order: Order, standing: Standing, _: Mapping[str, int | bool]) 
         limit = next((held.kw for held in standing.inputs if held.at(day)), None)
         if limit is not None and order.kw + other > limit:
             return (
-                f"On {day} the supply point {order.ean} would reserve {spelled(order.kw + other)} kW ({spelled(order.kw)} "
-                f"ordered, {spelled(other)} beside), more than its reserved input of {spelled(limit)} kW."
+                f"On {day} the supply point {order.ean} would reserve {spelled(order.kw + other)} kW "
+                f"({spelled(order.kw)} ordered, {spelled(other)} beside), more than its reserved input of "
+                f"{spelled(limit)} kW."
             )
     return None
 

@@ -14,7 +14,6 @@ from sqlalchemy.exc import IntegrityError
 from central.network.channels import find_channels
 from central.platform.constraints import explain
 from central.platform.errors import BadInput, NotFound
-from central.readings.holidays import holidays_of
 from central.readings.registers.state_tables import channel_schedule, switching_time, tariff_schedule
 from central.readings.registers.tariff_mask import (
     HOLIDAY,
@@ -25,6 +24,7 @@ from central.readings.registers.tariff_mask import (
     SwitchingTimes,
     tariff_mask,
 )
+from shared.holidays import holidays_of
 from shared.metering_day import MeteringDay
 
 DIRECTIONS = ("A+", "A-", "VT", "NT")
