@@ -69,6 +69,16 @@ def create_mountings(connection: Connection, specs: Sequence[Spec]) -> Outcome:
     return reconcile(connection, mounting, "mounting", ("meter", "measuring_point", "valid"), rows)
 
 
+def mount_by_mappings(connection: Connection, meters: Sequence[str]) -> int:
+    """Mount those of these meters that were never mounted and feed channels of one point, for as long as they do.
+
+    For what comes without mountings. A point that two of them feed at a time allows several. Gives their number.
+    """
+    parameters = {"meters": sorted(set(meters))}
+    connection.execute(text(_CROWDED.format(hung=_HUNG)), parameters)
+    return connection.execute(text(_HANG.format(hung=_HUNG)), parameters).rowcount
+
+
 def mount(connection: Connection, meter: str, point_name: str, since: datetime) -> None:
     """Hang a meter at a measuring point from `since` on.
 
@@ -149,6 +159,30 @@ def _require_free(
 def _said(instant: datetime | None) -> str:
     return "ever" if instant is None else instant.isoformat()
 
+
+_HUNG = """
+    WITH hung AS (
+        SELECT e.device AS meter, min(p.id) AS point,
+               tstzrange(nullif(min(coalesce(lower(m.valid), '-infinity')), '-infinity'),
+                         nullif(max(coalesce(upper(m.valid), 'infinity')), 'infinity')) AS valid
+        FROM channel_mapping m JOIN evidence_channel e ON e.id = m.evidence_channel
+        JOIN channel c ON c.id = m.channel JOIN measuring_point p ON p.name = c.point
+        WHERE e.device = ANY(:meters) AND NOT EXISTS (SELECT FROM mounting o WHERE o.meter = e.device)
+        GROUP BY e.device HAVING count(DISTINCT p.id) = 1
+    )
+"""
+
+_CROWDED = """{hung}
+    UPDATE measuring_point SET several = true WHERE NOT several AND id IN (
+        SELECT a.point FROM hung a JOIN (
+            SELECT meter, point, valid FROM hung UNION ALL SELECT meter, measuring_point, valid FROM mounting
+        ) b ON b.point = a.point AND b.meter <> a.meter AND b.valid && a.valid)
+"""
+
+_HANG = """{hung}
+    INSERT INTO mounting (meter, measuring_point, several, valid)
+    SELECT h.meter, p.id, p.several, h.valid FROM hung h JOIN measuring_point p ON p.id = h.point ORDER BY h.meter
+"""
 
 _IN_THE_WAY = text("""
     SELECT m.meter, p.name AS measuring_point, lower(m.valid) AS since, upper(m.valid) AS until

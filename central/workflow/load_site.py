@@ -11,7 +11,7 @@ from central.network.channels import create_channels, create_evidence_channels, 
 from central.network.generated import look_again
 from central.network.lines import create_attachments, create_buses
 from central.network.meters import create_concentrators, create_meters
-from central.network.mountings import create_mountings
+from central.network.mountings import create_mountings, mount_by_mappings
 from central.network.points import create_boards, create_points
 from central.network.registers import create_register_versions
 from central.platform import audit
@@ -50,6 +50,8 @@ def load_site(connection: Connection, site: Site, person: Person, at: datetime) 
     outcomes = {
         section: verb(connection, [_plain(item) for item in getattr(site, section)]) for section, verb in verbs.items()
     }
+    if outcomes["mappings"].inserted:
+        mount_by_mappings(connection, [mapping.meter for mapping in site.mappings])
     inserted = {section: outcome.inserted for section, outcome in outcomes.items() if outcome.inserted}
     if inserted:
         look_again(connection, [bus.concentrator for bus in site.buses] + [at.concentrator for at in site.attachments])

@@ -192,7 +192,7 @@ class MeasuringPoint(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class Mounting(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """Osazení: which meter hangs where."""
+    """Osazení: which meter hangs where. A meter without any hangs where the channels are that it feeds."""
 
     meter: str
     measuring_point: str

@@ -240,6 +240,22 @@ async def test_an_outage_hits_points_by_topology_and_by_hand_and_is_asked_for_by
     assert [row["id"] for row in await central.get("/v1/outages?planned=true&element=V1")] == [made["id"]]
 
 
+OLD_METERS = """
+    INSERT INTO concentrator (id, name, place) VALUES ('K1', '1', 'x');
+    INSERT INTO meter (id, serial, model, commodity, concentrator)
+        SELECT 'M' || n, n, 'm', 'electricity', 'K1' FROM generate_series(1, 4) n;
+    INSERT INTO evidence_channel (concentrator, device, register, unit, exponent, kind, step_ms)
+        SELECT 'K1', 'M' || n, r, 'Wh', 0, 'interval', 900000 FROM generate_series(1, 4) n, unnest(ARRAY['+', '-']) r;
+    INSERT INTO channel_mapping (evidence_channel, channel, valid)
+        SELECT e.id, c.id, given.valid::tstzrange
+        FROM (VALUES ('M1', '+', 'P1', 'A+', '[2026-01-01,2026-02-01)'), ('M2', '+', 'P1', 'A+', '[2026-02-01,)'),
+                     ('M3', '-', 'P1', 'A-', '[2026-03-01,)'), ('M4', '+', 'P1', 'A-', '[2026-01-01,2026-02-01)'),
+                     ('M4', '-', 'P2', 'A+', '[2026-01-01,)')) AS given (meter, register, point, direction, valid)
+        JOIN evidence_channel e ON e.device = given.meter AND e.register = given.register
+        JOIN channel c ON c.point = given.point AND c.direction = given.direction
+"""
+
+
 def test_points_of_an_older_database_become_entities_and_names_again(empty_database_url: str) -> None:
     upgrade(empty_database_url, "0015")
     engine = make_engine(empty_database_url)
@@ -252,6 +268,7 @@ def test_points_of_an_older_database_become_entities_and_names_again(empty_datab
                 ),
                 {"point": point, "direction": direction},
             )
+        connection.execute(text(OLD_METERS))
     upgrade(empty_database_url, "0016")
     with transaction(engine) as connection:
         found = connection.execute(
@@ -260,7 +277,19 @@ def test_points_of_an_older_database_become_entities_and_names_again(empty_datab
                 JOIN measuring_point p ON p.id = l.measuring_point AND p.name = c.point GROUP BY 1, 2 ORDER BY 1
             """)
         ).all()
+        hung = connection.execute(
+            text("""
+                SELECT o.meter, p.name, o.several, lower(o.valid)::date::text, upper(o.valid)::date::text
+                FROM mounting o JOIN measuring_point p ON p.id = o.measuring_point ORDER BY 1
+            """)
+        ).all()
     assert [tuple(row) for row in found] == [("P1", "P1", 2), ("P2", "P2", 1)]
+    # M1 was exchanged for M2; M3 came beside it; M4 feeds two points, so nobody knows where it hangs.
+    assert [tuple(row) for row in hung] == [
+        ("M1", "P1", True, "2026-01-01", "2026-02-01"),
+        ("M2", "P1", True, "2026-02-01", None),
+        ("M3", "P1", True, "2026-03-01", None),
+    ]
     with engine.connect() as connection:
         config = configuration()
         config.attributes["connection"] = connection

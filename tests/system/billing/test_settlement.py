@@ -190,6 +190,44 @@ def test_a_meter_exchange_adds_both_meters(site: BilledSite) -> None:
     assert Decimal(before["energy_mwh"]) > Decimal(after["energy_mwh"])
 
 
+def test_an_exchange_by_its_act_adds_both_meters(site: BilledSite) -> None:
+    meter, register, point, channel = site.one("""
+        SELECT ARRAY[e.device, e.register, c.point, c.id::text] FROM channel c
+          JOIN channel_mapping m ON m.channel = c.id JOIN evidence_channel e ON e.id = m.evidence_channel
+         WHERE c.direction = 'JT' ORDER BY c.id LIMIT 1
+    """)
+    state = "SELECT min(value) FROM register_reading r JOIN evidence_channel e ON e.id = r.evidence_channel" \
+            " WHERE e.device = :meter"  # fmt: skip
+    first = site.one(state, meter=meter)
+    at = "2026-03-10T12:00:00Z"
+    with site.client() as client:
+        old = client.get(f"/v1/meters/{meter}").json()
+        new = {**old, "id": f"{meter}-N", "serial": f"{meter}-N"}
+        assert client.post("/v1/meters", json=new).status_code == 201
+        exchange = {
+            "at": at,
+            "reason": "cejch",
+            "removed": {"meter": meter, "states": [{"register": register, "value": first + 3}]},
+            "mounted": {"meter": new["id"], "template": "sdm630", "states": [{"register": register, "value": 5}]},
+        }
+        early = {**exchange, "at": "2026-02-10T12:00:00Z"}
+        assert client.post(f"/v1/measuring-points/{point}/exchange", json=early).status_code == 409
+        answer = client.post(f"/v1/measuring-points/{point}/exchange", json=exchange)
+        assert answer.status_code == 201, answer.text
+    site.do(
+        """
+        INSERT INTO register_reading (at, batch_id, value, evidence_channel, quality, marks)
+        SELECT '2026-03-31 22:00Z', (SELECT min(id) FROM batch), 12, id, 0, 0 FROM evidence_channel
+         WHERE device = :meter AND kind = 'state'
+        """,
+        meter=new["id"],
+    )
+    after = site.one("SELECT quantities FROM settlement_input si JOIN channel c ON c.supply_point = si.supply_point"
+                     " WHERE si.run = :run AND c.id = :channel", run=settle(site), channel=int(channel))  # fmt: skip
+    exponent = site.one("SELECT exponent FROM channel WHERE id = :channel", channel=int(channel))
+    assert Decimal(after["energy_mwh"]) == Decimal(3 + 7).scaleb(exponent - 6)
+
+
 def test_a_month_that_is_not_over_leaves_everything_out(site: BilledSite) -> None:
     early = ManualClock(NOW.replace(month=3, day=20))
     with transaction(site.engine) as connection:

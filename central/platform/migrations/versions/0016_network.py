@@ -133,6 +133,23 @@ CREATE INDEX seal_measuring_point_ix ON seal (measuring_point);
 COMMENT ON TABLE seal IS 'Plomba: a number is used once';
 """
 
+MOUNTED = """
+-- A meter that feeds channels of one point hangs there for as long as it feeds them.
+-- Points that two fed at a time allow several.
+CREATE TEMPORARY TABLE hung ON COMMIT DROP AS
+    SELECT e.device AS meter, min(p.id) AS point,
+           tstzrange(nullif(min(coalesce(lower(m.valid), '-infinity')), '-infinity'),
+                     nullif(max(coalesce(upper(m.valid), 'infinity')), 'infinity')) AS valid
+    FROM channel_mapping m JOIN evidence_channel e ON e.id = m.evidence_channel
+    JOIN channel c ON c.id = m.channel JOIN measuring_point p ON p.name = c.point
+    GROUP BY e.device HAVING count(DISTINCT p.id) = 1;
+UPDATE measuring_point SET several = true WHERE id IN (
+    SELECT a.point FROM hung a JOIN hung b ON b.point = a.point AND b.meter <> a.meter AND b.valid && a.valid);
+INSERT INTO mounting (meter, measuring_point, several, valid)
+    SELECT h.meter, p.id, p.several, h.valid FROM hung h JOIN measuring_point p ON p.id = h.point ORDER BY h.meter;
+DROP TABLE hung;
+"""
+
 LINES = """
 CREATE TABLE modem (
     id integer GENERATED ALWAYS AS IDENTITY CONSTRAINT modem_pkey PRIMARY KEY,
@@ -353,9 +370,10 @@ COMMENT ON TABLE meter_act_document IS 'Photos and the protocol of an act on a m
 
 
 def upgrade() -> None:
-    """Create the tables; every channel's point becomes a measuring point with a logical meter."""
+    """Create the tables; every channel's point becomes a measuring point with a logical meter and mounted meters."""
     op.execute(POINTS)
     op.execute(MOUNTINGS)
+    op.execute(MOUNTED)
     op.execute(LINES)
     op.execute(TOPOLOGY)
     op.execute(DOCUMENTS)
