@@ -26,7 +26,7 @@ def complete(body: Mapping[str, Any], concentrator: str, number: int, seal: Call
         if name in body and body[name] != value:
             raise BadInput(name, f"The configuration says {name} {body[name]!r}; it is {value!r}, or leave it out.")
     whole = {**body, "edge": concentrator, "number": number}
-    if _depth(whole) > DEEPEST:
+    if depth(whole) > DEEPEST:
         raise BadInput("configuration", f"The configuration is nested deeper than {DEEPEST} levels.")
     sealed = _with_sealed(whole, seal)
     errors = sorted(problems(sealed))
@@ -94,7 +94,8 @@ def _validator_of(shape: str) -> Draft202012Validator:
     return Draft202012Validator({"$ref": f"#/$defs/{shape}", "$defs": whole["$defs"]})
 
 
-def _depth(data: Any) -> int:
+def depth(data: Any) -> int:
+    """Levels of nesting; a value alone has one."""
     deepest, left = 0, [(data, 1)]
     while left:
         item, depth = left.pop()

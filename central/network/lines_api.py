@@ -5,13 +5,13 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import AwareDatetime, BaseModel, Field
-from sqlalchemy import func
+from pydantic import BaseModel, Field
+from sqlalchemy import func, select
 
 from central.network import generated, lines, meter_keys, meter_templates
 from central.network.line_tables import MODEM_KINDS, PROTOCOLS, bus, modem
 from central.network.meters import require_concentrator, require_meter
-from central.network.web import Body, Note, Operator, Reader, Reason, Store, Text
+from central.network.web import Body, Instant, Note, Operator, Reader, Reason, Store, Text, Tree
 from central.platform import audit
 from central.platform.errors import Refused
 from central.platform.etag import IfMatch, require_match, show
@@ -46,7 +46,7 @@ BUSES = Overview(
         Column("concentrator", bus.c.concentrator),
         Column("name", bus.c.name),
         Column("protocol", bus.c.protocol, Kind.CHOICE, PROTOCOLS),
-        Column("link", bus.c.link, sortable=False),
+        Column("link_kind", bus.c.link["kind"].astext, Kind.CHOICE, ("serial", "tcp")),
         Column("phase_ms", bus.c.phase_ms, Kind.INTEGER),
         Column("modem", modem.c.serial),
     ),
@@ -69,7 +69,7 @@ class BusFacts(Body):
     """A bus: `link` as in a concentrator's configuration, `modem` by serial number."""
 
     protocol: Protocol
-    link: dict[str, Any]
+    link: Tree
     phase_ms: Annotated[int, Field(ge=0, lt=60_000)] = 0
     modem: Text | None = None
 
@@ -84,6 +84,17 @@ class BusRevision(BusFacts):
     """What a bus is from now on."""
 
     reason: Reason
+
+
+class BusRow(BaseModel):
+    """A bus as listed."""
+
+    concentrator: str
+    name: str
+    protocol: str
+    link_kind: str
+    phase_ms: int
+    modem: str | None
 
 
 class BusOut(BaseModel):
@@ -102,10 +113,10 @@ class AttachmentIn(Body):
 
     concentrator: Text
     bus: Text
-    address: dict[str, Any]
+    address: Tree
     template: Text
-    since: AwareDatetime
-    overrides: dict[str, Any] = Field(default_factory=dict)
+    since: Instant
+    overrides: Tree = Field(default_factory=dict)
     channel: Annotated[int, Field(ge=0, le=255)] = 0
     reason: Reason
 
@@ -126,14 +137,14 @@ class AttachmentOut(BaseModel):
 class Detachment(Body):
     """Since when a meter is not read any more."""
 
-    at: AwareDatetime
+    at: Instant
     reason: Reason
 
 
 class TemplateIn(Body):
     """A template by meter type; its shape is checked as data."""
 
-    template: dict[str, Any]
+    template: Tree
     reason: Reason
 
 
@@ -165,7 +176,7 @@ class KeyOut(BaseModel):
 class Management(Body):
     """The registry makes the configuration; `settings` are its fields that are no meter's."""
 
-    settings: dict[str, Any] = Field(default_factory=dict)
+    settings: Tree = Field(default_factory=dict)
     reason: Reason
 
 
@@ -209,11 +220,11 @@ def create_modem(connection: Db, person: Operator, clock: Now, body: Modem) -> M
 @router.get("/buses", summary="Buses of concentrators")
 def find_buses(
     connection: Db, _: Reader, request: Request, response: Response, asked: Annotated[Asked, Depends(BUSES.asked())]
-) -> list[BusOut]:
+) -> list[BusRow]:
     """Filtered, sorted, by pages."""
     page = BUSES.find(connection, asked)
     page.tell(request, response)
-    return [BusOut(**row) for row in page.rows]
+    return [BusRow(**row) for row in page.rows]
 
 
 @router.post("/concentrators/{identifier}/buses", status_code=201, summary="Create a bus")
@@ -381,16 +392,18 @@ def release(connection: Db, person: Operator, clock: Now, identifier: str, body:
 
 
 @router.get("/concentrators/{identifier}/generated-configuration", summary="What the registry would have it run")
-def preview(connection: Db, _: Reader, clock: Now, identifier: str, at: AwareDatetime | None = None) -> Preview:
+def preview(connection: Db, _: Reader, clock: Now, identifier: str, at: Instant | None = None) -> Preview:
     """At an instant (now), with what differs from what was generated last, and what the schema would refuse."""
     return Preview(**generated.preview(connection, identifier, at or clock.now()))
 
 
 def _bus(connection: Db, response: Response, concentrator: str, name: str) -> BusOut:
     require_concentrator(connection, concentrator)
-    lines.require_bus(connection, concentrator, name)
-    asked = Asked(filters=(("concentrator", (f"={concentrator}",)), ("name", (f"={name}",))))
-    found = BusOut(**BUSES.find(connection, asked).rows[0])
+    row = lines.require_bus(connection, concentrator, name)
+    serial = None
+    if row["modem"] is not None:
+        serial = connection.execute(select(modem.c.serial).where(modem.c.id == row["modem"])).scalar_one()
+    found = BusOut(**{**row, "modem": serial})
     show(response, found.model_dump())
     return found
 

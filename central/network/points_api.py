@@ -4,12 +4,12 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 from sqlalchemy import func, select
 
 from central.network import mountings, points, seals, transformers
 from central.network.point_tables import board, measuring_point
-from central.network.web import Body, Note, Operator, Reader, Reason, Text
+from central.network.web import Body, Instant, Note, Operator, Reader, Reason, Text
 from central.platform import audit
 from central.platform.errors import Refused
 from central.platform.etag import IfMatch, require_match, show
@@ -150,13 +150,13 @@ class SealIn(Body):
     number: Text
     kind: Literal["terminal", "meter", "transformer", "cabinet", "breaker"]
     meter: Text | None = None
-    at: AwareDatetime
+    at: Instant
 
 
 class SealOff(Body):
     """When a seal is taken off."""
 
-    at: AwareDatetime
+    at: Instant
     reason: Reason
 
 

@@ -4,14 +4,14 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 from sqlalchemy import func
 
 from central.network import outages, topology
 from central.network.element_states import ElementState
 from central.network.points import require_point
 from central.network.topology_tables import ELEMENT_KINDS, network_element, outage
-from central.network.web import Body, Identifier, Note, Operator, Reader, Reason, Text
+from central.network.web import Body, Identifier, Instant, Note, Operator, Reader, Reason, Text
 from central.platform import audit
 from central.platform.etag import IfMatch, require_match, show
 from central.platform.hooks import HOOKS
@@ -110,7 +110,7 @@ class ElementSupplyIn(Body):
     """What feeds an element from `since` on."""
 
     fed_from: Text
-    since: AwareDatetime
+    since: Instant
     reason: Reason
 
 
@@ -119,7 +119,7 @@ class PointSupplyIn(Body):
 
     element: Text | None = None
     parent: Text | None = None
-    since: AwareDatetime
+    since: Instant
     reason: Reason
 
 
@@ -139,9 +139,9 @@ class OutageIn(Body):
     cause: Text
     element: Text | None = None
     points: Annotated[list[Text], Field(default_factory=list, max_length=10_000)]
-    start: AwareDatetime
-    end: AwareDatetime | None = None
-    announced_at: AwareDatetime | None = None
+    start: Instant
+    end: Instant | None = None
+    announced_at: Instant | None = None
 
 
 class OutageRevision(Body):
@@ -149,8 +149,8 @@ class OutageRevision(Body):
 
     cause: Text
     points: Annotated[list[Text], Field(default_factory=list, max_length=10_000)]
-    start: AwareDatetime
-    end: AwareDatetime | None = None
+    start: Instant
+    end: Instant | None = None
     reason: Reason
 
 
@@ -257,7 +257,7 @@ def feed_element(connection: Db, person: Operator, clock: Now, name: str, body: 
 
 
 @router.get("/network-elements/{name:path}/measuring-points", summary="Points behind an element")
-def points_behind(connection: Db, _: Reader, clock: Now, name: str, at: AwareDatetime | None = None) -> list[str]:
+def points_behind(connection: Db, _: Reader, clock: Now, name: str, at: Instant | None = None) -> list[str]:
     """At an instant (now), whatever lies between."""
     element = topology.require_element(connection, name)["id"]
     return [row["name"] for row in topology.points_behind(connection, element, at or clock.now())]

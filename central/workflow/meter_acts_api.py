@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 
 from central.documents import api as documents_api
@@ -14,7 +14,7 @@ from central.network.point_tables import measuring_point
 from central.network.points import require_point
 from central.network.points_api import TransformerIn, TransformerOut
 from central.network.transformers import find_transformers, ratio_at, set_transformers
-from central.network.web import Body, Identifier, Operator, Reader, Reason, Store, Text
+from central.network.web import Body, Identifier, Instant, Operator, Reader, Reason, Store, Text, Tree
 from central.platform import audit
 from central.platform.overview import Asked, Column, Kind, Overview
 from central.platform.web import Db, Now
@@ -80,9 +80,9 @@ class AttachmentOf(Body):
 
     concentrator: Text
     bus: Text
-    address: dict[str, Any]
+    address: Tree
     channel: Annotated[int, Field(ge=0, le=255)] = 0
-    overrides: dict[str, Any] = Field(default_factory=dict)
+    overrides: Tree = Field(default_factory=dict)
 
 
 class MountedIn(Body):
@@ -98,7 +98,7 @@ class MountedIn(Body):
 
 
 class _Act(Body):
-    at: AwareDatetime
+    at: Instant
     reason: Reason
     documents: Annotated[list[DocumentOf], Field(default_factory=list, max_length=64)]
 
@@ -152,7 +152,7 @@ class ActOut(ActRow):
 class TransformersIn(Body):
     """All instrument transformers of a point from `since` on; none: direct metering."""
 
-    since: AwareDatetime
+    since: Instant
     transformers: Annotated[list[TransformerIn], Field(max_length=6)]
     reason: Reason
 

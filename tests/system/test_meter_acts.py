@@ -135,6 +135,7 @@ async def test_states_and_instants_that_cannot_be_are_refused(central: Api, engi
     await mount(central)
     refusals: list[tuple[dict[str, Any], int, str]] = [
         (exchange(at="2026-03-06T12:00:00+01:00"), 422, "ahead of now"),
+        (exchange(at="0001-01-01T00:00:00+05:00"), 422, "between 1990 and 2200"),
         (exchange(at="2026-02-28T12:00:00+01:00"), 409, "M1 was mounted at P1 at 2026-02-28T23:00:00"),
         (exchange(final=999), 409, "below the state before it, 1000 (initial"),
         ({**exchange(), "removed": removed("M3", 1)}, 409, "M3 does not hang at P1: it was never mounted"),

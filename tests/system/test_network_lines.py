@@ -12,13 +12,14 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 
+from central.__main__ import main
 from central.api.app import create_app
 from central.network import configurations, generated, meter_keys
 from central.network.meter_keys import KeyStore
 from central.platform.clock import get_clock
 from central.platform.database import make_engine, transaction
 from central.platform.errors import Refused
-from central.platform.settings import Settings
+from central.platform.settings import Settings, get_settings
 from edge.config import parse_config
 from shared.control.keys import key_text, sealing_public
 from shared.control.sealing import unseal
@@ -293,10 +294,12 @@ async def test_keys_are_encrypted_sealed_and_shown_nowhere(
             meter_keys.open_key(connection, store, "M1", "security.authentication_key", 1)
         attempt.rollback()
     other = KeyStore(tmp_path / "other.key")
+    with transaction(engine) as connection, pytest.raises(Refused, match=f"holds {other.name}"):
+        meter_keys.open_key(connection, other, "M1", "security.encryption_key", 2)
+    get_settings.cache_clear()
+    assert main(["rotate-store-key", str(other.path)]) == 0
+    get_settings.cache_clear()
     with transaction(engine) as connection:
-        with pytest.raises(Refused, match=f"holds {other.name}"):
-            meter_keys.open_key(connection, other, "M1", "security.encryption_key", 2)
-        assert meter_keys.rotate(connection, store, other) == 3
         opened = meter_keys.open_key(connection, other, "M1", "security.encryption_key", 2)
     assert opened == bytes.fromhex("a7" * 16)
 
