@@ -1,5 +1,6 @@
 """A hole in a real database: the order of estimation, its limits, real data that take an estimate's place."""
 
+import uuid
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
@@ -23,6 +24,7 @@ from central.readings.profiles import read_newest
 from central.readings.tables import day_profile
 from central.readings.testing import QUARTER, Evidence, GivenBlock, make_channel, make_meter, map_channel
 from central.readings.vee.stage import validate_once
+from deploy.stack.local import LocalStack
 from shared.metering_day import MeteringDay, days_between
 from shared.quantities import Commodity, Quality
 from shared.testing import ManualClock
@@ -40,11 +42,34 @@ STEPS = [
 ]
 
 
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    made = make_engine(database_url, pool_size=4)
+@pytest.fixture(scope="module")
+def shared_engine(stack: LocalStack, migrated_template: str) -> Iterator[Engine]:
+    """One database for all tests here; its evidence may be emptied."""
+    name = f"estimation_{uuid.uuid4().hex[:12]}"
+    made = make_engine(stack.create_database(name, template=migrated_template), pool_size=4)
+    with transaction(made) as connection:
+        connection.execute(text(_FREE))
     yield made
     made.dispose()
+    stack.drop_database(name)
+
+
+_FREE = """
+CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'
+"""
+_TABLES = """
+SELECT string_agg(tablename, ', ') FROM pg_tables
+WHERE schemaname = 'public' AND tablename NOT IN ('alembic_version', 'incarnation')
+"""
+
+
+@pytest.fixture
+def engine(shared_engine: Engine) -> Engine:
+    """The shared database, emptied: sooner than a new one for each test."""
+    with transaction(shared_engine) as connection:
+        tables = connection.execute(text(_TABLES)).scalar_one()
+        connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+    return shared_engine
 
 
 @pytest.fixture
@@ -225,6 +250,36 @@ def test_a_check_meter_fills_what_the_main_meter_misses(engine: Engine, clock: M
     assert set(method[10:90]) == {Method.CHECK_METER}
 
 
+def test_a_node_gives_what_its_other_meters_leave_over(engine: Engine, clock: ManualClock, register: int) -> None:
+    order = EstimationOrder(
+        "electricity", [], ["active"], [EstimationStep(StepMethod.NODE_BALANCE)], 10, 31, True, "product", "assumed"
+    )
+    with transaction(engine) as connection:
+        install_orders(connection, "test", "1", (date(2026, 1, 1), date(2027, 1, 1)), [order], NOW)
+        others = [make_meter(connection, f"M{number}") for number in (2, 3)]
+        channels = [make_channel(connection, f"P{number}") for number in (2, 3)]
+        for other, target in zip(others, channels, strict=True):
+            map_channel(connection, other, target, ALWAYS)
+        connection.execute(text("INSERT INTO collection (code, name, purpose) VALUES ('K', 'K', 'settlement')"))
+        connection.execute(
+            text("""
+                INSERT INTO collection_node (collection, node, parent, channel, valid)
+                VALUES (1, 'TS', NULL, :parent, '[2026-01-01,)'), (1, 'A', 'TS', 1, '[2026-01-01,)'),
+                       (1, 'B', 'TS', :other, '[2026-01-01,)')
+            """),
+            {"parent": channels[0], "other": channels[1]},
+        )
+    store(engine, register, *holed(DAY, 10, 20), seq=0)
+    work(engine, clock)
+    assert [reason for _, reason, _ in waiting(engine)] == ["limit"]
+    store(engine, others[0], (DAY.start, [500] * 96), seq=1)
+    store(engine, others[1], (DAY.start, list(range(96))), seq=2)
+    work(engine, clock)
+    values, _, method = newest(engine)
+    assert values[9:21] == [100, *range(490, 480, -1), 100]
+    assert set(method[10:20]) == {Method.NODE_BALANCE}
+
+
 def test_register_states_that_come_later_scale_the_estimate_exactly(
     engine: Engine, clock: ManualClock, register: int
 ) -> None:
@@ -340,18 +395,35 @@ def test_a_closed_day_keeps_its_estimate_until_its_own_data_change(
         (Commodity.ELECTRICITY, date(2026, 3, 28)),
         (Commodity.ELECTRICITY, date(2026, 3, 29)),
         (Commodity.ELECTRICITY, date(2025, 10, 26)),
+        (Commodity.GAS, date(2026, 3, 27)),
+        (Commodity.GAS, date(2026, 3, 28)),
+        (Commodity.GAS, date(2025, 10, 25)),
     ],
 )
 def test_days_of_every_length_are_estimated(
     engine: Engine, clock: ManualClock, commodity: Commodity, day: date
 ) -> None:
     metering = MeteringDay(commodity, day)
-    order = EstimationOrder(commodity, [], ["active"], STEPS, 10, 31, True, "product", "assumed")
+    steps = [EstimationStep(StepMethod.LINEAR, longest_gap_minutes=240)]
+    order = EstimationOrder(
+        commodity,
+        [],
+        ["active", "reactive"] if commodity == "electricity" else ["volume"],
+        steps,
+        10,
+        31,
+        True,
+        "product",
+        "assumed",
+    )
     with transaction(engine) as connection:
         register = make_meter(connection, "M1", commodity=commodity)
         map_channel(connection, register, make_channel(connection, "P1", commodity=commodity), ALWAYS)
         connection.execute(update(channel_mapping).values(consolidated_at=func.now()))
         install_orders(connection, "test", "1", (date(2025, 1, 1), date(2027, 1, 1)), [order], NOW)
-    store(engine, register, *holed(metering, 8, 12), seq=0)
+    with transaction(engine) as connection:
+        parts = [(metering.start, 8), (metering.instant(12), metering.length - 12)]
+        Evidence(connection).batch(*(GivenBlock(register, at, [100] * n, metering.step) for at, n in parts))
     work(engine, clock)
     assert newest(engine, metering)[0] == [100] * metering.length
+    assert versions(engine, metering)[-1] == (2, "estimation", 0)

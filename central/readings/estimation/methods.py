@@ -86,9 +86,9 @@ def scale(shape: NDArray[np.int64] | NDArray[np.float64], difference: int, known
     return share_out(difference - known, shape)
 
 
-def balance(parent: NDArray[np.int32], others: Sequence[NDArray[np.int32]]) -> Ints:
+def balance(parent: Ints, others: Sequence[Ints]) -> Ints:
     """What a node's other meters leave over: parent less the others; MISSING_VALUE where one of them is not known."""
-    result = parent.astype(np.int64)
+    result = parent.copy()
     known = parent != MISSING_VALUE
     for other in others:
         known &= other != MISSING_VALUE

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 
 from central.readings.calendar import Ints, to_ms
+from central.readings.estimation.nodes import read_balances
 from central.readings.estimation.segments import Counted, read_counted
 from central.readings.load_profiles import PREFERRED, LoadProfiles, read_load_profiles
 from central.readings.profiles import Profiles, read_base
@@ -16,9 +17,9 @@ from central.readings.vee.rule import Severity
 from shared.metering_day import STEP
 from shared.quantities import MISSING_VALUE, Commodity, Quality
 
-# Asked for: interval channels, and those at the points of state channels, whose states may scale them, and those that
-# a channel is the check of; virtual meters have no mapping and inherit what their inputs are. Days that ever missed a
-# value, and those that wait, also from further away: a neighbour or a like day of theirs has changed.
+# Asked for: interval channels, those at the points of state channels, whose states may scale them, those that a channel
+# is the check of or balanced with. Virtual meters have no mapping and inherit what their inputs are. Days that ever
+# missed a value, and those that wait, also from further away: a neighbour or a like day of theirs has changed.
 _SCOPE = text("""
     WITH asked AS (
         SELECT DISTINCT id FROM unnest(CAST(:channels AS integer[])) AS given (id)
@@ -31,6 +32,12 @@ _SCOPE = text("""
         JOIN channel profile ON profile.point = state.point AND profile.kind = 'interval'
         UNION
         SELECT k.channel FROM asked JOIN check_channel k ON k.check_channel = asked.id
+        UNION
+        SELECT beside.channel FROM asked
+        JOIN collection_node mine ON mine.channel = asked.id
+        JOIN collection_node beside ON beside.collection = mine.collection
+            AND (beside.parent = mine.parent OR beside.parent = mine.node)
+        WHERE beside.channel IS NOT NULL
     ),
     days AS (
         SELECT p.channel, p.day FROM wanted w JOIN day_profile p ON p.channel = w.id
@@ -91,6 +98,7 @@ class Material:
     base: Profiles
     unsound: frozenset[tuple[int, date]]
     checks: Mapping[int, Ints]
+    balances: Mapping[int, Ints]
     counted: Counted
     load_profiles: LoadProfiles
     starts_ms: Ints
@@ -144,6 +152,7 @@ def read_material(
         base,
         frozenset((row.channel, row.day) for row in unsound),
         _read_checks(connection, commodity, channels, base, starts_ms, begin, finish),
+        read_balances(connection, commodity, channels, base),
         read_counted(connection, channels, begin, finish + timedelta(milliseconds=step_ms), step_ms),
         read_load_profiles(connection, commodity, classes, to_ms(begin), to_ms(finish))
         if classes

@@ -165,6 +165,7 @@ def _helps(material: Material, row: int, asked: Asked) -> Helps:
     missing = (base.values[row] == MISSING_VALUE) & present
     return Helps(
         check=material.checks.get(asked.channel),
+        balance=material.balances.get(asked.channel),
         weights=class_weights(material.load_profiles, asked.load_profile_class, material.starts_ms, missing),
         segments=segments_of(
             material.counted, asked.channel, asked.direction, int(material.starts_ms[0]), material.step_ms, missing

@@ -119,7 +119,7 @@ def test_more_measured_than_counted_is_not_scaled() -> None:
 
 def test_balance_of_a_node() -> None:
     gone = MISSING_VALUE
-    parent, one, two = (np.array(row, np.int32) for row in ([10, 20, gone, 5], [3, gone, 1, 6], [1, 1, 1, 1]))
+    parent, one, two = (np.array(row, np.int64) for row in ([10, 20, gone, 5], [3, gone, 1, 6], [1, 1, 1, 1]))
     assert balance(parent, [one, two]).tolist() == [6, gone, gone, -2]
 
 
