@@ -16,6 +16,8 @@ from central.platform.database import make_engine, transaction
 from central.platform.settings import Settings
 from central.readings.closing import close_days
 from central.readings.consolidate import consolidate_once
+from central.readings.estimation.order import EstimationOrder, EstimationStep, StepMethod
+from central.readings.estimation.orders import install_orders
 from central.readings.method import Method
 from central.readings.tables import day_profile
 from central.readings.testing import QUARTER, Evidence, GivenBlock, make_channel, make_meter, map_channel
@@ -184,6 +186,14 @@ def test_the_order_waiting_days_check_channels_and_load_profiles_are_shown(site:
         make_channel(connection, "P2")
         make_channel(connection, "P3", kind="state")
     assert site.get("/estimation/orders").json() == []
+    order = EstimationOrder(
+        "gas", [], ["volume"], [EstimationStep(StepMethod.LINEAR, longest_gap_minutes=60)], 1, 31, True, "x", "assumed"
+    )
+    with transaction(site.engine) as connection:
+        install_orders(connection, "test", "1", (date(2026, 1, 1), date(2027, 1, 1)), [order], site.clock.now())
+    (shown,) = site.get("/estimation/orders").json()
+    assert shown["steps"] == [{"method": "linear", "longest_gap_minutes": 60}]
+    assert (shown["class"], shown["mark"], shown["end"]) == ("volume", "assumed", "2027-01-01")
     (waiting,) = site.get("/estimation/pending?channel=1").json()
     assert (waiting["day"], waiting["reason"], waiting["missing"]) == ("2026-03-09", "no_order", 3)
     assert site.get("/estimation/pending?after_channel=1&after_day=2026-03-09").json() == []

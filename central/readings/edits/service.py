@@ -179,7 +179,7 @@ def propose(
 
 def approve(connection: Connection, number: int, person: Person, now: datetime) -> RowMapping:
     """A second person approves; the edit holds from then on. Refused for the proposer, and where values changed."""
-    row = _lock(connection, number)
+    row = _take(connection, number, now)
     state = advance(number, EditState(row["state"]), EditStep.APPROVE)
     if row["proposed_by"] == person.name:
         raise Refused("same_person", f"Edit {number} was proposed by {person.name}; another person must approve it.")
@@ -200,14 +200,13 @@ def undo(connection: Connection, number: int, reason: str, person: Person, now: 
     """Take an active edit away: the day gets a new version from what was delivered."""
     if not reason.strip():
         raise BadInput("reason", "To undo an edit needs a reason; it is kept with it.")
-    row = _lock(connection, number)
+    row = _take(connection, number, now)
     state = advance(number, EditState(row["state"]), EditStep.UNDO)
     connection.execute(
         update(profile_edit)
         .where(profile_edit.c.id == number)
         .values(state=state, undone_at=now, undone_by=person.name, undone_because=reason.strip())
     )
-    reconsolidate(connection, [row["channel"]], [row["day"]], now)
     audit.record(connection, person, "edit.undo", f"edit/{number}", {"reason": reason.strip()}, now)
     return require_edit(connection, number)
 
@@ -244,6 +243,13 @@ def _lock(connection: Connection, number: int) -> RowMapping:
     return require_edit(connection, number)
 
 
+def _take(connection: Connection, number: int, now: datetime) -> RowMapping:
+    """Lock an edit whose day is to be made anew. The day comes first: consolidation locks in that order too."""
+    row = require_edit(connection, number)
+    reconsolidate(connection, [row["channel"]], [row["day"]], now)
+    return _lock(connection, number)
+
+
 def _decide(
     connection: Connection, row: RowMapping, state: EditState, person: Person, reason: str, now: datetime
 ) -> RowMapping:
@@ -252,8 +258,6 @@ def _decide(
         .where(profile_edit.c.id == row["id"])
         .values(state=state, decided_at=now, decided_by=person.name, decision=reason)
     )
-    if state is EditState.ACTIVE:
-        reconsolidate(connection, [row["channel"]], [row["day"]], now)
     act = "edit.approve" if state is EditState.ACTIVE else "edit.refuse"
     audit.record(connection, person, act, f"edit/{row['id']}", {"reason": reason}, now)
     return require_edit(connection, row["id"])

@@ -1,6 +1,7 @@
 """Methods of estimation: pure functions on integer arrays. What is not known is MISSING_VALUE."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,11 +33,14 @@ def round_half_up(numerator: Ints, denominator: Ints | int) -> Ints:
     return result
 
 
+@lru_cache(maxsize=512)
 def clock_slots(day: MeteringDay) -> Ints:
     """For each interval of a day its place on a local clock of 24 hours, so that days of 23 and 25 hours compare."""
     steps = int(day.step.total_seconds() // 60)
     local = [day.instant(index).astimezone(PRAGUE) for index in range(day.length)]
-    return np.array([(at.hour * 60 + at.minute) // steps for at in local], np.int64)
+    slots = np.array([(at.hour * 60 + at.minute) // steps for at in local], np.int64)
+    slots.setflags(write=False)  # it is shared
+    return slots
 
 
 def slots_a_day(day: MeteringDay) -> int:

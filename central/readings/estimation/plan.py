@@ -28,7 +28,7 @@ from central.readings.estimation.methods import (
 )
 from central.readings.estimation.order import EstimationStep, OrderInForce, StepMethod
 from central.readings.method import Method
-from shared.holidays import DayType, day_type
+from shared.holidays import DayType
 from shared.metering_day import MeteringDay
 from shared.quantities import MISSING_VALUE, Quality
 
@@ -50,7 +50,7 @@ class Window:
 
     `values` and `quality` are of the newest base version, MISSING_VALUE and Quality.MISSING where nothing is known;
     `present` says which days have a version, `sound` which of them may be compared with (complete, nothing estimated,
-    no severe finding open), `waits_from` from when on a step may wait for a day (its deadline).
+    no severe finding open), `waits_from` from when on a step may wait for a day (its deadline), `types` its type.
     """
 
     days: Sequence[MeteringDay]
@@ -60,6 +60,7 @@ class Window:
     present: Bools
     sound: Bools
     waits_from: Sequence[datetime]
+    types: Sequence[DayType]
 
     @property
     def day_of(self) -> Ints:
@@ -132,8 +133,7 @@ def estimate_window(window: Window, orders: Sequence[OrderInForce | None], helps
     missing = (window.values == MISSING_VALUE) & window.present[day_of]
     incomplete = np.zeros(len(window.days), np.bool_)
     incomplete[np.unique(day_of[missing])] = True
-    types = [day_type(day.date) for day in window.days]
-    work = _Work(window, helps, result, missing, day_of, types, np.zeros(size, np.bool_))
+    work = _Work(window, helps, result, missing, day_of, np.zeros(size, np.bool_))
     for first, end in gaps(missing):
         places = list(range(int(day_of[first]), int(day_of[end - 1]) + 1))
         order = orders[places[0]]
@@ -157,7 +157,6 @@ class _Work:
     result: Estimates
     missing: Bools
     day_of: Ints
-    types: Sequence[DayType]
     shape_only: Bools
     """Columns that hold a shape without a level: nothing, unless register states give the level."""
 
@@ -239,9 +238,9 @@ def _fill_like_day(work: _Work, step: EstimationStep, first: int, end: int) -> s
     for place in range(int(work.day_of[first]), int(work.day_of[end - 1]) + 1):
         part = window.columns(place)
         low, high = max(first, part.start), min(end, part.stop)
-        chosen = choose_like_days(work.types, window.sound, place, step.days, step.days_back)
+        chosen = choose_like_days(window.types, window.sound, place, step.days, step.days_back)
         if len(chosen) < step.days:
-            why.add(f"{len(chosen)} of {step.days} sound days of the type {_TYPE[work.types[place]]}")
+            why.add(f"{len(chosen)} of {step.days} sound days of the type {_TYPE[window.types[place]]}")
             continue
         day = window.days[place]
         means, known = mean_by_slot(

@@ -28,6 +28,7 @@ from central.readings.estimation.segments import segments_of
 from central.readings.rows import ProfileWriter
 from central.readings.vee.work import enqueue_days
 from shared.clock import Clock
+from shared.holidays import DayType, day_type
 from shared.metering_day import PRAGUE
 from shared.quantities import MISSING_VALUE, Commodity, Quality
 
@@ -112,12 +113,18 @@ def _estimate(
         look_back = max(max((step.days_back for step in each.steps), default=1) for each in orders)
         first = days[0] - timedelta(days=max(look_back, *(each.within_days for each in orders)))
     material = read_material(connection, commodity, asked, first, end)
+    closes = [datetime.combine(day.date + timedelta(days=1), deadline, PRAGUE) for day in material.base.days]
+    types = [day_type(day.date) for day in material.base.days]
+    in_force: dict[tuple[str, str], list[OrderInForce | None]] = {}
     made: list[_Made] = []
     left: list[Pending] = []
     whole: list[tuple[int, date]] = []
     for row, each in enumerate(asked):
-        window = _window(material, row, deadline)
-        found = estimate_window(window, _orders(orders, each, window), _helps(material, row, each), now)
+        window = _window(material, row, closes, types)
+        key = (each.metering_type, CLASSES.get(each.direction, ""))
+        if key not in in_force:
+            in_force[key] = [order_for(orders, commodity, *key, day.date) for day in window.days]
+        found = estimate_window(window, in_force[key], _helps(material, row, each), now)
         for day in each.days:
             place = (day - window.days[0].date).days
             columns = window.columns(place)
@@ -139,7 +146,7 @@ def _estimate(
     return Estimated(written, unchanged, len(left))
 
 
-def _window(material: Material, row: int, deadline: time) -> Window:
+def _window(material: Material, row: int, closes: Sequence[datetime], types: Sequence[DayType]) -> Window:
     base = material.base
     present = base.versions[row] > 0
     doubtful = (base.values[row] == MISSING_VALUE) | np.isin(
@@ -150,13 +157,7 @@ def _window(material: Material, row: int, deadline: time) -> Window:
     for place, day in enumerate(base.days):
         if sound[place] and (channel, day.date) in material.unsound:
             sound[place] = False
-    closes = [datetime.combine(day.date + timedelta(days=1), deadline, PRAGUE) for day in base.days]
-    return Window(base.days, base.offset, base.values[row], base.quality[row], present, sound, closes)
-
-
-def _orders(orders: Sequence[OrderInForce], asked: Asked, window: Window) -> list[OrderInForce | None]:
-    name = CLASSES.get(asked.direction, "")
-    return [order_for(orders, asked.commodity, asked.metering_type, name, day.date) for day in window.days]
+    return Window(base.days, base.offset, base.values[row], base.quality[row], present, sound, closes, types)
 
 
 def _helps(material: Material, row: int, asked: Asked) -> Helps:

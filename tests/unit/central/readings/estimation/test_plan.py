@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from central.readings.estimation.order import EstimationStep, OrderInForce, StepMethod, StepQuality
 from central.readings.estimation.plan import Estimates, Helps, Segment, Window, estimate_window
 from central.readings.method import Method
+from shared.holidays import day_type
 from shared.metering_day import PRAGUE, days_between
 from shared.quantities import MISSING_VALUE, Commodity, Quality
 
@@ -50,7 +51,8 @@ def window(
     sound = present & ~np.array([missing[day_of == place].any() for place in range(days)])
     quality = np.where(missing, Quality.MISSING, Quality.MEASURED).astype(np.int16)
     deadlines = [datetime.combine(day.date + timedelta(days=1), time(10), PRAGUE) for day in calendar]
-    return Window(calendar, offset, values, quality, present, sound, deadlines)
+    types = [day_type(day.date) for day in calendar]
+    return Window(calendar, offset, values, quality, present, sound, deadlines, types)
 
 
 def run(base: Window, rule: OrderInForce | None, helps: Helps | None = None, now: datetime = LATER) -> Estimates:
