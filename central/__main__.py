@@ -56,7 +56,11 @@ def _parser() -> argparse.ArgumentParser:
     command(
         "watch-imports", _watch_imports, "import files of readings from the watched folder (ROZVODNA_IMPORT_FOLDER)"
     )
-    command("housekeeping", _service("central.workflow.housekeeping.service"), "drop old data by rule, once a day")
+    command(
+        "housekeeping",
+        _service("central.workflow.housekeeping.service"),
+        "drop old data by rule, once a day; open and close service cases",
+    )
     api = command("api", _api, "serve the HTTP interface")
     api.add_argument("--host", help="address to listen on (ROZVODNA_API_HOST)")
     api.add_argument("--port", type=int, help="port to listen on (ROZVODNA_API_PORT)")

@@ -1,7 +1,7 @@
 """Settings of central: from the environment (prefix ROZVODNA_), nowhere else."""
 
 import json
-from datetime import time
+from datetime import time, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
@@ -72,6 +72,8 @@ class Settings(BaseSettings):
     """A file is taken when it looks the same so many seconds later."""
     housekeeping_at: time = time(3, 0)
     """Local time from which a day's housekeeping is done."""
+    service_cases_every: timedelta = timedelta(minutes=5)
+    """How often the housekeeping service looks for causes of service cases and for work that comes due."""
     pinned_retention_years: int = Field(default=10, ge=1, le=100)
     """What an approved settlement run stands on is kept so long: the retention of invoices."""
 

@@ -1,7 +1,9 @@
 """Maintenance on the real database: verification, rounds, cases that open and close by themselves, work orders."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -15,6 +17,7 @@ from central.network.maintenance.verification import find_periods, install_perio
 from central.platform.clock import get_clock
 from central.platform.database import make_engine, transaction
 from central.platform.settings import Settings
+from central.workflow.housekeeping import service as housekeeping
 from shared.testing import ManualClock
 
 NOW = datetime(2026, 3, 5, 9, 0, tzinfo=UTC)
@@ -427,3 +430,22 @@ def test_a_newer_package_takes_over_on_its_day_and_an_older_one_does_not_undo_it
         assert periods(connection) == expected
         install_periods(connection, [{**row, "years": 10}], "newer", date(2027, 1, 1))
         assert periods(connection) == expected
+
+
+def test_the_housekeeping_service_looks_by_itself(engine: Engine, clock: ManualClock) -> None:
+    for meter in ("M2", "M3"):
+        deliver(engine, meter, NOW - timedelta(hours=2))
+    stop = threading.Event()
+    thread = threading.Thread(target=housekeeping.run, args=(engine, clock, Settings(), stop))
+    thread.start()
+    try:
+        deadline = time.monotonic() + 30
+        found: Sequence[str] = []
+        while not found and time.monotonic() < deadline:
+            with transaction(engine) as connection:
+                found = connection.execute(text("SELECT cause FROM service_case")).scalars().all()
+    finally:
+        stop.set()
+        thread.join(30)
+    assert found == ["lost_meter/M1"]
+    assert not thread.is_alive()

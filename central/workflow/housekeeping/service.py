@@ -1,8 +1,9 @@
-"""The housekeeping service: once a day, at the hour of the settings by the injected clock."""
+"""The housekeeping service: what is due once a day at the hour of the settings, and service cases every few minutes,
+by the injected clock."""
 
 import signal
 import threading
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 
 import structlog
 from sqlalchemy import Engine
@@ -14,6 +15,7 @@ from central.platform.identity import SYSTEM
 from central.platform.settings import Settings
 from central.workflow.housekeeping import keep
 from central.workflow.housekeeping.edition import switch_on
+from central.workflow.service_cases import look
 from shared.clock import Clock
 from shared.metering_day import PRAGUE
 
@@ -36,14 +38,19 @@ def main(settings: Settings) -> None:
 def run(engine: Engine, clock: Clock, settings: Settings, stop: threading.Event) -> None:
     """Look at the clock until `stop`; the day's work is tried again while the database is away or busy."""
     done: date | None = None
+    looked: datetime | None = None
     while not stop.is_set():
-        today = due(clock.now(), settings.housekeeping_at)
-        if today != done:
-            try:
-                keep_house(engine, clock.now(), settings)
+        now = clock.now()
+        today = due(now, settings.housekeeping_at)
+        try:
+            if today != done:
+                keep_house(engine, now, settings)
                 done = today
-            except DBAPIError as error:
-                _log.warning("housekeeping has to wait", error=str(error.orig))
+            if look_due(looked, now, settings.service_cases_every):
+                look_at_cases(engine, now)
+                looked = now
+        except DBAPIError as error:
+            _log.warning("housekeeping has to wait", error=str(error.orig))
         stop.wait(LOOK_S)
 
 
@@ -51,6 +58,19 @@ def due(now: datetime, hour: time) -> date:
     """The local day whose housekeeping is the latest due: today's from `hour` on, yesterday's before."""
     local = now.astimezone(PRAGUE)
     return local.date() if local.time() >= hour else date.fromordinal(local.toordinal() - 1)
+
+
+def look_due(looked: datetime | None, now: datetime, every: timedelta) -> bool:
+    """Whether it is time to look again; a clock that was set back does not stop the looks."""
+    return looked is None or not timedelta(0) <= now - looked < every
+
+
+def look_at_cases(engine: Engine, now: datetime) -> None:
+    """One look for causes of service cases and for periodic work that comes due."""
+    with transaction(engine) as connection:
+        looked = look(connection, now)
+    if looked.opened or looked.closed or looked.orders:
+        _log.info("service cases", opened=looked.opened, closed=looked.closed, orders=looked.orders)
 
 
 def keep_house(engine: Engine, now: datetime, settings: Settings) -> None:

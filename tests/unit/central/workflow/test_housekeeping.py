@@ -6,7 +6,7 @@ import pytest
 
 from central.workflow.housekeeping.edition import SEGMENTS, Edition, statements
 from central.workflow.housekeeping.plan import Held, Piece, judge
-from central.workflow.housekeeping.service import due
+from central.workflow.housekeeping.service import due, look_due
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 START = datetime(2026, 3, 5, tzinfo=UTC)
@@ -82,3 +82,15 @@ def test_the_columnstore_is_switched_on_where_it_is_and_not_used_yet(edition: Ed
 )
 def test_the_day_whose_housekeeping_is_due(now: str, day: str) -> None:
     assert due(datetime.fromisoformat(now), time(3, 0)).isoformat() == day
+
+
+@pytest.mark.parametrize(
+    ("ago", "due"),
+    [(None, True), (timedelta(0), False), (timedelta(seconds=299), False), (timedelta(minutes=5), True)]
+    + [(timedelta(hours=-1), True)],
+)
+def test_cases_are_looked_for_every_few_minutes_also_when_the_clock_was_set_back(
+    ago: timedelta | None, due: bool
+) -> None:
+    now = datetime(2026, 3, 5, 9, 0, tzinfo=UTC)
+    assert look_due(None if ago is None else now - ago, now, timedelta(minutes=5)) is due
