@@ -167,6 +167,7 @@ class Plant:
             child(f"ingest-{n}", "central", "ingest")
         child("consolidate", "central", "consolidate")
         child("control", "central", "control")
+        child("housekeeping", "central", "housekeeping")
         child("api", "central", "api", "--port", str(self.api_port))
         child(
             "sandbox",

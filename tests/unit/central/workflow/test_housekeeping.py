@@ -86,8 +86,13 @@ def test_the_day_whose_housekeeping_is_due(now: str, day: str) -> None:
 
 @pytest.mark.parametrize(
     ("ago", "due"),
-    [(None, True), (timedelta(0), False), (timedelta(seconds=299), False), (timedelta(minutes=5), True)]
-    + [(timedelta(hours=-1), True)],
+    [
+        (None, True),
+        (timedelta(0), False),
+        (timedelta(seconds=299), False),
+        (timedelta(minutes=5), True),
+        (timedelta(hours=-1), True),
+    ],
 )
 def test_cases_are_looked_for_every_few_minutes_also_when_the_clock_was_set_back(
     ago: timedelta | None, due: bool
