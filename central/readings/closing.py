@@ -6,6 +6,7 @@ from datetime import date, datetime
 import numpy as np
 from sqlalchemy import Connection, text
 
+from central.platform.arrays import int_array
 from central.readings.assemble import Days
 from central.readings.calendar import date_of, number_of
 from central.readings.vee.rule import Bools
@@ -35,7 +36,7 @@ def closed_days(connection: Connection, days: Days) -> Bools:
     if not len(days):
         return closed
     parameters = {
-        "channels": np.unique(days.channel).tolist(),
+        "channels": int_array(np.unique(days.channel)),
         "first": date_of(int(days.number.min())),
         "last": date_of(int(days.number.max())),
     }

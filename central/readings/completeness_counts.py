@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, text
 
+from central.platform.arrays import int_array
 from central.readings.calendar import Ints
 from shared.quantities import Quality
 
@@ -64,14 +65,15 @@ def record_counts(
     connection.execute(
         text("""
             INSERT INTO profile_count_news (channels, days, versions, missing, replaced)
-            VALUES (:channels, :days, :versions, CAST(:missing AS smallint[]), CAST(:replaced AS smallint[]))
+            VALUES (CAST(:channels AS integer[]), CAST(:days AS integer[]), CAST(:versions AS integer[]),
+                    CAST(:missing AS smallint[]), CAST(:replaced AS smallint[]))
         """),
         {
-            "channels": channels.tolist(),
-            "days": numbers.tolist(),
-            "versions": versions.tolist(),
-            "missing": missing.tolist(),
-            "replaced": replaced.tolist(),
+            "channels": int_array(channels),
+            "days": int_array(numbers),
+            "versions": int_array(versions),
+            "missing": int_array(missing),
+            "replaced": int_array(replaced),
         },
     )
 

@@ -14,18 +14,18 @@ from datetime import date, datetime, time, timedelta
 
 import numpy as np
 import structlog
-from numpy.typing import NDArray
 from psycopg import errors
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
+from central.platform.arrays import date_array, int_array
 from central.readings.assemble import Assembled, Days, assemble, day_keys
 from central.readings.calendar import Ints, date_of, number_of, to_ms
 from central.readings.closing import closed_days
 from central.readings.digest import day_digest
 from central.readings.edits.overlay import overlay_edits
 from central.readings.late_mappings import finish_late_mappings, take_late_mappings
-from central.readings.open_days import dates_of, forget, remember, remember_running, take_due
+from central.readings.open_days import forget, remember, remember_running, take_due
 from central.readings.rows import ProfileWriter, read_blocks
 from central.readings.taken import take_batches
 from central.readings.touched import days_of, join_days, join_mappings, mappings_of, spans_of, touched_days
@@ -130,7 +130,7 @@ def _consolidate(connection: Connection, now: datetime, batch_limit: int, day_li
     finish_late_mappings(connection, late, now)
     if taken.ids:
         connection.execute(
-            text("UPDATE batch SET consolidated_at = :now WHERE id = ANY(:ids)"), {"now": now, "ids": fresh.tolist()}
+            text("UPDATE batch SET consolidated_at = :now WHERE id = ANY(:ids)"), {"now": now, "ids": taken.ids}
         )
     if whole.misaligned or whole.overflowed:
         _log.warning("values left out of profiles", misaligned=whole.misaligned, overflowed=whole.overflowed)
@@ -149,6 +149,7 @@ def _make_versions(
     stored = _newest(connection, days.take(rows))
     late = dict(zip(rows.tolist(), closed_days(connection, days.take(rows)).tolist(), strict=True))
     used, keys = whole.batches(), days.keys
+    ranked = np.maximum.reduceat(whole.quality, whole.offset[:-1]) > 0 if len(days) else np.zeros(0, np.bool_)
     writer = ProfileWriter(now, MADE_BY)
     closed, made, corrections, unchanged, values = [], [], 0, 0, 0
     still_open: list[tuple[int, date, datetime]] = []
@@ -162,9 +163,7 @@ def _make_versions(
         closed.append(row)
         part = slice(int(whole.offset[row]), int(whole.offset[row + 1]))
         content = whole.values[part]
-        quality: NDArray[np.int16] | None = whole.quality[part]
-        if quality is not None and not quality.any():
-            quality = None
+        quality = whole.quality[part] if ranked[row] else None
         method = None if whole.method is None else whole.method[part]
         if method is not None and not method.any():
             method = None
@@ -207,8 +206,8 @@ def _newest(connection: Connection, days: Days) -> dict[int, tuple[int, bytes]]:
             ORDER BY p.version
         """),
         {
-            "channels": days.channel.tolist(),
-            "days": dates_of(days.number),
+            "channels": int_array(days.channel),
+            "days": date_array(days.number),
             "first": date_of(int(days.number.min())),
             "last": date_of(int(days.number.max())),
         },

@@ -20,8 +20,11 @@ def day_digest(
 ) -> bytes:
     """SHA-256 over canonical bytes: head (channel, day as days since 1970, step, count), values as little-endian int32,
     then qualities and methods as int16, present only when one of them is not 0 (NULL and all zero are the same)."""
-    content = [_HEAD.pack(_MAGIC, channel, day_number, step_ms, len(values)), values.astype("<i4").tobytes()]
+    content = [
+        _HEAD.pack(_MAGIC, channel, day_number, step_ms, len(values)),
+        values.astype("<i4", copy=False).tobytes(),
+    ]
     for mark, array in ((b"q", quality), (b"m", method)):
         if array is not None and array.any():
-            content += [mark, array.astype("<i2").tobytes()]
+            content += [mark, array.astype("<i2", copy=False).tobytes()]
     return hashlib.sha256(b"".join(content)).digest()

@@ -6,8 +6,9 @@ from datetime import date, datetime
 import numpy as np
 from sqlalchemy import Connection, text
 
+from central.platform.arrays import date_array, int_array
 from central.readings.assemble import Days
-from central.readings.calendar import Ints, date_of, number_of
+from central.readings.calendar import Ints, number_of
 
 
 def take_due(connection: Connection, now: datetime, limit: int) -> tuple[Ints, Ints]:
@@ -38,9 +39,9 @@ def remember_running(connection: Connection, days: Days) -> None:
             ON CONFLICT DO NOTHING
         """),
         {
-            "channels": days.channel.tolist(),
-            "days": dates_of(days.number),
-            "due": (days.start_ms + days.length * days.step_ms).tolist(),
+            "channels": int_array(days.channel),
+            "days": date_array(days.number),
+            "due": int_array(days.start_ms + days.length * days.step_ms),
         },
     )
 
@@ -70,12 +71,5 @@ def forget(connection: Connection, channels: Ints, numbers: Ints) -> None:
             USING unnest(CAST(:channels AS integer[]), CAST(:days AS date[])) AS done (channel, day)
             WHERE o.channel = done.channel AND o.day = done.day
         """),
-        {"channels": channels.tolist(), "days": dates_of(numbers)},
+        {"channels": int_array(channels), "days": date_array(numbers)},
     )
-
-
-def dates_of(numbers: Ints) -> list[date]:
-    """Local dates of day numbers, each distinct one made once."""
-    unique, places = np.unique(numbers, return_inverse=True)
-    dates = [date_of(number) for number in unique.tolist()]
-    return [dates[place] for place in places.tolist()]

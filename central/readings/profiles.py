@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
 from central.network.tables import channel
+from central.platform.arrays import int_array
 from central.platform.copy_binary import PG_EPOCH_DAYS, unpack_rows
 from central.platform.errors import BadInput, NotFound
 from central.readings.calendar import Ints, number_of
@@ -89,7 +90,7 @@ def _read(
 ) -> Profiles:
     profiles = _empty(commodity, channels, first, end)
     query = _NEWEST.format(method="method" if with_method else "NULL::smallint[]", only=only)
-    method = _fill(profiles, copy_out(connection, query, (list(channels), first, end)))
+    method = _fill(profiles, copy_out(connection, query, (int_array(channels), first, end)))
     return profiles if method is None else replace(profiles, method=method)
 
 

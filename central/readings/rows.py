@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import psycopg
 from numpy.typing import NDArray
+from psycopg.pq import ExecStatus
 from sqlalchemy import Connection
 
+from central.platform.arrays import int_array
 from central.platform.copy_binary import (
     HEADER,
     PG_EPOCH_DAYS,
@@ -28,7 +30,11 @@ from shared.quantities import MISSING_VALUE
 _BLOCKS = """
 COPY (
     SELECT b.evidence_channel, b.start, b.step, b.batch_id, b."values", b.quality
-    FROM unnest(%s::integer[], %s::timestamptz[], %s::timestamptz[]) AS span (evidence_channel, begin, finish)
+    FROM (
+        SELECT evidence_channel, 'epoch'::timestamptz + begin_ms * interval '1 millisecond' AS begin,
+               'epoch'::timestamptz + end_ms * interval '1 millisecond' AS finish
+        FROM unnest(%s::integer[], %s::bigint[], %s::bigint[]) AS given (evidence_channel, begin_ms, end_ms)
+    ) span
     JOIN block b ON b.evidence_channel = span.evidence_channel AND b.start >= span.begin AND b.start < span.finish
     WHERE b.start >= %s AND b.start < %s
       AND NOT EXISTS (SELECT FROM batch r WHERE r.id = b.batch_id AND r.revoked_at IS NOT NULL)
@@ -54,17 +60,33 @@ def driver(connection: Connection) -> psycopg.Connection[Any]:
 
 def copy_out(connection: Connection, statement: str, parameters: Sequence[Any]) -> bytes:
     """Everything a COPY ... TO STDOUT gives."""
-    with driver(connection).cursor() as cursor, cursor.copy(statement, parameters) as copy:
-        return b"".join(copy)
+    raw = driver(connection)
+    parts: list[Any] = []
+    with raw.cursor() as cursor, cursor.copy(statement, parameters) as copy:
+        while part := copy.read():
+            parts.append(part)
+            # What has arrived is taken from libpq as it lies there: the driver's way costs 5 us more for each row.
+            size, part = raw.pgconn.get_copy_data(1)
+            while size > 0:
+                parts.append(part)
+                size, part = raw.pgconn.get_copy_data(1)
+            if size < 0:
+                while result := raw.pgconn.get_result():
+                    if result.status != ExecStatus.COMMAND_OK:
+                        raise psycopg.errors.error_from_result(result)
+                break
+    return b"".join(parts)
 
 
 def read_blocks(connection: Connection, spans: Spans) -> list[Blocks]:
     """All blocks that begin within the spans, in groups of equal length."""
     if not len(spans.evidence):
         return []
-    begins = [from_ms(ms) for ms in spans.from_ms.tolist()]
-    ends = [from_ms(ms) for ms in spans.to_ms.tolist()]
-    parameters = (spans.evidence.tolist(), begins, ends, min(begins), max(ends))
+    parameters = (
+        *(int_array(column) for column in (spans.evidence, spans.from_ms, spans.to_ms)),
+        from_ms(int(spans.from_ms.min())),
+        from_ms(int(spans.to_ms.max())),
+    )
     groups = []
     for columns in unpack_rows(copy_out(connection, _BLOCKS, parameters), _BLOCK_TYPES):
         evidence, start, step, batch, values, flags = columns

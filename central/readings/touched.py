@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from sqlalchemy import Connection, text
 
+from central.platform.arrays import int_array
 from central.readings.assemble import Days, Mappings
 from central.readings.calendar import COMMODITIES, DayTable, Ints, expand
 
@@ -49,8 +50,8 @@ def mappings_of(
     """Mappings of interval channels, chosen by evidence channels (with their channels' other mappings) or channels."""
     chosen, ids = (_OF_EVIDENCE, evidence) if evidence is not None else (_OF_CHANNELS, channels)
     query = text(_MAPPINGS.format(chosen=chosen))
-    rows = connection.execute(query, {"ids": list(ids or ()), "forever": FOREVER_MS}).all()
-    table = np.array(rows, dtype=np.int64).reshape(len(rows), 7).T
+    rows = connection.execute(query, {"ids": int_array(ids or ()), "forever": FOREVER_MS}).all()
+    table = np.array([tuple(row) for row in rows], dtype=np.int64).reshape(len(rows), 7).T
     return Mappings(*(np.ascontiguousarray(column) for column in table))
 
 

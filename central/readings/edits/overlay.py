@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 
 from central.readings.assemble import Assembled, day_keys
-from central.readings.calendar import number_of
+from central.readings.calendar import date_of, number_of
 from central.readings.method import Method
-from central.readings.open_days import dates_of
 from central.readings.vee.findings import store
 from central.readings.vee.rule import Findings, Severity
 from shared.quantities import MISSING_VALUE, Quality
@@ -50,7 +49,7 @@ def overlay_edits(connection: Connection, whole: Assembled, now: datetime) -> in
     days = whole.days
     if not len(days):
         return 0
-    first, last = dates_of(np.array([days.number.min(), days.number.max()]))
+    first, last = date_of(days.number.min()), date_of(days.number.max())
     channels = np.unique(days.channel).tolist()
     rows = connection.execute(_ACTIVE, {"channels": channels, "first": first, "last": last}).all()
     keys = days.keys

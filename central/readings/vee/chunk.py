@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, text
 
+from central.platform.arrays import int_array
 from central.readings.calendar import Ints, number_of
 from central.readings.profiles import read_newest
 from central.readings.vee.rule import Bools, ChannelFacts, Chunk
@@ -46,7 +47,7 @@ def read_chunks(connection: Connection, work: Work) -> Iterator[Chunk]:
     Channels that are unknown, or whose step has no profile, are left out.
     """
     first, end = work.first - timedelta(days=BEFORE), work.end + timedelta(days=AFTER)
-    rows = connection.execute(_CHANNELS, {"channels": work.channels.tolist(), "first": first, "end": end}).all()
+    rows = connection.execute(_CHANNELS, {"channels": int_array(work.channels), "first": first, "end": end}).all()
     siblings = np.array([row.id for row in rows], np.int64)
     hold_buckets(connection, np.setdiff1d(siblings, work.channels))
     wanted = _wanted(work, siblings, [row.point for row in rows])

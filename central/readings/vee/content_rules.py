@@ -194,7 +194,9 @@ def _previous(chunk: Chunk) -> NDArray[np.int32]:
     """The last delivered value before each interval, -1 where none is."""
     before = np.full(chunk.values.shape, -1, np.int32)
     before[:, 1:] = np.where(chunk.delivered[:, :-1], chunk.values[:, :-1], -1)
-    holed = np.flatnonzero(~chunk.delivered.all(axis=1))
+    # Where values begin again after a gap; the first beginning of a row has nothing before it.
+    again = np.count_nonzero(chunk.delivered[:, 1:] & ~chunk.delivered[:, :-1], axis=1)
+    holed = np.flatnonzero(again > ~chunk.delivered[:, 0])
     if len(holed):
         there = chunk.delivered[holed]
         place = np.maximum.accumulate(np.where(there, np.arange(there.shape[1]), -1), axis=1)

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, func, select, text, update
 
 from central.network.tables import channel
 from central.platform import audit
+from central.platform.arrays import int_array
 from central.platform.errors import BadInput, NotFound, Refused
 from central.platform.identity import Person
 from central.platform.overview import Column, Kind, Overview
@@ -60,7 +61,7 @@ _GONE = text("""
 """)
 _ANY = text("""
     SELECT DISTINCT channel, day FROM finding
-    WHERE channel = ANY(:channels) AND day BETWEEN :first AND :last
+    WHERE channel = ANY(CAST(:channels AS integer[])) AND day BETWEEN :first AND :last
       AND rule = ANY(:rules) AND state IN ('open', 'confirmed')
 """)
 
@@ -99,7 +100,7 @@ def _close_gone(
         "last": date_of(int(judged_numbers.max())),
         "rules": list(rules),
     }
-    standing = connection.execute(_ANY, {**span, "channels": np.unique(judged_channels).tolist()}).all()
+    standing = connection.execute(_ANY, {**span, "channels": int_array(np.unique(judged_channels))}).all()
     if not standing:
         return
     judged = set(zip(judged_channels.tolist(), map(date_of, judged_numbers.tolist()), strict=True))

@@ -8,6 +8,7 @@ import numpy as np
 from sqlalchemy import Connection, text
 
 from central.network.outages import outages_of
+from central.platform.arrays import int_array
 from central.platform.copy_binary import PG_EPOCH_DAYS, unpack_rows
 from central.readings.calendar import Ints, number_of, to_ms
 from central.readings.rows import copy_out
@@ -93,7 +94,7 @@ def read_history(connection: Connection, chunk: Chunk) -> History:
     first = end - timedelta(days=HISTORY_DAYS)
     history = History.none(len(chunk.channels))
     newest = np.zeros(history.total.shape, np.int64)
-    copied = copy_out(connection, _HISTORY, (chunk.channels.tolist(), first, end))
+    copied = copy_out(connection, _HISTORY, (int_array(chunk.channels), first, end))
     for columns in unpack_rows(copied, _HISTORY_TYPES):
         channels, days, versions, missing, totals, peaks = columns
         assert channels is not None and days is not None and versions is not None
@@ -113,7 +114,7 @@ def read_exempt(connection: Connection, chunk: Chunk) -> Bools:
     """Days on which a channel may measure nothing: (channels, days)."""
     exempt = np.zeros(chunk.target.shape, np.bool_)
     first, end = chunk.days[0].date, chunk.days[-1].next.date
-    for row in connection.execute(_EXEMPT, {"channels": chunk.channels.tolist(), "first": first, "end": end}):
+    for row in connection.execute(_EXEMPT, {"channels": int_array(chunk.channels), "first": first, "end": end}):
         low = max((row.first - first).days, 0) if row.first else 0
         high = (row.stop - first).days if row.stop else len(chunk.days)
         exempt[np.searchsorted(chunk.channels, row.channel), low:high] = True
@@ -133,7 +134,7 @@ def read_limits(connection: Connection, chunk: Chunk) -> Limits:
     """From the contract items that are valid within the chunk, the most lenient."""
     found = np.full((3, len(chunk.channels)), np.nan)
     parameters = {
-        "channels": chunk.channels.tolist(),
+        "channels": int_array(chunk.channels),
         "first": chunk.days[0].date,
         "end": chunk.days[-1].next.date,
         "phase_v": PHASE_V,
@@ -149,7 +150,7 @@ def read_drift(connection: Connection, chunk: Chunk) -> Floats:
     drift = np.full(chunk.target.shape, np.nan)
     first = chunk.days[0].date
     parameters = {
-        "channels": chunk.channels.tolist(),
+        "channels": int_array(chunk.channels),
         "begin": chunk.days[0].start,
         "finish": chunk.days[-1].end,
         "hours": 6 if chunk.commodity is Commodity.GAS else 0,

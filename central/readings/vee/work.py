@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 
-from central.readings.calendar import Ints, date_of, number_of
+from central.platform.arrays import date_array, int_array
+from central.readings.calendar import Ints, number_of
 from central.readings.touched import Spans
 
 BUCKET_BITS = 10
@@ -86,7 +87,8 @@ class Work:
 def enqueue(connection: Connection, channels: Sequence[int], first: date, last: date, reason: str) -> None:
     """Have the days `first` to `last` (both included) of these channels validated."""
     distinct = np.unique(np.asarray(channels, np.int64))
-    _insert(connection, distinct.tolist(), [first] * len(distinct), [last] * len(distinct), reason)
+    days = np.zeros(len(distinct), np.int64)
+    _insert(connection, distinct, days + number_of(first), days + number_of(last), reason)
 
 
 def enqueue_days(connection: Connection, channels: Ints, numbers: Ints, reason: str) -> None:
@@ -97,28 +99,24 @@ def enqueue_days(connection: Connection, channels: Ints, numbers: Ints, reason: 
     by_channel, by_number = channels[order], numbers[order]
     begins = np.flatnonzero(np.concatenate([[True], by_channel[1:] != by_channel[:-1]]))
     ends = np.concatenate([begins[1:], [len(order)]]) - 1
-    firsts = [date_of(number) for number in by_number[begins].tolist()]
-    lasts = [date_of(number) for number in by_number[ends].tolist()]
-    _insert(connection, by_channel[begins].tolist(), firsts, lasts, reason)
+    _insert(connection, by_channel[begins], by_number[begins], by_number[ends], reason)
 
 
 def enqueue_states(connection: Connection, spans: Spans) -> None:
     """Have the days validated that register states in these stretches of evidence belong to."""
     if len(spans.evidence):
         parameters = {
-            "evidence": spans.evidence.tolist(),
-            "begins": spans.from_ms.tolist(),
-            "ends": spans.to_ms.tolist(),
+            "evidence": int_array(spans.evidence),
+            "begins": int_array(spans.from_ms),
+            "ends": int_array(spans.to_ms),
         }
         connection.execute(_ENQUEUE_STATES, {**parameters, "bits": BUCKET_BITS})
 
 
-def _insert(
-    connection: Connection, channels: Sequence[int], firsts: Sequence[date], lasts: Sequence[date], reason: str
-) -> None:
-    if not channels:
+def _insert(connection: Connection, channels: Ints, firsts: Ints, lasts: Ints, reason: str) -> None:
+    if not len(channels):
         return
-    parameters = {"channels": list(channels), "firsts": list(firsts), "lasts": list(lasts)}
+    parameters = {"channels": int_array(channels), "firsts": date_array(firsts), "lasts": date_array(lasts)}
     connection.execute(_ENQUEUE, {**parameters, "bits": BUCKET_BITS, "reason": reason})
 
 
