@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, insert, select, text, update
+from sqlalchemy import Connection, RowMapping, func, insert, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.exc import IntegrityError
 
-from central.network.tables import evidence_channel
+from central.network.tables import channel_mapping, evidence_channel
 from central.platform import audit
 from central.platform.constraints import explain
 from central.platform.errors import BadInput, NotFound, Refused
@@ -18,6 +18,7 @@ from central.readings.registers.difference import Difference, Verdict, differenc
 from central.readings.registers.limits import RegisterFace, find_faces
 from central.readings.registers.state_tables import KINDS, meter_state
 from central.readings.states import UNUSABLE
+from central.readings.vee.work import enqueue
 from shared.metering_day import PRAGUE
 
 INITIAL = ("initial", "contractual_initial")
@@ -119,6 +120,7 @@ def enter_state(connection: Connection, entry: Entry, person: Person, now: datet
     except IntegrityError as error:
         raise explain(error) from error
     stored = require_entry(connection, identifier)
+    _validate_again(connection, register.id, entry.at)
     audit.record(connection, person, "meter_state.enter", f"meter_state/{identifier}", after=dict(stored), at=now)
     return stored
 
@@ -140,6 +142,7 @@ def revoke_state(connection: Connection, identifier: int, reason: str, person: P
         .where(meter_state.c.id == identifier)
         .values(revoked_at=now, revoked_by=person.name, revoked_reason=reason)
     )
+    _validate_again(connection, row["evidence_channel"], row["at"])
     stored = require_entry(connection, identifier)
     audit.record(
         connection,
@@ -241,6 +244,18 @@ def _register(connection: Connection, entry: Entry) -> Any:
             "register", f"The register {entry.register} of {entry.meter} delivers intervals; it has no states."
         )
     return row
+
+
+def _validate_again(connection: Connection, register: int, at: datetime) -> None:
+    """Have the days on both sides of a state validated, for the channel that the register fed then."""
+    fed = select(channel_mapping.c.channel).where(
+        channel_mapping.c.evidence_channel == register,
+        or_(channel_mapping.c.valid.contains(at), func.upper(channel_mapping.c.valid) == at),
+    )
+    day = at.astimezone(PRAGUE).date()
+    enqueue(
+        connection, list(connection.execute(fed).scalars()), day - timedelta(days=1), day, "state entered or revoked"
+    )
 
 
 def _check_form(entry: Entry, what: str, now: datetime) -> None:

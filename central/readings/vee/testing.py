@@ -10,6 +10,16 @@ import numpy as np
 from central.readings.calendar import number_of
 from central.readings.vee.inputs import DRIFT, EXEMPT, HISTORY, LIMITS, History, Limits
 from central.readings.vee.parameters import Parameters, Setting, shipped_settings
+from central.readings.vee.register_inputs import (
+    CHECK,
+    COUNTED,
+    ESTIMATED,
+    ESTIMATED_DAYS,
+    REMOVED,
+    VERSIONS,
+    Counted,
+    Versions,
+)
 from central.readings.vee.rule import ChannelFacts, Chunk, Rule
 from shared.metering_day import days_between
 from shared.quantities import MISSING_VALUE, Commodity, Kind, Quality
@@ -79,6 +89,11 @@ def make_chunk(
         EXEMPT: np.zeros(shape, np.bool_),
         LIMITS: Limits(nothing, nothing, nothing),
         DRIFT: np.full(shape, np.nan),
+        COUNTED: Counted.of([]),
+        VERSIONS: Versions(np.zeros(shape, np.bool_), np.zeros(shape, np.bool_), np.ones(shape), np.ones(shape)),
+        REMOVED: np.zeros(shape, np.bool_),
+        CHECK: np.full(shape, np.nan),
+        ESTIMATED: np.zeros((channels, ESTIMATED_DAYS), np.bool_),
     }
     own = Parameters.of_settings(settings).of(chunk, [rule])
     return replace(chunk, parameters=own, inputs={**standing, **(inputs or {})})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -14,13 +14,27 @@ from sqlalchemy import text
 
 from central.platform.database import transaction
 from central.readings.registers.boundary import month_ends
+from central.readings.vee.stage import validate_once
+from central.readings.vee.work import enqueue
 from tests.system.billing.site import CLERK, NOW, BilledSite
-from tests.system.billing.test_pins_and_states import approve, first_point, quantities, quantities_or_none, settle
+from tests.system.billing.test_pins_and_states import approve, first_point, quantities, quantities_or_none
+from tests.system.billing.test_pins_and_states import settle as settle_validated
 
 FIRST = datetime(2026, 2, 28, 23, tzinfo=UTC)
 LAST = datetime(2026, 3, 31, 22, tzinfo=UTC)
 """Borders of March, local time."""
 HALF = datetime(2026, 3, 15, 10, tzinfo=UTC)
+
+
+def validate(site: BilledSite) -> None:
+    while validate_once(site.engine, site.clock).worked:
+        pass
+
+
+def settle(site: BilledSite, points: list[int]) -> int:
+    """Settlement waits for the validation of what was entered."""
+    validate(site)
+    return settle_validated(site, points)
 
 
 @dataclass(frozen=True)
@@ -309,6 +323,79 @@ def test_a_split_is_shown_before_it_is_billed_by_load_profile_and_switching_time
     assert (schedule["code"], len(schedule["times"])) == ("EVV1", 7)
     acts = {act["act"] for act in night.client.get("/v1/audit?subject=tariff_schedule/EVV1").json()}
     assert acts == {"tariff_schedule.create", "tariff_schedule.times", "tariff_schedule.assign"}
+
+
+FOUND = """
+    SELECT coalesce(jsonb_agg(jsonb_build_array(day, severity, evidence) ORDER BY day), '[]') FROM finding
+     WHERE rule = :rule AND channel = :channel AND state <> 'gone'
+"""
+MARCH = (date(2026, 3, 1), date(2026, 3, 31))
+
+
+def test_registers_versions_removal_and_check_meter_are_validated(site: BilledSite) -> None:
+    point = first_point(site, "A+", "interval")
+    with transaction(site.engine) as connection:
+        row = connection.execute(
+            text("""
+                SELECT c.id, c.point, e.id AS evidence_channel, e.device, e.register, e.concentrator, e.exponent
+                  FROM channel c JOIN channel_mapping m ON m.channel = c.id
+                  JOIN evidence_channel e ON e.id = m.evidence_channel
+                 WHERE c.supply_point = :point AND c.direction = 'A+' AND c.kind = 'interval'
+            """),
+            {"point": point},
+        ).one()
+        other = connection.execute(
+            text("SELECT min(id) FROM channel WHERE kind = 'interval' AND direction = 'A+' AND id <> :id"),
+            {"id": row.id},
+        ).scalar_one()
+        connection.execute(
+            text(
+                "INSERT INTO check_channel (channel, check_channel, valid) VALUES (:id, :other, tstzrange(NULL, NULL))"
+            ),
+            {"id": row.id, "other": other},
+        )
+    with site.client() as client:
+        version = {"meter": row.device, "register": row.register, "digits": 8, "multiplier": 40}
+        since = "2026-03-30T00:00:00+02:00"
+        assert client.post("/v1/register-versions", json={**version, "since": since}).status_code == 201
+        state_channel, register, name, first, last = site.one(
+            """
+            SELECT jsonb_build_array(c.id, e.id, e.register, min(r.value), max(r.value))
+              FROM channel c JOIN channel_mapping m ON m.channel = c.id
+              JOIN evidence_channel e ON e.id = m.evidence_channel
+              JOIN register_reading r ON r.evidence_channel = e.id
+             WHERE c.point = :point AND c.direction = 'A+' AND c.kind = 'state' GROUP BY c.id, e.id
+            """,
+            point=row.point,
+        )
+        removal = {"meter": row.device, "register": name, "kind": "removal", "at": "2026-03-29T22:30:00Z"}
+        assert client.post("/v1/meter-states", json={**removal, "value": first + 1}).status_code == 201
+    with transaction(site.engine) as connection:
+        enqueue(connection, [row.id, state_channel], *MARCH, "test")
+    validate(site)
+
+    def found(rule: str, channel: int = row.id) -> Any:
+        return site.one(FOUND, rule=rule, channel=channel)
+
+    ((day, severity, evidence),) = found("register_sum")
+    assert (day, severity, evidence["counted_by_registers"]) == ("2026-03-31", 3, last - first)
+    total = site.one(
+        "SELECT sum(v) FROM day_profile p, unnest(p.values) v WHERE p.channel = :id AND p.day < '2026-04-01'", id=row.id
+    )
+    assert evidence["sum_of_profile"] == total
+    assert [each[0] for each in found("unit_multiplier")] == ["2026-03-30", "2026-03-31"]
+    assert [each[0] for each in found("removed")] == ["2026-03-31"]
+    assert len(found("check_meter")) > 20
+    assert found("register", state_channel) == []
+    # the state falls, and the register's digits do not explain it
+    at = datetime(2026, 3, 30, 22, tzinfo=UTC)
+    read = Registered(site, client, point, state_channel, register, row.device, name)
+    put_remote(read, at, last + 99)
+    with transaction(site.engine) as connection:
+        enqueue(connection, [state_channel], date(2026, 3, 31), date(2026, 3, 31), "test")
+    validate(site)
+    ((day, severity, evidence),) = found("register", state_channel)
+    assert (day, severity, evidence["before"], evidence["after"]) == ("2026-03-31", 3, last + 99, last)
 
 
 def test_month_ends_between_two_instants() -> None:
