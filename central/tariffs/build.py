@@ -13,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from central.tariffs import build_classes
 from central.tariffs.build_estimation import DECREE, ELECTRICITY_ESTIMATION, GAS_ESTIMATION
 from central.tariffs.build_rules import (
     BREAKER_BANDS,
@@ -67,13 +68,13 @@ def electricity_2026(low: dict[str, Any], high: dict[str, Any]) -> dict[str, Any
                 "Point 4.34 of the price decision as amended by 1/2026 (local network entries with exempt points) has "
                 "no rule yet.",
             ],
-            "sources": {**ELECTRICITY_SOURCES, **DECREE, **VERIFICATION_SOURCE},
+            "sources": {**ELECTRICITY_SOURCES, **build_classes.SOURCES, **DECREE, **VERIFICATION_SOURCE},
             "operators": OPERATORS,
             "vat": {"percent": "21", "source": "vat-act", "mark": "documented"},
             "rounding": ELECTRICITY_ROUNDING,
             "rules": ELECTRICITY_RULES,
             "groups": ELECTRICITY_GROUPS,
-            "tables": [*_common_tables(high), *_high_tables(high), *_low_tables(low)],
+            "tables": [*_common_tables(high), *_high_tables(high), *build_classes.tables(low), *_low_tables(low)],
             "rates": {rate: _rate(raw) for rate, raw in low.items()},
             "breaker_bands": BREAKER_BANDS,
             "consumption_bands": {},

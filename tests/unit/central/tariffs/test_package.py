@@ -220,3 +220,10 @@ def test_a_wrong_package_is_refused_with_a_sentence(change: Any, sentence: str) 
     known = {rule["formula"] for rule in _content()["rules"]}
     with pytest.raises(PackageInvalidError, match=sentence):
         load_content(_resealed(content), "wrong.json", known)
+
+
+@pytest.mark.parametrize(
+    ("rate", "name"), [("C01d", "1"), ("C27d", "2"), ("D25d", "5"), ("D57d", "7"), ("C62d", "8"), ("X", None)]
+)
+def test_a_rate_belongs_to_a_load_profile_class(electricity: Package, rate: str, name: str | None) -> None:
+    assert electricity.load_profile_class(rate) == name
