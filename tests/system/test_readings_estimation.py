@@ -315,15 +315,15 @@ def test_a_load_profile_class_gives_the_shape(engine: Engine, clock: ManualClock
     with transaction(engine) as connection:
         connection.execute(
             text(
-                "INSERT INTO party (code, name, role, street, city, postal_code) "
-                "VALUES ('LDS', 'LDS', 'operator', '', '', '')"
+                "INSERT INTO party (code, name, roles, street, city, postal_code) "
+                "VALUES ('LDS', 'LDS', '{operator}', '', '', '')"
             )
         )
         point = connection.execute(
             text("""
                 INSERT INTO supply_point (ean, name, object, street, city, postal_code, commodity, voltage_level,
-                                          metering_type, load_profile_class, operator)
-                SELECT '859182400941700019', 'x', 'x', '', '', '', 'electricity', 'NN', 'C1', '4', id FROM party
+                                          metering_type, load_profile_class, temperature_zone, operator)
+                SELECT '859182400941700019', 'x', 'x', '', '', '', 'electricity', 'NN', 'C1', '4', 'A', id FROM party
                 RETURNING id
             """)
         ).scalar_one()

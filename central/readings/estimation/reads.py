@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,10 +53,11 @@ _SCOPE = text("""
         WHERE p.day >= :reach_first AND p.day < :reach_end
     )
     SELECT c.id AS channel, d.day, c.commodity, c.direction, c.exponent, c.step_ms, c.unit,
-           coalesce(s.metering_type, '') AS metering_type, s.load_profile_class
+           coalesce(s.metering_type, '') AS metering_type, s.load_profile_class,
+           coalesce(s.temperature_zone, '') AS temperature_zone
     FROM days d
     JOIN channel c ON c.id = d.channel AND c.kind = 'interval'
-    LEFT JOIN supply_point s ON s.id = c.supply_point
+    LEFT JOIN supply_point_valid s ON s.id = c.supply_point AND s.valid @> d.day
     WHERE EXISTS (SELECT FROM channel_mapping m WHERE m.channel = c.id)
     ORDER BY c.id, d.day
 """)
@@ -81,7 +83,7 @@ REACH = 31
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A channel and its days that may miss values."""
+    """A channel and its days that may miss values, on which its point had these facts."""
 
     channel: int
     days: tuple[date, ...]
@@ -89,6 +91,7 @@ class Asked:
     direction: str
     metering_type: str
     load_profile_class: str | None
+    temperature_zone: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,8 @@ class Material:
     checks: Mapping[int, Ints]
     balances: Mapping[int, Ints]
     counted: Counted
-    load_profiles: LoadProfiles
+    load_profiles: Mapping[str, LoadProfiles]
+    """By temperature zone; "" is the whole country."""
     starts_ms: Ints
 
     @property
@@ -118,19 +122,21 @@ def read_scope(connection: Connection, channels: Sequence[int], first: date, end
         "reach_first": first - timedelta(days=REACH),
         "reach_end": end + timedelta(days=REACH),
     }
-    found: dict[int, Asked] = {}
+    found: dict[tuple[Any, ...], Asked] = {}
     for row in connection.execute(_SCOPE, parameters):
         commodity = Commodity(row.commodity)
         if row.step_ms != STEP[commodity] // timedelta(milliseconds=1):
             continue
-        known = found.get(row.channel)
-        found[row.channel] = Asked(
+        key = (row.channel, row.metering_type, row.load_profile_class, row.temperature_zone)
+        known = found.get(key)
+        found[key] = Asked(
             row.channel,
             (row.day,) if known is None else (*known.days, row.day),
             commodity,
             row.direction,
             row.metering_type,
             row.load_profile_class,
+            row.temperature_zone,
         )
     return list(found.values())
 
@@ -139,7 +145,7 @@ def read_material(
     connection: Connection, commodity: Commodity, asked: Sequence[Asked], first: date, end: date
 ) -> Material:
     """Base profiles, findings, check meters, register states and load-profile classes over [first, end)."""
-    channels = [each.channel for each in asked]
+    channels = sorted({each.channel for each in asked})
     base = read_base(connection, commodity, channels, first, end)
     starts_ms = _starts(base)
     begin, finish = base.days[0].start, base.days[-1].end
@@ -148,27 +154,34 @@ def read_material(
         _UNSOUND, {"channels": channels, "first": first, "end": end, "severe": int(Severity.ERROR)}
     )
     classes = sorted({each.load_profile_class for each in asked if each.load_profile_class})
+    zones = {"", *(each.temperature_zone for each in asked)} if classes else set()
     return Material(
         base,
         frozenset((row.channel, row.day) for row in unsound),
         _read_checks(connection, commodity, channels, base, starts_ms, begin, finish),
         read_balances(connection, commodity, channels, base),
         read_counted(connection, channels, begin, finish + timedelta(milliseconds=step_ms), step_ms),
-        read_load_profiles(connection, commodity, classes, to_ms(begin), to_ms(finish))
-        if classes
-        else LoadProfiles(commodity, {}),
+        {
+            zone: read_load_profiles(connection, commodity, classes, to_ms(begin), to_ms(finish), zone)
+            for zone in sorted(zones)
+        },
         starts_ms,
     )
 
 
 def class_weights(
-    profiles: LoadProfiles, name: str | None, starts_ms: Ints, missing: NDArray[np.bool_]
+    profiles: Mapping[str, LoadProfiles], asked: Asked, starts_ms: Ints, missing: NDArray[np.bool_]
 ) -> NDArray[np.float64] | None:
-    """Weights of a class: of the first kind of series that knows all that is missing; NaN where it knows nothing."""
-    for kind in PREFERRED if name else ():
-        weights = profiles.known(name or "", starts_ms, kind)
-        if not np.isnan(weights[missing]).any():
-            return weights
+    """Weights of the point's class, NaN where nothing is known: of the first series that knows all that is missing,
+    recomputed before normalised, of the point's zone before the whole country's."""
+    if asked.load_profile_class is None:
+        return None
+    for kind in PREFERRED:
+        for zone in dict.fromkeys((asked.temperature_zone, "")):
+            if zone in profiles:
+                weights = profiles[zone].known(asked.load_profile_class, starts_ms, kind)
+                if not np.isnan(weights[missing]).any():
+                    return weights
     return None
 
 

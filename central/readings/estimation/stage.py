@@ -119,7 +119,9 @@ def _estimate(
     made: list[_Made] = []
     left: list[Pending] = []
     whole: list[tuple[int, date]] = []
-    for row, each in enumerate(asked):
+    row_of = {channel: row for row, channel in enumerate(material.base.channels)}
+    for each in asked:
+        row = row_of[each.channel]
         window = _window(material, row, closes, types)
         key = (each.metering_type, CLASSES.get(each.direction, ""))
         if key not in in_force:
@@ -167,7 +169,7 @@ def _helps(material: Material, row: int, asked: Asked) -> Helps:
     return Helps(
         check=material.checks.get(asked.channel),
         balance=material.balances.get(asked.channel),
-        weights=class_weights(material.load_profiles, asked.load_profile_class, material.starts_ms, missing),
+        weights=class_weights(material.load_profiles, asked, material.starts_ms, missing),
         segments=segments_of(
             material.counted, asked.channel, asked.direction, int(material.starts_ms[0]), material.step_ms, missing
         ),
