@@ -367,6 +367,28 @@ def test_the_meter_is_asked_again_and_waited_for_before_the_estimate(
         assert connection.execute(select(func.count()).select_from(command)).scalar_one() == 1
 
 
+def test_an_order_that_does_not_wait_asks_the_meter_once_and_estimates_at_once(
+    engine: Engine, clock: ManualClock, register: int
+) -> None:
+    steps = [EstimationStep(StepMethod.REREAD), EstimationStep(StepMethod.LINEAR, longest_gap_minutes=120)]
+    order = EstimationOrder("electricity", [], ["active"], steps, 10, 31, True, "product", "assumed")
+    with transaction(engine) as connection:
+        install_orders(connection, "test", "1", (date(2026, 1, 1), date(2027, 1, 1)), [order], NOW)
+        connection.execute(
+            insert(concentrator_state).values(concentrator="K1", online=True, agent="1", runs=1, heard_at=NOW)
+        )
+    store(engine, register, *holed(DAY, 40, 44), seq=0)
+    store(engine, register, *holed(DAY.next, 10, 40), seq=1)
+    for _ in range(2):
+        work(engine, clock)
+        with engine.connect() as connection:
+            asked = connection.execute(select(command.c.work).order_by(command.c.issued_at)).scalars().all()
+        # both days miss something: one is estimated, one is beyond the limit
+        assert [(each["first"], each["last"]) for each in asked] == [("2026-03-09", "2026-03-10")]
+    assert versions(engine)[-1] == (2, "estimation", 0)
+    assert [(day, reason) for day, reason, _ in waiting(engine)] == [(DAY.next.date, "limit")]
+
+
 def test_a_closed_day_keeps_its_estimate_until_its_own_data_change(
     engine: Engine, clock: ManualClock, register: int
 ) -> None:

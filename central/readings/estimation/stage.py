@@ -18,7 +18,7 @@ from central.readings.calendar import date_of, number_of
 from central.readings.closing import closed_days
 from central.readings.consolidate import DEADLINE
 from central.readings.digest import day_digest
-from central.readings.estimation.order import CLASSES, LONGEST_WINDOW, OrderInForce, order_for
+from central.readings.estimation.order import CLASSES, LONGEST_WINDOW, OrderInForce, StepMethod, order_for
 from central.readings.estimation.orders import orders_in_force
 from central.readings.estimation.pending import Pending, keep, settle
 from central.readings.estimation.plan import Estimates, Helps, Window, estimate_window
@@ -116,6 +116,8 @@ def _estimate(
     closes = [datetime.combine(day.date + timedelta(days=1), deadline, PRAGUE) for day in material.base.days]
     types = [day_type(day.date) for day in material.base.days]
     in_force: dict[tuple[str, str], list[OrderInForce | None]] = {}
+    to_ask: list[Pending] = []
+    at_once: set[tuple[int, date]] = set()
     made: list[_Made] = []
     left: list[Pending] = []
     whole: list[tuple[int, date]] = []
@@ -138,14 +140,24 @@ def _estimate(
                 left.append(Pending(each.channel, day, "deadline", "Data may still come.", missing, due))
             elif (why := found.left.get(place)) is not None:
                 left.append(Pending(each.channel, day, why.reason, why.detail, missing, why.due))
+                if _reread(in_force[key][place]) is not None:
+                    to_ask.append(left[-1])
             else:
                 based_on = int(material.base.versions[row, place])
+                if _reread(in_force[key][place]) == 0:
+                    at_once.add((each.channel, day))
                 made.append(_filled(each.channel, day, based_on, window, found, columns, material, row))
     written, unchanged = _write(connection, made, now)
     keep(connection, left, now)
-    ask_again(connection, [each for each in left if each.reason == "reread"], now)
+    ask_again(connection, to_ask, [day for day in written if day in at_once], now)
     settle(connection, [*whole, *((each.channel, each.day) for each in made)])
-    return Estimated(written, unchanged, len(left))
+    return Estimated(len(written), unchanged, len(left))
+
+
+def _reread(order: OrderInForce | None) -> int | None:
+    """How many hours an order waits for a meter that it asks again; None where it does not ask."""
+    waits = [step.wait_hours for step in order.steps if step.method is StepMethod.REREAD] if order else []
+    return max(waits, default=None)
 
 
 def _window(material: Material, row: int, closes: Sequence[datetime], types: Sequence[DayType]) -> Window:
@@ -200,10 +212,10 @@ def _filled(
     )
 
 
-def _write(connection: Connection, made: Sequence[_Made], now: datetime) -> tuple[int, int]:
-    """New versions of the days whose content is not so already; returns how many, and how many were."""
+def _write(connection: Connection, made: Sequence[_Made], now: datetime) -> tuple[list[tuple[int, date]], int]:
+    """New versions of the days whose content is not so already; returns these days, and how many were."""
     if not made:
-        return 0, 0
+        return [], 0
     connection.execute(_ALONE)
     rows = connection.execute(
         _NEWEST, {"channels": [each.channel for each in made], "days": [each.day for each in made]}
@@ -244,7 +256,7 @@ def _write(connection: Connection, made: Sequence[_Made], now: datetime) -> tupl
         np.array([number_of(each.day) for each in written], np.int64),
         MADE_BY,
     )
-    return len(written), unchanged
+    return [(each.channel, each.day) for each in written], unchanged
 
 
 def _closed(connection: Connection, made: Sequence[_Made]) -> dict[tuple[int, date], bool]:
