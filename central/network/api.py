@@ -8,11 +8,12 @@ from fastapi import APIRouter, Depends
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy import select
 
-from central.network import channels, meters
+from central.network import channels
 from central.network.control_api import router as control_router
 from central.network.lines_api import router as lines_router
 from central.network.maintenance.order_api import router as order_router
 from central.network.maintenance.plan_api import router as plan_router
+from central.network.meters_api import router as meters_router
 from central.network.points_api import router as points_router
 from central.network.registers_api import router as registers_router
 from central.network.tables import evidence_channel
@@ -26,6 +27,7 @@ from central.platform.web import Db, Now
 router = APIRouter(prefix="/v1", tags=["network"])
 router.include_router(control_router)
 router.include_router(registers_router)
+router.include_router(meters_router)
 router.include_router(lines_router)
 router.include_router(topology_router)
 router.include_router(points_router)
@@ -38,25 +40,6 @@ Operator = Annotated[Person, Depends(require("operate"))]
 
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
-
-
-class Concentrator(_Body):
-    """A concentrator; the id is its name at the broker."""
-
-    id: str
-    name: str
-    place: str
-
-
-class Meter(_Body):
-    """A physical meter; the id is its name on the wire."""
-
-    id: str
-    serial: str
-    model: str
-    commodity: Literal["electricity", "gas"]
-    concentrator: str
-    place: str = ""
 
 
 class EvidenceChannelIn(_Body):
@@ -143,49 +126,6 @@ class MappingOut(BaseModel):
     concentrator: str
     meter: str
     register_: Annotated[str, Field(alias="register")]
-
-
-@router.get("/concentrators", summary="Concentrators by id")
-def find_concentrators(connection: Db, _: Reader) -> list[Concentrator]:
-    """All of them."""
-    return [Concentrator(**row) for row in meters.find_concentrators(connection)]
-
-
-@router.get("/concentrators/{identifier}", summary="One concentrator")
-def get_concentrator(connection: Db, _: Reader, identifier: str) -> Concentrator:
-    """By its id."""
-    return Concentrator(**meters.require_concentrator(connection, identifier))
-
-
-@router.post("/concentrators", status_code=201, summary="Create a concentrator")
-def create_concentrator(connection: Db, person: Operator, clock: Now, body: Concentrator) -> Concentrator:
-    """Refused when the id is in use."""
-    _created(meters.create_concentrators(connection, [body.model_dump()]), f"The concentrator {body.id}")
-    audit.record(connection, person, "concentrator.create", f"concentrator/{body.id}", body.model_dump(), clock.now())
-    return body
-
-
-@router.get("/meters", summary="Meters by id")
-def find_meters(
-    connection: Db, _: Reader, concentrator: str | None = None, commodity: str | None = None
-) -> list[Meter]:
-    """Filtered by concentrator and commodity."""
-    found = meters.find_meters(connection, concentrator_id=concentrator, commodity=commodity)
-    return [Meter(**row) for row in found]
-
-
-@router.get("/meters/{identifier}", summary="One meter")
-def get_meter(connection: Db, _: Reader, identifier: str) -> Meter:
-    """By its id."""
-    return Meter(**meters.require_meter(connection, identifier))
-
-
-@router.post("/meters", status_code=201, summary="Create a meter")
-def create_meter(connection: Db, person: Operator, clock: Now, body: Meter) -> Meter:
-    """Refused when the id is in use."""
-    _created(meters.create_meters(connection, [body.model_dump()]), f"The meter {body.id}")
-    audit.record(connection, person, "meter.create", f"meter/{body.id}", body.model_dump(), clock.now())
-    return body
 
 
 @router.get("/evidence-channels", summary="Registers of meters")

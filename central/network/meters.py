@@ -1,11 +1,13 @@
-"""Concentrators and meters: find, get, require, create."""
+"""Concentrators and meters: create, require, revise."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, select, update
+from sqlalchemy.exc import IntegrityError
 
 from central.network.tables import concentrator, meter
+from central.platform.constraints import explain
 from central.platform.errors import BadInput, NotFound
 from central.platform.reconcile import Outcome, ids_of, reconcile
 from shared.identifiers import IdentifierError, parse_edge_id
@@ -29,34 +31,36 @@ def create_meters(connection: Connection, specs: Sequence[Spec]) -> Outcome:
     return reconcile(connection, meter, "meter", ("id",), specs)
 
 
-def find_concentrators(connection: Connection) -> Sequence[RowMapping]:
-    """All concentrators by id."""
-    return connection.execute(select(concentrator).order_by(concentrator.c.id)).mappings().all()
-
-
-def require_concentrator(connection: Connection, identifier: str) -> RowMapping:
+def require_concentrator(connection: Connection, identifier: str, *, lock: bool = False) -> RowMapping:
     """A concentrator by id, or NotFound."""
-    found = connection.execute(select(concentrator).where(concentrator.c.id == identifier)).mappings().first()
+    query = select(concentrator).where(concentrator.c.id == identifier)
+    found = connection.execute(query.with_for_update() if lock else query).mappings().first()
     if found is None:
         raise NotFound("concentrator_not_found", f"There is no concentrator {identifier}.")
     return found
 
 
-def find_meters(
-    connection: Connection, *, concentrator_id: str | None = None, commodity: str | None = None
-) -> Sequence[RowMapping]:
-    """Meters by id, filtered."""
-    query = select(meter).order_by(meter.c.id)
-    if concentrator_id is not None:
-        query = query.where(meter.c.concentrator == concentrator_id)
-    if commodity is not None:
-        query = query.where(meter.c.commodity == commodity)
-    return connection.execute(query).mappings().all()
+def revise_concentrator(connection: Connection, identifier: str, name: str, place: str) -> RowMapping:
+    """Change a concentrator's name and place."""
+    connection.execute(update(concentrator).where(concentrator.c.id == identifier).values(name=name, place=place))
+    return require_concentrator(connection, identifier)
 
 
-def require_meter(connection: Connection, identifier: str) -> RowMapping:
+def revise_meter(connection: Connection, identifier: str, serial: str, model: str, place: str) -> RowMapping:
+    """Change a meter's serial number, model and place; Refused where another meter has number and model."""
+    try:
+        connection.execute(
+            update(meter).where(meter.c.id == identifier).values(serial=serial, model=model, place=place)
+        )
+    except IntegrityError as error:
+        raise explain(error) from error
+    return require_meter(connection, identifier)
+
+
+def require_meter(connection: Connection, identifier: str, *, lock: bool = False) -> RowMapping:
     """A meter by id, or NotFound."""
-    found = connection.execute(select(meter).where(meter.c.id == identifier)).mappings().first()
+    query = select(meter).where(meter.c.id == identifier)
+    found = connection.execute(query.with_for_update() if lock else query).mappings().first()
     if found is None:
         raise NotFound("meter_not_found", f"There is no meter {identifier}.")
     return found

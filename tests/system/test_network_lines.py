@@ -234,6 +234,23 @@ async def test_a_bus_is_revised_by_who_has_seen_it(client: httpx.AsyncClient) ->
     assert ([each["name"] for each in page.json()], page.headers["x-total-count"]) == (["rtu-1"], "1")
 
 
+async def test_meters_are_listed_by_pages_and_revised_by_who_has_seen_them(client: httpx.AsyncClient) -> None:
+    page = await client.get("/v1/meters?limit=2&sort=-id&measuring_point=", headers={"Authorization": f"Bearer {ANNA}"})
+    assert ([row["id"] for row in page.json()], page.headers["x-total-count"]) == (["M3", "M2"], "3")
+    assert "offset=2" in page.headers["link"]
+    body = {"serial": "777", "model": "dlms", "place": "RH1", "reason": "překlep"}
+    tag = {"If-Match": (await client.get("/v1/meters/M1", headers={"Authorization": f"Bearer {ANNA}"})).headers["etag"]}
+    await call(client, "PATCH", "/v1/meters/M1", body, 428)
+    assert (await call(client, "PATCH", "/v1/meters/M1", body, 200, tag))["serial"] == "777"
+    await call(client, "PATCH", "/v1/meters/M1", body, 412, tag)
+    tag = {"If-Match": "*"}
+    refused = await call(client, "PATCH", "/v1/meters/M2", body, 409, tag)
+    assert refused["code"] == "exists"
+    place = {"name": "TS 1", "place": "u vrátnice", "reason": "přesun"}
+    assert (await call(client, "PATCH", "/v1/concentrators/K1", place, 200, tag))["place"] == "u vrátnice"
+    assert await call(client, "GET", "/v1/meters/M1/mountings") == []
+
+
 async def test_keys_are_encrypted_sealed_and_shown_nowhere(
     client: httpx.AsyncClient, engine: Engine, store: KeyStore, clock: ManualClock, tmp_path: Path
 ) -> None:
