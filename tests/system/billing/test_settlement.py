@@ -228,6 +228,28 @@ def test_an_exchange_by_its_act_adds_both_meters(site: BilledSite) -> None:
     assert Decimal(after["energy_mwh"]) == Decimal(3 + 7).scaleb(exponent - 6)
 
 
+def test_a_meter_is_not_exchanged_before_what_is_billed(site: BilledSite) -> None:
+    meter, point = site.one("""
+        SELECT ARRAY[o.meter, p.name] FROM channel c JOIN measuring_point p ON p.name = c.point
+          JOIN mounting o ON o.measuring_point = p.id WHERE c.direction = 'JT' ORDER BY c.id LIMIT 1
+    """)
+    run = settle(site)
+    approve(site, run)
+    number = site.one("SELECT number FROM settlement_run WHERE id = :run", run=run)
+    act = {
+        "at": "2026-03-10T12:00:00Z",
+        "reason": "cejch",
+        "removed": {"meter": meter},
+        "mounted": {"meter": "NOVÝ", "template": "sdm630"},
+    }
+    with site.client() as client:
+        answer = client.post(f"/v1/measuring-points/{point}/exchange", json=act)
+        assert answer.status_code == 409, answer.text
+        assert f"Settlement run {number} has billing bases" in answer.json()["message"]
+        assert f"mounting of {meter} at {point} cannot end on 2026-03-10" in answer.json()["message"]
+    assert site.one("SELECT count(*) FROM mounting WHERE meter = :meter AND upper_inf(valid)", meter=meter) == 1
+
+
 def test_a_month_that_is_not_over_leaves_everything_out(site: BilledSite) -> None:
     early = ManualClock(NOW.replace(month=3, day=20))
     with transaction(site.engine) as connection:
