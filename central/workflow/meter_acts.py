@@ -21,7 +21,7 @@ from central.network.points import require_point
 from central.network.transformers import ratio_at
 from central.platform import audit
 from central.platform.errors import BadInput, NotFound, Refused
-from central.platform.hooks import HOOKS, Change
+from central.platform.hooks import HOOKS, Change, Touched
 from central.platform.identity import Person
 from central.platform.plain import plain
 from central.readings.open_days import reconsolidate
@@ -134,6 +134,15 @@ def change_meter(
         why=reason,
     )
     return act
+
+
+def touched_from(connection: Connection, point: str, at: datetime) -> tuple[list[Touched], list[str]]:
+    """What a change of a point's meter would touch (profiles, bases, invoices), and why it must not be."""
+    require_point(connection, point)
+    supplied = connection.execute(_OF_POINT, {"point": point}).scalars().all()
+    day = at.astimezone(PRAGUE).date()
+    change = Change("mounting", point, f"at {point}", "end", day, supply_points=tuple(supplied))
+    return HOOKS.affected_by(connection, change), HOOKS.refuses(connection, change)
 
 
 def find_documents(connection: Connection, act: int) -> Sequence[RowMapping]:
@@ -337,6 +346,10 @@ _SUPPLY_POINTS = text("""
     SELECT DISTINCT c.supply_point FROM channel c
     JOIN channel_mapping m ON m.channel = c.id JOIN evidence_channel e ON e.id = m.evidence_channel
     WHERE c.point = :point AND e.device = :meter AND c.supply_point IS NOT NULL ORDER BY 1
+""")
+
+_OF_POINT = text("""
+    SELECT DISTINCT supply_point FROM channel WHERE point = :point AND supply_point IS NOT NULL ORDER BY 1
 """)
 
 # An item that goes on, of a supply point that no other meter measures.

@@ -1,6 +1,7 @@
 """Routes of acts on meters: mounting, removal, exchange; transformers of a point, with the mappings behind them."""
 
-from datetime import datetime
+from dataclasses import asdict
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -149,6 +150,24 @@ class ActOut(ActRow):
     documents: list[DocumentOfAct]
 
 
+class TouchedOut(BaseModel):
+    """Things of one kind that a change would touch, over which days (`until` exclusive)."""
+
+    room: str
+    kind: str
+    count: int
+    since: date | None
+    until: date | None
+    examples: list[str]
+
+
+class Consequences(BaseModel):
+    """What a change of a point's meter would touch, and the sentences that refuse it."""
+
+    touched: list[TouchedOut]
+    refused: list[str]
+
+
 class TransformersIn(Body):
     """All instrument transformers of a point from `since` on; none: direct metering."""
 
@@ -205,6 +224,14 @@ def put_transformers(connection: Db, person: Operator, clock: Now, name: str, bo
         why=body.reason,
     )
     return TransformersOut(multiplier=factor, channels=channels, transformers=found)
+
+
+@router.get("/meter-acts/consequences", summary="What a change of the meter would touch")
+def find_consequences(connection: Db, _: Reader, measuring_point: str, at: Instant) -> Consequences:
+    """Profiles, bases and invoices from the day of `at` on, before anything is changed."""
+    touched, refused = meter_acts.touched_from(connection, measuring_point, at)
+    rows = [TouchedOut(**{**asdict(each), "examples": list(each.examples)}) for each in touched]
+    return Consequences(touched=rows, refused=refused)
 
 
 @router.get("/meter-acts", summary="Mountings, removals and exchanges")

@@ -243,6 +243,9 @@ def test_a_meter_is_not_exchanged_before_what_is_billed(site: BilledSite) -> Non
         "mounted": {"meter": "NOVÝ", "template": "sdm630"},
     }
     with site.client() as client:
+        told = client.get("/v1/meter-acts/consequences", params={"measuring_point": point, "at": act["at"]}).json()
+        assert {"settlement"} <= {each["room"] for each in told["touched"]}
+        assert f"Settlement run {number}" in told["refused"][0]
         answer = client.post(f"/v1/measuring-points/{point}/exchange", json=act)
         assert answer.status_code == 409, answer.text
         assert f"Settlement run {number} has billing bases" in answer.json()["message"]
