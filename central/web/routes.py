@@ -146,7 +146,7 @@ def finish(
     form_key: Annotated[str, Form(max_length=200)],
     result: Annotated[str, Form(max_length=1_000)],
     outcome: Annotated[str, Form(pattern="^(done|failed)$")],
-    register: Annotated[list[str] | None, Form()] = None,
+    registers: Annotated[list[str] | None, Form(alias="register")] = None,
     state: Annotated[list[str] | None, Form()] = None,
     photo: list[UploadFile] | None = None,
     signature: Annotated[str, Form()] = "",
@@ -154,7 +154,7 @@ def finish(
     """All or nothing; on a fault the page comes again with what was written and a sentence on it."""
     sessions.check_form(session, form_key)
     order = _own(connection, session, number, locked=True)
-    written = dict(zip(register or [], state or [], strict=False))
+    written = dict(zip(registers or [], state or [], strict=False))
     now = clock.now()
     try:
         with connection.begin_nested():
