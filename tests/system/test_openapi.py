@@ -7,6 +7,7 @@ beyond "there is no such thing".
 import json
 import os
 from collections.abc import Iterator
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import Unsatisfiable
 from schemathesis import Case, GenerationMode
 from sqlalchemy import text
 from starlette.testclient import TestClient
@@ -99,7 +101,9 @@ def test_no_request_makes_the_api_fail(application: Any, database_url: str) -> N
                 def run(case: Case) -> None:
                     call(case)
 
-                run()
+                # An operation without parameters has no request that does not fit.
+                with suppress(Unsatisfiable) if mode is GenerationMode.NEGATIVE else nullcontext():
+                    run()
     assert len(operations) > 250
     assert answered > len(operations) / 4, "requests reach what they ask for"
     assert sent > len(operations) * EXAMPLES
