@@ -20,12 +20,16 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
-from sqlalchemy import ColumnElement, Connection, FromClause, RowMapping, Select, and_, func, or_, select, true
+from sqlalchemy import ColumnClause, ColumnElement, Connection, FromClause, RowMapping, Select, and_, func, or_, select
+from sqlalchemy.sql import visitors
 
 from central.platform.errors import BadInput
 
 MOST_ROWS = 1_000
 """The largest page."""
+
+MOST_COUNTED = 10_000
+"""Rows of a filtered overview are counted up to here: nobody pages further, and counting costs more than a page."""
 
 _SIGNS = ("<=", ">=", "<", ">", "!", "~", "=")
 
@@ -45,13 +49,17 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its name in the answer, its expression, the kind of its values; `choices` are its only values."""
+    """A column: its name in the answer, its expression, the kind of its values; `choices` are its only values.
+
+    `searched` says that its text is a part of what the overview's `search` holds, whose index then helps `~`.
+    """
 
     name: str
     sql: ColumnElement[Any]
     kind: Kind = Kind.TEXT
     choices: tuple[str, ...] = ()
     sortable: bool = True
+    searched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +75,20 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The rows of a page and how many there are in all."""
+    """The rows of a page and how many there are in all; `more`: there are more than `total`."""
 
     rows: Sequence[RowMapping]
     total: int
     asked: Asked
+    more: bool = False
 
     def tell(self, request: Request, response: Response) -> None:
-        """Say the total (X-Total-Count) and where the next page is (Link) in the answer's headers."""
+        """Say the total (X-Total-Count; X-Total-More when it is more than that) and the next page (Link) in headers."""
         response.headers["X-Total-Count"] = str(self.total)
+        if self.more:
+            response.headers["X-Total-More"] = "true"
         following = self.asked.offset + self.asked.limit
-        if following < self.total:
+        if following < self.total or (self.more and len(self.rows) == self.asked.limit):
             address = request.url.include_query_params(offset=following, limit=self.asked.limit)
             response.headers["Link"] = f'<{address.path}?{address.query}>; rel="next"'
 
@@ -87,8 +98,9 @@ class Overview:
     """A declared overview.
 
     `source` is the table or view that has one row for each row shown; `key` is unique in it and breaks ties of the
-    sort. `joined` is `source` with outer joins to unique rows (the default: nothing joined), which the database leaves
-    out where no filter and no sort needs them. `search` is the folded text that `q` is looked for in (see `fold` in
+    sort. `joined` is `source` joined to one row each of other tables (the default: nothing joined): by an outer join
+    where there may be none. Where no filter and no sort needs them, only the rows of the page are joined. `search`
+    is the folded text that `q` is looked for in (see `fold` in
     the database).
     """
 
@@ -165,15 +177,33 @@ class Overview:
 
     def find(self, connection: Connection, asked: Asked, *conditions: ColumnElement[bool]) -> Page:
         """The page that is asked for, among the rows for which `conditions` hold."""
-        wanted = and_(true(), *conditions, *self._conditions(asked))
-        joined = self.source if self.joined is None else self.joined
-        total = connection.execute(select(func.count(self.key)).select_from(joined).where(wanted)).scalar_one()
+        wanted = [*conditions, *self._conditions(asked)]
         order = self._order(asked)
-        chosen = select(self.key).select_from(joined).where(wanted).order_by(*order)
+        joined = self.source if self.joined is None else self.joined
+        filtered = joined if any(self._reaches_out(each) for each in wanted) else self.source
+        chosen_from = joined if any(self._reaches_out(each) for each in order) else filtered
+        total = self._count(connection, filtered, wanted)
+        chosen = select(self.key).select_from(chosen_from).where(*wanted).order_by(*order)
         chosen = chosen.limit(asked.limit).offset(asked.offset)
         shown: Select[Any] = select(*(column.sql.label(column.name) for column in self.columns))
         shown = shown.select_from(joined).where(self.key.in_(chosen), *conditions).order_by(*order)
-        return Page(connection.execute(shown).mappings().all(), total, asked)
+        rows = connection.execute(shown).mappings().all()
+        if wanted and total > MOST_COUNTED:
+            return Page(rows, MOST_COUNTED, asked, more=True)
+        return Page(rows, total, asked)
+
+    def _count(self, connection: Connection, source: FromClause, wanted: Sequence[ColumnElement[bool]]) -> int:
+        if not wanted:
+            return connection.execute(select(func.count()).select_from(source)).scalar_one()
+        counted = select(self.key).select_from(source).where(*wanted).limit(MOST_COUNTED + 1).subquery()
+        return connection.execute(select(func.count()).select_from(counted)).scalar_one()
+
+    def _reaches_out(self, expression: ColumnElement[Any]) -> bool:
+        """Whether an expression needs a table beside `source`."""
+        return any(
+            isinstance(part, ColumnClause) and part.table is not None and part.table is not self.source
+            for part in visitors.iterate(expression)
+        )
 
     def _order(self, asked: Asked) -> list[ColumnElement[Any]]:
         order: list[ColumnElement[Any]] = []
@@ -186,6 +216,13 @@ class Overview:
 
     def _conditions(self, asked: Asked) -> list[ColumnElement[bool]]:
         conditions = [condition(self.column(name), texts) for name, texts in asked.filters]
+        if self.search is not None:
+            # What a searched column contains stands in the searched text too, and that one has an index.
+            conditions += [
+                self.search.like(_pattern(texts[0][1:]))
+                for name, texts in asked.filters
+                if len(texts) == 1 and texts[0][:1] == "~" and self.column(name).searched
+            ]
         if asked.q and asked.q.strip():
             if self.search is None:
                 raise BadInput("q", f"The overview {self.name} has no free text search; filter by its columns.")

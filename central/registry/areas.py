@@ -22,7 +22,7 @@ AREAS = Overview(
     name="network areas",
     source=network_area,
     key=network_area.c.id,
-    joined=network_area.outerjoin(_licensee, _licensee.c.id == network_area.c.licensee).outerjoin(
+    joined=network_area.join(_licensee, _licensee.c.id == network_area.c.licensee).join(
         _superior, _superior.c.id == network_area.c.superior
     ),
     columns=(

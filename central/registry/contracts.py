@@ -35,12 +35,12 @@ OVERVIEW = Overview(
     name="contracts",
     source=contract,
     key=contract.c.id,
-    joined=contract.outerjoin(_customer, _customer.c.id == contract.c.customer)
-    .outerjoin(_payer, _payer.c.id == contract.c.payer)
+    joined=contract.join(_customer, _customer.c.id == contract.c.customer)
+    .join(_payer, _payer.c.id == contract.c.payer)
     .outerjoin(contract_account, contract_account.c.id == contract.c.account),
     columns=(
         Column("id", contract.c.id, Kind.INTEGER),
-        Column("number", contract.c.number),
+        Column("number", contract.c.number, searched=True),
         Column("kind", contract.c.kind, Kind.CHOICE, CONTRACT_KINDS),
         Column("customer", contract.c.customer, Kind.INTEGER),
         Column("customer_code", _customer.c.code),
@@ -81,6 +81,7 @@ def create_contracts(connection: Connection, specs: Sequence[Spec]) -> Outcome:
     parties: dict[Any, Any] = {None: None, **ids_of(connection, party, "party", "code", codes)}
     accounts = ids_of(connection, contract_account, "contract account", "number", [s.get("account") for s in specs])
     headers = [_header(spec, parties, accounts) for spec in specs]
+    require_roles(connection, headers)
     done = reconcile(connection, contract, "contract", ("number",), headers)
     numbers = ids_of(connection, contract, "contract", "number", (spec["number"] for spec in specs))
     eans = ids_of(
@@ -127,6 +128,26 @@ def _store_items(connection: Connection, items: Sequence[Mapping[str, Any]]) -> 
     ]
     reconcile(connection, reserved_capacity, "reserved capacity", ("supply_point", "kind", "valid"), capacities)
     return done
+
+
+ROLES_NEEDED = {"framework": ("payer", "supplier"), "purchase": ("customer", "operator")}
+"""Under a framework contract a supplier pays for its points; from the superior distributor an operator purchases."""
+
+
+def require_roles(connection: Connection, headers: Sequence[Mapping[str, Any]]) -> None:
+    """Refused when the party of a framework or purchase contract lacks the role that such a contract is made in."""
+    needed = [(header, *ROLES_NEEDED[header["kind"]]) for header in headers if header["kind"] in ROLES_NEEDED]
+    ids = {header[side] for header, side, _ in needed}
+    known = connection.execute(select(party.c.id, party.c.code, party.c.roles).where(party.c.id.in_(ids)))
+    parties = {row.id: row for row in known} if ids else {}
+    for header, side, role in needed:
+        found = parties.get(header[side])
+        if found is not None and role not in found.roles:
+            raise Refused(
+                "role",
+                f"The {header['kind']} contract {header['number']} needs a {side} who is {role}; {found.code} is "
+                f"{', '.join(found.roles)}.",
+            )
 
 
 def _header(spec: Spec, parties: Mapping[Any, Any], accounts: Mapping[Any, Any]) -> dict[str, Any]:
@@ -201,7 +222,11 @@ def revised_contract(connection: Connection, row: RowMapping, changes: Mapping[s
             f"The contract {row['number']} is valid {valid.lower} to {valid.upper or 'open'}: it cannot change on "
             f"{since}.",
         )
-    return revised(read_versions(connection, VERSIONED, row["id"]), named, since)
+    versions = revised(read_versions(connection, VERSIONED, row["id"]), named, since)
+    if {"customer", "payer"} & set(named):
+        same = {"number": row["number"], "kind": row["kind"]}
+        require_roles(connection, [{**version.facts, **same} for version in versions])
+    return versions
 
 
 BEGINS_LATER = text("""

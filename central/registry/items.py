@@ -34,7 +34,7 @@ OVERVIEW = Overview(
     name="contract items",
     source=contract_item,
     key=contract_item.c.id,
-    joined=contract_item.outerjoin(contract, contract.c.id == contract_item.c.contract).outerjoin(
+    joined=contract_item.join(contract, contract.c.id == contract_item.c.contract).join(
         supply_point, supply_point.c.id == contract_item.c.supply_point
     ),
     columns=(

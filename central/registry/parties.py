@@ -24,7 +24,7 @@ OVERVIEW = Overview(
     joined=party.outerjoin(_superior, _superior.c.id == party.c.superior),
     columns=(
         Column("id", party.c.id, Kind.INTEGER),
-        *(Column(name, party.c[name]) for name in ("code", "name")),
+        *(Column(name, party.c[name], searched=True) for name in ("code", "name")),
         Column("role", party.c.roles, Kind.LIST, ROLES, sortable=False),
         *(
             Column(name, party.c[name])

@@ -99,6 +99,7 @@ supply_point = Table(
     Index("supply_point_name_ix", "name", "id"),
     Index("supply_point_object_ix", "object", "id"),
     Index("supply_point_city_ix", "city", "id"),
+    Index("supply_point_planned_mwh_ix", "planned_mwh", "id"),
     Index("supply_point_ean_id_ix", "ean", "id"),
     Index("supply_point_state_ix", "state", "ean"),
     Index("supply_point_commodity_level_ix", "commodity", "voltage_level", "metering_type", "ean"),

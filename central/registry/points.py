@@ -32,16 +32,14 @@ OVERVIEW = Overview(
     name="supply points",
     source=supply_point,
     key=supply_point.c.id,
-    joined=supply_point.outerjoin(_operator, _operator.c.id == supply_point.c.operator)
+    joined=supply_point.join(_operator, _operator.c.id == supply_point.c.operator)
     .outerjoin(_supplier, _supplier.c.id == supply_point.c.supplier)
     .outerjoin(network_area, network_area.c.id == supply_point.c.area)
     .outerjoin(site_object, site_object.c.id == supply_point.c.site_object),
     columns=(
         Column("id", supply_point.c.id, Kind.INTEGER),
-        *(
-            Column(name, supply_point.c[name])
-            for name in ("ean", "name", "object", "street", "city", "postal_code", "load_profile_class")
-        ),
+        *(Column(name, supply_point.c[name], searched=True) for name in ("ean", "name", "object", "street", "city")),
+        *(Column(name, supply_point.c[name]) for name in ("postal_code", "load_profile_class")),
         Column("commodity", supply_point.c.commodity, Kind.CHOICE, ("electricity", "gas")),
         Column("point_type", supply_point.c.point_type, Kind.CHOICE, POINT_TYPES),
         Column("voltage_level", supply_point.c.voltage_level, Kind.CHOICE, VOLTAGE_LEVELS),

@@ -9,6 +9,8 @@ from shared.identifiers import IdentifierError, make_ean18, make_eic
 LENGTHS = {"ean18": 17, "eic": 15}
 """Characters before the check digit, by purpose."""
 
+_EIC_CHARACTERS = frozenset("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ-")
+
 TAKEN = {
     "ean18": text("SELECT EXISTS (SELECT FROM supply_point WHERE ean = :number)"),
     "eic": text("SELECT EXISTS (SELECT FROM supply_point WHERE ean = :number)"),
@@ -33,8 +35,8 @@ def create_series(
         raise BadInput("series", f"The series {code} has the prefix {prefix!r}; an EAN has digits only.")
     if not first <= last < 10**digits:
         raise BadInput("series", f"The series {code} goes from {first} to {last}; {digits} digits cannot hold that.")
-    if purpose == "eic":
-        _spelled(purpose, prefix, digits, first)
+    if purpose == "eic" and not set(prefix) <= _EIC_CHARACTERS:
+        raise BadInput("series", f"The series {code} has the prefix {prefix!r}; an EIC has 0-9, A-Z and '-' only.")
     values = {"code": code, "purpose": purpose, "prefix": prefix, "digits": digits}
     connection.execute(insert(number_series).values(**values, first_number=first, last_number=last, next_number=first))
 
@@ -75,8 +77,6 @@ def _spelled(purpose: str, prefix: str, digits: int, number: int) -> str | None:
     if purpose == "eic":
         try:
             return make_eic(bare)
-        except IdentifierError as error:
-            if not set(bare) <= set("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ-"):
-                raise BadInput("series", str(error)) from None
+        except IdentifierError:
             return None
     return bare

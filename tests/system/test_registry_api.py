@@ -111,6 +111,8 @@ async def test_numbers_have_no_holes_and_end_with_their_range(it: Api) -> None:
     wrong = [{"prefix": "85918240094"}, {"prefix": "859182400941X"}, {"first": 7}, {"last": 10_000}]
     for n, change in enumerate(wrong):
         await it.post("/v1/number-series", {**series, "code": f"W{n}", **change}, 422)
+    eic = {**series, "code": "W9", "purpose": "eic", "prefix": "27ŽG517Z", "digits": 7}
+    assert "0-9" in (await it.post("/v1/number-series", eic, 422))["message"]
 
 
 async def test_a_point_goes_through_its_states(it: Api) -> None:
@@ -184,6 +186,8 @@ async def test_items_are_split_by_a_change_and_closed(it: Api) -> None:
     await it.post("/v1/contracts", {**other, "items": [{"supply_point": EAN, "prices": "CEZ"}]})
     same = {**other, "number": "R/1", "kind": "framework", "payer": "SUP"}
     assert (await it.post("/v1/contracts", {**same, "items": [second]}, 409))["code"] == "overlap"
+    refused = await it.post("/v1/contracts", {**same, "payer": "C1", "items": []}, 409)
+    assert (refused["code"], "supplier" in refused["message"]) == ("role", True)
     twice = {**other, "number": "P/2", "valid_from": "2019-01-01", "valid_to": "2020-01-01"}
     item = {"supply_point": EAN, "prices": "CEZ", "valid_from": "2018-01-01"}
     assert (await it.post("/v1/contracts", {**twice, "items": [item]}, 422))["code"] == "validity"

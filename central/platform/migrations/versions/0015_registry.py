@@ -251,6 +251,7 @@ CREATE INDEX supply_point_search_ix ON supply_point USING gin (search gin_trgm_o
 CREATE INDEX supply_point_name_ix ON supply_point (name, id);
 CREATE INDEX supply_point_object_ix ON supply_point (object, id);
 CREATE INDEX supply_point_city_ix ON supply_point (city, id);
+CREATE INDEX supply_point_planned_mwh_ix ON supply_point (planned_mwh, id);
 CREATE INDEX supply_point_ean_id_ix ON supply_point (ean, id);
 CREATE INDEX supply_point_state_ix ON supply_point (state, ean);
 CREATE INDEX supply_point_commodity_level_ix ON supply_point (commodity, voltage_level, metering_type, ean);

@@ -1,9 +1,10 @@
 from typing import Annotated, Any
+from unittest.mock import Mock
 
 import pytest
 from fastapi import Depends, FastAPI
 from fastapi.testclient import TestClient
-from sqlalchemy import BigInteger, Boolean, Date, DateTime, Integer, MetaData, Numeric, Table, Text
+from sqlalchemy import BigInteger, Boolean, Connection, Date, DateTime, Integer, MetaData, Numeric, Table, Text
 from sqlalchemy import Column as Stored
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -130,3 +131,38 @@ def test_pages_have_limits(client: TestClient, query: str) -> None:
 
 def test_text_is_folded() -> None:
     assert fold("ŽLUŤOUČKÝ kůň") == "zlutoucky kun"
+
+
+def test_other_tables_are_joined_only_where_a_filter_or_the_sort_needs_them() -> None:
+    connection = Mock(spec=Connection)
+    others = THINGS.alias("other")
+    overview = Overview(
+        "things",
+        THINGS,
+        THINGS.c.id,
+        (COLUMNS["name"], Column("other", others.c.name)),
+        (("name", False),),
+        joined=THINGS.join(others, others.c.id == THINGS.c.size),
+    )
+
+    def statements(asked: Asked) -> list[str]:
+        connection.execute.reset_mock()
+        connection.execute.return_value.scalar_one.return_value = 10_001
+        assert overview.find(connection, asked).total in (10_000, 10_001)
+        return [str(call.args[0]) for call in connection.execute.call_args_list]
+
+    plain_count, plain_page = statements(Asked())
+    assert "JOIN" not in plain_count
+    assert plain_page.count("JOIN") == 1
+    sorted_count, sorted_page = statements(Asked(sort=(("other", True),)))
+    assert ("JOIN" not in sorted_count, sorted_page.count("JOIN")) == (True, 2)
+    filtered_count, filtered_page = statements(Asked(filters=(("other", ("x",)),)))
+    assert ("JOIN" in filtered_count, filtered_page.count("JOIN")) == (True, 2)
+
+
+def test_a_filtered_overview_is_counted_up_to_a_limit() -> None:
+    connection = Mock(spec=Connection)
+    connection.execute.return_value.scalar_one.return_value = 10_001
+    page = OVERVIEW.find(connection, Asked(filters=(("name", ("x",)),)))
+    assert (page.total, page.more) == (10_000, True)
+    assert "LIMIT" in str(connection.execute.call_args_list[0].args[0])
