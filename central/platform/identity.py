@@ -51,8 +51,8 @@ class Identities:
         return person
 
 
-def require(right: str) -> Callable[[Request], Person]:
-    """FastAPI dependency: the caller's Person if it has `right`, else 401 or 403.
+def require(right: str, *others: str) -> Callable[[Request], Person]:
+    """FastAPI dependency: the caller's Person if it has `right` or one of `others`, else 401 or 403.
 
     The app carries its `Identities` in `app.state.identities`.
     """
@@ -60,7 +60,7 @@ def require(right: str) -> Callable[[Request], Person]:
     def person_with_right(request: Request) -> Person:
         identities: Identities = request.app.state.identities
         person = identities.require(request.headers.get("authorization"))
-        if right not in person.rights:
+        if person.rights.isdisjoint({right, *others}):
             raise NotAllowed("right_missing", f"{person.name} lacks the right {right!r} that this act needs.")
         return person
 

@@ -11,8 +11,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from central.platform.errors import BadInput
 
-RIGHTS = frozenset({"read", "operate", "work", "switch", "settle", "invoice", "market", "market-callback", "admin"})
-"""`work`: a technician, on the pages for the phone, with the orders that are assigned to that name."""
+RIGHTS = frozenset(
+    {"read", "operate", "import", "work", "switch", "settle", "invoice", "market", "market-callback", "admin"}
+)
+"""`work`: a technician, on the pages for the phone, with the orders that are assigned to that name. `import`: another
+head-end, which hands in files of readings."""
 
 
 class TokenSetting(BaseModel):

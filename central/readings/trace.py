@@ -39,8 +39,10 @@ _STATE = text("""
     LIMIT 1
 """)
 _BATCHES = text("""
-    SELECT id, edge AS concentrator, epoch, seq, received_at, consolidated_at
-    FROM batch WHERE id = ANY(:ids) ORDER BY id
+    SELECT b.id, b.edge AS concentrator, b.epoch, b.seq, b.received_at, b.consolidated_at, b.revoked_at,
+           f.id AS file, f.name AS file_name
+    FROM batch b LEFT JOIN import_file f ON f.source = b.edge AND f.id = b.epoch
+    WHERE b.id = ANY(:ids) ORDER BY b.id
 """)
 _REGISTERS = text("""
     SELECT e.id AS evidence_channel, e.register, e.unit, e.exponent, e.kind,
@@ -57,7 +59,7 @@ def trace_profile(connection: Connection, channel: int, day: date, version: int 
 
     Keys: the profile's own (channel, point, direction, ean, day, version, digest, made_at, made_by, missing), `blocks`
     (batch, evidence_channel, start, count, marks, multiplier, sign), `batches` (id, concentrator, epoch, seq,
-    received_at) and `registers` (register, meter, serial, model, concentrator, place). NotFound if there is none.
+    received_at, file and file_name where it was imported, revoked_at) and `registers` (register, meter, serial, model, concentrator, place). NotFound if there is none.
     """
     profile = connection.execute(_PROFILE, {"channel": channel, "day": day, "version": version}).mappings().first()
     if profile is None:

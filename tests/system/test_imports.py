@@ -23,7 +23,7 @@ from shared.quantities import MISSING_VALUE, Commodity
 from shared.testing import ManualClock
 
 DAY = MeteringDay(Commodity.ELECTRICITY, date(2026, 3, 2))
-ANNA, BOB = "token-of-anna-0123", "token-of-bob-01234"
+ANNA, BOB, OTHER = "token-of-anna-0123", "token-of-bob-01234", "token-of-other-012"
 ALWAYS = "[2025-01-01 00:00+00,)"
 MAPPING = {
     "format": "csv",
@@ -46,6 +46,7 @@ async def client(
     people = [
         {"token": ANNA, "name": "Anna", "rights": ["read", "operate", "admin"]},
         {"token": BOB, "name": "Bob", "rights": ["read"]},
+        {"token": OTHER, "name": "Jiná centrála", "rights": ["import"]},
     ]
     monkeypatch.setenv("ROZVODNA_TOKENS", json.dumps(people))
     monkeypatch.setenv("ROZVODNA_DATABASE_URL", database_url)
@@ -149,6 +150,9 @@ async def test_from_preview_to_profile_and_back(client: httpx.AsyncClient, engin
     assert evidence_count(engine) == (1, 2, 0)
     consolidate_once(engine, clock)
     assert newest(engine, channel, DAY) == (list(range(96)), 1)
+    trace = await call(client, "GET", f"/v1/channels/{channel}/days/{DAY.date}/trace", 200)
+    assert [(each["file"], each["file_name"]) for each in trace["batches"]] == [(shown["id"], "brezen.csv")]
+    assert [each["meter"] for each in trace["registers"]] == ["CIZI:Hala"]
 
     once_more = await call(client, "POST", f"{path}/import", 200, json={})
     assert (once_more["repeated"], once_more["id"]) == (True, shown["id"])
@@ -229,7 +233,7 @@ async def test_another_head_end_may_repeat_itself(client: httpx.AsyncClient, eng
     bindings = {"bindings": [{"key": "Hala", "meter": "M1", "register": "r"}]}
     await call(client, "PUT", "/v1/import-sources/CIZI/bindings", 200, json=bindings)
     content, other = table(DAY, {"Hala": ramp(DAY)}), table(DAY.next, {"Hala": ramp(DAY)})
-    headers = {"Idempotency-Key": "2026-03-02"}
+    headers = {"Idempotency-Key": "2026-03-02", "Authorization": f"Bearer {OTHER}"}
     first = await call(client, "POST", "/v1/imports/CIZI", 201, content=content, headers=headers)
     second = await call(client, "POST", "/v1/imports/CIZI", 200, content=content, headers=headers)
     third = await call(client, "POST", "/v1/imports/CIZI", 200, content=content)

@@ -23,6 +23,8 @@ router.include_router(export_router)
 
 Reader = Annotated[Person, Depends(require("read"))]
 Operator = Annotated[Person, Depends(require("operate"))]
+Importer = Annotated[Person, Depends(require("import", "operate"))]
+"""Another head-end needs no more than `import`."""
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
 _BODY: dict[str, Any] = {
     "requestBody": {
@@ -292,7 +294,7 @@ def import_content(
     content: Content,
     source: str,
     connection: Db,
-    person: Operator,
+    person: Importer,
     clock: Now,
     name: FileName = "file",
     idempotency_key: Annotated[Text | None, Header()] = None,

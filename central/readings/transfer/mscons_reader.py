@@ -7,7 +7,9 @@ stepped over. "Like", because the profile of a market is more than this and is n
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -19,7 +21,7 @@ from central.readings.transfer.series import Parsed, Problems, SeriesFacts, noth
 from central.readings.transfer.stamps import Wall, instants, parse_stamp, zone_of
 from shared.quantities import Kind
 
-MOST_SEGMENTS: Final = 8_000_000
+MOST_SEGMENTS: Final = 5_000_000
 _FORMATS: Final = {"203": "%Y%m%d%H%M", "303": "%Y%m%d%H%M"}
 _UNITS: Final = {
     "KWH": ("Wh", 3),
@@ -29,6 +31,7 @@ _UNITS: Final = {
     "K3": ("varh", 3),
     "MTQ": ("m3", 0),
 }
+_CONTROL: Final = re.compile(r"[\0-\4]")
 _ZONE_303: Final = re.compile(r"([+-]?)([0-9]{2})(?::?([0-9]{2}))?")
 
 
@@ -68,70 +71,49 @@ def read_mscons(content: bytes, mapping: MsconsMapping) -> Parsed:
             case "QTY":
                 state.open = _quantity(line, elements, mapping, state, problems)
             case "DTM" if state.open is not None and len(elements) > 1:
-                _stamp(line, elements[1], state.open, mapping, problems)
+                _stamp(line, elements[1], state.open, problems)
             case _:
                 pass
     return _parsed(state.values, mapping, problems)
 
 
-def _segments(content: bytes) -> "list[tuple[int, list[list[str]]]]":
+def _segments(content: bytes) -> Iterator[tuple[int, list[list[str]]]]:
     """Segments as (line, elements of components)."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = content.decode("iso-8859-1")
-    if "\0" in text:
-        raise BadInput("edifact", "The file has octets 0, which no EDIFACT interchange has.")
+    if found := _CONTROL.search(text):
+        raise BadInput("edifact", f"The file has the octet 0x{ord(found[0]):02x}, which no EDIFACT interchange has.")
     component, element, release, terminator = ":", "+", "?", "'"
     body = text.lstrip()
-    lines_before = text.count("\n", 0, len(text) - len(body))
+    line = 1 + text.count("\n", 0, len(text) - len(body))
     if body.startswith("UNA") and len(body) >= 9:
         component, element, release, terminator = body[3], body[4], body[6], body[8]
         body = body[9:]
     if not body.lstrip().startswith(("UNB" + element, "UNH" + element)):
         raise BadInput("edifact", "The file is no EDIFACT interchange: it does not begin with UNA, UNB or UNH.")
-    if len({component, element, terminator}) != 3 or any(sign.isalnum() for sign in (component, element, terminator)):
+    signs = {component, element, release, terminator}
+    if len(signs) != 4 or any(sign.isalnum() or sign in "\r\n" for sign in signs):
         raise BadInput("edifact", "The service string advice (UNA) names signs that cannot be told apart.")
-    found = []
-    line = 1 + lines_before
-    for raw in _split(body, terminator, release):
+    # Released signs stand in as control characters, so that the rest is plain splitting.
+    released = {release: "\1", terminator: "\2", element: "\3", component: "\4"}
+    if release != " ":
+        for sign, stand_in in released.items():
+            body = body.replace(release + sign, stand_in)
+    back = {ord(stand_in): sign for sign, stand_in in released.items()}
+    count = 0
+    for raw in body.split(terminator):
         segment = raw.strip()
-        line += raw[: len(raw) - len(raw.lstrip())].count("\n")
         if segment:
-            elements = [
-                [_released(part, release) for part in _split(each, component, release)]
-                for each in _split(segment, element, release)
-            ]
-            found.append((line, elements))
-            if len(found) > MOST_SEGMENTS:
+            count += 1
+            if count > MOST_SEGMENTS:
                 raise BadInput("size", f"The file has more than {MOST_SEGMENTS} segments; send it in parts.")
-        line += raw.lstrip().count("\n")
-    return found
-
-
-def _split(text: str, sign: str, release: str) -> list[str]:
-    """Pieces between signs that are not released."""
-    if release == " " or release not in text:
-        return text.split(sign)
-    pieces, place = [""], 0
-    while place < len(text):
-        letter = text[place]
-        if letter == release and place + 1 < len(text):
-            pieces[-1] += text[place : place + 2]
-            place += 2
-            continue
-        if letter == sign:
-            pieces.append("")
-        else:
-            pieces[-1] += letter
-        place += 1
-    return pieces
-
-
-def _released(text: str, release: str) -> str:
-    return (
-        re.sub(re.escape(release) + "(.)", r"\1", text, flags=re.DOTALL) if release in text and release != " " else text
-    )
+            elements = [each.split(component) for each in segment.split(element)]
+            if _CONTROL.search(segment):
+                elements = [[part.translate(back) for part in each] for each in elements]
+            yield line + raw[: len(raw) - len(raw.lstrip())].count("\n"), elements
+        line += raw.count("\n")
 
 
 def _quantity(
@@ -156,10 +138,10 @@ def _quantity(
     return value
 
 
-def _stamp(line: int, parts: list[str], value: _Value, mapping: MsconsMapping, problems: Problems) -> None:
+def _stamp(line: int, parts: list[str], value: _Value, problems: Problems) -> None:
     if parts[0] not in ("163", "164", "9", "7"):
         return
-    wall = _wall(parts[1] if len(parts) > 1 else "", parts[2] if len(parts) > 2 else "203", mapping)
+    wall = _wall(parts[1] if len(parts) > 1 else "", parts[2] if len(parts) > 2 else "203")
     if wall is None:
         problems.add(line, f"DTM+{parts[0]}", ":".join(parts[1:]), "an instant in format 203 or 303")
         value.faulty = True
@@ -169,7 +151,8 @@ def _stamp(line: int, parts: list[str], value: _Value, mapping: MsconsMapping, p
         value.begin = wall
 
 
-def _wall(text: str, code: str, mapping: MsconsMapping) -> Wall | None:
+@lru_cache(maxsize=100_000)
+def _wall(text: str, code: str) -> Wall | None:
     if code not in _FORMATS or len(text) < 12:
         return None
     wall = parse_stamp(text[:12], _FORMATS[code])
