@@ -15,6 +15,7 @@ from central.ingest.tables import batch, block, register_reading
 from central.platform.clock import get_clock
 from central.platform.database import make_engine, transaction
 from central.platform.settings import Settings
+from central.readings.closing import close_days
 from central.readings.consolidate import consolidate_once
 from central.readings.profiles import read_newest
 from central.readings.testing import Evidence, GivenBlock, make_channel, make_meter, map_channel
@@ -216,6 +217,11 @@ async def test_what_is_present_is_told_from_what_is_new(
     shown = await call(client, "POST", "/v1/import-sources/CIZI/files", 201, content=content)
     (series,) = shown["summary"]["series"]
     assert (series["values"], series["new"], series["same"], series["conflicts"]) == (96, 92, 3, 1)
+    assert shown["summary"]["closed_days"] == 0
+    with transaction(engine) as connection:
+        close_days(connection, "a settlement run", [channel], DAY.date, DAY.next.date, clock.now())
+    shown = await call(client, "POST", "/v1/import-sources/CIZI/files", 201, content=content)
+    assert shown["summary"]["closed_days"] == 1
     assert datetime.fromisoformat(series["first_conflict"]) == DAY.instant(3)
     await call(client, "POST", "/v1/imports/CIZI", 201, content=content)
     consolidate_once(engine, clock)

@@ -8,8 +8,9 @@ from sqlalchemy import Connection, text
 
 from central.readings.assemble import Mappings, assemble
 from central.readings.calendar import COMMODITIES, Ints, from_ms
+from central.readings.closing import closed_days
 from central.readings.rows import read_blocks
-from central.readings.touched import FOREVER_MS, Spans, spans_of, touched_days
+from central.readings.touched import FOREVER_MS, Spans, mappings_of, spans_of, touched_days
 from central.readings.transfer.evidence_writer import blocks_of, runs_of
 from central.readings.transfer.planning import Plan
 from shared.quantities import MISSING_VALUE, Kind
@@ -82,6 +83,16 @@ def compare(connection: Connection, plan: Plan) -> list[SeriesPreview]:
             )
         )
     return result
+
+
+def count_closed_days(connection: Connection, plan: Plan) -> int:
+    """How many days of channels that settlement has pinned the plan's values would change: as late versions."""
+    runs = runs_of(plan.of_kind(Kind.INTERVAL))
+    if not len(runs.first):
+        return 0
+    mappings = mappings_of(connection, evidence=np.unique(runs.evidence).tolist())
+    days = touched_days(Spans(runs.evidence, runs.start_ms, runs.start_ms + runs.count * runs.step_ms), mappings)
+    return int(np.count_nonzero(closed_days(connection, days)))
 
 
 def _present_intervals(connection: Connection, intervals: Plan) -> Ints:

@@ -21,7 +21,7 @@ from central.platform import audit
 from central.platform.errors import BadInput, NotFound, Refused
 from central.platform.identity import Person
 from central.readings.transfer import sources
-from central.readings.transfer.comparison import compare
+from central.readings.transfer.comparison import compare, count_closed_days
 from central.readings.transfer.evidence_writer import write_evidence
 from central.readings.transfer.import_tables import import_content, import_file, import_request, import_source
 from central.readings.transfer.planning import Plan, plan
@@ -252,6 +252,7 @@ def _summary(connection: Connection, source: str, parsed: Parsed, planned: Plan)
         "new": sum(each["new"] for each in series),
         "same": sum(each["same"] for each in series),
         "conflicts": sum(each["conflicts"] for each in series),
+        "closed_days": count_closed_days(connection, planned),
         "repeated": planned.repeated,
         "empty": planned.empty,
         "problems": [asdict(each) for each in named],
