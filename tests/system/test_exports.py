@@ -46,7 +46,8 @@ def engine(database_url: str) -> Iterator[Engine]:
         map_channel(connection, register, make_channel(connection, "P1"), ALWAYS)
         map_channel(connection, counter, make_channel(connection, "P1", kind="state"), ALWAYS)
         evidence = Evidence(connection)
-        evidence.batch(GivenBlock(register, AUTUMN.start, range(1000, 1099)))
+        doubtful = [0, int(Flag.DATA_INVALID), *[0] * 97]
+        evidence.batch(GivenBlock(register, AUTUMN.start, range(1000, 1099), flags=doubtful))
         evidence.state(counter, AUTUMN.start, 12_345_678)
     consolidate_once(made, ManualClock(NOW))
     with transaction(made) as connection:
@@ -217,7 +218,7 @@ def check_views(engine: Engine) -> None:
     evidence = (
         "SELECT meter, origin, flags, revoked_at FROM evidence_value WHERE at = '2026-10-24 22:15+00' ORDER BY batch"
     )
-    assert rows_of(engine, evidence) == [("M1", "K1", 0, None), ("M1", "K1", 8, None)]
+    assert rows_of(engine, evidence) == [("M1", "K1", 8, None), ("M1", "K1", 8, None)]
     states = "SELECT meter, serial, point, direction, at, value, kind, origin FROM state_value"
     assert rows_of(engine, states) == [("M2", "M2", "P1", "JT", AUTUMN.start, 12_345_678, "remote", "K1")]
     assert AUTUMN.length * QUARTER == AUTUMN.end - AUTUMN.start
