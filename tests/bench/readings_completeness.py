@@ -1,10 +1,8 @@
 """How fast the completeness map of a year of 1,000 meters with two channels is there, verified against counted truth.
 
-A part of the benchmark `readings`; alone: `python -c "from tests.bench import readings_completeness as part;
-print(part.measure())"`.
+Part (d) of `make bench ONLY=readings`; alone: `python -m tests.bench.readings --part completeness`.
 """
 
-import os
 import statistics
 import time
 from datetime import UTC, date, datetime, timedelta
@@ -21,10 +19,10 @@ from central.readings.completeness import CompletenessMap, read_map
 from central.readings.completeness_api import told
 from central.readings.completeness_counts import fold_counts
 from central.readings.rows import ProfileWriter
-from deploy.stack import process
-from deploy.stack.local import LocalStack, home_folder
+from deploy.stack.local import LocalStack
 from shared.metering_day import month_days
 from shared.quantities import MISSING_VALUE, Commodity, Quality
+from tests.bench.harness import Figure
 
 METERS: Final = 1_000
 CHANNELS: Final = 2
@@ -159,24 +157,21 @@ def check(found: CompletenessMap, truth: Truth, engine: Engine) -> None:
     assert int(found.present[:, :365].sum()) == counted, "completeness: the versions count another number"
 
 
-def measure(runs: int = RUNS) -> dict[str, float]:
+def measure(stack: LocalStack, runs: int = RUNS) -> dict[str, Figure]:
     """`completeness_ms` of the year, `completeness_open_ms` with the running day that is read from blocks.
 
     Medians of `runs`, over a database that is filled, checked cell by cell and dropped.
     """
-    stack = LocalStack(home_folder(), instance=f"bench-{os.getpid()}", owner=process.this_process())
-    stack.up()
-    try:
-        url = stack.create_database("bench_completeness")
-        upgrade(url)
-        engine = make_engine(url)
-        truth = Truth()
-        fill(engine, truth)
-        _, found = ask(engine, TODAY)
-        check(found, truth, engine)
-        days = {"completeness_ms": LAST, "completeness_open_ms": TODAY}
-        figures = {key: statistics.median(ask(engine, last)[0] for _ in range(runs)) for key, last in days.items()}
-        engine.dispose()
-        return figures
-    finally:
-        stack.destroy()
+    name = "bench_completeness"
+    url = stack.create_database(name)
+    upgrade(url)
+    engine = make_engine(url)
+    truth = Truth()
+    fill(engine, truth)
+    _, found = ask(engine, TODAY)
+    check(found, truth, engine)
+    days = {"completeness_ms": LAST, "completeness_open_ms": TODAY}
+    figures = {key: statistics.median(ask(engine, last)[0] for _ in range(runs)) for key, last in days.items()}
+    engine.dispose()
+    stack.drop_database(name)
+    return {key: Figure(round(number, 1), "ms") for key, number in figures.items()}

@@ -111,14 +111,14 @@ def _store_registry(connection: psycopg.Connection[Any], month: Month) -> None:
         "INSERT INTO evidence_channel (concentrator, device, register, unit, exponent, kind, step_ms) "
         "SELECT 'C' || n / 2 / %(share)s, 'M' || n / 2, 'r' || n %% 2, (ARRAY['Wh', 'varh'])[n %% 2 + 1], 0, "
         "'interval', %(step)s FROM generate_series(0, 2 * %(meters)s - 1) n ORDER BY n",
-        "INSERT INTO party (code, name, role, street, city, postal_code) "
-        "VALUES ('LDS', 'Bench', 'operator', '', '', '')",
+        "INSERT INTO party (code, name, roles, street, city, postal_code) "
+        "VALUES ('LDS', 'B', '{operator}', '', '', '')",
         "INSERT INTO supply_point (ean, name, object, street, city, postal_code, commodity, voltage_level, "
         "metering_type, operator) SELECT to_char(859182400000000000 + n, 'FM000000000000000000'), 'P' || n, '', '', "
         "'', '', 'electricity', 'NN', 'C1', (SELECT id FROM party) "
         "FROM generate_series(0, %(meters)s - 1) n ORDER BY n",
         "INSERT INTO contract (number, kind, customer, payer, valid) "
-        "SELECT 'S', 'combined', id, id, '[2020-01-01,)' FROM party",
+        "SELECT 'S', 'distribution', id, id, '[2020-01-01,)' FROM party",
         "INSERT INTO contract_item (contract, supply_point, prices, rate, breaker_phases, breaker_amps, valid) "
         "SELECT (SELECT id FROM contract), id, 'LDS', 'C02d', 3, 25, '[2020-01-01,)' FROM supply_point",
         "INSERT INTO channel (supply_point, point, direction, commodity, unit, exponent, kind, step_ms) "
