@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from central.registry import (
+    amendment_api,
     area_api,
     calendar_api,
     capacity_api,
@@ -16,5 +17,15 @@ from central.registry import (
 router = APIRouter(prefix="/v1", tags=["registry"])
 
 # Longer paths first: a contract's number may hold slashes, so its own route takes what the others leave.
-for part in (party_api, party_part_api, area_api, capacity_api, point_api, item_api, calendar_api, contract_api):
+for part in (
+    party_api,
+    party_part_api,
+    area_api,
+    capacity_api,
+    point_api,
+    item_api,
+    amendment_api,
+    calendar_api,
+    contract_api,
+):
     router.include_router(part.router)

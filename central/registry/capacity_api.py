@@ -17,7 +17,7 @@ from central.registry import capacity, points
 from central.registry.acts import Ask, record
 from central.registry.capacity_rules import Order, rules
 from central.registry.item_api import Kw
-from central.registry.web import Body, Day, Operator, Reader, Why
+from central.registry.web import Body, Day, Ending, Operator, Reader, Why
 from shared.metering_day import day_of
 from shared.quantities import Commodity
 
@@ -33,13 +33,6 @@ class CapacityOrder(Body):
     valid_to: Day | None = None
     ordered_on: Day | None = None
     via_supplier: bool = False
-    why: Why
-
-
-class CapacityEnd(Body):
-    """The day on which a capacity ends (exclusive), and why."""
-
-    on: Day
     why: Why
 
 
@@ -117,7 +110,7 @@ def close_capacity(
     response: Response,
     ean: str,
     identifier: int,
-    body: CapacityEnd,
+    body: Ending,
     if_match: IfMatch = None,
     confirmed: Confirmed = False,
 ) -> list[CapacityOut]:

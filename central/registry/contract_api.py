@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field
-from sqlalchemy import insert, select
 
 from central.platform import audit
 from central.platform.change import Confirmed, Preview, PreviewOnly, look, sentence, weigh
@@ -18,12 +17,24 @@ from central.platform.plain import plain
 from central.platform.web import Db, Now
 from central.registry import contracts
 from central.registry.acts import Ask, changed_fields, record, revise, seen, tag_of
-from central.registry.contract_tables import contract, contract_amendment
+from central.registry.contract_tables import contract
 from central.registry.item_api import ItemIn, ItemOut
 from central.registry.items import find_items
 from central.registry.series import draw
 from central.registry.versions import read_versions
-from central.registry.web import Body, Day, Event, Operator, Reader, VersionOut, Why, history, require_new, versions
+from central.registry.web import (
+    Body,
+    Day,
+    Ending,
+    Event,
+    Operator,
+    Reader,
+    VersionOut,
+    Why,
+    history,
+    require_new,
+    versions,
+)
 
 router = APIRouter()
 
@@ -67,31 +78,6 @@ class ContractChange(Body):
     advance_months: Literal[0, 1, 2, 3, 6] | None = None
     advance_spread: Literal["even", "manual"] | None = None
     advance_amount: Amount | None = None
-
-
-class Closing(Body):
-    """The day on which something ends (exclusive), and why."""
-
-    on: Day
-    why: Why
-
-
-class AmendmentIn(Body):
-    """Dodatek: the next number is given by the system."""
-
-    subject: Annotated[str, Field(min_length=3, max_length=1_000)]
-    effective: Day
-    signed_on: Day | None = None
-
-
-class AmendmentOut(BaseModel):
-    """An amendment of a contract."""
-
-    id: int
-    number: int
-    subject: str
-    signed_on: date | None
-    effective: date
 
 
 class ContractOut(BaseModel):
@@ -168,27 +154,6 @@ def get_contract_history(connection: Db, _: Reader, number: str) -> list[Event]:
     return history(connection, f"contract/{number}")
 
 
-@router.get("/contracts/{number:path}/amendments", summary="Amendments of a contract")
-def find_amendments(connection: Db, _: Reader, number: str) -> list[AmendmentOut]:
-    """By number."""
-    stored = contracts.require_contract(connection, number)
-    query = select(contract_amendment).where(contract_amendment.c.contract == stored["id"])
-    rows = connection.execute(query.order_by(contract_amendment.c.number)).mappings()
-    return [AmendmentOut(**row) for row in rows]
-
-
-@router.post("/contracts/{number:path}/amendments", status_code=201, summary="Add an amendment to a contract")
-def create_amendment(connection: Db, person: Operator, clock: Now, number: str, body: AmendmentIn) -> AmendmentOut:
-    """It gets the next number of the contract."""
-    stored = contracts.require_contract(connection, number, lock=True)
-    following = len(find_amendments(connection, person, number)) + 1
-    values = body.model_dump() | {"contract": stored["id"], "number": following}
-    row = connection.execute(insert(contract_amendment).values(**values).returning(contract_amendment)).mappings().one()
-    details = body.model_dump(mode="json") | {"number": following}
-    audit.record(connection, person, "contract.amend", f"contract/{number}", details, clock.now(), after=details)
-    return AmendmentOut(**row)
-
-
 @router.post("/contracts/{number:path}/revise", summary="Change parties or terms of a contract from a day on")
 def revise_contract(
     connection: Db,
@@ -220,7 +185,7 @@ def close_contract(
     clock: Now,
     response: Response,
     number: str,
-    body: Closing,
+    body: Ending,
     if_match: IfMatch = None,
     preview: PreviewOnly = False,
     confirmed: Confirmed = False,

@@ -17,7 +17,7 @@ from central.platform.web import Db, Now
 from central.registry import contracts, items
 from central.registry.acts import Ask, record
 from central.registry.contract_tables import contract_item
-from central.registry.web import Body, Day, Operator, Reader, Why
+from central.registry.web import Body, Day, Ending, Operator, Reader, Why
 
 router = APIRouter()
 
@@ -66,13 +66,6 @@ class ItemChange(Body):
     operator: str | None = None
     gas_category: GasCategory | None = None
     amendment: Annotated[int, Field(gt=0, lt=100_000)] | None = None
-
-
-class ItemEnd(Body):
-    """The day on which the item ends (exclusive), and why."""
-
-    on: Day
-    why: Why
 
 
 class ItemRemoval(Body):
@@ -176,7 +169,7 @@ def close_item(
     clock: Now,
     response: Response,
     identifier: int,
-    body: ItemEnd,
+    body: Ending,
     if_match: IfMatch = None,
     preview: PreviewOnly = False,
     confirmed: Confirmed = False,

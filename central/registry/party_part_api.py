@@ -14,7 +14,7 @@ from central.platform.web import Db, Now
 from central.registry import parties, party_parts
 from central.registry.form import check_iban, iban_of
 from central.registry.series import draw
-from central.registry.web import Body, Day, Operator, Reader, Why
+from central.registry.web import Body, Day, Ending, Operator, Reader
 
 router = APIRouter()
 
@@ -61,13 +61,6 @@ class ContractAccountIn(_Valid):
     number: Text | None = None
     series: str | None = None
     name: Text
-
-
-class PartEnd(Body):
-    """The day on which a part ends (exclusive), and why."""
-
-    on: Day
-    why: Why
 
 
 class PartOut(BaseModel):
@@ -135,7 +128,7 @@ def close_part(
     identifier: int,
     part: Part,
     number: int,
-    body: PartEnd,
+    body: Ending,
     if_match: IfMatch = None,
 ) -> PartOut:
     """Needs If-Match with the part's ETag."""

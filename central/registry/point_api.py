@@ -19,7 +19,19 @@ from central.registry.acts import Ask, changed_fields, revise, tag_of
 from central.registry.point_states import Act
 from central.registry.series import draw
 from central.registry.versions import read_versions
-from central.registry.web import Body, Day, Event, Operator, Reader, VersionOut, Why, history, require_new, versions
+from central.registry.web import (
+    Body,
+    Day,
+    Ending,
+    Event,
+    Operator,
+    Reader,
+    VersionOut,
+    Why,
+    history,
+    require_new,
+    versions,
+)
 
 router = APIRouter()
 
@@ -73,13 +85,6 @@ class SupplyPointChange(Body):
     planned_mwh: Decimal | None = None
     area: str | None = None
     site_object: str | None = None
-
-
-class StateChange(Body):
-    """The day of an act that changes the state, and why."""
-
-    on: Day
-    why: Why
 
 
 class SupplyPointOut(BaseModel):
@@ -187,7 +192,7 @@ def advance_supply_point(
     response: Response,
     ean: str,
     act: Act,
-    body: StateChange,
+    body: Ending,
     if_match: IfMatch = None,
     preview: PreviewOnly = False,
     confirmed: Confirmed = False,

@@ -28,6 +28,13 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class Ending(Body):
+    """The day of an act that ends something or changes its state (the end is exclusive), and why."""
+
+    on: Day
+    why: Why
+
+
 class Event(BaseModel):
     """An act on a record: who, when, what it was before and after, why."""
 

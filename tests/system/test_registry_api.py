@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from central.platform.database import make_engine, transaction
+from central.settlement.facts import read_facts
 from tests.system.registry_rig import EAN, GAS, PLACE, WHY, Api, api, furnish
 
 POINT = f"/v1/supply-points/{EAN}"
@@ -329,3 +330,31 @@ async def test_what_a_change_of_the_past_touches_is_shown_before_it_is_made(it: 
         assert "R-1" in refused["message"]
         assert EAN in refused["message"]
     await it.act(CONTRACT, "close", {"on": str(date(2026, 4, 1))})
+
+
+async def test_settlement_sees_a_month_as_it_was(it: Api, database_url: str) -> None:
+    await it.act(POINT, "revise", {"since": "2026-04-01", "metering_type": "A"})
+    await it.act(CONTRACT, "revise", {"since": "2026-04-01", "payer": "SUP"})
+    await it.post(CAPACITY, {**WHY, "kind": "year", "kw": "350", "valid_from": "2026-06-01"})
+    requested = {"ean": "859182400941800023", "name": "x", "object": "x", "commodity": "electricity", "operator": "LDS"}
+    await it.post("/v1/supply-points", {**requested, "voltage_level": "NN", "state": "requested", **PLACE})
+    # A connection contract agrees no more input beside the one that is agreed, and is not settled.
+    other = {"number": "P/1", "kind": "connection", "customer": "C2", "valid_from": "2026-01-01"}
+    await it.post("/v1/contracts", {**other, "items": [{"supply_point": EAN, "prices": "CEZ"}]})
+    await it.act(POINT, "revise", {"since": "2026-08-15", "voltage_level": "NN"})
+    engine = make_engine(database_url)
+    seen = {}
+    with engine.connect() as connection:
+        for month in (3, 4, 6, 8):
+            (facts,) = read_facts(connection, date(2026, month, 1))
+            point, contract = facts.document["supply_point"], facts.document["contract"]
+            capacity = facts.agreed["reserved_capacity_year_kw"]
+            seen[month] = (point["metering_type"], contract["payer"]["code"], int(capacity), facts.problem is None)
+            assert (facts.ean, facts.agreed["reserved_input_kw"]) == (EAN, 400)
+    engine.dispose()
+    assert seen == {
+        3: ("B", "C1", 300, True),
+        4: ("A", "SUP", 300, True),
+        6: ("A", "SUP", 350, True),
+        8: ("A", "SUP", 350, False),
+    }
