@@ -14,6 +14,7 @@ from central.readings import profile_view, trace
 from central.readings.completeness_api import router as completeness_router
 from central.readings.edits.api import router as edits_router
 from central.readings.estimation.api import router as estimation_router
+from central.readings.formula_api import router as formula_router
 from central.readings.gas.api import router as gas_router
 from central.readings.load_profile_api import router as load_profile_router
 from central.readings.periods import check_period
@@ -24,6 +25,7 @@ from central.readings.transfer.api import router as transfer_router
 from central.readings.vee.api import router as vee_router
 
 router = APIRouter(prefix="/v1", tags=["readings"])
+router.include_router(formula_router)
 router.include_router(load_profile_router)
 router.include_router(estimation_router)
 router.include_router(edits_router)

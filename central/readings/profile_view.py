@@ -7,12 +7,11 @@ import numpy as np
 from sqlalchemy import Connection, func, select
 
 from central.network.channels import require_channel
-from central.readings.assemble import Days, assemble
-from central.readings.calendar import number_of, to_ms
+from central.readings.formulas.compute import compute
+from central.readings.formulas.store import virtual_channels
+from central.readings.open_profile import fill_open
 from central.readings.profiles import Profiles, commodity_of, read_newest
-from central.readings.rows import read_blocks
 from central.readings.tables import day_profile
-from central.readings.touched import mappings_of, spans_of
 from shared.quantities import MISSING_VALUE
 
 
@@ -20,7 +19,8 @@ def view(connection: Connection, channel: int, first: date, end: date) -> dict[s
     """Days of a channel from `first` to before `end`: values (None where missing), quality, version (None: open)."""
     facts = require_channel(connection, channel)
     profiles = read_newest(connection, commodity_of(connection, [channel]), [channel], first, end)
-    _fill_open(connection, profiles, channel, facts["step_ms"])
+    if (profiles.versions == 0).any():
+        _fill_open(connection, profiles, channel)
     days = []
     for place, day in enumerate(profiles.days):
         part = slice(int(profiles.offset[place]), int(profiles.offset[place + 1]))
@@ -61,23 +61,15 @@ def versions(connection: Connection, channel: int, day: date) -> list[dict[str, 
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
-def _fill_open(connection: Connection, profiles: Profiles, channel: int, step_ms: int) -> None:
-    """Assemble the days without a version from their blocks, in place."""
-    places = np.flatnonzero(profiles.versions[0] == 0)
-    if not len(places):
+def _fill_open(connection: Connection, profiles: Profiles, channel: int) -> None:
+    """Days without a version: from blocks, or of a virtual meter from what its inputs are by now, in place."""
+    if not virtual_channels(connection, [channel]):
+        fill_open(connection, profiles)
         return
-    open_days = [profiles.days[place] for place in places.tolist()]
-    days = Days(
-        np.full(len(places), channel, np.int64),
-        np.array([number_of(day.date) for day in open_days], np.int64),
-        np.array([to_ms(day.start) for day in open_days], np.int64),
-        np.array([day.length for day in open_days], np.int64),
-        np.full(len(places), step_ms, np.int64),
-    )
-    mappings = mappings_of(connection, channels=[channel])
-    whole = assemble(days, read_blocks(connection, spans_of(days, mappings)), mappings, np.empty(0, np.int64))
-    for number, place in enumerate(places.tolist()):
-        target = slice(int(profiles.offset[place]), int(profiles.offset[place + 1]))
-        source = slice(int(whole.offset[number]), int(whole.offset[number + 1]))
-        profiles.values[0, target] = whole.values[source]
-        profiles.quality[0, target] = whole.quality[source]
+    first, end = profiles.days[0].date, profiles.days[-1].next.date
+    computed = compute(connection, [channel], first, end)
+    row = computed.row(channel)
+    for place in np.flatnonzero(profiles.versions[0] == 0).tolist():
+        part = slice(int(profiles.offset[place]), int(profiles.offset[place + 1]))
+        profiles.values[0, part] = computed.profiles.values[row, part]
+        profiles.quality[0, part] = computed.profiles.quality[row, part]

@@ -22,7 +22,7 @@ from central.platform.copy_binary import (
     unpack_rows,
 )
 from central.readings.assemble import Blocks
-from central.readings.calendar import Ints, from_ms, to_ms
+from central.readings.calendar import Ints, date_of, from_ms, to_ms
 from central.readings.completeness_counts import count_replaced, record_counts
 from central.readings.touched import Spans
 from shared.quantities import MISSING_VALUE
@@ -109,7 +109,10 @@ def read_blocks(connection: Connection, spans: Spans) -> list[Blocks]:
 class ProfileWriter:
     """Gathers new versions and copies them in at the end, rows of equal layout together."""
 
-    def __init__(self, made_at: datetime, made_by: str) -> None:
+    def __init__(self, made_at: datetime, made_by: str, *, followed: bool = True) -> None:
+        """With `followed`, virtual meters above the written days are computed anew afterwards."""
+        self._followed = followed
+        self._noted_at = made_at
         self._made_at = (to_ms(made_at) - PG_EPOCH_MS) * 1000 + made_at.microsecond % 1000
         self._made_by = made_by.encode()
         self._groups: dict[tuple[int, bool, bool, int, bool], list[tuple[Any, ...]]] = {}
@@ -151,6 +154,8 @@ class ProfileWriter:
                 for low in range(0, len(rows), _ROWS):
                     copy.write(self._pack(rows[low : low + _ROWS], *layout[1:]))
             copy.write(TRAILER)
+        if self._followed:
+            self._note(connection)
         self._record_counts(connection)
 
     def _record_counts(self, connection: Connection) -> None:
@@ -165,6 +170,19 @@ class ProfileWriter:
             for low in range(0, len(rows), _ROWS)
         ]
         record_counts(connection, channels, numbers, versions, missing, np.concatenate(replaced))
+
+    def _note(self, connection: Connection) -> None:
+        """Put the days into the work list of the formulas. Whether any formula needs them is asked later, by who takes
+        the work: here a formula that is just being entered could not be seen."""
+        channels: dict[int, list[int]] = {}
+        for rows in self._groups.values():
+            for row in rows:
+                channels.setdefault(row[1], []).append(row[0])
+        with driver(connection).cursor() as cursor:
+            cursor.executemany(
+                "INSERT INTO formula_work (day, channels, due) VALUES (%s, %s::integer[], %s)",
+                [(date_of(number), sorted(each), self._noted_at) for number, each in sorted(channels.items())],
+            )
 
     def _pack(
         self, rows: list[tuple[Any, ...]], has_quality: bool, has_method: bool, batches: int, has_base: bool

@@ -1,4 +1,4 @@
-"""The consolidation service: new batches, days that came due, days to validate; it sleeps when there are none."""
+"""The consolidation service: new batches, days that came due, days to validate, virtual meters; then it sleeps."""
 
 import signal
 import threading
@@ -13,6 +13,7 @@ from central.platform.database import make_engine
 from central.platform.settings import Settings
 from central.readings.completeness_counts import NEWS_AT_ONCE, fold_counts
 from central.readings.consolidate import consolidate_once
+from central.readings.formulas.work import Computed, compute_once
 from central.readings.silence import SilentDays
 from central.readings.vee.stage import Validated, validate_once
 from shared.clock import Clock
@@ -49,9 +50,10 @@ def run(engine: Engine, clock: Clock, settings: Settings, stop: threading.Event)
                 engine, clock, batches=settings.consolidate_batches, deadline=settings.day_deadline
             )
             waited = waited + 1 if report.worked else VALIDATE_EVERY
-            validated = Validated()
+            validated, computed = Validated(), Computed()
             if waited >= VALIDATE_EVERY:
                 validated, waited = validate_once(engine, clock, deadline=settings.day_deadline), 0
+                computed = compute_once(engine, clock, deadline=settings.day_deadline)
             passes = passes + 1 if report.worked else 0
             if passes % NEWS_AT_ONCE == 0:
                 fold_counts(engine)
@@ -66,5 +68,7 @@ def run(engine: Engine, clock: Clock, settings: Settings, stop: threading.Event)
             _log.info("consolidated", batches=report.batches, versions=report.versions, open=report.open)
         if validated.worked:
             _log.info("validated", work=validated.work, days=validated.days, findings=validated.findings)
-        if not report.worked and not validated.worked:
+        if computed.versions:
+            _log.info("computed virtual meters", days=computed.days, versions=computed.versions)
+        if not report.worked and not validated.worked and not computed.work:
             stop.wait(settings.consolidate_poll_s)

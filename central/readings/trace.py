@@ -30,6 +30,12 @@ _BLOCKS = text("""
       AND m.valid && tstzrange(b.start, b.start + cardinality(b."values") * b.step * interval '1 millisecond')
     ORDER BY b.start, b.batch_id
 """)
+_SOURCES = text("""
+    SELECT s.version, f.text AS formula, s.inputs, s.versions
+    FROM formula_source s JOIN formula f ON f.id = s.formula
+    WHERE s.channel = :channel AND s.day = :day AND (CAST(:version AS integer) IS NULL OR s.version = :version)
+    ORDER BY s.version
+""")
 _STATE = text("""
     SELECT r.at, r.value, r.quality, r.marks, r.batch_id AS batch, r.evidence_channel
     FROM register_reading r
@@ -61,6 +67,8 @@ def trace_profile(connection: Connection, channel: int, day: date, version: int 
     (batch, evidence_channel, start, count, marks, multiplier, sign), `batches` (id, concentrator, epoch, seq,
     received_at, file and file_name where it was imported, revoked_at) and `registers` (register, meter, serial, model,
     concentrator, place). NotFound if there is none.
+    received_at) and `registers` (register, meter, serial, model, concentrator, place); of a virtual meter `formula`:
+    its text, and the channels and versions that it was computed from. NotFound if there is none.
     """
     profile = connection.execute(_PROFILE, {"channel": channel, "day": day, "version": version}).mappings().first()
     if profile is None:
@@ -79,7 +87,25 @@ def trace_profile(connection: Connection, channel: int, day: date, version: int 
         "blocks": found,
         "batches": _batches(connection, profile["batches"]),
         "registers": _registers(connection, (block["evidence_channel"] for block in found)),
+        "formula": next(iter(formula_sources(connection, channel, day, profile["version"])), None),
     }
+
+
+def formula_sources(
+    connection: Connection, channel: int, day: date, version: int | None = None
+) -> list[dict[str, Any]]:
+    """What versions of a virtual meter's day were computed from: version, formula, inputs as (channel, version)."""
+    rows = connection.execute(_SOURCES, {"channel": channel, "day": day, "version": version})
+    return [
+        {
+            "version": row.version,
+            "formula": row.formula,
+            "inputs": [
+                {"channel": used, "version": number} for used, number in zip(row.inputs, row.versions, strict=True)
+            ],
+        }
+        for row in rows
+    ]
 
 
 def trace_state(

@@ -132,6 +132,12 @@ def evaluate_group(
     return values, rank, reason
 
 
+def evaluate_exactly(member: Compiled, matrix: Matrix, coefficients: Mapping[str, Fraction]) -> Exact:
+    """One formula, not rounded; TooLargeError where exact numbers of its size could become too large."""
+    leaves = [_gather([leaf], matrix) for leaf in member.leaves]
+    return _evaluate(member.shape, iter(leaves), coefficients)
+
+
 def _chunks(members: Sequence[Compiled], intervals: int) -> list[slice]:
     chunks, start, cells = [], 0, 0
     for place, member in enumerate(members):
