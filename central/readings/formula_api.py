@@ -13,7 +13,7 @@ from central.platform.web import Db, Now
 from central.readings.formulas import explain, store
 from central.readings.formulas.parse import LENGTH
 
-router = APIRouter(tags=["virtual meters"])
+router = APIRouter(tags=["readings"])
 
 Reader = Annotated[Person, Depends(require("read"))]
 Operator = Annotated[Person, Depends(require("operate"))]
