@@ -9,6 +9,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy import select
 
 from central.network import channels
+from central.network import channels, meters
+from central.network.collections_api import router as collections_router
 from central.network.control_api import router as control_router
 from central.network.lines_api import router as lines_router
 from central.network.maintenance.order_api import router as order_router
@@ -25,6 +27,7 @@ from central.platform.reconcile import Outcome
 from central.platform.web import Db, Now
 
 router = APIRouter(prefix="/v1", tags=["network"])
+router.include_router(collections_router)
 router.include_router(control_router)
 router.include_router(registers_router)
 router.include_router(meters_router)

@@ -11,6 +11,7 @@ from central.network.channels import find_channels
 from central.platform.identity import Person, require
 from central.platform.web import Db
 from central.readings import profile_view, trace
+from central.readings.balance_api import router as balance_router
 from central.readings.completeness_api import router as completeness_router
 from central.readings.edits.api import router as edits_router
 from central.readings.estimation.api import router as estimation_router
@@ -26,6 +27,7 @@ from central.readings.vee.api import router as vee_router
 
 router = APIRouter(prefix="/v1", tags=["readings"])
 router.include_router(formula_router)
+router.include_router(balance_router)
 router.include_router(load_profile_router)
 router.include_router(estimation_router)
 router.include_router(edits_router)

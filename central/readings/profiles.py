@@ -107,7 +107,7 @@ def read_chunks(
     While the caller works on a chunk the next one is received in a thread: the connection must not be used meanwhile.
     """
     parts = [channels[low : low + size] for low in range(0, len(channels), size)]
-    query = _NEWEST.format(method="NULL::smallint[]")
+    query = _NEWEST.format(method="NULL::smallint[]", only="")
     with ThreadPoolExecutor(1) as receiver:
         coming = [receiver.submit(copy_out, connection, query, (list(part), first, end)) for part in parts[:1]]
         for place, part in enumerate(parts):

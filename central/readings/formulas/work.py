@@ -19,7 +19,9 @@ from central.readings.digest import day_digest
 from central.readings.formulas.compute import Evaluated, compute
 from central.readings.formulas.store import above, lock
 from central.readings.method import Method
+from central.readings.node_balance import parents_of
 from central.readings.rows import ProfileWriter, driver
+from central.readings.vee.work import enqueue
 from shared.clock import Clock
 from shared.metering_day import PRAGUE
 from shared.quantities import MISSING_VALUE
@@ -86,7 +88,11 @@ def _compute_run(
     connection: Connection, changed: dict[date, set[int]], now: datetime, deadline: time, total: Computed
 ) -> Computed:
     first, end = min(changed), max(changed) + timedelta(days=1)
-    wanted = above(connection, set().union(*changed.values()), first, end)
+    moved = set().union(*changed.values())
+    wanted = above(connection, moved, first, end)
+    # The validation looks at a node when a version of its own is made; its balance moves with its children, too.
+    parents = parents_of(connection, moved | set(wanted), first, end)
+    enqueue(connection, parents, first, max(changed), "balance")
     by_commodity: dict[str, list[int]] = defaultdict(list)
     for row in connection.execute(_COMMODITIES, {"channels": wanted}):
         by_commodity[row.commodity].append(row.id)

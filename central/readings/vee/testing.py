@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from central.readings.calendar import number_of
+from central.readings.vee.balance_rules import BALANCE, Balances
 from central.readings.vee.inputs import DRIFT, EXEMPT, HISTORY, LIMITS, History, Limits
 from central.readings.vee.parameters import Parameters, Setting, shipped_settings
 from central.readings.vee.register_inputs import (
@@ -94,6 +95,7 @@ def make_chunk(
         REMOVED: np.zeros(shape, np.bool_),
         CHECK: np.full(shape, np.nan),
         ESTIMATED: np.zeros((channels, ESTIMATED_DAYS), np.bool_),
+        BALANCE: Balances.none(shape),
     }
     own = Parameters.of_settings(settings).of(chunk, [rule])
     return replace(chunk, parameters=own, inputs={**standing, **(inputs or {})})
