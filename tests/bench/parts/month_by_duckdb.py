@@ -65,6 +65,7 @@ def sum_month(path: Path, month: Month) -> Result:
     """From the file to the sums."""
     with duckdb.connect() as connection:
         connection.execute(f"SET threads TO {cores()}")
+        connection.execute("SET enable_progress_bar TO false")
         _register(connection, month)
         start = int(DAYS[0].start.timestamp() * 1000)
         connection.execute(_PREPARE.format(start=start, step=STEP_MS, path=path, quarters=QUARTERS))
