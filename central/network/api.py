@@ -9,7 +9,6 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy import select
 
 from central.network import channels
-from central.network import channels, meters
 from central.network.collections_api import router as collections_router
 from central.network.control_api import router as control_router
 from central.network.lines_api import router as lines_router

@@ -66,9 +66,8 @@ def trace_profile(connection: Connection, channel: int, day: date, version: int 
     Keys: the profile's own (channel, point, direction, ean, day, version, digest, made_at, made_by, missing), `blocks`
     (batch, evidence_channel, start, count, marks, multiplier, sign), `batches` (id, concentrator, epoch, seq,
     received_at, file and file_name where it was imported, revoked_at) and `registers` (register, meter, serial, model,
-    concentrator, place). NotFound if there is none.
-    received_at) and `registers` (register, meter, serial, model, concentrator, place); of a virtual meter `formula`:
-    its text, and the channels and versions that it was computed from. NotFound if there is none.
+    concentrator, place); of a virtual meter `formula`: its text, and the channels and versions that it was computed
+    from. NotFound if there is none.
     """
     profile = connection.execute(_PROFILE, {"channel": channel, "day": day, "version": version}).mappings().first()
     if profile is None:
