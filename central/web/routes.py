@@ -5,6 +5,7 @@ import base64
 import binascii
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -22,7 +23,7 @@ from central.platform.errors import BadInput, DomainError, NotAllowed, NotFound
 from central.platform.web import Db, Now
 from central.web import sessions
 from central.web.sessions import COOKIE, Session
-from central.web.texts import LANGUAGES, language_of, words
+from central.web.texts import LANGUAGES, language_of, words, written_day
 from central.workflow.work_results import Attached, documents_of, finish_with_results, registers_of
 from shared.metering_day import PRAGUE
 
@@ -184,6 +185,7 @@ def page(request: Request, template: str, status: int = 200, **facts: Any) -> Re
         request.query_params.get("lang") or request.cookies.get("lang"), request.headers.get("accept-language")
     )
     facts = {"error": None, **facts, "language": language, "words": words(language), "local": _local}
+    facts["day"] = partial(written_day, language=language)
     answer = Response(_pages.get_template(template).render(**facts), status, headers=_SAFE, media_type="text/html")
     if request.query_params.get("lang") in LANGUAGES:
         answer.set_cookie("lang", language, path="/m", samesite="strict")

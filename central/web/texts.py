@@ -1,7 +1,8 @@
 """Words of the pages, Czech and English."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
+from datetime import date
+from types import MappingProxyType, SimpleNamespace
 from typing import Final
 
 LANGUAGES: Final = ("cs", "en")
@@ -44,10 +45,15 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
 )
 
 
-def words(language: str) -> dict[str, str]:
-    """All words in a language."""
+def words(language: str) -> SimpleNamespace:
+    """All words in a language, by name: not a mapping, whose own methods a template would find first."""
     place = LANGUAGES.index(language)
-    return {name: both[place] for name, both in _TEXTS.items()}
+    return SimpleNamespace(**{name: both[place] for name, both in _TEXTS.items()})
+
+
+def written_day(day: date, language: str) -> str:
+    """A day as people of the language write it."""
+    return f"{day.day}. {day.month}. {day.year}" if language == "cs" else day.isoformat()
 
 
 def language_of(asked: str | None, accepts: str | None) -> str:

@@ -125,6 +125,9 @@ async def test_a_state_a_photo_and_a_signature_come_back_as_one(phone: httpx.Asy
     assert 'name="state"' not in (await phone.get(path)).text
     begun = await phone.post(f"{path}/begin", data={"form_key": key})
     assert begun.status_code == 200
+    assert ">Smazat podpis<" in begun.text
+    assert "4. 3. 2026" in begun.text
+    assert "object at" not in begun.text
     assert re.search(r"VT 1-0:1.8.1 \[kWh\].*?naposledy 100\.0 · 01\.01\.2026 00:00", begun.text, re.DOTALL)
     data = {
         "form_key": key,
