@@ -8,15 +8,15 @@ from sqlalchemy import Connection, RowMapping, func, insert, select, text, updat
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.exc import IntegrityError
 
-from central.network.channels import validity_of
+from central.network.channels import by_name, validity_of
 from central.network.configuration_body import problems_of
 from central.network.line_tables import attachment, bus, modem
-from central.network.meter_templates import require_template
-from central.network.meters import require_concentrator, require_meter
+from central.network.meter_templates import MeterTemplate, find_templates, template_of
+from central.network.tables import concentrator as concentrator_table
 from central.network.tables import meter as meter_table
 from central.platform.constraints import explain
 from central.platform.errors import BadInput, NotFound, Refused
-from central.platform.reconcile import Outcome, reconcile
+from central.platform.reconcile import Outcome, ids_of, reconcile
 
 Spec = Mapping[str, Any]
 
@@ -64,10 +64,8 @@ def create_buses(connection: Connection, specs: Sequence[Spec]) -> Outcome:
     """Create buses: `concentrator`, `name`, `protocol`, `link` as in a concentrator's configuration, `phase_ms`,
     `modem` by serial number.
     """
-    rows = []
-    for spec in specs:
-        require_concentrator(connection, spec["concentrator"])
-        rows.append(_bus_row(connection, spec))
+    ids_of(connection, concentrator_table, "concentrator", "id", (spec["concentrator"] for spec in specs))
+    rows = [_bus_row(connection, spec) for spec in specs]
     return reconcile(connection, bus, "bus", ("concentrator", "name"), rows)
 
 
@@ -104,15 +102,8 @@ def find_attachments(
 
 def create_attachments(connection: Connection, specs: Sequence[Spec]) -> Outcome:
     """Attach many, as a site file has them, from `since` until `until`; once more without effect."""
-    rows = []
-    for spec in specs:
-        row = _attachment_row(connection, spec)
-        same = select(attachment.c.id).where(
-            attachment.c.meter == row["meter"], attachment.c.bus == row["bus"], attachment.c.valid == row["valid"]
-        )
-        if connection.execute(same).first() is None:
-            _require_free(connection, row, spec)
-        rows.append(row)
+    rows = _attachment_rows(connection, specs)
+    _require_free(connection, rows, specs)
     return reconcile(connection, attachment, "attachment", ("meter", "bus", "valid"), rows)
 
 
@@ -122,10 +113,10 @@ def attach(connection: Connection, spec: Spec) -> None:
     The meter is the concentrator's from then on. An address that is in use, or a meter that is attached elsewhere then,
     is Refused, naming both sides.
     """
-    row = _attachment_row(connection, spec)
-    _require_free(connection, row, spec)
+    rows = _attachment_rows(connection, [spec])
+    _require_free(connection, rows, [spec])
     try:
-        connection.execute(insert(attachment).values(row))
+        connection.execute(insert(attachment).values(rows))
     except IntegrityError as error:
         raise explain(error) from error
     connection.execute(
@@ -171,44 +162,65 @@ def _bus_row(connection: Connection, spec: Spec) -> dict[str, Any]:
     }
 
 
-def _attachment_row(connection: Connection, spec: Spec) -> dict[str, Any]:
-    line = require_bus(connection, spec["concentrator"], spec["bus"], lock=True)
-    facts = require_meter(connection, spec["meter"])
-    template = require_template(connection, spec["template"])
-    if template.commodity != facts["commodity"]:
+def _attachment_rows(connection: Connection, specs: Sequence[Spec]) -> list[dict[str, Any]]:
+    names = {(spec["concentrator"], spec["bus"]) for spec in specs}
+    buses = by_name(connection, bus, ("concentrator", "name"), names)
+    connection.execute(_LOCK, {"buses": [line.id for line in buses.values()]})
+    meters = by_name(connection, meter_table, ("id",), {(spec["meter"],) for spec in specs})
+    templates = find_templates(connection)
+    addresses: dict[str, list[str]] = {}
+    rows = []
+    for spec in specs:
+        line, facts = buses[spec["concentrator"], spec["bus"]], meters[(spec["meter"],)]
+        _check_template(templates, spec["template"], facts)
+        spelled = repr(spec["address"])  # few differ: units and devices are counted from 1 on each bus
+        if spelled not in addresses:
+            addresses[spelled] = list(problems_of(spec["address"], "Address"))
+        if addresses[spelled]:
+            raise BadInput(
+                "address", f"The address of {spec['meter']} on the bus {spec['bus']}, {addresses[spelled][0]}"
+            )
+        overrides = spec.get("overrides") or {}
+        for name in ("id", "address", "template", "security"):
+            if name in overrides:
+                raise BadInput("overrides", f"The overrides of {spec['meter']} hold {name}, which has its own place.")
+        rows.append(
+            {
+                "meter": spec["meter"],
+                "bus": line.id,
+                "address": spec["address"],
+                "listens": listens(line.protocol, spec["address"], spec.get("channel", 0)),
+                "template": spec["template"],
+                "overrides": overrides,
+                "valid": validity_of(f"attachment of {spec['meter']}", spec["since"], spec.get("until")),
+            }
+        )
+    return rows
+
+
+def _check_template(templates: Mapping[str, MeterTemplate], name: str, facts: Any) -> None:
+    commodity = template_of(templates, name).commodity
+    if commodity != facts.commodity:
         raise Refused(
             "template_commodity",
-            f"The template {spec['template']} is of {template.commodity}; the meter {spec['meter']} measures "
-            f"{facts['commodity']}.",
+            f"The template {name} is of {commodity}; the meter {facts.id} measures {facts.commodity}.",
         )
-    wrong = list(problems_of(spec["address"], "Address"))
-    if wrong:
-        raise BadInput("address", f"The address of {spec['meter']} on the bus {spec['bus']}, {wrong[0]}")
-    overrides = spec.get("overrides") or {}
-    for name in ("id", "address", "template", "security"):
-        if name in overrides:
-            raise BadInput("overrides", f"The overrides of {spec['meter']} hold {name}, which has its own place.")
-    return {
-        "meter": spec["meter"],
-        "bus": line["id"],
-        "address": spec["address"],
-        "listens": listens(line["protocol"], spec["address"], spec.get("channel", 0)),
-        "template": spec["template"],
-        "overrides": overrides,
-        "valid": validity_of(f"attachment of {spec['meter']}", spec["since"], spec.get("until")),
-    }
 
 
-def _require_free(connection: Connection, row: Mapping[str, Any], spec: Spec) -> None:
+def _require_free(connection: Connection, rows: Sequence[Mapping[str, Any]], specs: Sequence[Spec]) -> None:
+    """Refused, naming both sides, where a meter or an address is taken; the very same is in nobody's way."""
     parameters = {
-        "meter": row["meter"],
-        "bus": row["bus"],
-        "listens": row["listens"],
-        "since": spec["since"],
-        "until": spec.get("until"),
+        "meters": [row["meter"] for row in rows],
+        "buses": [row["bus"] for row in rows],
+        "listens": [row["listens"] for row in rows],
+        "sinces": [row["valid"].lower for row in rows],
+        "untils": [row["valid"].upper for row in rows],
     }
     for other in connection.execute(_IN_THE_WAY, parameters):
-        span = f"from {_said(other.since)} to {_said(other.until)}"
+        row, spec = rows[other.number - 1], specs[other.number - 1]
+        if (other.meter, other.bus_id, other.valid) == (row["meter"], row["bus"], row["valid"]):
+            continue
+        span = f"from {_said(other.valid.lower)} to {_said(other.valid.upper)}"
         if other.meter == row["meter"]:
             raise Refused(
                 "attached_elsewhere",
@@ -226,10 +238,21 @@ def _said(instant: datetime | None) -> str:
     return "ever" if instant is None else instant.isoformat()
 
 
+_LOCK = text("SELECT id FROM bus WHERE id = ANY(CAST(:buses AS integer[])) ORDER BY id FOR UPDATE")
+
 _IN_THE_WAY = text("""
-    SELECT a.meter, b.name AS bus, b.concentrator, lower(a.valid) AS since, upper(a.valid) AS until
-    FROM attachment a JOIN bus b ON b.id = a.bus
-    WHERE (a.meter = :meter OR (a.bus = :bus AND a.listens = :listens))
-      AND a.valid && tstzrange(CAST(:since AS timestamptz), CAST(:until AS timestamptz))
-    ORDER BY a.meter <> :meter, lower(a.valid)
+    WITH asked AS (
+        SELECT number, meter, bus, listens, tstzrange(since, until) AS valid
+        FROM unnest(CAST(:meters AS text[]), CAST(:buses AS integer[]), CAST(:listens AS text[]),
+                    CAST(:sinces AS timestamptz[]), CAST(:untils AS timestamptz[]))
+             WITH ORDINALITY AS a (meter, bus, listens, since, until, number)
+    ), met AS (
+        SELECT k.number, k.meter, a.id FROM asked k JOIN attachment a ON a.meter = k.meter AND a.valid && k.valid
+        UNION
+        SELECT k.number, k.meter, a.id FROM asked k
+        JOIN attachment a ON a.bus = k.bus AND a.listens = k.listens AND a.valid && k.valid
+    )
+    SELECT met.number, a.meter, b.id AS bus_id, b.name AS bus, b.concentrator, a.valid
+    FROM met JOIN attachment a ON a.id = met.id JOIN bus b ON b.id = a.bus
+    ORDER BY met.number, a.meter <> met.meter, lower(a.valid)
 """)

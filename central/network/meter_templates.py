@@ -169,7 +169,11 @@ def find_templates(connection: Connection) -> Mapping[str, MeterTemplate]:
 
 def require_template(connection: Connection, name: str) -> MeterTemplate:
     """A template by name, or NotFound."""
-    found = find_templates(connection)
+    return template_of(find_templates(connection), name)
+
+
+def template_of(found: Mapping[str, MeterTemplate], name: str) -> MeterTemplate:
+    """The one of this name among templates, or NotFound."""
     if name not in found:
         raise NotFound(
             "meter_template_not_found", f"There is no meter template {name!r}; there are {', '.join(found)}."

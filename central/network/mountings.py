@@ -1,6 +1,7 @@
 """Mountings (osazení): which meter hangs where, since when until when. Mount, dismount, find."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -8,15 +9,26 @@ from sqlalchemy import Connection, RowMapping, func, insert, select, text, updat
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.exc import IntegrityError
 
-from central.network.channels import validity_of
+from central.network.channels import by_name, validity_of
 from central.network.meters import require_meter
 from central.network.point_tables import measuring_point, mounting
 from central.network.points import require_point
+from central.network.tables import meter as meter_table
 from central.platform.constraints import explain
 from central.platform.errors import Refused
 from central.platform.reconcile import Outcome, reconcile
 
 Spec = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A meter that is to hang at a measuring point (its row)."""
+
+    meter: str
+    point: Any
+    valid: Range[datetime]
+
 
 _FOUND = (
     select(
@@ -45,27 +57,18 @@ def find_mountings(
 
 def create_mountings(connection: Connection, specs: Sequence[Spec]) -> Outcome:
     """Mount many, as a site file has them: `meter`, `measuring_point`, `since`, `until`; once more without effect."""
-    rows = []
+    points = by_name(connection, measuring_point, ("name",), {(spec["measuring_point"],) for spec in specs})
+    connection.execute(_LOCK, {"points": [point.id for point in points.values()]})
+    asked = []
     for spec in specs:
-        point = require_point(connection, spec["measuring_point"], lock=True)
-        what = f"mounting of {spec['meter']} at {spec['measuring_point']}"
-        valid = validity_of(what, spec["since"], spec.get("until"))
-        row = {
-            "meter": spec["meter"],
-            "measuring_point": point["id"],
-            "several": point["several"],
-            "valid": valid,
-        }
-        stored = connection.execute(
-            select(mounting.c.id).where(
-                mounting.c.meter == spec["meter"],
-                mounting.c.measuring_point == point["id"],
-                mounting.c.valid == valid,
-            )
-        ).first()
-        if stored is None:
-            _require_free(connection, spec["meter"], point, spec["since"], spec.get("until"))
-        rows.append(row)
+        point = points[(spec["measuring_point"],)]
+        valid = validity_of(f"mounting of {spec['meter']} at {point.name}", spec["since"], spec.get("until"))
+        asked.append(_Asked(spec["meter"], point, valid))
+    _require_free(connection, asked)
+    rows = [
+        {"meter": each.meter, "measuring_point": each.point.id, "several": each.point.several, "valid": each.valid}
+        for each in asked
+    ]
     return reconcile(connection, mounting, "mounting", ("meter", "measuring_point", "valid"), rows)
 
 
@@ -85,17 +88,13 @@ def mount(connection: Connection, meter: str, point_name: str, since: datetime) 
     Refused, naming both sides, where the place allows one and another hangs there, or the meter hangs elsewhere, at
     `since` or later; or where the meter measures another commodity.
     """
-    point = require_point(connection, point_name, lock=True)
-    _require_free(connection, meter, point, since, None)
+    require_point(connection, point_name, lock=True)
+    point = by_name(connection, measuring_point, ("name",), [(point_name,)])[(point_name,)]
+    valid = Range(since, None, bounds="[)")
+    _require_free(connection, [_Asked(meter, point, valid)])
+    row = {"meter": meter, "measuring_point": point.id, "several": point.several, "valid": valid}
     try:
-        connection.execute(
-            insert(mounting).values(
-                meter=meter,
-                measuring_point=point["id"],
-                several=point["several"],
-                valid=Range(since, None, bounds="[)"),
-            )
-        )
+        connection.execute(insert(mounting).values(row))
     except IntegrityError as error:
         raise explain(error) from error
 
@@ -129,30 +128,41 @@ def dismount(connection: Connection, meter: str, point_name: str, at: datetime) 
     raise Refused("not_mounted", f"The meter {meter} does not hang at {point['name']}: {where}.")
 
 
-def _require_free(
-    connection: Connection, meter: str, point: RowMapping, since: datetime, until: datetime | None
-) -> None:
-    facts = require_meter(connection, meter)
-    name = point["name"]
-    if facts["commodity"] != point["commodity"]:
-        raise Refused(
-            "commodity",
-            f"The meter {meter} measures {facts['commodity']}; the measuring point {name} is of {point['commodity']}.",
-        )
-    parameters = {"meter": meter, "point": point["id"], "since": since, "until": until}
+def _require_free(connection: Connection, asked: Sequence[_Asked]) -> None:
+    """Refused, naming both sides, where a meter or a place is taken; the very same mounting is in nobody's way."""
+    meters = by_name(connection, meter_table, ("id",), {(each.meter,) for each in asked})
+    for each in asked:
+        measured = meters[(each.meter,)].commodity
+        if measured != each.point.commodity:
+            raise Refused(
+                "commodity",
+                f"The meter {each.meter} measures {measured}; the measuring point {each.point.name} is of "
+                f"{each.point.commodity}.",
+            )
+    parameters = {
+        "meters": [each.meter for each in asked],
+        "points": [each.point.id for each in asked],
+        "sinces": [each.valid.lower for each in asked],
+        "untils": [each.valid.upper for each in asked],
+    }
     for row in connection.execute(_IN_THE_WAY, parameters):
-        span = f"from {_said(row.since)} to {_said(row.until)}"
-        if row.meter == meter:
+        wanted = asked[row.number - 1]
+        name, since = wanted.point.name, wanted.valid.lower
+        assert since is not None
+        if (row.meter, row.measuring_point, row.valid) == (wanted.meter, name, wanted.valid):
+            continue
+        span = f"from {_said(row.valid.lower)} to {_said(row.valid.upper)}"
+        if row.meter == wanted.meter:
             raise Refused(
                 "mounted_elsewhere",
-                f"The meter {meter} hangs at {row.measuring_point} {span}; it cannot hang at {name} from "
+                f"The meter {row.meter} hangs at {row.measuring_point} {span}; it cannot hang at {name} from "
                 f"{since.isoformat()} as well. Take it down there first.",
             )
-        if not point["several"]:
+        if not wanted.point.several:
             raise Refused(
                 "second_meter",
-                f"The measuring point {name} allows one active meter, and {row.meter} hangs there {span}; {meter} "
-                f"cannot hang there from {since.isoformat()} as well. Exchange or remove {row.meter}.",
+                f"The measuring point {name} allows one active meter, and {row.meter} hangs there {span}; "
+                f"{wanted.meter} cannot hang there from {since.isoformat()} as well. Exchange or remove {row.meter}.",
             )
 
 
@@ -184,10 +194,22 @@ _HANG = """{hung}
     SELECT h.meter, p.id, p.several, h.valid FROM hung h JOIN measuring_point p ON p.id = h.point ORDER BY h.meter
 """
 
+_LOCK = text("""
+    SELECT id FROM measuring_point WHERE id = ANY(CAST(:points AS integer[])) ORDER BY id FOR UPDATE
+""")
+
 _IN_THE_WAY = text("""
-    SELECT m.meter, p.name AS measuring_point, lower(m.valid) AS since, upper(m.valid) AS until
-    FROM mounting m JOIN measuring_point p ON p.id = m.measuring_point
-    WHERE (m.meter = :meter OR m.measuring_point = :point)
-      AND m.valid && tstzrange(CAST(:since AS timestamptz), CAST(:until AS timestamptz))
-    ORDER BY m.meter <> :meter, lower(m.valid)
+    WITH asked AS (
+        SELECT number, meter, point, tstzrange(since, until) AS valid
+        FROM unnest(CAST(:meters AS text[]), CAST(:points AS integer[]), CAST(:sinces AS timestamptz[]),
+                    CAST(:untils AS timestamptz[])) WITH ORDINALITY AS a (meter, point, since, until, number)
+    ), met AS (
+        SELECT a.number, a.meter, m.id FROM asked a JOIN mounting m ON m.meter = a.meter AND m.valid && a.valid
+        UNION
+        SELECT a.number, a.meter, m.id FROM asked a
+        JOIN mounting m ON m.measuring_point = a.point AND m.valid && a.valid
+    )
+    SELECT met.number, m.meter, p.name AS measuring_point, m.valid
+    FROM met JOIN mounting m ON m.id = met.id JOIN measuring_point p ON p.id = m.measuring_point
+    ORDER BY met.number, m.meter <> met.meter, lower(m.valid)
 """)

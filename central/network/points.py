@@ -17,14 +17,33 @@ Spec = Mapping[str, Any]
 def create_boards(connection: Connection, specs: Sequence[Spec]) -> Outcome:
     """Create boards (desky) and cabinets: `name`, `kind`, `place`, `within` by name; what is named comes first."""
     inserted = unchanged = 0
-    for spec in specs:
-        within = None
-        if spec.get("within") is not None:
-            within = require_board(connection, spec["within"])["id"]
-        row = {"name": spec["name"], "kind": spec["kind"], "place": spec.get("place", ""), "within": within}
-        outcome = reconcile(connection, board, "board", ("name",), [row])
+    for level in _levels(specs):
+        ids = ids_of(connection, board, "board", "name", (spec.get("within") for spec in level))
+        rows = [
+            {
+                "name": spec["name"],
+                "kind": spec["kind"],
+                "place": spec.get("place", ""),
+                "within": ids.get(spec.get("within")),
+            }
+            for spec in level
+        ]
+        outcome = reconcile(connection, board, "board", ("name",), rows)
         inserted, unchanged = inserted + outcome.inserted, unchanged + outcome.unchanged
     return Outcome(inserted, unchanged)
+
+
+def _levels(specs: Sequence[Spec]) -> list[list[Spec]]:
+    """The boards so that what one stands in is in a level before it."""
+    levels: list[list[Spec]] = []
+    depths: dict[Any, int] = {}
+    for spec in specs:
+        depth = depths.get(spec.get("within"), -1) + 1
+        depths[spec["name"]] = depth
+        if depth == len(levels):
+            levels.append([])
+        levels[depth].append(spec)
+    return levels
 
 
 def create_points(connection: Connection, specs: Sequence[Spec]) -> Outcome:

@@ -75,10 +75,11 @@ def create_supply_points(connection: Connection, specs: Sequence[Spec]) -> Outco
     for spec in specs:
         check_supply_point(spec)
     parties = _ids(connection, [spec.get(name) for spec in specs for name in ("operator", "supplier")])
+    places = _places(connection, specs)
     rows = []
     for spec in specs:
         row = {**spec, "operator": parties[spec["operator"]], "supplier": parties[spec.get("supplier")]}
-        rows.append(row | _places(connection, spec))
+        rows.append(row | {name: found[spec[name]] for name, found in places.items() if name in spec})
     return reconcile(connection, supply_point, "supply point", ("ean",), rows)
 
 
@@ -86,13 +87,12 @@ def _ids(connection: Connection, codes: Sequence[str | None]) -> dict[Any, Any]:
     return {None: None, **ids_of(connection, party, "party", "code", codes)}
 
 
-def _places(connection: Connection, spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Ids of the network area and the object, where they are given."""
-    found: dict[str, Any] = {}
-    for name, table, what in (("area", network_area, "network area"), ("site_object", site_object, "object")):
-        if name in spec:
-            found[name] = {None: None, **ids_of(connection, table, what, "code", [spec[name]])}[spec[name]]
-    return found
+def _places(connection: Connection, specs: Sequence[Mapping[str, Any]]) -> dict[str, dict[Any, Any]]:
+    """Ids of network areas and of objects by code, of all that are given."""
+    return {
+        name: {None: None, **ids_of(connection, table, what, "code", [spec.get(name) for spec in specs])}
+        for name, table, what in (("area", network_area, "network area"), ("site_object", site_object, "object"))
+    }
 
 
 def require_supply_point(connection: Connection, ean: str, *, lock: bool = False) -> RowMapping:
@@ -106,7 +106,8 @@ def require_supply_point(connection: Connection, ean: str, *, lock: bool = False
 
 def revised_point(connection: Connection, row: RowMapping, changes: Mapping[str, Any], since: date) -> list[Version]:
     """The point's versions after a change from `since` on; parties, area and object are codes."""
-    named = dict(changes) | _places(connection, changes)
+    places = _places(connection, [changes])
+    named = dict(changes) | {name: found[changes[name]] for name, found in places.items() if name in changes}
     codes = [changes[name] for name in ("operator", "supplier") if name in changes]
     parties = _ids(connection, codes)
     named |= {name: parties[changes[name]] for name in ("operator", "supplier") if name in changes}
