@@ -68,6 +68,13 @@ def _parser() -> argparse.ArgumentParser:
     migrate.add_argument("--revision", default="head")
     site = command("load-site", _load_site, "load registry and network of a site from a JSON file, all or nothing")
     site.add_argument("file", type=Path)
+    table = command("import-registry", _import_registry, "import customers, supply points or meters from a table")
+    table.add_argument("file", type=Path)
+    table.add_argument("--mapping", required=True, help="saved or shipped: customers, supply-points, meters, ...-xlsx")
+    table.add_argument("--check", action="store_true", help="only say what it would do")
+    written = command("export-registry", _export_registry, "write customers, supply points or meters to a file")
+    written.add_argument("file", type=Path)
+    written.add_argument("--mapping", required=True)
     export = command("export", _export, "write profiles or register states of channels to a file")
     export.add_argument("what", choices=["profiles", "states"])
     export.add_argument("--from", dest="first", type=date.fromisoformat, required=True, help="first metering day")
@@ -186,6 +193,42 @@ def _export(settings: Settings, options: argparse.Namespace) -> None:
         all_versions=options.all_versions,
     )
     _answer({"file": str(options.out), "rows": rows})
+
+
+def _import_registry(settings: Settings, options: argparse.Namespace) -> int:
+    from central.platform.clock import get_clock
+    from central.platform.database import make_engine, transaction
+    from central.platform.identity import SYSTEM
+    from central.workflow.registry_import import service
+
+    content = options.file.read_bytes()
+    with transaction(make_engine(settings.database_url)) as connection:
+        if options.check:
+            report = service.check_file(connection, content, options.mapping)
+        else:
+            now = get_clock().now()
+            report = service.import_file(connection, content, options.file.name, options.mapping, SYSTEM, now)
+    for fault in report.problems:
+        where = ", ".join(f"{what} {at}" for what, at in (("line", fault.line), ("column", fault.column)) if at)
+        print(f"{where or 'file'}: {fault.message}", file=sys.stderr)  # noqa: T201 - a command line's answer
+    imported = report.imported is not None and not report.repeated
+    _answer({"rows": report.rows, "counts": report.counts, "problems": report.problem_count, "imported": imported})
+    return 2 if report.problem_count else 0
+
+
+def _export_registry(settings: Settings, options: argparse.Namespace) -> None:
+    from central.platform.clock import get_clock
+    from central.platform.database import make_engine, transaction
+    from central.workflow.registry_import.exporting import export_file
+    from central.workflow.registry_import.service import newest_mapping
+    from shared.metering_day import PRAGUE
+
+    now = get_clock().now()
+    with transaction(make_engine(settings.database_url)) as connection:
+        _, mapping = newest_mapping(connection, options.mapping)
+        octets = export_file(connection, mapping, now, now.astimezone(PRAGUE).date())
+    options.file.write_bytes(octets)
+    _answer({"file": str(options.file), "octets": len(octets)})
 
 
 def _new_incarnation(settings: Settings, options: argparse.Namespace) -> None:

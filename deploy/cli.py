@@ -82,7 +82,11 @@ def stack_remove() -> None:
 
 @app.command("sim", context_settings=_PASS_ON)
 def sim(context: typer.Context) -> None:
-    """Simulated meters of one scenario: rozvodna sim SCENARIO.json"""
+    """Simulated meters of one scenario: rozvodna sim SCENARIO.json; a made-up site for central: rozvodna sim site
+    --points N [--seed S] [--out FOLDER]
+    """
+    if context.args[:1] == ["site"]:
+        raise typer.Exit(importlib.import_module("deploy.sites.command").main(context.args[1:]))
     _run_module("firmware_sims", context.args)
 
 

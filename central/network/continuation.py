@@ -71,9 +71,9 @@ def begin_mappings(
     the point has channels of, or else all that the template feeds. Missing channels are created, under `supply_point`
     (EAN or EIC). Refused where a wanted direction has no register.
     """
-    facts = [_evidence(meter, each) for each in registers]
+    facts = [evidence_of(meter, each) for each in registers]
     create_evidence_channels(connection, facts)
-    create_register_versions(connection, _versions(meter, registers, ratio, at))
+    create_register_versions(connection, versions_of(meter, registers, ratio, at))
     feeding: dict[tuple[str, str], TemplateRegister] = {
         (each.facts.feeds, each.kind): each for each in registers if each.facts.feeds is not None
     }
@@ -184,7 +184,8 @@ def _wanted(
     return was or set(present) or offered
 
 
-def _evidence(meter: str, register: TemplateRegister) -> dict[str, Any]:
+def evidence_of(meter: str, register: TemplateRegister) -> dict[str, Any]:
+    """The evidence channel of a meter's register, as `create_evidence_channels` takes it."""
     return {
         "meter": meter,
         "register": register.register,
@@ -197,7 +198,8 @@ def _evidence(meter: str, register: TemplateRegister) -> dict[str, Any]:
     }
 
 
-def _versions(meter: str, registers: Sequence[TemplateRegister], ratio: int, at: datetime) -> list[dict[str, Any]]:
+def versions_of(meter: str, registers: Sequence[TemplateRegister], ratio: int, at: datetime) -> list[dict[str, Any]]:
+    """What is on the faces of a meter's registers, as `create_register_versions` takes it."""
     return [
         {
             "meter": meter,

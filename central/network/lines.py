@@ -218,9 +218,10 @@ def _require_free(connection: Connection, rows: Sequence[Mapping[str, Any]], spe
     }
     for other in connection.execute(_IN_THE_WAY, parameters):
         row, spec = rows[other.number - 1], specs[other.number - 1]
-        if (other.meter, other.bus_id, other.valid) == (row["meter"], row["bus"], row["valid"]):
+        same = (other.meter, other.bus_id, other.since, other.until)
+        if same == (row["meter"], row["bus"], row["valid"].lower, row["valid"].upper):
             continue
-        span = f"from {_said(other.valid.lower)} to {_said(other.valid.upper)}"
+        span = f"from {_said(other.since)} to {_said(other.until)}"
         if other.meter == row["meter"]:
             raise Refused(
                 "attached_elsewhere",
@@ -252,7 +253,8 @@ _IN_THE_WAY = text("""
         SELECT k.number, k.meter, a.id FROM asked k
         JOIN attachment a ON a.bus = k.bus AND a.listens = k.listens AND a.valid && k.valid
     )
-    SELECT met.number, a.meter, b.id AS bus_id, b.name AS bus, b.concentrator, a.valid
+    SELECT met.number, a.meter, b.id AS bus_id, b.name AS bus, b.concentrator, lower(a.valid) AS since,
+           upper(a.valid) AS until
     FROM met JOIN attachment a ON a.id = met.id JOIN bus b ON b.id = a.bus
     ORDER BY met.number, a.meter <> met.meter, lower(a.valid)
 """)

@@ -149,9 +149,9 @@ def _require_free(connection: Connection, asked: Sequence[_Asked]) -> None:
         wanted = asked[row.number - 1]
         name, since = wanted.point.name, wanted.valid.lower
         assert since is not None
-        if (row.meter, row.measuring_point, row.valid) == (wanted.meter, name, wanted.valid):
+        if (row.meter, row.measuring_point, row.since, row.until) == (wanted.meter, name, since, wanted.valid.upper):
             continue
-        span = f"from {_said(row.valid.lower)} to {_said(row.valid.upper)}"
+        span = f"from {_said(row.since)} to {_said(row.until)}"
         if row.meter == wanted.meter:
             raise Refused(
                 "mounted_elsewhere",
@@ -209,7 +209,7 @@ _IN_THE_WAY = text("""
         SELECT a.number, a.meter, m.id FROM asked a
         JOIN mounting m ON m.measuring_point = a.point AND m.valid && a.valid
     )
-    SELECT met.number, m.meter, p.name AS measuring_point, m.valid
+    SELECT met.number, m.meter, p.name AS measuring_point, lower(m.valid) AS since, upper(m.valid) AS until
     FROM met JOIN mounting m ON m.id = met.id JOIN measuring_point p ON p.id = m.measuring_point
     ORDER BY met.number, m.meter <> met.meter, lower(m.valid)
 """)

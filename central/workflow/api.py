@@ -14,6 +14,7 @@ from central.workflow.maintenance_api import router as maintenance_router
 from central.workflow.market_api import router as market_router
 from central.workflow.meter_acts_api import router as meter_acts_router
 from central.workflow.prepare import prepare
+from central.workflow.registry_import_api import router as registry_import_router
 from central.workflow.settle_month import settle_month
 
 router = APIRouter(prefix="/v1", tags=["workflow"])
@@ -21,6 +22,7 @@ router.include_router(housekeeping_router)
 router.include_router(market_router)
 router.include_router(maintenance_router)
 router.include_router(meter_acts_router)
+router.include_router(registry_import_router)
 
 Settler = Annotated[Person, Depends(require("settle"))]
 Admin = Annotated[Person, Depends(require("admin"))]

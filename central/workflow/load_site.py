@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ from central.network.meters import create_concentrators, create_meters
 from central.network.mountings import create_mountings, mount_by_mappings
 from central.network.points import create_boards, create_points
 from central.network.registers import create_register_versions
+from central.network.topology_load import create_elements, create_point_supplies
 from central.platform import audit
 from central.platform.identity import Person
 from central.platform.reconcile import Outcome
@@ -46,6 +48,8 @@ def load_site(connection: Connection, site: Site, person: Person, at: datetime) 
         "register_versions": create_register_versions,
         "channels": create_channels,
         "mappings": create_mappings,
+        "network_elements": partial(create_elements, person=person),
+        "point_supplies": create_point_supplies,
     }
     outcomes = {
         section: verb(connection, [_plain(item) for item in getattr(site, section)]) for section, verb in verbs.items()

@@ -17,6 +17,7 @@ from central.platform.errors import BadInput
 Commodity = Literal["electricity", "gas"]
 Kind = Literal["interval", "state"]
 Direction = Literal["A+", "A-", "R+", "R-", "V", "VT", "NT", "JT"]
+Protocol = Literal["hdlc", "dlms-wrapper", "modbus-rtu", "modbus-tcp", "iec62056-21"]
 Role = Literal["operator", "customer", "supplier", "balance_responsible", "superior_distributor", "market_operator"]
 
 
@@ -205,7 +206,7 @@ class Bus(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     concentrator: str
     name: str
-    protocol: Literal["hdlc", "dlms-wrapper", "modbus-rtu", "modbus-tcp", "iec62056-21"]
+    protocol: Protocol
     link: dict[str, Any]
     phase_ms: int = 0
 
@@ -222,6 +223,28 @@ class Attachment(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     until: datetime | None = None
     channel: int = 0
     overrides: dict[str, Any] = {}
+
+
+class NetworkElement(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Prvek sítě in its state since a day, from which on `fed_from` feeds it; what feeds comes first."""
+
+    name: str
+    kind: Literal["node", "feeder", "transformer"]
+    state: Literal["planned", "built", "in_service", "withdrawn"]
+    since: date
+    fed_from: str | None = None
+    project: str = ""
+    place: str = ""
+    rated_kva: int | None = None
+
+
+class PointSupply(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What a measuring point hangs behind: an element, the meter of another point, or both."""
+
+    measuring_point: str
+    since: datetime
+    element: str | None = None
+    parent: str | None = None
 
 
 class Site(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -242,6 +265,8 @@ class Site(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     mountings: list[Mounting] = []
     buses: list[Bus] = []
     attachments: list[Attachment] = []
+    network_elements: list[NetworkElement] = []
+    point_supplies: list[PointSupply] = []
 
 
 def read_site(content: bytes) -> Site:

@@ -6,6 +6,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from central.documents import tables as document_tables
 from central.network import tables as network_tables
 from central.platform.database import metadata
+from central.workflow import registry_import_tables as registry_import_tables
 from central.workflow import work_order_tables as work_order_tables
 
 # Foreign keys below point to what these bring in.

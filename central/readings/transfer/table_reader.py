@@ -12,10 +12,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from central.platform.errors import BadInput
+from central.platform.rows_of_files import Row, rows_of
 from central.readings.calendar import Ints
 from central.readings.transfer.decimals import parse_decimals
 from central.readings.transfer.mapping import FLAGS, TableMapping
-from central.readings.transfer.rows_of_files import Row, rows_of
 from central.readings.transfer.series import Parsed, Problems, nothing
 from central.readings.transfer.stamps import Wall, instants, parse_stamp, zone_of
 

@@ -191,7 +191,7 @@ def zipped(parts: dict[str, bytes]) -> bytes:
 
 def test_a_workbook_that_unpacks_to_too_much_or_has_entities_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     body = {**WIDE, "format": "xlsx"}
-    monkeypatch.setattr("central.readings.transfer.rows_of_files.MOST_UNPACKED", 1_000_000)
+    monkeypatch.setattr("central.platform.rows_of_files.MOST_UNPACKED", 1_000_000)
     bomb = zipped({"xl/worksheets/sheet1.xml": b"0" * 1_000_001})
     entities = zipped({"xl/workbook.xml": b"<?xml version='1.0'?>" + b" " * 70_000 + b"<!DOCTYPE x>"})
     for content, code in ((bomb, "xlsx_size"), (entities, "xlsx"), (b"PK\3\4", "xlsx"), (b"", "xlsx")):

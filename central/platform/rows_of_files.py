@@ -10,10 +10,9 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from central.platform.errors import BadInput
-from central.readings.transfer.mapping import TableMapping
 
 MOST_UNPACKED: Final = 400_000_000
 """Octets that the parts of a workbook may have together."""
@@ -23,16 +22,40 @@ _PIECE: Final = 1 << 20
 _HALF_SECOND: Final = timedelta(milliseconds=500)
 
 
+class TableForm(Protocol):
+    """How a table lies in its file."""
+
+    @property
+    def format(self) -> str:
+        """`csv` or `xlsx`."""
+
+    @property
+    def encoding(self) -> str:
+        """Of a CSV file."""
+
+    @property
+    def delimiter(self) -> str:
+        """Of a CSV file."""
+
+    @property
+    def decimal_sign(self) -> str:
+        """What numbers of cells are written with as texts."""
+
+    @property
+    def sheet(self) -> str | None:
+        """Of a workbook; None: the first."""
+
+
 Row = tuple[int, Sequence[str]]
 """The line (of a sheet: the row) on which a row begins, and its fields. A plain tuple: there may be millions."""
 
 
-def rows_of(content: bytes, mapping: TableMapping) -> Iterator[Row]:
+def rows_of(content: bytes, mapping: TableForm) -> Iterator[Row]:
     """All rows of the file, the header too; BadInput where it is not such a file."""
     return _csv_rows(content, mapping) if mapping.format == "csv" else _xlsx_rows(content, mapping)
 
 
-def _csv_rows(content: bytes, mapping: TableMapping) -> Iterator[Row]:
+def _csv_rows(content: bytes, mapping: TableForm) -> Iterator[Row]:
     encoding = "utf-8-sig" if mapping.encoding == "utf-8" else mapping.encoding
     try:
         text = content.decode(encoding)
@@ -59,7 +82,7 @@ def _csv_rows(content: bytes, mapping: TableMapping) -> Iterator[Row]:
         yield line, fields
 
 
-def _xlsx_rows(content: bytes, mapping: TableMapping) -> Iterator[Row]:
+def _xlsx_rows(content: bytes, mapping: TableForm) -> Iterator[Row]:
     from openpyxl import load_workbook  # half a second that only workbooks need
 
     _check_workbook(content)
@@ -162,5 +185,5 @@ def _check_part(name: str, opened: Any, total: int) -> int:
 
 def _too_large() -> BadInput:
     return BadInput(
-        "xlsx_size", f"The workbook unpacks to more than {MOST_UNPACKED // 1_000_000} MB; send the readings in parts."
+        "xlsx_size", f"The workbook unpacks to more than {MOST_UNPACKED // 1_000_000} MB; send it in parts."
     )

@@ -1,0 +1,1 @@
+"""Customers, supply points and meters from files of tables, and back."""

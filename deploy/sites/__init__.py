@@ -1,0 +1,1 @@
+"""Made-up sites of any size: registry, contracts, network and lines."""
