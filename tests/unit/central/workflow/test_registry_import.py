@@ -86,7 +86,7 @@ def test_no_octets_break_the_reader(content: bytes) -> None:
         try:
             read_records(content, SHIPPED[name], Problems())
         except BadInput as error:
-            assert error.message.endswith(".")
+            assert error.message.endswith((".", "?"))
 
 
 @pytest.mark.parametrize(
