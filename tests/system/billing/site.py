@@ -23,6 +23,7 @@ from central.platform.database import make_engine, transaction
 from central.platform.identity import Person
 from central.platform.settings import Settings, TokenSetting
 from central.readings.testing import make_profiles
+from central.readings.vee.stage import validate_once
 from central.workflow.load_site import load_site
 from deploy.demo import render
 from deploy.demo.scenario import render_scenario
@@ -62,6 +63,11 @@ class BilledSite:
         """A change behind the product's back, as a test's cause."""
         with transaction(self.engine) as connection:
             connection.execute(text(statement), parameters)
+
+    def validate(self) -> None:
+        """Work off what waits for the validation: nothing is settled before."""
+        while validate_once(self.engine, self.clock).worked:
+            pass
 
     @contextmanager
     def client(self, token: str = TOKEN) -> Iterator[TestClient]:

@@ -14,7 +14,6 @@ from sqlalchemy import text
 
 from central.platform.database import transaction
 from central.readings.registers.boundary import month_ends
-from central.readings.vee.stage import validate_once
 from central.readings.vee.work import enqueue
 from tests.system.billing.site import CLERK, NOW, BilledSite
 from tests.system.billing.test_pins_and_states import approve, first_point, quantities, quantities_or_none
@@ -26,14 +25,9 @@ LAST = datetime(2026, 3, 31, 22, tzinfo=UTC)
 HALF = datetime(2026, 3, 15, 10, tzinfo=UTC)
 
 
-def validate(site: BilledSite) -> None:
-    while validate_once(site.engine, site.clock).worked:
-        pass
-
-
 def settle(site: BilledSite, points: list[int]) -> int:
     """Settlement waits for the validation of what was entered."""
-    validate(site)
+    site.validate()
     return settle_validated(site, points)
 
 
@@ -372,7 +366,7 @@ def test_registers_versions_removal_and_check_meter_are_validated(site: BilledSi
         assert client.post("/v1/meter-states", json={**removal, "value": first + 1}).status_code == 201
     with transaction(site.engine) as connection:
         enqueue(connection, [row.id, state_channel], *MARCH, "test")
-    validate(site)
+    site.validate()
 
     def found(rule: str, channel: int = row.id) -> Any:
         return site.one(FOUND, rule=rule, channel=channel)
@@ -393,7 +387,7 @@ def test_registers_versions_removal_and_check_meter_are_validated(site: BilledSi
     put_remote(read, at, last + 99)
     with transaction(site.engine) as connection:
         enqueue(connection, [state_channel], date(2026, 3, 31), date(2026, 3, 31), "test")
-    validate(site)
+    site.validate()
     ((day, severity, evidence),) = found("register", state_channel)
     assert (day, severity, evidence["before"], evidence["after"]) == ("2026-03-31", 3, last + 99, last)
 
