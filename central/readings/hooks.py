@@ -6,6 +6,9 @@ from sqlalchemy import Connection, text
 
 from central.platform.hooks import Change, Hooks, Touched
 
+VOLUME_STAYS = frozenset({"calorific_value", "gas_conversion"})
+"""Kinds of change that touch what is made of a profile, and not the profile."""
+
 TOUCHED = text("""
     -- days with a profile of the points' channels within the time that a change touches
     SELECT count(DISTINCT (p.channel, p.day)) AS things, min(p.day) AS since, max(p.day) + 1 AS until,
@@ -17,7 +20,7 @@ TOUCHED = text("""
 
 def affected_by(connection: Connection, change: Change) -> Iterator[Touched]:
     """Day profiles of the change's points from its first day on."""
-    if not change.supply_points:
+    if not change.supply_points or change.kind in VOLUME_STAYS:
         return
     period = {"points": list(change.supply_points), "since": change.since, "until": change.until}
     row = connection.execute(TOUCHED, period).one()

@@ -9,13 +9,13 @@ from central.platform.hooks import Change, Hooks, Touched
 ENDING = frozenset({"close", "remove", "end"})
 
 TOUCHED = text("""
-    -- billing bases of the points within the time that a change touches, by run
+    -- billing bases of the points within the time that a change touches, by run; a gas day ends at 06:00
     SELECT count(*) AS things, min(lower(b.valid) AT TIME ZONE 'Europe/Prague')::date AS since,
            max(upper(b.valid) AT TIME ZONE 'Europe/Prague')::date AS until, array_agg(DISTINCT r.number) AS runs
       FROM billing_basis b JOIN settlement_run r ON r.id = b.run
      WHERE b.supply_point = ANY (:points) AND b.state <> 'cancelled'
-       AND upper(b.valid) > CAST(:since AS timestamp) AT TIME ZONE 'Europe/Prague'
-       AND (CAST(:until AS date) IS NULL OR lower(b.valid) < CAST(:until AS timestamp) AT TIME ZONE 'Europe/Prague')
+       AND (upper(b.valid) AT TIME ZONE 'Europe/Prague')::date > :since
+       AND (CAST(:until AS date) IS NULL OR (lower(b.valid) AT TIME ZONE 'Europe/Prague')::date < :until)
 """)
 
 BILLED = text("""
@@ -23,7 +23,7 @@ BILLED = text("""
     SELECT sp.ean, r.number, (upper(b.valid) AT TIME ZONE 'Europe/Prague')::date AS until
       FROM billing_basis b JOIN settlement_run r ON r.id = b.run JOIN supply_point sp ON sp.id = b.supply_point
      WHERE b.supply_point = ANY (:points) AND b.state = 'approved'
-       AND upper(b.valid) > CAST(:since AS timestamp) AT TIME ZONE 'Europe/Prague'
+       AND (upper(b.valid) AT TIME ZONE 'Europe/Prague')::date > :since
      ORDER BY upper(b.valid) DESC, sp.ean LIMIT 1
 """)
 

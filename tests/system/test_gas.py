@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from central.api.app import create_app
 from central.platform.clock import get_clock
@@ -123,7 +123,7 @@ async def test_volume_becomes_energy_with_everything_it_stands_on(
     told = (await client.get(f"/v1/gas/channels/{channel}/energy?{PERIOD}")).json()
     assert [day["volume_coefficient"] for day in told["days"]] == ["0.99047619", "0.99047619", "1.00000000"]
     mean = (await client.get("/v1/gas/calorific-mean?area=GN1&from=2026-03-01")).json()
-    assert (mean["value"], mean["incomplete"]) == (None, [])
+    assert (mean["value"], mean["incomplete"]) == (None, [channel]), "other days of the month have no volume"
     acts = [act["act"] for act in (await client.get("/v1/audit")).json() if act["act"].startswith("gas_conversion")]
     assert sorted(acts) == ["gas_conversion.assign", "gas_conversion.assign", "gas_conversion.close"]
     engine.dispose()
@@ -207,3 +207,93 @@ async def test_what_is_refused(client: httpx.AsyncClient) -> None:
         assert code is None or answer.json()["code"] == code, (body, answer.text)
         reader = await client.post(f"/v1/gas/{path}", json=body, headers={"Authorization": f"Bearer {BOB}"})
         assert reader.status_code == 403 or status == 422
+
+
+SETTLED = """
+INSERT INTO party (code, name, roles, street, city, postal_code) VALUES ('LDS', 'L', '{operator}', 's', 'c', '51741');
+INSERT INTO supply_point (ean, name, object, street, city, postal_code, commodity, operator)
+    SELECT '27ZG517Z0000009N', 'n', 'o', 's', 'c', '51741', 'gas', id FROM party;
+INSERT INTO contract (number, kind, customer, payer, valid)
+    SELECT 'S-1', 'distribution', id, id, '[2026-01-01,)' FROM party;
+INSERT INTO contract_item (contract, supply_point, prices, valid)
+    SELECT c.id, s.id, 'GN', '[2026-01-01,)' FROM contract c, supply_point s;
+UPDATE channel SET supply_point = (SELECT id FROM supply_point);
+INSERT INTO settlement_run (number, month, state, packages, digest, made_at, made_by, approved_at, approved_by)
+    VALUES ('R-1', '2026-03-01', 'approved', '[]', 'x', now(), 'x', now(), 'x');
+INSERT INTO billing_basis (run, supply_point, contract_item, rate, component, name, quantity, unit, unit_price,
+                           price_unit, amount, vat_percent, valid, statement_type, measurements, why, state)
+    SELECT r.id, i.supply_point, i.id, 7, 'use', 'x', 1, 'MWh', 1, 'x', 1, 21,
+           tstzrange('2026-03-01 06:00+01', '2026-04-01 06:00+02'), 0, '[]', '{}', 'approved'
+    FROM settlement_run r, contract_item i;
+"""
+
+
+async def test_a_late_correction_shows_the_settled_months_that_it_touches(
+    client: httpx.AsyncClient, database_url: str, clock: ManualClock
+) -> None:
+    engine = make_engine(database_url)
+    channel = measured(engine, clock)
+    await with_area(client)
+    assert (await send_file(client, CSV)).status_code == 201
+    conversion = {"channel": channel, "area": "GN1", "first": "2026-01-01", "source": "EVC", "reason": "new"}
+    stored = await post(client, "/v1/gas/conversions", {**conversion, "kind": "converter"})
+    with transaction(engine) as connection:
+        connection.execute(text(SETTLED))
+    path = "/v1/gas/calorific-values"
+    given = {"source": "correction", "values": [{"area": "GN1", "first": "2026-03-28", "value": "10.7"}]}
+    seen = await post(client, f"{path}?preview=true", given, 200)
+    assert [(each["kind"], each["count"], each["examples"]) for each in seen["touched"]] == [
+        ("billing_basis", 1, ["R-1"])
+    ]
+    refused = await post(client, path, given, 409)
+    assert (refused["code"], "R-1" in refused["message"], "GN1" in refused["message"]) == ("touches", True, True)
+    listed = f"{path}?area=GN1&from=2026-03-28&to=2026-03-29&all_versions=true"
+    assert len((await client.get(listed)).json()) == 1, "nothing was stored yet"
+    changed = CSV.replace("10,5", "10,9")
+    assert (await send_file(client, changed)).json()["code"] == "touches"
+    assert (await send_file(client, CSV)).json() == {"added": 0, "corrected": 0, "unchanged": 3}
+    # The gas day of 31 March ends on 1 April at 06:00: the next one is not settled.
+    april = {"source": "x", "values": [{"area": "GN1", "first": "2026-04-01", "value": "10.7"}]}
+    assert (await post(client, path, april))["added"] == 1
+    assert (await post(client, f"{path}?confirmed=true", given))["corrected"] == 1
+    act = next(act for act in (await client.get("/v1/audit")).json() if act["act"] == "calorific_value.store")
+    assert "R-1" in act["details"]["touched"][0]
+
+    close = f"/v1/gas/conversions/{stored['id']}/close"
+    ended = {"end": "2026-03-29", "reason": "EVC"}
+    assert (await post(client, f"{close}?preview=true", ended, 200))["touched"][0]["examples"] == ["R-1"]
+    assert (await post(client, close, ended, 409))["code"] == "touches"
+    await post(client, f"{close}?confirmed=true", ended, 200)
+    following = {**conversion, "first": "2026-03-29", "kind": "fixed", "coefficient": "0.99"}
+    assert (await post(client, "/v1/gas/conversions", following, 409))["code"] == "touches"
+    await post(client, "/v1/gas/conversions?confirmed=true", following)
+    engine.dispose()
+
+
+async def test_the_mean_of_an_area_takes_a_changed_conversion_and_names_who_moved(
+    client: httpx.AsyncClient, database_url: str, clock: ManualClock
+) -> None:
+    engine = make_engine(database_url)
+    channel = measured(engine, clock)
+    with transaction(engine) as connection:
+        moved = make_channel(connection, "PM", commodity="gas", exponent=-3)
+        for day in days_between(Commodity.GAS, date(2026, 3, 1), FIRST):
+            register = connection.execute(text("SELECT id FROM evidence_channel")).scalar_one()
+            Evidence(connection, seq=100 + day.date.day).batch(GivenBlock(register, day.start, [0] * day.length, HOUR))
+        last = list(days_between(Commodity.GAS, END, date(2026, 4, 1)))
+        Evidence(connection, seq=99).batch(*(GivenBlock(register, d.start, [1_000] * d.length, HOUR) for d in last))
+    while consolidate_once(engine, clock).worked:
+        pass
+    await with_area(client)
+    assert (await send_file(client, CSV + "GN1;2026-03;10\n")).status_code == 201
+    common = {"area": "GN1", "source": "x", "reason": "x", "kind": "fixed"}
+    for first, end, k in (("2026-01-01", "2026-03-28", "1"), ("2026-03-28", None, "0.5")):
+        row = {**common, "channel": channel, "first": first, "end": end, "coefficient": k}
+        await post(client, "/v1/gas/conversions", row)
+    await post(client, "/v1/gas/conversions", {**common, "channel": moved, "first": "2026-03-10", "coefficient": "1"})
+    mean = (await client.get("/v1/gas/calorific-mean?area=GN1&from=2026-03-01")).json()
+    # converted: 48 m3 at 10.4, 23 at 10.5, 24 at 10.6, and two days of 12 at the month's 10
+    exact = (Decimal("499.2") + Decimal("241.5") + Decimal("254.4") + 240) / (48 + 23 + 24 + 24)
+    assert Decimal(mean["value"]) == exact.quantize(Decimal("0.0001"))
+    assert (mean["channels"], mean["incomplete"], mean["partly"]) == (1, [], [moved])
+    engine.dispose()

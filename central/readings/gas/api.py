@@ -1,101 +1,31 @@
-"""Routes of gas: areas, calorific values and their import, conversions, energy of channels, means of months."""
+"""Routes of gas: conversions and the energy of channels; those of calorific values are included."""
 
-from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, File, Form, Query, UploadFile
-from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import Row
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field
 
-from central.platform.errors import BadInput, Refused
-from central.platform.identity import Person, require
+from central.platform.change import Confirmed, Preview, PreviewOnly, look, sentence, weigh
+from central.platform.errors import Refused
 from central.platform.web import Db, Now
-from central.readings.gas import calorific, calorific_csv, conversions, period
+from central.readings.gas import conversions, period
+from central.readings.gas.calorific_api import router as calorific_router
 from central.readings.gas.coefficient import Conversion
-from central.readings.gas.energy import ROUNDINGS, GasEnergy, mean_calorific
+from central.readings.gas.energy import ROUNDINGS, GasEnergy
 from central.readings.gas.exact import shown
+from central.readings.gas.forms import Body, Day, End, First, Id, Name, Operator, Reader, Sentence, check_period
 from central.readings.gas.terms import GasTerms
-from shared.metering_day import next_month
+from central.readings.gas.touched import change_of_conversion
 
 router = APIRouter(prefix="/gas")
+router.include_router(calorific_router)
 
-Reader = Annotated[Person, Depends(require("read"))]
-Operator = Annotated[Person, Depends(require("operate"))]
-Name = Annotated[str, Field(min_length=1, max_length=100, pattern="^[^\\x00]+$")]
-Sentence = Annotated[str, Field(min_length=1, max_length=500, pattern="^[^\\x00]+$")]
-Day = Annotated[date, Field(ge=date(1990, 1, 1), le=date(2400, 1, 1))]
-First = Annotated[date, Query(alias="from", ge=date(1990, 1, 1), le=date(2400, 1, 1), description="first gas day")]
-End = Annotated[date, Query(alias="to", ge=date(1990, 1, 1), le=date(2400, 1, 1), description="the day after the last")]
 Number = Annotated[Decimal, Field(max_digits=12, decimal_places=8, allow_inf_nan=False)]
-Id = Annotated[int, Field(ge=1, le=2**31 - 1)]
-LONGEST = 400
-SHOWN_ERRORS = 50
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class AreaIn(_Body):
-    """An area with one calorific value a gas day; `source` says who publishes it and where."""
-
-    id: Name
-    name: Sentence
-    source: Sentence
-
-
-class AreaOut(BaseModel):
-    """An area as stored."""
-
-    id: str
-    name: str
-    source: str
-
-
-class ValueIn(_Body):
-    """A calorific value in kWh/m3: of the gas day `first`, or of the month that begins on it."""
-
-    area: Name
-    first: Day
-    value: Decimal = Field(allow_inf_nan=False, max_digits=9, decimal_places=6)
-    period: Literal["day", "month"] = "day"
-
-
-class ValuesIn(_Body):
-    """Values to be entered; one that differs from what is stored is a correction, and becomes a new version."""
-
-    values: Annotated[list[ValueIn], Field(min_length=1, max_length=5_000)]
-    source: Sentence
-    reason: Annotated[str, Field(max_length=500, pattern="^[^\\x00]*$")] = ""
-    kind: Literal["entered", "downloaded"] = "entered"
-
-
-class StoredOut(BaseModel):
-    """New values, corrections, and values that were the same already."""
-
-    added: int
-    corrected: int
-    unchanged: int
-
-
-class ValueOut(BaseModel):
-    """One version of a value."""
-
-    area: str
-    period: str
-    first: date
-    version: int
-    value: Decimal
-    kind: str
-    source: str
-    reason: str
-    made_at: datetime
-    made_by: str
-
-
-class ConversionIn(_Body):
+class ConversionIn(Body):
     """How a channel's volume is converted from the gas day `first` to before `end` (null: until further notice).
 
     `fixed` takes `coefficient`; `computed` takes `temperature_k`, `gauge_kpa`, `compressibility` and one of
@@ -117,7 +47,7 @@ class ConversionIn(_Body):
     barometric_kpa: Annotated[Decimal, Field(max_digits=8, decimal_places=4, allow_inf_nan=False)] | None = None
 
 
-class CloseIn(_Body):
+class CloseIn(Body):
     """Ends a conversion before a gas day."""
 
     end: Day
@@ -176,85 +106,6 @@ class EnergyOut(BaseModel):
     days: list[DayEnergyOut]
 
 
-class MeanOut(BaseModel):
-    """The mean calorific value of an area's month, weighted by the volume of the channels in it.
-
-    `incomplete` are channels left out, because a volume or a value of a day is missing.
-    """
-
-    area: str
-    month: date
-    value: Decimal | None
-    channels: int
-    incomplete: list[int]
-
-
-@router.get("/areas", summary="Areas of calorific value")
-def find_areas(connection: Db, _: Reader) -> list[AreaOut]:
-    """By id."""
-    return [AreaOut(**row._mapping) for row in calorific.find_areas(connection)]
-
-
-@router.post("/areas", status_code=201, summary="Create an area of calorific value")
-def create_area(body: AreaIn, connection: Db, clock: Now, person: Operator) -> AreaOut:
-    """409 where it is there."""
-    calorific.create_area(connection, body.id, body.name, body.source, person, clock.now())
-    return AreaOut(**body.model_dump())
-
-
-@router.post("/calorific-values", status_code=201, summary="Enter calorific values")
-def enter_values(body: ValuesIn, connection: Db, clock: Now, person: Operator) -> StoredOut:
-    """All or nothing; nothing is overwritten."""
-    given = [calorific.GivenValue(one.area, one.period, one.first, one.value) for one in body.values]
-    stored = calorific.store(connection, given, body.kind, body.source, body.reason, person, clock.now())
-    return StoredOut(added=stored.added, corrected=stored.corrected, unchanged=stored.unchanged)
-
-
-@router.post("/calorific-values/import", status_code=201, summary="Import calorific values from a CSV file")
-def import_values(
-    connection: Db,
-    clock: Now,
-    person: Operator,
-    file: Annotated[UploadFile, File(description="CSV in UTF-8 with the columns area, day, value (kWh/m3)")],
-    source: Annotated[str, Form(min_length=1, max_length=500, pattern="^[^\\x00]+$")],
-    reason: Annotated[str, Form(max_length=500, pattern="^[^\\x00]*$")] = "",
-) -> StoredOut:
-    """All or nothing: 422 names every bad line, and nothing of the file is taken."""
-    values, errors = calorific_csv.parse(file.file.read(calorific_csv.LONGEST_FILE + 1))
-    if errors:
-        named = "; ".join(f"line {error.line}: {error.text}" for error in errors[:SHOWN_ERRORS])
-        more = f"; and {len(errors) - SHOWN_ERRORS} more" if len(errors) > SHOWN_ERRORS else ""
-        raise BadInput("file_lines", f"Nothing was imported. {named}{more}. Correct the file and import it again.")
-    stored = calorific.store(connection, values, "imported", source, reason, person, clock.now())
-    return StoredOut(added=stored.added, corrected=stored.corrected, unchanged=stored.unchanged)
-
-
-@router.get("/calorific-values", summary="Calorific values of an area")
-def find_values(
-    connection: Db, _: Reader, area: str, first: First, end: End, all_versions: bool = False
-) -> list[ValueOut]:
-    """Days and means of months that begin in the period: the newest versions, or all."""
-    _check_period(first, end)
-    rows: Sequence[Row[Any]] = calorific.find_values(connection, _text(area), first, end, all_versions=all_versions)
-    return [ValueOut(**{name: row._mapping[name] for name in ValueOut.model_fields}) for row in rows]
-
-
-@router.get("/calorific-mean", summary="Mean calorific value of an area's month, weighted by volume")
-def get_mean(connection: Db, _: Reader, area: str, month: First) -> MeanOut:
-    """`from` is the month's first day."""
-    if month.day != 1:
-        raise BadInput("month", f"A month is given by its first day, not {month}.")
-    parts, incomplete = period.area_energies(connection, _text(area), month, next_month(month.year, month.month))
-    mean = mean_calorific(parts)
-    return MeanOut(
-        area=area,
-        month=month,
-        value=None if mean is None else shown(mean, 4),
-        channels=len(parts),
-        incomplete=incomplete,
-    )
-
-
 @router.get("/conversions", summary="Conversions of gas channels")
 def find_conversions(connection: Db, _: Reader, channel: Id | None = None) -> list[ConversionOut]:
     """In the order of validity."""
@@ -262,17 +113,45 @@ def find_conversions(connection: Db, _: Reader, channel: Id | None = None) -> li
 
 
 @router.post("/conversions", status_code=201, summary="Assign a conversion to a gas channel")
-def assign_conversion(body: ConversionIn, connection: Db, clock: Now, person: Operator) -> ConversionOut:
-    """409 where it overlaps another of the channel."""
+def assign_conversion(
+    body: ConversionIn,
+    connection: Db,
+    clock: Now,
+    person: Operator,
+    response: Response,
+    preview: PreviewOnly = False,
+    confirmed: Confirmed = False,
+) -> ConversionOut | Preview:
+    """409 where it overlaps another of the channel. What is settled already is shown before it is touched."""
     given = Conversion(id=0, **body.model_dump(exclude={"reason"}))
-    identifier = conversions.assign(connection, given, person, body.reason, clock.now())
+    conversions.check(given)
+    change = change_of_conversion(connection, given, given.first)
+    if preview:
+        response.status_code = 200
+        return look(connection, change, {}, given.document())
+    touched = [sentence(each) for each in weigh(connection, change, confirmed=confirmed)]
+    identifier = conversions.assign(connection, given, person, body.reason, clock.now(), touched)
     return next(_conversion(o) for o in conversions.find_conversions(connection, body.channel) if o.id == identifier)
 
 
 @router.post("/conversions/{identifier}/close", summary="End a conversion")
-def close_conversion(identifier: Id, body: CloseIn, connection: Db, clock: Now, person: Operator) -> ConversionOut:
-    """Before the gas day `end`."""
-    return _conversion(conversions.close(connection, identifier, body.end, person, body.reason, clock.now()))
+def close_conversion(
+    identifier: Id,
+    body: CloseIn,
+    connection: Db,
+    clock: Now,
+    person: Operator,
+    preview: PreviewOnly = False,
+    confirmed: Confirmed = False,
+) -> ConversionOut | Preview:
+    """Before the gas day `end`. What is settled from that day on is shown before it is touched."""
+    stored = conversions.require_conversion(connection, identifier)
+    change = change_of_conversion(connection, stored, body.end)
+    if preview:
+        return look(connection, change, stored.document(), {**stored.document(), "to": body.end.isoformat()})
+    touched = [sentence(each) for each in weigh(connection, change, confirmed=confirmed)]
+    closed = conversions.close(connection, identifier, body.end, person, body.reason, clock.now(), touched)
+    return _conversion(closed)
 
 
 @router.get("/channels/{identifier}/energy", summary="Energy of a gas channel")
@@ -285,7 +164,7 @@ def get_energy(
     rounding: Literal["kwh", "mwh"] = "kwh",
 ) -> EnergyOut:
     """With everything that it stands on, day by day; 409 names a day of which something is missing."""
-    _check_period(first, end)
+    check_period(first, end)
     whole, terms = period.period_energy(connection, identifier, first, end)
     return _energy(identifier, first, end, whole, terms, rounding)
 
@@ -341,14 +220,3 @@ def _conversion(one: Conversion) -> ConversionOut:
         assumed=one.assumed,
         **numbers,
     )
-
-
-def _check_period(first: date, end: date) -> None:
-    if not 0 < (end - first).days <= LONGEST:
-        raise BadInput("period", f"The period {first} to {end} must have 1 to {LONGEST} days; its end is exclusive.")
-
-
-def _text(given: str) -> str:
-    if "\0" in given:
-        raise BadInput("text", "A text cannot hold the character NUL.")
-    return given

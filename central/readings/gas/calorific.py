@@ -93,6 +93,39 @@ def find_areas(connection: Connection) -> Sequence[Row[Any]]:
     return connection.execute(select(gas_area).order_by(gas_area.c.id)).all()
 
 
+_COMPARED = """
+    WITH given AS (
+        SELECT * FROM unnest(CAST(:areas AS text[]), CAST(:periods AS text[]), CAST(:firsts AS date[]),
+                             CAST(:values AS numeric[])) AS g (area, period, first, value)
+    ),
+    compared AS (
+        SELECT g.*, newest.version
+        FROM given g
+        LEFT JOIN LATERAL (
+            SELECT c.version, c.value FROM calorific_value c
+            WHERE c.area = g.area AND c.period = g.period AND c.first = g.first
+            ORDER BY c.version DESC LIMIT 1
+        ) newest ON true
+        WHERE newest.value IS DISTINCT FROM g.value
+    )
+    {then}
+"""
+_INSERT = """
+    INSERT INTO calorific_value (area, period, first, version, value, kind, source, reason, made_at, made_by)
+    SELECT area, period, first, coalesce(version, 0) + 1, value, :kind, :source, :reason, :at, :person
+    FROM compared
+    RETURNING version
+"""
+
+
+def find_changing(connection: Connection, given: Sequence[GivenValue]) -> list[GivenValue]:
+    """Those of the values that `store` would store: new ones and corrections. Raises what it raises."""
+    _check_and_lock(connection, given)
+    chosen = "SELECT area, period, first, value FROM compared"
+    rows = connection.execute(text(_COMPARED.format(then=chosen)), _arrays(given))
+    return [GivenValue(row.area, row.period, row.first, row.value) for row in rows]
+
+
 def store(
     connection: Connection,
     given: Sequence[GivenValue],
@@ -101,38 +134,18 @@ def store(
     reason: str,
     person: Person | str,
     at: datetime,
+    touched: Sequence[str] = (),
 ) -> Stored:
     """Store values; one that differs from the newest of its area and time is a new version, an equal one is left out.
 
     Areas must be there (NotFound names the first that is not), and no area and time may be given twice (BadInput).
+    `touched` is what the change was weighed to touch, for the record of the act.
     """
-    _refuse_repeated(given)
-    _lock_areas(connection, sorted({one.area for one in given}))
+    _check_and_lock(connection, given)
     rows = connection.execute(
-        text("""
-            WITH given AS (
-                SELECT * FROM unnest(CAST(:areas AS text[]), CAST(:periods AS text[]), CAST(:firsts AS date[]),
-                                     CAST(:values AS numeric[])) AS g (area, period, first, value)
-            ),
-            compared AS (
-                SELECT g.*, newest.version, newest.value AS present
-                FROM given g
-                LEFT JOIN LATERAL (
-                    SELECT c.version, c.value FROM calorific_value c
-                    WHERE c.area = g.area AND c.period = g.period AND c.first = g.first
-                    ORDER BY c.version DESC LIMIT 1
-                ) newest ON true
-            )
-            INSERT INTO calorific_value (area, period, first, version, value, kind, source, reason, made_at, made_by)
-            SELECT area, period, first, coalesce(version, 0) + 1, value, :kind, :source, :reason, :at, :person
-            FROM compared WHERE present IS DISTINCT FROM value
-            RETURNING version
-        """),
+        text(_COMPARED.format(then=_INSERT)),
         {
-            "areas": [one.area for one in given],
-            "periods": [one.period for one in given],
-            "firsts": [one.first for one in given],
-            "values": [one.value for one in given],
+            **_arrays(given),
             "kind": kind,
             "source": source,
             "reason": reason,
@@ -151,10 +164,25 @@ def store(
         "unchanged": stored.unchanged,
         "from": min(one.first for one in given).isoformat() if given else None,
         "to": max(one.first for one in given).isoformat() if given else None,
+        "touched": list(touched),
     }
     areas = ",".join(sorted({one.area for one in given}))
     audit.record(connection, person, "calorific_value.store", f"gas_area/{areas}", details, at)
     return stored
+
+
+def _arrays(given: Sequence[GivenValue]) -> dict[str, list[Any]]:
+    return {
+        "areas": [one.area for one in given],
+        "periods": [one.period for one in given],
+        "firsts": [one.first for one in given],
+        "values": [one.value for one in given],
+    }
+
+
+def _check_and_lock(connection: Connection, given: Sequence[GivenValue]) -> None:
+    _refuse_repeated(given)
+    _lock_areas(connection, sorted({one.area for one in given}))
 
 
 def _refuse_repeated(given: Sequence[GivenValue]) -> None:

@@ -10,12 +10,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from central.readings.gas.calorific import GivenValue, Period, check_value
 
 COLUMNS = ("area", "day", "value")
 LONGEST_FILE = 2_000_000
+_NUMBER = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,12})?")
 _MONTH = re.compile(r"(\d{4})-(\d{2})")
 _DAY = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 _CZECH_DAY = re.compile(r"(\d{1,2})\.\s?(\d{1,2})\.\s?(\d{4})")
@@ -80,10 +81,9 @@ def _value(fields: dict[str, str], *, decimal_comma: bool) -> GivenValue | str:
     if read is None:
         return f"the day {fields['day']!r} is neither a date (2026-03-28, 28.3.2026) nor a month (2026-03)"
     given = fields["value"].replace(",", ".") if decimal_comma else fields["value"]
-    try:
-        value = Decimal(given)
-    except InvalidOperation:
+    if not _NUMBER.fullmatch(given):
         return f"the value {fields['value']!r} is not a number"
+    value = Decimal(given)
     problem = check_value(value)
     return f"the value {problem}" if problem is not None else GivenValue(area, read[0], read[1], value)
 

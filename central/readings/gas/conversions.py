@@ -35,7 +35,14 @@ _STORED = select(
 ).order_by(_TABLE.channel, func.lower(_TABLE.valid))
 
 
-def assign(connection: Connection, conversion: Conversion, person: Person | str, reason: str, at: datetime) -> int:
+def assign(
+    connection: Connection,
+    conversion: Conversion,
+    person: Person | str,
+    reason: str,
+    at: datetime,
+    touched: Sequence[str] = (),
+) -> int:
     """Store a conversion and return its id; Refused where it overlaps another of the channel."""
     check(conversion)
     _require_gas_channel(connection, conversion.channel)
@@ -53,19 +60,36 @@ def assign(connection: Connection, conversion: Conversion, person: Person | str,
         raise BadInput(
             "gas_conversion", f"A number of the conversion is too long for its column: {error.orig}"
         ) from error
-    details = {**conversion.document(), "id": identifier, "channel": conversion.channel, "reason": reason}
+    details = {
+        **conversion.document(),
+        "id": identifier,
+        "channel": conversion.channel,
+        "reason": reason,
+        "touched": list(touched),
+    }
     audit.record(connection, person, "gas_conversion.assign", f"gas_conversion/{identifier}", details, at)
     return identifier
 
 
-def close(
-    connection: Connection, identifier: int, end: date, person: Person | str, reason: str, at: datetime
-) -> Conversion:
-    """End a conversion before the gas day `end`; it must begin earlier and not end earlier already."""
+def require_conversion(connection: Connection, identifier: int) -> Conversion:
+    """A conversion by number, locked for who is about to end it; or NotFound."""
     row = connection.execute(_STORED.where(_TABLE.id == identifier).with_for_update()).one_or_none()
     if row is None:
         raise NotFound("gas_conversion_not_found", f"There is no gas conversion {identifier}.")
-    stored = _conversion(row)
+    return _conversion(row)
+
+
+def close(
+    connection: Connection,
+    identifier: int,
+    end: date,
+    person: Person | str,
+    reason: str,
+    at: datetime,
+    touched: Sequence[str] = (),
+) -> Conversion:
+    """End a conversion before the gas day `end`; it must begin earlier and not end earlier already."""
+    stored = require_conversion(connection, identifier)
     if not stored.first < end or (stored.end is not None and stored.end < end):
         raise Refused(
             "gas_conversion_end",
@@ -75,7 +99,7 @@ def close(
     connection.execute(
         update(gas_conversion).where(gas_conversion.c.id == identifier).values(valid=Range(stored.first, end))
     )
-    details = {"before": stored.document(), "to": end.isoformat(), "reason": reason}
+    details = {"before": stored.document(), "to": end.isoformat(), "reason": reason, "touched": list(touched)}
     audit.record(connection, person, "gas_conversion.close", f"gas_conversion/{identifier}", details, at)
     return replace(stored, end=end)
 

@@ -1,6 +1,7 @@
 """The energy of gas channels over gas days, from the newest profiles and what is known of k and Hs."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 
 from sqlalchemy import Connection, text
@@ -47,20 +48,34 @@ def period_energy(connection: Connection, channel: int, first: date, end: date) 
     return whole, terms
 
 
-def area_channels(connection: Connection, area: str, first: date, end: date) -> Sequence[int]:
-    """The gas channels with profiles that lie in an area throughout the period."""
+@dataclass(frozen=True, slots=True)
+class AreaEnergies:
+    """Energies of an area's channels; those left out because some volume or value is missing, or because they lie in
+    the area for a part of the period only."""
+
+    parts: list[GasEnergy]
+    incomplete: list[int]
+    partly: list[int]
+
+
+def area_channels(connection: Connection, area: str, first: date, end: date) -> tuple[list[int], list[int]]:
+    """The gas channels with profiles that lie in an area on every day of the period, by one conversion after another,
+    and those that lie in it on some days only."""
     query = text("""
-        SELECT c.id FROM channel c JOIN gas_conversion g ON g.channel = c.id
-        WHERE g.area = :area AND g.valid @> daterange(:first, :end) AND c.kind = 'interval' ORDER BY c.id
+        SELECT c.id, range_agg(g.valid) @> daterange(:first, :end) AS throughout
+        FROM channel c JOIN gas_conversion g ON g.channel = c.id
+        WHERE g.area = :area AND g.valid && daterange(:first, :end) AND c.kind = 'interval'
+        GROUP BY c.id ORDER BY c.id
     """)
-    return list(connection.execute(query, {"area": area, "first": first, "end": end}).scalars())
+    rows = connection.execute(query, {"area": area, "first": first, "end": end}).all()
+    return [row.id for row in rows if row.throughout], [row.id for row in rows if not row.throughout]
 
 
-def area_energies(connection: Connection, area: str, first: date, end: date) -> tuple[list[GasEnergy], list[int]]:
-    """Energies of the area's channels, and the channels of which some volume or value is missing."""
-    channels = area_channels(connection, area, first, end)
+def area_energies(connection: Connection, area: str, first: date, end: date) -> AreaEnergies:
+    """Energies of the channels that lie in an area throughout the period, with all that was left out."""
+    channels, partly = area_channels(connection, area, first, end)
     if not channels:
-        return [], []
+        return AreaEnergies([], [], partly)
     exponents = _exponents(connection, channels)
     terms = read_terms(connection, channels, first, end)
     profiles = read_newest(connection, Commodity.GAS, channels, first, end)
@@ -73,7 +88,7 @@ def area_energies(connection: Connection, area: str, first: date, end: date) -> 
             parts.append(energy(volumes, exponents[channel], known.coefficient_of, known.calorific_of))
         except MissingTermError:
             incomplete.append(channel)
-    return parts, incomplete
+    return AreaEnergies(parts, incomplete, partly)
 
 
 def _exponents(connection: Connection, channels: Sequence[int]) -> dict[int, int]:
