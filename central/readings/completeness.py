@@ -65,6 +65,7 @@ COPY (
     SELECT b.evidence_channel, b.step, array_agg(b.start), array_agg(cardinality(b."values"))
     FROM block b
     WHERE b.evidence_channel = ANY(%s::integer[]) AND b.start >= %s AND b.start < %s
+      AND NOT EXISTS (SELECT FROM batch r WHERE r.id = b.batch_id AND r.revoked_at IS NOT NULL)
     GROUP BY b.evidence_channel, b.step
 ) TO STDOUT (FORMAT BINARY)
 """

@@ -137,7 +137,7 @@ def ask(engine: Engine, last: date = LAST) -> tuple[float, CompletenessMap]:
         connection.execute(text("SELECT 1"))
         begun = time.perf_counter()
         found = read_map(connection, date(YEAR, 1, 1), last, NOW)
-        told(found).model_dump_json()
+        told(found)
         return (time.perf_counter() - begun) * 1000, found
 
 

@@ -377,6 +377,10 @@ def test_what_was_read_again_does_not_hide_a_gap_of_the_open_day(
     consolidate_once(engine, clock)
     (cell,) = count(engine, DAY.date, clock)
     assert (cell.expected, cell.present) == (48, 43)
+    with transaction(engine) as connection:
+        connection.execute(text("UPDATE batch SET revoked_at = :now WHERE seq = 2"), {"now": clock.now()})
+    (cell,) = count(engine, DAY.date, clock)
+    assert (cell.expected, cell.present) == (48, 27), "what was revoked is not there"
 
 
 def test_completeness_of_an_exchange_between_two_intervals_counts_each_interval_once(
