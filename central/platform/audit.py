@@ -30,8 +30,7 @@ def record(
     a record gives the record as it was (`before`) and as it is now (`after`), and the person's reason (`why`); rows of
     the database may be given as they are.
     """
-    if at is None or at.tzinfo is None:
-        raise ValueError(f"audit of {act} on {subject}: the instant must be aware and come from the injected clock")
+    _require_aware(at, act, subject)
     connection.execute(
         insert(audit).values(
             at=at,
@@ -44,6 +43,29 @@ def record(
             why=why,
         )
     )
+
+
+def record_each(
+    connection: Connection,
+    person: Person | str,
+    act: str,
+    subjects: Mapping[str, Mapping[str, Any]],
+    at: datetime,
+    *,
+    why: str | None = None,
+) -> None:
+    """Write the same act on many things, each with its details, in one statement: else as `record`."""
+    if not subjects:
+        return
+    _require_aware(at, act, next(iter(subjects)))
+    common = {"at": at, "person": person.name if isinstance(person, Person) else person, "act": act, "why": why}
+    rows = [{**common, "subject": subject, "details": dict(details)} for subject, details in subjects.items()]
+    connection.execute(insert(audit), rows)
+
+
+def _require_aware(at: datetime | None, act: str, subject: str) -> None:
+    if at is None or at.tzinfo is None:
+        raise ValueError(f"audit of {act} on {subject}: the instant must be aware and come from the injected clock")
 
 
 def history(connection: Connection, subjects: Sequence[str], limit: int = 1_000) -> Sequence[RowMapping]:

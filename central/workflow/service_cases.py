@@ -32,7 +32,7 @@ class Looked:
 
 
 # The last thing that each register of a meter in use delivered. A meter behind a concentrator that is away, or in an
-# outage, has another cause than itself.
+# outage, has another cause than itself; one of an import source is as silent as the source's files are far apart.
 _LOST_METER = """
     SELECT 'lost_meter/' || m.id AS cause, m.id AS meter, m.concentrator, last.heard AS since,
            jsonb_build_object('hours', :hours, 'last', last.heard) AS evidence
@@ -40,14 +40,20 @@ _LOST_METER = """
     JOIN LATERAL (
         SELECT max(greatest(lower(cm.valid),
             (SELECT b.start + b.step * cardinality(b."values") * interval '1 millisecond' FROM block b
-             WHERE b.evidence_channel = e.id ORDER BY b.start DESC LIMIT 1),
-            (SELECT r.at FROM register_reading r WHERE r.evidence_channel = e.id ORDER BY r.at DESC LIMIT 1)
+             WHERE b.evidence_channel = e.id
+               AND NOT EXISTS (SELECT FROM batch f WHERE f.id = b.batch_id AND f.revoked_at IS NOT NULL)
+             ORDER BY b.start DESC LIMIT 1),
+            (SELECT r.at FROM register_reading r
+             WHERE r.evidence_channel = e.id
+               AND NOT EXISTS (SELECT FROM batch f WHERE f.id = r.batch_id AND f.revoked_at IS NOT NULL)
+             ORDER BY r.at DESC LIMIT 1)
         )) AS heard
         FROM evidence_channel e
         JOIN channel_mapping cm ON cm.evidence_channel = e.id AND cm.valid @> CAST(:now AS timestamptz)
         WHERE e.device = m.id
     ) last ON last.heard < CAST(:now AS timestamptz) - :hours * interval '1 hour'
     WHERE NOT EXISTS (SELECT FROM concentrator_state s WHERE s.concentrator = m.concentrator AND NOT s.online)
+      AND NOT EXISTS (SELECT FROM import_source i WHERE i.code = m.concentrator)
       AND NOT EXISTS (
           SELECT FROM mounting o
           JOIN outage_point p ON p.measuring_point = o.measuring_point

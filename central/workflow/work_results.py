@@ -3,10 +3,11 @@
 One transaction: either the order ends with all of it, or nothing is stored.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from sqlalchemy import Connection, RowMapping, insert, select, text
 
@@ -21,6 +22,8 @@ from central.workflow.work_order_tables import work_order_document, work_order_s
 
 _SHOWN_UNITS = {"Wh": ("kWh", 3), "varh": ("kvarh", 3), "m3": ("m³", 0)}
 """What the face of a register shows, and its power of ten over the unit that we count in."""
+
+_DIGITS = re.compile(r"[0-9]{1,18}(\.[0-9]{0,9})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +54,11 @@ class Register:
     def read(self, written: str) -> int:
         """The register's integer of what was read off the face; a comma is as good as a point. Raises BadInput."""
         plain = written.strip().replace(" ", "").replace("\u00a0", "").replace(",", ".")
-        try:
-            number = Decimal(plain)
-        except InvalidOperation:
-            number = Decimal("NaN")
-        if not number.is_finite() or number < 0 or number.adjusted() > 18:
+        if not _DIGITS.fullmatch(plain):
             raise BadInput(
-                "state", f"The state {written!r} of the register {self.name} must be digits, such as 12345,6."
+                "state", f"The state {written[:40]!r} of the register {self.name} must be digits, such as 12345,6."
             )
+        number = Decimal(plain)
         counted = number.scaleb(-self._shift)
         if counted != counted.to_integral_value():
             last = Decimal(1).scaleb(self._shift)
@@ -85,7 +85,9 @@ _REGISTERS = text("""
     LEFT JOIN LATERAL (
         SELECT value, at FROM (
             (SELECT r.value, r.at FROM register_reading r
-             WHERE r.evidence_channel = e.id AND r.at <= :now ORDER BY r.at DESC LIMIT 1)
+             WHERE r.evidence_channel = e.id AND r.at <= :now
+               AND NOT EXISTS (SELECT FROM batch f WHERE f.id = r.batch_id AND f.revoked_at IS NOT NULL)
+             ORDER BY r.at DESC LIMIT 1)
             UNION ALL
             (SELECT s.value, s.at FROM meter_state s
              WHERE s.evidence_channel = e.id AND s.at <= :now AND s.revoked_at IS NULL ORDER BY s.at DESC LIMIT 1)

@@ -25,8 +25,8 @@ _EVENT = text("""
     INSERT INTO edge_event (at, edge, device, kind, data, received_at) VALUES (:at, 'K1', '', 'e', '{}', :at)
 """)
 _PARTY = text("""
-    INSERT INTO party (code, name, role, street, city, postal_code)
-    VALUES ('LDS', 'LDS', 'operator', 's', 'c', '51741')
+    INSERT INTO party (code, name, roles, street, city, postal_code)
+    VALUES ('LDS', 'LDS', '{operator}', 's', 'c', '51741')
 """)
 _POINT = text("""
     INSERT INTO supply_point (ean, name, object, street, city, postal_code, commodity, voltage_level, operator)

@@ -133,6 +133,38 @@ async def test_a_silent_meter_opens_one_case_and_data_close_it(
     assert figure["name"] == "lost_meter/M1"
 
 
+async def test_a_meter_that_is_read_by_files_is_not_lost_and_revoked_values_are_no_sign_of_life(
+    client: httpx.AsyncClient, engine: Engine, clock: ManualClock
+) -> None:
+    for meter in ("M1", "M2", "M3"):
+        deliver(engine, meter, NOW - timedelta(hours=2))
+    clock.set(NOW + timedelta(hours=30))
+    deliver(engine, "M2", clock.now() - timedelta(hours=1))
+    with transaction(engine) as connection:
+        connection.execute(
+            text("INSERT INTO import_source (code, name, made_at, made_by) VALUES ('K2', 'CIZI', :at, 'test')"),
+            {"at": NOW},
+        )
+        batch = connection.execute(
+            text("""
+                INSERT INTO batch (id, edge, epoch, seq, received_at, evidence_channels, revoked_at)
+                OVERRIDING SYSTEM VALUE VALUES (99, 'K2', 1, 1, :at, '{}', :at) RETURNING id
+            """),
+            {"at": NOW},
+        ).scalar_one()
+        connection.execute(
+            text("""
+                INSERT INTO block (start, batch_id, evidence_channel, step, marks, "values")
+                SELECT :start, :batch, id, 900000, 0, '{1,2,3,4}' FROM evidence_channel WHERE device = 'M1'
+            """),
+            {"start": clock.now() - timedelta(hours=1), "batch": batch},
+        )
+    await call(client, "POST", "/v1/service-cases/look")
+    cases = await call(client, "GET", "/v1/service-cases")
+    assert [case["cause"] for case in cases] == ["lost_meter/M1"], "M3 is of an import source"
+    assert datetime.fromisoformat(cases[0]["since"]) == NOW - timedelta(hours=1)
+
+
 async def test_behind_a_lost_concentrator_the_meters_are_no_cases(
     client: httpx.AsyncClient, engine: Engine, clock: ManualClock
 ) -> None:

@@ -109,6 +109,6 @@ def close_cases(
         .where(service_case.c.id.in_(identifiers))
         .values(state=str(CaseState.CLOSED), closed_at=now, closed_by=person.name, reason=reason.strip())
     )
-    for identifier in identifiers:
-        audit.record(connection, person, "service_case.close", f"service_case/{identifier}", {}, now, why=reason)
+    subjects: dict[str, dict[str, Any]] = {f"service_case/{identifier}": {} for identifier in identifiers}
+    audit.record_each(connection, person, "service_case.close", subjects, now, why=reason)
     return cancel_unbegun(connection, identifiers, reason, person, now)

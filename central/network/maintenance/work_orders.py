@@ -63,9 +63,11 @@ def create_orders(
         insert(work_order).returning(work_order.c.id, work_order.c.number, sort_by_parameter_order=True), rows
     ).all()
     _step(connection, [row.id for row in made], str(state), person, now, "")
-    for row, work in zip(made, works, strict=True):
-        details = {"kind": work.kind, "title": work.title, "due": work.due.isoformat()}
-        audit.record(connection, person, "work_order.create", f"work_order/{row.number}", details, now)
+    subjects = {
+        f"work_order/{row.number}": {"kind": work.kind, "title": work.title, "due": work.due.isoformat()}
+        for row, work in zip(made, works, strict=True)
+    }
+    audit.record_each(connection, person, "work_order.create", subjects, now)
     _follow(connection, [work.service_case for work in works if work.service_case is not None])
     return [row.id for row in made]
 
@@ -148,8 +150,8 @@ def cancel_unbegun(
         .returning(work_order.c.id, work_order.c.number)
     ).all()
     _step(connection, [row.id for row in rows], str(OrderState.CANCELLED), person, now, reason)
-    for row in rows:
-        audit.record(connection, person, "work_order.cancelled", f"work_order/{row.number}", {}, now, why=reason)
+    subjects: dict[str, dict[str, Any]] = {f"work_order/{row.number}": {} for row in rows}
+    audit.record_each(connection, person, "work_order.cancelled", subjects, now, why=reason)
     return [row.number for row in rows]
 
 

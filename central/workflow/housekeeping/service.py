@@ -3,7 +3,9 @@ by the injected clock."""
 
 import signal
 import threading
+from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
+from functools import partial
 
 import structlog
 from sqlalchemy import Engine
@@ -42,16 +44,22 @@ def run(engine: Engine, clock: Clock, settings: Settings, stop: threading.Event)
     while not stop.is_set():
         now = clock.now()
         today = due(now, settings.housekeeping_at)
-        try:
-            if today != done:
-                keep_house(engine, now, settings)
-                done = today
-            if look_due(looked, now, settings.service_cases_every):
-                look_at_cases(engine, now)
-                looked = now
-        except DBAPIError as error:
-            _log.warning("housekeeping has to wait", error=str(error.orig))
+        # One that has to wait does not keep the other.
+        if today != done and _done(partial(keep_house, engine, now, settings)):
+            done = today
+        if look_due(looked, now, settings.service_cases_every) and _done(partial(look_at_cases, engine, now)):
+            looked = now
         stop.wait(LOOK_S)
+
+
+def _done(work: Callable[[], None]) -> bool:
+    """Whether the work was done; while the database is away or busy it has to wait."""
+    try:
+        work()
+    except DBAPIError as error:
+        _log.warning("housekeeping has to wait", error=str(error.orig))
+        return False
+    return True
 
 
 def due(now: datetime, hour: time) -> date:

@@ -1,12 +1,18 @@
 """What may be dropped: rules by table, what bills stand on, what is not worked off; editions of TimescaleDB."""
 
+import threading
 from datetime import UTC, datetime, time, timedelta
 
 import pytest
+from sqlalchemy import create_engine
+from sqlalchemy.exc import OperationalError
 
+from central.platform.settings import Settings
+from central.workflow.housekeeping import service
 from central.workflow.housekeeping.edition import SEGMENTS, Edition, statements
 from central.workflow.housekeeping.plan import Held, Piece, judge
 from central.workflow.housekeeping.service import due, look_due
+from shared.testing import ManualClock
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 START = datetime(2026, 3, 5, tzinfo=UTC)
@@ -99,3 +105,22 @@ def test_cases_are_looked_for_every_few_minutes_also_when_the_clock_was_set_back
 ) -> None:
     now = datetime(2026, 3, 5, 9, 0, tzinfo=UTC)
     assert look_due(None if ago is None else now - ago, now, timedelta(minutes=5)) is due
+
+
+class OneRound(threading.Event):
+    """Stops the service after its first round."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.set()
+        return True
+
+
+def test_housekeeping_that_has_to_wait_does_not_keep_the_service_cases(monkeypatch: pytest.MonkeyPatch) -> None:
+    def locked(*_: object) -> None:
+        raise OperationalError("LOCK", {}, Exception("lock timeout"))
+
+    looked: list[object] = []
+    monkeypatch.setattr(service, "keep_house", locked)
+    monkeypatch.setattr(service, "look_at_cases", lambda *given: looked.append(given))
+    service.run(create_engine("postgresql+psycopg://nowhere"), ManualClock(NOW), Settings(), OneRound())
+    assert len(looked) == 1
