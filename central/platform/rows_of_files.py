@@ -8,8 +8,9 @@ import csv
 import io
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
+from functools import partial
 from typing import Any, Final, Protocol
 
 from central.platform.errors import BadInput
@@ -52,7 +53,9 @@ Row = tuple[int, Sequence[str]]
 
 def rows_of(content: bytes, mapping: TableForm) -> Iterator[Row]:
     """All rows of the file, the header too; BadInput where it is not such a file."""
-    return _csv_rows(content, mapping) if mapping.format == "csv" else _xlsx_rows(content, mapping)
+    if mapping.format == "csv":
+        return _csv_rows(content, mapping)
+    return workbook_rows(content, mapping.sheet, partial(cell_text, decimal_sign=mapping.decimal_sign))
 
 
 def _csv_rows(content: bytes, mapping: TableForm) -> Iterator[Row]:
@@ -82,7 +85,11 @@ def _csv_rows(content: bytes, mapping: TableForm) -> Iterator[Row]:
         yield line, fields
 
 
-def _xlsx_rows(content: bytes, mapping: TableForm) -> Iterator[Row]:
+def workbook_rows(content: bytes, sheet: str | None, shown: Callable[[object], str]) -> Iterator[Row]:
+    """The rows of a sheet (None: the first one with cells) of an XLSX workbook, each cell as `shown` writes it.
+
+    BadInput where it is no workbook, unpacks to too much, or has no such sheet.
+    """
     from openpyxl import load_workbook  # half a second that only workbooks need
 
     _check_workbook(content)
@@ -91,19 +98,17 @@ def _xlsx_rows(content: bytes, mapping: TableForm) -> Iterator[Row]:
     except Exception as error:  # openpyxl raises whatever its parts do
         raise BadInput("xlsx", f"The file is not a workbook that can be read: {error}.") from None
     try:
-        if mapping.sheet is not None and mapping.sheet not in book.sheetnames:
-            raise BadInput(
-                "sheet", f"The workbook has no sheet {mapping.sheet!r}; it has {', '.join(book.sheetnames[:20])}."
-            )
-        sheets = [sheet for sheet in book.worksheets if mapping.sheet in (None, sheet.title)]
+        if sheet is not None and sheet not in book.sheetnames:
+            raise BadInput("sheet", f"The workbook has no sheet {sheet!r}; it has {', '.join(book.sheetnames[:20])}.")
+        sheets = [each for each in book.worksheets if sheet in (None, each.title)]
         if not sheets:
             raise BadInput("sheet", "The workbook has no sheet with cells.")
-        yield from _sheet_rows(sheets[0], mapping.decimal_sign)
+        yield from _sheet_rows(sheets[0], shown)
     finally:
         book.close()
 
 
-def _sheet_rows(sheet: Any, decimal_sign: str) -> Iterator[Row]:
+def _sheet_rows(sheet: Any, shown: Callable[[object], str]) -> Iterator[Row]:
     sheet.reset_dimensions()  # what the file says of its size is not to be believed
     rows = sheet.iter_rows(values_only=True)
     line = 0
@@ -119,7 +124,7 @@ def _sheet_rows(sheet: Any, decimal_sign: str) -> Iterator[Row]:
             return
         if len(cells) > MOST_COLUMNS:
             raise BadInput("columns", f"Row {line} has {len(cells)} columns; at most {MOST_COLUMNS} are taken.")
-        yield line, [cell_text(cell, decimal_sign) for cell in cells]
+        yield line, [shown(cell) for cell in cells]
 
 
 def cell_text(cell: object, decimal_sign: str) -> str:

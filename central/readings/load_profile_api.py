@@ -15,8 +15,10 @@ from central.readings.load_profile_import import (
     find_imports,
     import_load_profiles,
     read_csv,
+    read_workbook,
 )
 from central.readings.load_profiles import PREFERRED, read_load_profiles
+from central.readings.transfer.api import OCTETS, Content
 from shared.metering_day import MeteringDay
 from shared.quantities import Commodity
 
@@ -97,12 +99,40 @@ def post_csv(
     zone: Annotated[str, Query(max_length=40)] = "",
 ) -> ImportOut:
     """Columns: day, place in the day from 1, then a class each. A bad line is named and nothing is imported."""
-    days = read_csv(content)
+    days = _in_range(read_csv(content))
+    head = Head(commodity, kind, zone, source, mark)
+    return ImportOut(**import_load_profiles(connection, head, days, person, clock.now()))
+
+
+@router.post(
+    "/xlsx",
+    status_code=201,
+    summary="Import series of load-profile classes from a workbook (XLSX)",
+    openapi_extra=OCTETS,
+)
+def post_workbook(
+    connection: Db,
+    clock: Now,
+    person: Operator,
+    commodity: Commodity,
+    kind: Kind,
+    source: Annotated[str, Query(min_length=1, max_length=400)],
+    mark: Mark,
+    content: Content,
+    zone: Annotated[str, Query(max_length=40)] = "",
+    sheet: Annotated[str | None, Query(max_length=100, description="by default the first one")] = None,
+) -> ImportOut:
+    """The table of the CSV on a sheet. A bad row is named and nothing is imported."""
+    days = _in_range(read_workbook(content, sheet))
+    head = Head(commodity, kind, zone, source, mark)
+    return ImportOut(**import_load_profiles(connection, head, days, person, clock.now()))
+
+
+def _in_range(days: list[ClassDay]) -> list[ClassDay]:
     for each in days:
         if not 1990 <= each.day.year < 2400:
             raise BadInput("load_profile_csv", f"The day {each.day} lies outside the years 1990 to 2399.")
-    head = Head(commodity, kind, zone, source, mark)
-    return ImportOut(**import_load_profiles(connection, head, days, person, clock.now()))
+    return days
 
 
 @router.get("", summary="Imports of load-profile classes")

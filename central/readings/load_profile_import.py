@@ -1,4 +1,4 @@
-"""Import series of load-profile classes: from rows of an interface or from a CSV file, all of it or nothing."""
+"""Import series of load-profile classes: from rows of an interface, a CSV file or a workbook, all or nothing."""
 
 import csv
 import hashlib
@@ -10,11 +10,12 @@ from datetime import date, datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, RowMapping, insert, select, text
 
 from central.platform import audit
 from central.platform.errors import BadInput
 from central.platform.identity import Person
+from central.platform.rows_of_files import cell_text, workbook_rows
 from central.readings.estimation.pending import try_all_again
 from central.readings.load_profile_tables import load_profile_class_value, load_profile_import
 from central.readings.load_profiles import lengths_of
@@ -24,6 +25,14 @@ from shared.quantities import Commodity
 LARGEST_CSV = 20_000_000
 """Characters of a file: a year of quarter-hours of twenty classes has about eight million."""
 _SHOWN = 20
+_ALONE = text("LOCK TABLE load_profile_import IN SHARE ROW EXCLUSIVE MODE")
+# The next import after one that has a day of it: what it no longer counts for.
+_NEWER = text("""
+    SELECT min(newer.import_id) FROM load_profile_class_value mine
+    JOIN load_profile_class_value newer ON (newer.commodity, newer.class, newer.kind, newer.zone, newer.day)
+                                         = (mine.commodity, mine.class, mine.kind, mine.zone, mine.day)
+    WHERE mine.import_id = :id AND newer.import_id > :id
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +71,24 @@ def read_csv(content: str) -> list[ClassDay]:
         rows = list(lines)
     except csv.Error as error:
         raise BadInput("load_profile_csv", f"The file is not CSV: {error} in line {lines.line_num}.") from None
+    return _class_days(rows, separator)
+
+
+def read_workbook(content: bytes, sheet: str | None = None) -> list[ClassDay]:
+    """The same table from a sheet of an XLSX workbook, by default its first one. BadInput lists the bad rows."""
+    rows = [list(row) for _, row in workbook_rows(content, sheet, _cell)]
+    width = max((place for place, cell in enumerate(rows[0], start=1) if cell.strip()), default=0) if rows else 0
+    # A sheet is as wide as its widest row: empty cells beyond the named columns are none, missing ones are empty.
+    fitted = [row[:width] + [cell for cell in row[width:] if cell.strip()] + [""] * (width - len(row)) for row in rows]
+    return _class_days(fitted, ",")
+
+
+def _cell(cell: object) -> str:
+    """A weight may be far below what a register counts: all digits that a spreadsheet has."""
+    return f"{cell:.15g}" if isinstance(cell, float) else cell_text(cell, ".")
+
+
+def _class_days(rows: Sequence[Sequence[str]], separator: str) -> list[ClassDay]:
     head = [cell.strip() for cell in rows[0]] if rows else []
     names = head[2:]
     if not names or len(set(names)) < len(names) or "" in names:
@@ -94,7 +121,7 @@ def read_csv(content: str) -> list[ClassDay]:
     ]
 
 
-def _csv_line(row: list[str], width: int, separator: str) -> tuple[date, int, list[float]]:
+def _csv_line(row: Sequence[str], width: int, separator: str) -> tuple[date, int, list[float]]:
     if len(row) != width:
         raise ValueError(f"{len(row)} cells where {width} are expected")
     cells = [cell.strip() for cell in row]
@@ -109,7 +136,7 @@ def _csv_line(row: list[str], width: int, separator: str) -> tuple[date, int, li
 def _day(cell: str) -> date:
     for form in ("%Y-%m-%d", "%d.%m.%Y"):
         try:
-            return datetime.strptime(cell, form).date()  # noqa: DTZ007 - a date, not an instant
+            return datetime.strptime(cell.removesuffix("T00:00:00"), form).date()  # noqa: DTZ007 - a date, not an instant
         except ValueError:
             continue
     raise ValueError(f"the day {cell!r} is neither 2026-01-31 nor 31.01.2026")
@@ -129,13 +156,17 @@ def import_load_profiles(
     connection: Connection, head: Head, days: Sequence[ClassDay], person: Person, at: datetime
 ) -> Mapping[str, Any]:
     """Store series beside earlier ones of the same days; the newest import counts. The same content again changes
-    nothing and gives the earlier import. BadInput names days with a wrong number of values, twice, or bad weights."""
+    nothing and gives the earlier import; after another one of the same days it is stored again and counts. BadInput
+    names days with a wrong number of values, twice, or bad weights."""
     _check(head, days)
     ordered = sorted(days, key=lambda each: (each.name, each.day))
-    digest = _digest(head, ordered)
-    known = connection.execute(select(load_profile_import).where(load_profile_import.c.digest == digest)).mappings()
-    if (row := known.first()) is not None:
-        return {**_named(row), "repeated": True}
+    connection.execute(_ALONE)
+    digest = _digest(head, ordered, None)
+    while (row := _find(connection, digest)) is not None:
+        newer = connection.execute(_NEWER, {"id": row["id"]}).scalar()
+        if newer is None:
+            return {**_named(row), "repeated": True}
+        digest = _digest(head, ordered, newer)
     stored = (
         connection.execute(
             insert(load_profile_import)
@@ -200,7 +231,14 @@ def _check(head: Head, days: Iterable[ClassDay]) -> None:
         raise BadInput("load_profile_empty", "The import has no day; give at least one.")
 
 
-def _digest(head: Head, ordered: Sequence[ClassDay]) -> bytes:
+def _find(connection: Connection, digest: bytes) -> RowMapping | None:
+    query = select(load_profile_import).where(load_profile_import.c.digest == digest)
+    return connection.execute(query).mappings().first()
+
+
+def _digest(head: Head, ordered: Sequence[ClassDay], over: int | None) -> bytes:
+    """Of the content, and of the import that it is to take the place of, where it is repeated after another one."""
     content = [head.commodity.value, head.kind, head.zone, head.source, head.mark]
+    content += [] if over is None else [str(over)]
     rows = [(each.name, each.day.isoformat(), [float(value).hex() for value in each.values]) for each in ordered]
     return hashlib.sha256(msgspec.json.encode([content, rows])).digest()

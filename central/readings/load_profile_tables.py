@@ -13,7 +13,7 @@ from sqlalchemy import (
     Table,
     Text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, BYTEA
+from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, DATERANGE, ExcludeConstraint
 
 from central.platform.database import metadata
 
@@ -53,4 +53,24 @@ load_profile_class_value = Table(
     Column("values", ARRAY(Double), nullable=False),
     CheckConstraint("cardinality(values) > 0", name="values"),
     comment="TDD of a class on a metering day: hours or quarter-hours (gas: the day or hours); newest import counts",
+)
+
+load_profile_rate = Table(
+    "load_profile_rate",
+    metadata,
+    Column("id", Integer, Identity(always=True), primary_key=True),
+    Column("package", Text, nullable=False),
+    Column("commodity", Text, nullable=False),
+    Column("rate", Text, nullable=False),
+    Column("class", Text, nullable=False),
+    Column("valid", DATERANGE, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("mark", Text, nullable=False),
+    CheckConstraint("commodity IN ('electricity', 'gas')", name="commodity"),
+    CheckConstraint("NOT isempty(valid)", name="valid"),
+    CheckConstraint("mark IN ('documented', 'inferred', 'assumed')", name="mark"),
+    ExcludeConstraint(
+        ("commodity", "="), ("rate", "="), ("valid", "&&"), using="gist", name="load_profile_rate_valid_excl"
+    ),
+    comment="Třída TDD of a distribution rate: law as data, for points that have no class of their own",
 )

@@ -14,9 +14,11 @@ from central.platform import audit
 from central.platform.errors import Refused
 from central.platform.identity import Person
 from central.readings.estimation.orders import install_orders
+from central.readings.load_profile_rates import install_rate_classes
 from central.tariffs.load import load_content, load_file, shipped_files
 from central.tariffs.package import Package
 from central.tariffs.tables import package as package_table
+from shared.quantities import Commodity
 
 _INSTALLING = 5_005_001
 """Advisory lock: one installation at a time, so that two sessions cannot both find a package missing."""
@@ -66,6 +68,7 @@ def install_files(
         _insert(connection, package, person, at)
         _install_orders(connection, package, at)
         _install_verification(connection, package)
+        _install_rate_classes(connection, package)
         audit.record(connection, person, "package.install", f"package/{package.name}", _named(package), at)
         result.installed.append(label)
     return result
@@ -131,6 +134,11 @@ def _install_verification(connection: Connection, package: Package) -> None:
         for period in package.file.verification_periods
     ]
     install_periods(connection, rows, package.name, package.valid[0])
+
+
+def _install_rate_classes(connection: Connection, package: Package) -> None:
+    """Hand the load-profile classes of the rates down to the readings, with the titles of their sources."""
+    install_rate_classes(connection, package.name, Commodity(package.commodity), package.rate_classes())
 
 
 def _named(package: Package) -> dict[str, str]:

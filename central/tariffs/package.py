@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from central.readings.load_profile_rates import RateClass
 from central.tariffs.bands import breaker_band, consumption_band
 from central.tariffs.model import Mark, PackageFile, Rule, ValueTable
 
@@ -114,6 +115,15 @@ class Package:
         """The load-profile class (třída TDD) of a distribution rate; None where the package does not say."""
         found = self.find_price("load_profile_class", self.valid[0], rate=rate)
         return None if found is None else str(int(found.value))
+
+    def rate_classes(self) -> list[RateClass]:
+        """The load-profile classes of all distribution rates that the package names."""
+        return [
+            RateClass(keys[2], str(int(price.value)), (first, end), price.source, price.mark)
+            for keys, prices in self.index.items()
+            if keys[:2] == ("load_profile_class", "rate")
+            for first, end, price in prices
+        ]
 
     def source_title(self, key: str) -> str:
         """The title of a decision, act or other source by its key in the package."""

@@ -1,21 +1,28 @@
 """Manual edits through the interface, on a real database: effect, second person, later data, undo."""
 
+import io
 import json
+import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from decimal import Decimal
 
 import httpx
 import pytest
 from fastapi.testclient import TestClient
+from openpyxl import Workbook
 from sqlalchemy import func, select, text, update
 
 from central.api.app import create_app
 from central.network.tables import channel_mapping
 from central.platform.clock import get_clock
 from central.platform.database import make_engine, transaction
+from central.platform.identity import SYSTEM
 from central.platform.settings import Settings
 from central.readings.closing import close_days
 from central.readings.consolidate import consolidate_once
+from central.readings.edits.service import Limits, Wanted, propose
 from central.readings.estimation.order import EstimationOrder, EstimationStep, StepMethod
 from central.readings.estimation.orders import install_orders
 from central.readings.method import Method
@@ -153,6 +160,29 @@ def test_above_the_limit_another_person_approves(site: Site) -> None:
     assert site.post("/edits", edit(21, [600], reason="x", based_on=3)).json()["state"] == "proposed"
 
 
+def test_two_edits_at_once_do_not_slip_under_the_limit_together(site: Site) -> None:
+    answers: list[str] = []
+    thread = threading.Thread(
+        target=lambda: answers.append(site.post("/edits", edit(21, [800], reason="x", based_on=1), BOB).json()["state"])
+    )
+    with transaction(site.engine) as connection:
+        limits = Limits(Decimal(1), Decimal(1))
+        first = propose(connection, Wanted(1, DAY.date, 20, [700]), 1, "x", limits, SYSTEM, site.clock.now())
+        thread.start()
+        deadline = time.monotonic() + 20
+        while not waiting(site) and time.monotonic() < deadline and thread.is_alive():
+            time.sleep(0.01)
+    thread.join(20)
+    assert (first["state"], answers) == ("active", ["proposed"]), "600 + 700 Wh are more than 1 kWh"
+
+
+def waiting(site: Site) -> bool:
+    """Whether somebody waits for a lock in this database."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    with site.engine.connect() as connection:
+        return bool(connection.execute(text(query)).scalar_one())
+
+
 def test_refusals(site: Site) -> None:
     proposed = site.post("/edits", edit(10, [5000], reason="x", based_on=1)).json()["id"]
     site.deliver((10, [80]))
@@ -231,4 +261,16 @@ def test_the_order_waiting_days_check_channels_and_load_profiles_are_shown(site:
     assert answer.status_code == 201, answer.text
     shapes = site.get("/load-profiles/shape?commodity=electricity&class=4&day=2026-03-09").json()
     assert [shape["weights"] for shape in shapes] == [None, [0.125] * 96]
-    assert len(site.get("/load-profiles").json()) == 2
+    book = Workbook()
+    book.active.append(("den", "hodina", "4"))
+    for hour in range(1, 25):
+        book.active.append((DAY.date, hour, 0.25))
+    into = io.BytesIO()
+    book.save(into)
+    answer = site.client.post(
+        "/v1/load-profiles/xlsx", params=head, content=into.getvalue(), headers={"Authorization": f"Bearer {ANNA}"}
+    )
+    assert (answer.status_code, answer.json()["days"]) == (201, 1), answer.text
+    shapes = site.get("/load-profiles/shape?commodity=electricity&class=4&day=2026-03-09").json()
+    assert shapes[1]["weights"] == [0.0625] * 96
+    assert len(site.get("/load-profiles").json()) == 3

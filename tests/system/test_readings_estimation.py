@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pytest
-from sqlalchemy import Engine, func, insert, select, text, update
+from sqlalchemy import Connection, Engine, func, insert, select, text, update
 
 from central.network.control_tables import command, concentrator_state
 from central.network.tables import channel, channel_mapping
@@ -19,6 +19,8 @@ from central.readings.estimation.orders import install_orders
 from central.readings.estimation.pending import find_pending
 from central.readings.estimation_tables import check_channel
 from central.readings.load_profile_import import ClassDay, Head, import_load_profiles
+from central.readings.load_profile_rates import RateClass, install_rate_classes
+from central.readings.load_profiles import read_load_profiles
 from central.readings.method import Method
 from central.readings.profiles import read_newest
 from central.readings.tables import day_profile
@@ -310,7 +312,8 @@ def test_register_states_that_come_later_scale_the_estimate_exactly(
     assert set(method[40:44]) == {Method.LINEAR | Method.SCALED}
 
 
-def test_a_load_profile_class_gives_the_shape(engine: Engine, clock: ManualClock, register: int) -> None:
+@pytest.mark.parametrize("by_rate", [False, True])
+def test_a_load_profile_class_gives_the_shape(engine: Engine, clock: ManualClock, register: int, by_rate: bool) -> None:
     install(engine)
     with transaction(engine) as connection:
         connection.execute(
@@ -328,6 +331,8 @@ def test_a_load_profile_class_gives_the_shape(engine: Engine, clock: ManualClock
             """)
         ).scalar_one()
         connection.execute(update(channel).values(supply_point=point))
+        if by_rate:
+            _take_by_rate(connection)
         days = [ClassDay("4", date(2026, 3, day), [1.0] * 12 + [3.0] * 12) for day in (8, 9)]
         import_load_profiles(
             connection, Head(Commodity.ELECTRICITY, "normalised", "", "test", "assumed"), days, SYSTEM, NOW
@@ -338,6 +343,48 @@ def test_a_load_profile_class_gives_the_shape(engine: Engine, clock: ManualClock
     values, _, method = newest(engine)
     assert values == [100] * 48 + [300] * 48
     assert method == [0] + [Method.LOAD_PROFILE] * 95
+
+
+def test_a_series_counts_again_when_it_is_imported_after_its_correction(engine: Engine) -> None:
+    head = Head(Commodity.ELECTRICITY, "normalised", "", "test", "assumed")
+    instants = [int(end.timestamp() * 1000) for end in (DAY.start, DAY.end)]
+
+    def give(weight: float) -> tuple[int, bool, float]:
+        with transaction(engine) as connection:
+            days = [ClassDay("4", DAY.date, [weight] * 24)]
+            made = import_load_profiles(connection, head, days, SYSTEM, NOW)
+            read = read_load_profiles(connection, Commodity.ELECTRICITY, ["4"], instants[0], instants[1], "")
+        return made["id"], made["repeated"], float(read.series["4", "normalised"].weights[0]) * 4
+
+    assert [give(1.0), give(1.0), give(2.0), give(1.0), give(1.0), give(2.0)] == [
+        (1, False, 1.0),
+        (1, True, 1.0),
+        (2, False, 2.0),
+        (3, False, 1.0),
+        (3, True, 1.0),
+        (4, False, 2.0),
+    ]
+
+
+def _take_by_rate(connection: Connection) -> None:
+    """The point has no class of its own any more, but a rate that belongs to class 4, from DAY on to another one."""
+    connection.execute(text("UPDATE supply_point SET load_profile_class = NULL"))
+    connection.execute(
+        text("""
+            INSERT INTO contract (number, kind, customer, payer, valid)
+            SELECT 'S-1', 'distribution', id, id, '[2026-01-01,)' FROM party
+        """)
+    )
+    connection.execute(
+        text("""
+            INSERT INTO contract_item (contract, supply_point, prices, rate, valid)
+            SELECT c.id, s.id, 'CEZ', v.rate, CAST(v.valid AS daterange) FROM contract c, supply_point s,
+                   (VALUES ('C01d', '[2026-01-01,2026-03-09)'), ('D02d', '[2026-03-09,)')) AS v (rate, valid)
+        """)
+    )
+    year = (date(2026, 1, 1), date(2027, 1, 1))
+    classes = [RateClass(rate, name, year, "test", "assumed") for rate, name in (("C01d", "1"), ("D02d", "4"))]
+    install_rate_classes(connection, "test", Commodity.ELECTRICITY, classes)
 
 
 def test_the_meter_is_asked_again_and_waited_for_before_the_estimate(

@@ -134,6 +134,10 @@ def propose(
     """
     if not reason.strip():
         raise BadInput("reason", "An edit needs a reason; it is kept with it.")
+    # One proposal for a channel at a time: what a person changed alone is summed up before the next one is weighed.
+    connection.execute(
+        select(channel_table.c.id).where(channel_table.c.id == wanted.channel).with_for_update(key_share=True)
+    )
     found = preview(connection, wanted, limits)
     if found.version != based_on:
         raise Refused(
@@ -278,10 +282,6 @@ def _month(connection: Connection, wanted: Wanted) -> tuple[Profiles, int]:
 
 
 def _refuse_overlap(connection: Connection, wanted: Wanted, end: int) -> None:
-    # One proposal for a channel at a time: the exclusion constraint would answer a second one with an error.
-    connection.execute(
-        select(channel_table.c.id).where(channel_table.c.id == wanted.channel).with_for_update(key_share=True)
-    )
     other = connection.execute(
         select(profile_edit.c.id, profile_edit.c.state).where(
             profile_edit.c.channel == wanted.channel,

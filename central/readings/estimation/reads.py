@@ -20,7 +20,8 @@ from shared.quantities import MISSING_VALUE, Commodity, Quality
 
 # Asked for: interval channels, those at the points of state channels, whose states may scale them, those that a channel
 # is the check of or balanced with. Virtual meters have no mapping and inherit what their inputs are. Days that ever
-# missed a value, and those that wait, also from further away: a neighbour or a like day of theirs has changed.
+# missed a value, and those that wait, also from further away: a neighbour or a like day of theirs has changed. A point
+# without a load-profile class of its own has the one of its distribution rate on the day.
 _SCOPE = text("""
     WITH asked AS (
         SELECT DISTINCT id FROM unnest(CAST(:channels AS integer[])) AS given (id)
@@ -53,11 +54,17 @@ _SCOPE = text("""
         WHERE p.day >= :reach_first AND p.day < :reach_end
     )
     SELECT c.id AS channel, d.day, c.commodity, c.direction, c.exponent, c.step_ms, c.unit,
-           coalesce(s.metering_type, '') AS metering_type, s.load_profile_class,
+           coalesce(s.metering_type, '') AS metering_type,
+           coalesce(s.load_profile_class, of_rate.class) AS load_profile_class,
            coalesce(s.temperature_zone, '') AS temperature_zone
     FROM days d
     JOIN channel c ON c.id = d.channel AND c.kind = 'interval'
     LEFT JOIN supply_point_valid s ON s.id = c.supply_point AND s.valid @> d.day
+    LEFT JOIN LATERAL (
+        SELECT r.class FROM contract_item i
+        JOIN load_profile_rate r ON r.rate = i.rate AND r.commodity = c.commodity AND r.valid @> d.day
+        WHERE i.supply_point = c.supply_point AND i.valid @> d.day ORDER BY i.id LIMIT 1
+    ) of_rate ON true
     WHERE EXISTS (SELECT FROM channel_mapping m WHERE m.channel = c.id)
     ORDER BY c.id, d.day
 """)

@@ -26,7 +26,7 @@ Operator = Annotated[Person, Depends(require("operate"))]
 Importer = Annotated[Person, Depends(require("import", "operate"))]
 """Another head-end needs no more than `import`."""
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
-_BODY: dict[str, Any] = {
+OCTETS: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
@@ -220,7 +220,9 @@ def remove_binding(code: str, key: Text, connection: Db, person: Operator, clock
     sources.unbind(connection, code, key, person, clock.now())
 
 
-@router.post("/import-sources/{code}/files", status_code=201, summary="Preview a file of readings", openapi_extra=_BODY)
+@router.post(
+    "/import-sources/{code}/files", status_code=201, summary="Preview a file of readings", openapi_extra=OCTETS
+)
 def preview_file(
     content: Content, code: str, connection: Db, person: Operator, clock: Now, name: FileName = "file"
 ) -> FileOut:
@@ -287,7 +289,7 @@ def revoke_file(identifier: int, body: RevokeIn, connection: Db, person: Operato
     "/imports/{source}",
     status_code=201,
     summary="Import a file in one step (other head-ends)",
-    openapi_extra=_BODY,
+    openapi_extra=OCTETS,
     response_model=FileOut,
 )
 def import_content(

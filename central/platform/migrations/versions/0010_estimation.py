@@ -39,6 +39,21 @@ COMMENT ON TABLE load_profile_class_value IS
     'TDD of a class on a metering day: hours or quarter-hours (gas: the day or hours); newest import counts';
 CREATE TRIGGER load_profile_class_value_append_only BEFORE UPDATE OR DELETE ON load_profile_class_value
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+CREATE TABLE load_profile_rate (
+    id integer GENERATED ALWAYS AS IDENTITY CONSTRAINT load_profile_rate_pkey PRIMARY KEY,
+    package text NOT NULL,
+    commodity text NOT NULL CONSTRAINT load_profile_rate_commodity_check CHECK (commodity IN ('electricity', 'gas')),
+    rate text NOT NULL,
+    class text NOT NULL,
+    valid daterange NOT NULL CONSTRAINT load_profile_rate_valid_check CHECK (NOT isempty(valid)),
+    source text NOT NULL,
+    mark text NOT NULL
+        CONSTRAINT load_profile_rate_mark_check CHECK (mark IN ('documented', 'inferred', 'assumed')),
+    CONSTRAINT load_profile_rate_valid_excl EXCLUDE USING gist (commodity WITH =, rate WITH =, valid WITH &&)
+);
+COMMENT ON TABLE load_profile_rate IS
+    'Třída TDD of a distribution rate: law as data, for points that have no class of their own';
 """
 
 ESTIMATION = """
@@ -141,6 +156,6 @@ def downgrade() -> None:
     """Remove them."""
     op.execute("DROP INDEX day_profile_incomplete_ix")
     op.execute(
-        "DROP TABLE profile_edit, estimation_pending, check_channel, estimation_order, load_profile_class_value, "
-        "load_profile_import"
+        "DROP TABLE profile_edit, estimation_pending, check_channel, estimation_order, load_profile_rate, "
+        "load_profile_class_value, load_profile_import"
     )

@@ -1,13 +1,15 @@
 """Load-profile classes: CSV, spreading over metering intervals, shapes and exact splits."""
 
+import io
 import re
 from datetime import date
 
 import numpy as np
 import pytest
+from openpyxl import Workbook
 
 from central.platform.errors import BadInput
-from central.readings.load_profile_import import ClassDay, read_csv
+from central.readings.load_profile_import import ClassDay, read_csv, read_workbook
 from central.readings.load_profiles import (
     NORMALISED,
     RECOMPUTED,
@@ -31,6 +33,52 @@ def test_a_table_of_hours_becomes_days_of_classes() -> None:
         ClassDay("4", date(2026, 3, 3), [0.0]),
     ]
     assert read_csv("day,hour,DOM1\n2026-03-02,1,0.5\n") == [ClassDay("DOM1", date(2026, 3, 2), [0.5])]
+
+
+def workbook(*rows: tuple[object, ...]) -> bytes:
+    book = Workbook()
+    book.active.title = "TDD"
+    for row in rows:
+        book.active.append(row)
+    book.create_sheet("Poznámky").append(("nic",))
+    into = io.BytesIO()
+    book.save(into)
+    return into.getvalue()
+
+
+def test_a_sheet_is_read_as_the_table_that_it_is() -> None:
+    content = workbook(
+        ("den", "hodina", 1, "4", None, None),
+        (date(2026, 3, 2), 1, 0.5, 1),
+        (date(2026, 3, 2), 2.0, 0.25, "2", None, None),
+        (),
+        ("03.03.2026", "1", 1, 0.00000285388127853),
+    )
+    expected = [
+        ClassDay("1", date(2026, 3, 2), [0.5, 0.25]),
+        ClassDay("4", date(2026, 3, 2), [1.0, 2.0]),
+        ClassDay("1", date(2026, 3, 3), [1.0]),
+        ClassDay("4", date(2026, 3, 3), [0.00000285388127853]),
+    ]
+    assert read_workbook(content) == expected
+    assert read_workbook(content, "TDD") == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"den;hodina;1", "not a workbook"),
+        (workbook(), "expected a day"),
+        (workbook(("den", "hodina", "1"), (date(2026, 3, 2), 1, "x")), "line 2: the value 'x' is not a number"),
+        (workbook(("den", "hodina", "1"), (date(2026, 3, 2), 1, 1, 5)), "line 2: 4 cells where 3 are expected"),
+        (workbook(("den", "hodina", "1"), (date(2026, 3, 2), 1)), "line 2: the value '' is not a number"),
+    ],
+)
+def test_a_workbook_that_is_no_such_table_is_refused(content: bytes, says: str) -> None:
+    with pytest.raises(BadInput, match=re.escape(says)):
+        read_workbook(content)
+    with pytest.raises(BadInput, match=r"not a workbook|no sheet 'X'"):
+        read_workbook(content, "X")
 
 
 @pytest.mark.parametrize(

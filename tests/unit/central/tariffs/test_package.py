@@ -227,3 +227,11 @@ def test_a_wrong_package_is_refused_with_a_sentence(change: Any, sentence: str) 
 )
 def test_a_rate_belongs_to_a_load_profile_class(electricity: Package, rate: str, name: str | None) -> None:
     assert electricity.load_profile_class(rate) == name
+    handed_down = {each.rate: each for each in electricity.rate_classes()}
+    assert (handed_down[rate].name if rate in handed_down else None) == name
+
+
+def test_classes_of_rates_are_handed_down_with_what_they_stand_on(electricity: Package) -> None:
+    of = {each.rate: each for each in electricity.rate_classes()}
+    assert (of["C25d"].valid, of["C25d"].mark, of["C27d"].mark) == (electricity.valid, "documented", "inferred")
+    assert "541/2005" in of["C25d"].source
