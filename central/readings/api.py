@@ -22,12 +22,14 @@ from central.readings.periods import check_period
 from central.readings.registers.api import router as registers_router
 from central.readings.states import WITHIN, states_at
 from central.readings.states_api import StateOut
+from central.readings.sums_api import router as sums_router
 from central.readings.transfer.api import router as transfer_router
 from central.readings.vee.api import router as vee_router
 
 router = APIRouter(prefix="/v1", tags=["readings"])
 router.include_router(formula_router)
 router.include_router(balance_router)
+router.include_router(sums_router)
 router.include_router(load_profile_router)
 router.include_router(estimation_router)
 router.include_router(edits_router)
