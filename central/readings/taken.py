@@ -2,7 +2,7 @@
 
 A batch row names its evidence channels, its first start and its last end. Channels x days is a fair measure of what it
 touches, unless it is wide: one meter whose clock says 2001 among many that are right would make it touch a quarter of
-a century of all of them. What a wide batch holds is therefore looked up in its blocks.
+a century of all of them. What a wide batch holds is therefore looked up in its blocks and states.
 """
 
 from collections.abc import Sequence
@@ -29,11 +29,17 @@ _TAKE = text("""
     ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED
 """)
 _INSIDE = text("""
-    SELECT wide.id, b.evidence_channel, b.start
+    SELECT wide.id, held.channel, b.start
     FROM batch wide
     CROSS JOIN LATERAL unnest(wide.evidence_channels) AS held (channel)
     JOIN block b ON b.evidence_channel = held.channel AND b.start >= wide.first_start AND b.start < wide.last_end
     WHERE wide.id = ANY(:ids) AND b.batch_id = wide.id
+    UNION ALL
+    SELECT wide.id, held.channel, s.at
+    FROM batch wide
+    CROSS JOIN LATERAL unnest(wide.evidence_channels) AS held (channel)
+    JOIN register_reading s ON s.evidence_channel = held.channel AND s.at >= wide.first_start AND s.at <= wide.last_end
+    WHERE wide.id = ANY(:ids) AND s.batch_id = wide.id
 """)
 
 
@@ -80,12 +86,12 @@ def _is_wide(row: Any) -> bool:
 
 
 def _inside(connection: Connection, ids: list[int]) -> dict[int, Spans]:
-    """Where each block of these batches begins; it lies within one metering day."""
+    """Where each block of these batches begins, which lies within one metering day, and when each state was read."""
     if not ids:
         return {}
     found: dict[int, list[tuple[int, int]]] = {number: [] for number in ids}
     for row in connection.execute(_INSIDE, {"ids": ids}):
-        found[row.id].append((row.evidence_channel, to_ms(row.start)))
+        found[row.id].append((row.channel, to_ms(row.start)))
     spans = {}
     for number, places in found.items():
         table = np.array(places, np.int64).reshape(len(places), 2)

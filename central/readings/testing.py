@@ -1,6 +1,6 @@
 """Evidence for tests: batches with blocks and states as ingest would have stored them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -44,19 +44,20 @@ class Evidence:
     edge: str = "K1"
     seq: int = field(default=0)
 
-    def batch(self, *blocks: GivenBlock, at: datetime | None = None) -> int:
-        """One batch with these blocks; returns its id."""
+    def batch(self, *blocks: GivenBlock, states: Mapping[int, datetime] | None = None) -> int:
+        """One batch with these blocks, and room for a state of each of these registers; returns its id."""
         self.seq += 1
-        first = min((each.start for each in blocks), default=None)
-        last = max((each.start + len(each.values) * each.step for each in blocks), default=None)
+        read = states or {}
+        first = min([*(each.start for each in blocks), *read.values()], default=None)
+        last = max([*(each.start + len(each.values) * each.step for each in blocks), *read.values()], default=None)
         statement = (
             insert(batch)
             .values(
                 edge=self.edge,
                 epoch=1,
                 seq=self.seq,
-                received_at=at or last or datetime.fromisoformat("2026-03-01T00:00:00+00:00"),
-                evidence_channels=sorted({each.evidence_channel for each in blocks}),
+                received_at=last or datetime.fromisoformat("2026-03-01T00:00:00+00:00"),
+                evidence_channels=sorted({*(each.evidence_channel for each in blocks), *read}),
                 first_start=first,
                 last_end=last,
             )
@@ -79,7 +80,7 @@ class Evidence:
 
     def state(self, register: int, at: datetime, value: int, quality: int = 0) -> int:
         """One batch with one register state; returns the batch's id."""
-        number = self.batch(at=at)
+        number = self.batch(states={register: at})
         self.connection.execute(
             insert(register_reading).values(
                 at=at, batch_id=number, value=value, evidence_channel=register, quality=quality, marks=0

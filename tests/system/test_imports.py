@@ -299,7 +299,7 @@ async def test_sources_and_mappings_keep_their_versions(client: httpx.AsyncClien
     await call(client, "DELETE", "/v1/import-sources/CIZI/bindings?key=a", 404)
 
 
-async def test_states_are_compared_and_imported(client: httpx.AsyncClient, engine: Engine) -> None:
+async def test_states_are_compared_and_imported(client: httpx.AsyncClient, engine: Engine, clock: ManualClock) -> None:
     mapping = {
         "format": "csv",
         "layout": "long",
@@ -314,8 +314,10 @@ async def test_states_are_compared_and_imported(client: httpx.AsyncClient, engin
     }
     await make_source(client, mapping=mapping)
     with transaction(engine) as connection:
-        register = make_meter(connection, "M1", kind="state")
+        register, channel = make_meter(connection, "M1", kind="state"), make_channel(connection, "P1", kind="state")
+        map_channel(connection, register, channel, "[2020-01-01,)")
         Evidence(connection).state(register, DAY.start, 12345)
+    consolidate_once(engine, clock)
     bindings = {"bindings": [{"key": "859/1.8.0", "meter": "M1", "register": "r"}]}
     await call(client, "PUT", "/v1/import-sources/CIZI/bindings", 200, json=bindings)
     lines = ["ean,obis,at,stav,q", "859,1.8.0,2026-03-02T00:00:00+01:00,12345,M", "859,1.8.0,2026-03-03,12400,N"]
@@ -326,6 +328,17 @@ async def test_states_are_compared_and_imported(client: httpx.AsyncClient, engin
     with engine.connect() as connection:
         rows = connection.execute(select(register_reading.c.value, register_reading.c.quality)).all()
     assert sorted(map(tuple, rows)) == [(12345, 0), (12345, 0), (12400, 256)]
+    # Rules that look at states judge their days: when they come, and when the file is taken back.
+    file = done
+    for _ in range(2):
+        with transaction(engine) as connection:
+            connection.execute(text("DELETE FROM vee_work"))
+        consolidate_once(engine, clock)
+        with engine.connect() as connection:
+            work = connection.execute(text("SELECT channels, first, last FROM vee_work")).all()
+        assert [tuple(row) for row in work] == [([channel], date(2026, 3, 1), date(2026, 3, 3))]
+        if file["state"] == "imported":
+            file = await call(client, "POST", f"/v1/import-files/{done['id']}/revoke", 200, json={"reason": "jiné měřidlo"})
 
 
 SPOILT = {

@@ -27,13 +27,11 @@ _COPY_BLOCK: Final = (
 _COPY_STATE: Final = (
     "COPY register_reading (at, batch_id, value, evidence_channel, quality, marks) FROM STDIN (FORMAT BINARY)"
 )
-# A batch without blocks has nothing to consolidate.
 _BATCH: Final = text("""
-    INSERT INTO batch (edge, epoch, seq, received_at, evidence_channels, first_start, last_end, consolidated_at)
+    INSERT INTO batch (edge, epoch, seq, received_at, evidence_channels, first_start, last_end)
     SELECT :source, :file, seq, :now, channels::integer[],
            timestamptz 'epoch' + first_ms * interval '1 millisecond',
-           timestamptz 'epoch' + last_ms * interval '1 millisecond',
-           CASE WHEN channels = '{}' THEN CAST(:now AS timestamptz) END
+           timestamptz 'epoch' + last_ms * interval '1 millisecond'
     FROM unnest(CAST(:seqs AS bigint[]), CAST(:channels AS text[]), CAST(:first AS bigint[]), CAST(:last AS bigint[]))
         AS new (seq, channels, first_ms, last_ms)
     ORDER BY seq
@@ -117,12 +115,13 @@ def write_evidence(connection: Connection, source: str, file: int, plan: Plan, n
     share = np.arange(len(runs.first)) // BLOCKS_A_BATCH
     ends = runs.start_ms + runs.count * runs.step_ms
     parts = [np.flatnonzero(share == number) for number in range(int(share.max(initial=-1)) + 1)]
-    batches: list[tuple[str, int | None, int | None]] = [
+    batches = [
         (_array(np.unique(runs.evidence[part]).tolist()), int(runs.start_ms[part].min()), int(ends[part].max()))
         for part in parts
     ]
     if len(states.at_ms):
-        batches.append(("{}", None, None))
+        read = np.unique(np.array([each.id for each in states.registers], np.int64)[states.register]).tolist()
+        batches.append((_array(read), int(states.at_ms.min()), int(states.at_ms.max())))
     ids = _insert_batches(connection, source, file, batches, now)
     block_batch = ids[share] if len(share) else np.empty(0, np.int64)
     _copy(connection, _COPY_BLOCK, (_packed_blocks(blocks) for _, blocks in blocks_of(intervals, runs, block_batch)))
@@ -136,7 +135,7 @@ def _array(ids: list[int]) -> str:
 
 
 def _insert_batches(
-    connection: Connection, source: str, file: int, batches: list[tuple[str, int | None, int | None]], now: datetime
+    connection: Connection, source: str, file: int, batches: list[tuple[str, int, int]], now: datetime
 ) -> Ints:
     """Ids of the new batches, in order."""
     if not batches:
