@@ -20,8 +20,12 @@ _FACES = text("""
     LEFT JOIN register_version v ON v.evidence_channel = w.evidence_channel AND v.valid @> w.instant
     LEFT JOIN channel_mapping m ON m.evidence_channel = w.evidence_channel AND m.valid @> w.instant
     LEFT JOIN channel c ON c.id = m.channel
-    LEFT JOIN contract_item i ON i.supply_point = c.supply_point
-         AND i.valid @> CAST(w.instant AT TIME ZONE 'Europe/Prague' AS date)
+    LEFT JOIN LATERAL (
+        SELECT o.breaker_phases, o.breaker_amps FROM contract_item o
+        WHERE o.supply_point = c.supply_point AND o.breaker_amps IS NOT NULL
+          AND o.valid @> CAST(w.instant AT TIME ZONE 'Europe/Prague' AS date)
+        ORDER BY o.breaker_phases * o.breaker_amps DESC LIMIT 1
+    ) i ON true
 """)
 
 
