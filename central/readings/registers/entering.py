@@ -9,7 +9,7 @@ from sqlalchemy import Connection, RowMapping, func, insert, or_, select, text, 
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.exc import IntegrityError
 
-from central.network.tables import channel_mapping, evidence_channel
+from central.network.tables import channel, channel_mapping, evidence_channel
 from central.platform import audit
 from central.platform.constraints import explain
 from central.platform.errors import BadInput, NotFound, Refused
@@ -247,10 +247,17 @@ def _register(connection: Connection, entry: Entry) -> Any:
 
 
 def _validate_again(connection: Connection, register: int, at: datetime) -> None:
-    """Have the days on both sides of a state validated, for the channel that the register fed then."""
-    fed = select(channel_mapping.c.channel).where(
-        channel_mapping.c.evidence_channel == register,
-        or_(channel_mapping.c.valid.contains(at), func.upper(channel_mapping.c.valid) == at),
+    """Have the days on both sides of a state validated, for all channels of the point that the register fed then."""
+    beside = channel.alias()
+    fed = (
+        select(beside.c.id)
+        .distinct()
+        .join_from(channel_mapping, channel, channel.c.id == channel_mapping.c.channel)
+        .join(beside, beside.c.point == channel.c.point)
+        .where(
+            channel_mapping.c.evidence_channel == register,
+            or_(channel_mapping.c.valid.contains(at), func.upper(channel_mapping.c.valid) == at),
+        )
     )
     day = at.astimezone(PRAGUE).date()
     enqueue(

@@ -3,14 +3,18 @@
 from dataclasses import dataclass
 
 import numpy as np
+import structlog
 from sqlalchemy import Connection, select
 
 from central.network.collection_tables import collection_node
 from central.network.collections import nodes_between
+from central.platform.errors import BadInput, Refused
 from central.readings.node_balance import balance_nodes
 from central.readings.vee.rule import Chunk, Findings, Floats, Input, Rule, Severity, findings_of_days
 
 BALANCE = "balance"
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,10 @@ class Balances:
 
 
 def read_balances(connection: Connection, chunk: Chunk) -> Balances:
-    """Balances of the nodes that the chunk's channels measure; of several collections the worst counts."""
+    """Balances of the nodes that the chunk's channels measure; of several collections the worst counts.
+
+    A collection whose channels have no common unit has none, and nothing is judged by it.
+    """
     first, end = chunk.days[0].date, chunk.days[-1].next.date
     channels = chunk.channels.tolist()
     found = Balances.none((len(channels), len(chunk.days)))
@@ -37,7 +44,12 @@ def read_balances(connection: Connection, chunk: Chunk) -> Balances:
     row_of = {channel: row for row, channel in enumerate(channels)}
     for number in sorted(connection.execute(query).scalars()):
         nodes = nodes_between(connection, number, first, end)
-        for node in balance_nodes(connection, nodes, first, end, row_of.keys()):
+        try:
+            balances = balance_nodes(connection, nodes, first, end, row_of.keys())
+        except (BadInput, Refused) as error:  # a tree for records may hold gas beside electricity
+            _log.warning("a collection has no balance", collection=number, why=str(error))
+            continue
+        for node in balances:
             row = row_of[node.channel]
             share = np.where(node.there & (node.missing == 0), node.share, np.nan)
             worse = ~np.isnan(share) & ~(np.abs(share) <= np.nan_to_num(np.abs(found.share[row]), nan=-1.0))

@@ -1,6 +1,7 @@
 """Work as chunks: the newest profiles of a bucket's channels with their neighbours in time and at the same point."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -23,7 +24,7 @@ day after is judged too, because the one before it has changed."""
 # The channels themselves and their siblings: other channels of the same point, of the same kind.
 _CHANNELS = text("""
     SELECT c.id, c.kind, c.commodity, c.direction, c.exponent, c.step_ms, c.point,
-           coalesce(c.supply_point, 0) AS supply_point, sp.metering_type, sp.voltage_level,
+           coalesce(c.supply_point, 0) AS supply_point,
            coalesce((
                SELECT max(m.multiplier * 10.0 ^ (e.exponent - c.exponent)) FROM channel_mapping m
                JOIN evidence_channel e ON e.id = m.evidence_channel
@@ -36,28 +37,86 @@ _CHANNELS = text("""
         JOIN channel other ON other.point = mine.point AND other.kind = mine.kind
     ) wanted
     JOIN channel c ON c.id = wanted.id
-    LEFT JOIN supply_point sp ON sp.id = c.supply_point
     ORDER BY c.id
+""")
+# What held of their supply points, the oldest first: it stands for the time before it too.
+_POINTS = text("""
+    SELECT given.id AS channel, s.metering_type, s.voltage_level, upper(s.valid) AS until
+    FROM unnest(CAST(:channels AS integer[]), CAST(:points AS integer[])) AS given (id, supply_point)
+    JOIN supply_point_valid s ON s.id = given.supply_point
+    WHERE s.valid && daterange(CAST(:first AS date), CAST(:end AS date))
+       OR lower(s.valid) = (SELECT min(lower(o.valid)) FROM supply_point_valid o WHERE o.id = s.id)
+          AND lower(s.valid) >= :end
+    ORDER BY given.id, s.valid
 """)
 
 
 def read_chunks(connection: Connection, work: Work) -> Iterator[Chunk]:
     """The work as chunks of one commodity and kind each, without parameters and inputs yet.
 
-    Channels that are unknown, or whose step has no profile, are left out.
+    Where facts of a supply point changed in between there is one chunk more: each day is judged in that which has the
+    facts of the day. Channels that are unknown, or whose step has no profile, are left out.
     """
     first, end = work.first - timedelta(days=BEFORE), work.end + timedelta(days=AFTER)
     rows = connection.execute(_CHANNELS, {"channels": int_array(work.channels), "first": first, "end": end}).all()
     siblings = np.array([row.id for row in rows], np.int64)
     hold_buckets(connection, np.setdiff1d(siblings, work.channels))
     wanted = _wanted(work, siblings, [row.point for row in rows])
+    points = _points(connection, rows, first, end)
     for commodity in Commodity:
         step_ms = STEP[commodity] // timedelta(milliseconds=1)
         for kind, step in ((Kind.INTERVAL, step_ms), (Kind.STATE, 0)):
             ours = np.array([(r.commodity, r.kind, r.step_ms) == (commodity, kind, step) for r in rows], np.bool_)
             if ours.any():
                 chosen = [row for row, is_ours in zip(rows, ours, strict=True) if is_ours]
-                yield _chunk(connection, commodity, kind, chosen, wanted[ours], first, end)
+                yield from _by_facts(_chunk(connection, commodity, kind, chosen, wanted[ours], first, end), points)
+
+
+@dataclass(frozen=True, slots=True)
+class _Point:
+    """What held of a channel's supply point before the day number `until`."""
+
+    metering_type: str | None
+    voltage_level: str | None
+    until: int
+
+
+def _points(connection: Connection, rows: Sequence[Row[Any]], first: date, end: date) -> dict[int, list[_Point]]:
+    known = [row for row in rows if row.supply_point]
+    parameters = {
+        "channels": int_array([row.id for row in known]),
+        "points": int_array([row.supply_point for row in known]),
+        "first": first,
+        "end": end,
+    }
+    found: dict[int, list[_Point]] = {}
+    for row in connection.execute(_POINTS, parameters) if known else ():
+        until = number_of(end if row.until is None else min(row.until, end))
+        found.setdefault(row.channel, []).append(_Point(row.metering_type, row.voltage_level, until))
+    return found
+
+
+_NO_POINT = _Point(None, None, 1 << 30)
+
+
+def _by_facts(chunk: Chunk, points: dict[int, list[_Point]]) -> Iterator[Chunk]:
+    """The chunk as often as any of its points has facts, each time with the days on which these hold."""
+    spans = [points.get(channel) or [_NO_POINT] for channel in chunk.channels.tolist()]
+    since = np.full(len(spans), -(1 << 30))
+    for place in range(max(len(each) for each in spans)):
+        held = [each[min(place, len(each) - 1)] for each in spans]
+        until = np.array([each.until for each in held])
+        last = np.array([place >= len(each) - 1 for each in spans])
+        until[last] = 1 << 30
+        holds = (chunk.numbers >= since[:, None]) & (chunk.numbers < until[:, None])
+        target: Bools = chunk.target & holds
+        facts = replace(
+            chunk.facts,
+            metering_type=[each.metering_type for each in held],
+            voltage_level=[each.voltage_level for each in held],
+        )
+        yield replace(chunk, facts=facts, target=target)
+        since = until
 
 
 def _wanted(work: Work, siblings: Ints, points: list[str]) -> Bools:
@@ -116,7 +175,7 @@ def _facts(rows: list[Row[Any]]) -> ChannelFacts:
         ints("exponent"),
         [row.point for row in rows],
         ints("supply_point"),
-        [row.metering_type for row in rows],
-        [row.voltage_level for row in rows],
+        [None] * len(rows),
+        [None] * len(rows),
         np.array([row.factor for row in rows], np.float64),
     )

@@ -71,9 +71,8 @@ def zero(chunk: Chunk) -> Findings:
     """Nothing used for `days` days in a row, the judged one the last, and nobody said why (idle, outage)."""
     history: History = chunk.inputs[HISTORY]
     exempt: Bools = chunk.inputs[EXEMPT]
-    nothing = np.concatenate(
-        [history.known & (history.total == 0), chunk.complete & (chunk.total == 0) & ~exempt], axis=1
-    )
+    known = np.concatenate([history.known, chunk.complete], axis=1)
+    nothing = known & (np.concatenate([history.total, chunk.total], axis=1) == 0) & ~exempt
     place = np.arange(nothing.shape[1])
     run = (place - np.maximum.accumulate(np.where(nothing, -1, place), axis=1))[:, history.days :]
     least = chunk.parameter("zero", "days")[:, None]
@@ -159,7 +158,8 @@ def _third(chunk: Chunk, found: Bools) -> NDArray[np.int64]:
 
 
 def jump(chunk: Chunk) -> Findings:
-    """|x - previous| / previous > `ratio` against the last value before it that is there; not below `floor`.
+    """(x - previous) / previous > `ratio` against the last value before it that is there; not below `floor`. A fall
+    is never more than the whole: it is not a jump.
 
     Source: Itron's tolerance of consecutive intervals.
     """
@@ -167,8 +167,10 @@ def jump(chunk: Chunk) -> Findings:
     floor = chunk.in_unit(chunk.parameter("jump", "floor"))[:, None]
     before = _previous(chunk)
     high = chunk.delivered & (chunk.values >= np.nan_to_num(floor, nan=np.inf)) & (before > 0)
-    # Almost nothing is that high and that much above: the exact comparison is made for those only.
-    rows, places = np.nonzero(high & (chunk.values // 2 > before))
+    if np.nan_to_num(ratio, nan=np.inf).min(initial=np.inf) >= 1:
+        # Almost nothing is that high and that much above: the exact comparison is made for those only.
+        high &= chunk.values // 2 >= before
+    rows, places = np.nonzero(high)
     step = (chunk.values[rows, places] - before[rows, places].astype(np.float64)) / before[rows, places]
     found = step > ratio[rows, 0]
     rows, places, step = rows[found], places[found], step[found]

@@ -13,15 +13,20 @@ _HOUR = timedelta(hours=1)
 
 
 def physical_maximum(chunk: Chunk) -> Findings:
-    """More in an interval than the breaker, the reserved input or the gas capacity lets through: `warn` and `fail` are
-    shares of it. Reactive energy is bounded by the breaker only, production by neither but the breaker."""
+    """More in an interval than the breaker (where none is known the reserved input), the current transformers or the
+    gas capacity let through: `warn` and `fail` are shares of the least of them. Reserved input bounds only what is
+    taken."""
     limits: Limits = chunk.inputs[LIMITS]
     hours = chunk.days[0].step / _HOUR
     kilowatts = np.where(np.isnan(limits.breaker_kw), _input_kw(chunk, limits), limits.breaker_kw)
+    kilowatts = np.fmin(kilowatts, limits.transformer_kw)
     most = limits.day_m3 if chunk.commodity is Commodity.GAS else kilowatts * 1000 * hours
-    ceiling = chunk.in_unit(most)[:, None]
+    ceiling = most / 10.0 ** chunk.facts.exponent[:, None]
     warn, fail = (chunk.parameter("physical_maximum", name)[:, None] for name in ("warn", "fail"))
-    above = chunk.delivered & (chunk.values > np.nan_to_num(ceiling * warn, nan=np.inf))
+    above = np.zeros(chunk.values.shape, np.bool_)
+    bounded = np.flatnonzero(~np.isnan(ceiling * warn).all(axis=1))
+    allowed = np.nan_to_num(ceiling * warn, nan=np.inf)[bounded]
+    above[bounded] = chunk.delivered[bounded] & (chunk.values[bounded] > chunk.by_interval(allowed))
     with np.errstate(divide="ignore", invalid="ignore"):
         share = chunk.peak / ceiling
     return findings_of_days(
@@ -38,7 +43,7 @@ def physical_maximum(chunk: Chunk) -> Findings:
 
 def _input_kw(chunk: Chunk, limits: Limits) -> Floats:
     taken = np.array([direction == "A+" for direction in chunk.facts.direction], np.bool_)
-    return np.where(taken, limits.input_kw, np.nan)
+    return np.where(taken[:, None], limits.input_kw, np.nan)
 
 
 def high_low(chunk: Chunk) -> Findings:

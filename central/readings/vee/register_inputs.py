@@ -15,13 +15,13 @@ from central.readings.registers.difference import NO_DIGITS, NO_LIMIT, differenc
 from central.readings.registers.limits import find_faces, find_rollovers
 from central.readings.states import State, find_states
 from central.readings.vee.rule import Bools, Chunk, Floats, Input
+from central.readings.vee.work import SAMPLE_MS
 from shared.quantities import Kind, Quality
 
 COUNTED, VERSIONS, REMOVED, CHECK, ESTIMATED = "counted", "versions", "removed", "check", "estimated"
-SAMPLE = timedelta(seconds=60)
-"""A state read later than this after a border of a day would count a part of the next quarter-hour too."""
+SAMPLE = timedelta(milliseconds=SAMPLE_MS)
 FEW_DAYS = 8
-"""Up to so many days, registers are looked at at the border of each: a month is told whole, and its days when asked."""
+"""Up to so many days, a profile is compared at the border of each: a month is told whole, and its days when asked."""
 ESTIMATED_DAYS = 30
 """Days looked back for estimates."""
 
@@ -54,10 +54,12 @@ _REMOVED = text("""
     GROUP BY m.channel
 """)
 _CHECK = text("""
-    SELECT k.channel, p.day, p.total FROM unnest(CAST(:channels AS integer[])) AS given (id)
+    SELECT k.channel, p.day, p.total * 10.0::float8 ^ (other.exponent - own.exponent) AS total,
+           lower(k.valid) AS since, upper(k.valid) AS until
+    FROM unnest(CAST(:channels AS integer[])) AS given (id)
     JOIN check_channel k ON k.channel = given.id AND k.valid && tstzrange(:begin, :finish)
     JOIN channel own ON own.id = k.channel
-    JOIN channel other ON other.id = k.check_channel AND other.exponent = own.exponent AND other.unit = own.unit
+    JOIN channel other ON other.id = k.check_channel AND other.unit = own.unit
     CROSS JOIN LATERAL (
         SELECT DISTINCT ON (d.day) d.day, d.missing,
                coalesce(d.total, (SELECT coalesce(sum(v), 0) FROM unnest(d."values") v)) AS total
@@ -208,9 +210,10 @@ def _registers(connection: Connection, chunk: Chunk) -> dict[int, list[tuple[int
 
 
 def _borders(chunk: Chunk, first: int, last: int) -> list[int]:
-    """Places of days at whose beginning a stretch may begin or end: each of a few, else months and the last day."""
+    """Places of days at whose beginning a stretch may begin or end: for registers all of them, so that a state which
+    fell is found whenever it was read; for profiles each of a few, else months and the last day."""
     places = range(first + 1, last + 1)
-    if len(places) < FEW_DAYS:
+    if len(places) < FEW_DAYS or chunk.kind is Kind.STATE:
         return [first, *places, last + 1]
     return [first, *(place for place in places if chunk.days[place].date.day == 1 or place == last), last + 1]
 
@@ -241,10 +244,13 @@ def read_removed(connection: Connection, chunk: Chunk) -> Bools:
 
 
 def read_check(connection: Connection, chunk: Chunk) -> Floats:
-    """Complete days of the check meters, in the channel's unit: (channels, days); NaN where there is none."""
+    """Complete days of the check meters that were such all day, in the channel's unit: (channels, days), else NaN."""
     totals = np.full(chunk.target.shape, np.nan)
     for each in connection.execute(_CHECK, {**_period(chunk), **_dates(chunk)}):
-        totals[np.searchsorted(chunk.channels, each.channel), (each.day - chunk.days[0].date).days] = each.total
+        place = (each.day - chunk.days[0].date).days
+        day = chunk.days[place]
+        if (each.since is None or each.since <= day.start) and (each.until is None or day.end <= each.until):
+            totals[np.searchsorted(chunk.channels, each.channel), place] = each.total
     return totals
 
 

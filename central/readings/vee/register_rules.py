@@ -1,5 +1,7 @@
 """Rules against registers: profile and states, tariffs and total, rollover, versions, removal, check, estimates."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from central.readings.registers.difference import Verdict
@@ -52,25 +54,31 @@ def register_sum(chunk: Chunk) -> Findings:
 def tariff_sum(chunk: Chunk) -> Findings:
     """High and low tariff together against the register that counts the whole (single tariff or active import).
 
-    They may differ by `digits` last digits of each register: three of them are cut off, not rounded.
+    They may differ by `digits` last digits of each register: three of them are cut off, not rounded. Registers that
+    were read at other borders too are added up between those of the whole.
     """
     counted: Counted = chunk.inputs[COUNTED]
     shape = chunk.target.shape
     found: Bools = np.zeros(shape, np.bool_)
     parts, whole, limit = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-    of_point: dict[tuple[str, int], dict[str, int]] = {}
+    of_point: dict[str, dict[str, list[int]]] = {}
     for place in np.flatnonzero(counted.verdict <= Verdict.ROLLED_OVER).tolist():
-        row, last = int(counted.row[place]), int(counted.last[place])
-        of_point.setdefault((chunk.facts.point[row], last), {})[chunk.facts.direction[row]] = place
+        row = int(counted.row[place])
+        of_point.setdefault(chunk.facts.point[row], {}).setdefault(chunk.facts.direction[row], []).append(place)
     digits = chunk.parameter("tariff_sum", "digits")
-    for (_, last), places in of_point.items():
-        total = next((places[name] for name in ("JT", "A+") if name in places), None)
-        if total is None or "VT" not in places or "NT" not in places:
+    for registers in of_point.values():
+        name = next((each for each in ("JT", "A+") if each in registers), None)
+        if name is None or "VT" not in registers or "NT" not in registers:
             continue
-        row, both = int(counted.row[total]), [places["VT"], places["NT"]]
-        parts[row, last], whole[row, last] = counted.units[both].sum(), counted.units[total]
-        limit[row, last] = digits[row] * counted.last_digit[[total, *both]].max()
-        found[row, last] = abs(parts[row, last] - whole[row, last]) > limit[row, last]
+        for total in registers[name]:
+            row, last = int(counted.row[total]), int(counted.last[total])
+            sides = [_tiling(counted, registers[each], int(counted.first[total]), last) for each in ("VT", "NT")]
+            if not all(sides):
+                continue
+            both = [place for side in sides for place in side]
+            parts[row, last], whole[row, last] = counted.units[both].sum(), counted.units[total]
+            limit[row, last] = digits[row] * counted.last_digit[[total, *both]].max()
+            found[row, last] = abs(parts[row, last] - whole[row, last]) > limit[row, last]
     return findings_of_days(
         chunk,
         "tariff_sum",
@@ -80,6 +88,13 @@ def tariff_sum(chunk: Chunk) -> Findings:
         limit=limit,
         evidence={"tariffs": parts, "total": whole},
     )
+
+
+def _tiling(counted: Counted, places: Sequence[int], first: int, last: int) -> list[int]:
+    """Those of one register's stretches that together are the days `first` to `last`; none where they are not."""
+    inside = [place for place in places if first <= counted.first[place] and counted.last[place] <= last]
+    days = sum(int(counted.last[place] - counted.first[place]) + 1 for place in inside)
+    return inside if days == last - first + 1 else []
 
 
 def register(chunk: Chunk) -> Findings:

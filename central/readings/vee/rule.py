@@ -89,9 +89,13 @@ class Chunk:
 
     @cached_property
     def delivered(self) -> Bools:
-        """Where a value is that a meter (or its device) delivered: neither estimated here nor entered."""
-        there = self.present & (self.quality <= Quality.ESTIMATED)
-        return there if self.method is None else np.logical_and(there, self.method == Method.NONE)
+        """Where a value is that a meter (or its device) delivered: neither estimated here nor entered. What a formula
+        made of delivered values counts as delivered."""
+        there: Bools = self.present & (self.quality <= Quality.ESTIMATED)
+        if self.method is not None:
+            computed = (self.method == Method.FORMULA) & (self.quality < Quality.ESTIMATED)
+            there &= (self.method == Method.NONE) | computed
+        return there
 
     @cached_property
     def complete(self) -> Bools:

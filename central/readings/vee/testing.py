@@ -9,7 +9,7 @@ import numpy as np
 
 from central.readings.calendar import number_of
 from central.readings.vee.balance_rules import BALANCE, Balances
-from central.readings.vee.inputs import DRIFT, EXEMPT, HISTORY, LIMITS, History, Limits
+from central.readings.vee.inputs import DRIFT, EXEMPT, HISTORY, HISTORY_DAYS, LIMITS, History, Limits
 from central.readings.vee.parameters import Parameters, Setting, shipped_settings
 from central.readings.vee.register_inputs import (
     CHECK,
@@ -84,11 +84,11 @@ def make_chunk(
         ),
     )
     settings = [*shipped_settings(), Setting(ANY_CLASS, rule.name, parameters or {})]
-    nothing = np.full(channels, np.nan)
+    nothing = np.full(shape, np.nan)
     standing = {
         HISTORY: History.none(channels),
-        EXEMPT: np.zeros(shape, np.bool_),
-        LIMITS: Limits(nothing, nothing, nothing),
+        EXEMPT: np.zeros((channels, HISTORY_DAYS + count), np.bool_),
+        LIMITS: Limits(nothing, nothing, nothing, nothing),
         DRIFT: np.full(shape, np.nan),
         COUNTED: Counted.of([]),
         VERSIONS: Versions(np.zeros(shape, np.bool_), np.zeros(shape, np.bool_), np.ones(shape), np.ones(shape)),

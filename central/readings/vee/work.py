@@ -20,6 +20,9 @@ BUCKET_BITS = 10
 """Channels of one bucket: 2^10. A month of them has 3 million values, about 20 MB as a matrix with quality."""
 MOST_DAYS = 35
 """Days of the matrix that one pass works on; further ones stay for the next."""
+SAMPLE_MS = 60_000
+"""A state read later than this after a border of a day does not stand for it: it would count a part of the next
+quarter-hour too."""
 _LOCK = 5_009
 """First key of the advisory locks on buckets."""
 
@@ -41,19 +44,25 @@ _BUCKET = text("""
     LIMIT 1
 """)
 _TAKE = text("SELECT id, channels, first, last FROM vee_work WHERE bucket = :bucket ORDER BY first, id")
-# A state read at midnight ends the day before.
+# A state read at midnight ends the day before. What a profile at the point is compared with are states at midnight:
+# others do not touch it.
 _ENQUEUE_STATES = text("""
     INSERT INTO vee_work (bucket, channels, first, last, reason)
     SELECT id >> :bits, array_agg(id ORDER BY id), first, last, 'states'
     FROM (
-        SELECT c.id,
+        SELECT other.id,
                min((to_timestamp((span.begin - 1) / 1000.0) AT TIME ZONE 'Europe/Prague')::date) AS first,
                max((to_timestamp(span.finish / 1000.0) AT TIME ZONE 'Europe/Prague')::date) AS last
         FROM unnest(CAST(:evidence AS integer[]), CAST(:begins AS bigint[]), CAST(:ends AS bigint[]))
             AS span (evidence, begin, finish)
         JOIN channel_mapping m ON m.evidence_channel = span.evidence
         JOIN channel c ON c.id = m.channel AND c.kind = 'state'
-        GROUP BY c.id
+        JOIN channel other ON other.point = c.point AND (
+             other.id = c.id
+             OR other.kind = 'interval'
+             AND (to_timestamp((span.begin - :sample_ms - 1) / 1000.0) AT TIME ZONE 'Europe/Prague')::date
+                 < (to_timestamp(span.finish / 1000.0) AT TIME ZONE 'Europe/Prague')::date)
+        GROUP BY other.id
     ) read
     GROUP BY 1, first, last
     ORDER BY 1, first
@@ -103,14 +112,15 @@ def enqueue_days(connection: Connection, channels: Ints, numbers: Ints, reason: 
 
 
 def enqueue_states(connection: Connection, spans: Spans) -> None:
-    """Have the days validated that register states in these stretches of evidence belong to."""
+    """Have the days validated that register states in these stretches of evidence belong to; of the profiles at their
+    points, too, where the states lie at borders of days."""
     if len(spans.evidence):
         parameters = {
             "evidence": int_array(spans.evidence),
             "begins": int_array(spans.from_ms),
             "ends": int_array(spans.to_ms),
         }
-        connection.execute(_ENQUEUE_STATES, {**parameters, "bits": BUCKET_BITS})
+        connection.execute(_ENQUEUE_STATES, {**parameters, "bits": BUCKET_BITS, "sample_ms": SAMPLE_MS})
 
 
 def _insert(connection: Connection, channels: Ints, firsts: Ints, lasts: Ints, reason: str) -> None:

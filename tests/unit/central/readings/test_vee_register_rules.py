@@ -82,6 +82,16 @@ def test_tariffs_together_are_the_total(total: float, is_found: bool) -> None:
     assert findings.channel.tolist() == ([3] if is_found else [])
 
 
+def test_tariffs_that_were_read_more_often_are_added_up() -> None:
+    """High and low were read at each midnight, the whole only before and after both days."""
+    both = [(0, 0, 0, 600, 1), (0, 1, 1, 500, 1), (1, 0, 0, 400, 1), (1, 1, 1, 300, 1)]
+    given = {"directions": ["VT", "NT", "JT"], "points": ["P", "P", "P"]}
+    rows = [DAY * 2] * 3
+    assert len(found("tariff_sum", *rows, **given, inputs=counted(*both, (2, 0, 1, 1_800, 1)))) == 0
+    assert len(found("tariff_sum", *rows, **given, inputs=counted(*both, (2, 0, 1, 1_803, 1)))) == 1
+    assert len(found("tariff_sum", *rows, **given, inputs=counted(*both[1:], (2, 0, 1, 1, 1)))) == 0
+
+
 def test_tariffs_of_another_point_are_not_added() -> None:
     inputs = counted((0, 0, 0, 600, 1), (1, 0, 0, 400, 1), (2, 0, 0, 5, 1))
     given = {"directions": ["VT", "NT", "JT"], "points": ["P", "Q", "P"], "inputs": inputs}

@@ -10,7 +10,7 @@ import pytest
 
 from central.readings.calendar import date_of
 from central.readings.method import Method
-from central.readings.vee.inputs import DRIFT, EXEMPT, HISTORY, LIMITS, History, Limits
+from central.readings.vee.inputs import DRIFT, EXEMPT, HISTORY, HISTORY_DAYS, LIMITS, History, Limits
 from central.readings.vee.rule import Findings, Rule, Severity
 from central.readings.vee.rules import INPUTS, RULES
 from central.readings.vee.stage import judge
@@ -46,6 +46,13 @@ def history(total: int, peak: int, days: int = 30) -> History:
     some.total[:, :], some.peak[:, :] = total, peak
     some.known[:, some.days - days :] = True
     return some
+
+
+def bounds(**kilowatts: list[list[float]]) -> Limits:
+    """Limits by channel and day; what is not named is not known."""
+    (shape,) = {np.shape(given) for given in kilowatts.values()}
+    nothing = dict.fromkeys(("breaker_kw", "input_kw", "day_m3", "transformer_kw"), np.full(shape, np.nan))
+    return Limits(**{**nothing, **{name: np.array(given) for name, given in kilowatts.items()}})
 
 
 def test_every_input_that_a_rule_names_can_be_read_and_names_are_unique() -> None:
@@ -108,6 +115,18 @@ class TestNegative:
         assert len(found("negative", with_values({3: GONE}))) == 0
 
 
+class TestFormula:
+    def test_what_a_formula_made_of_measured_values_is_not_missing(self) -> None:
+        computed = {(0, place): int(Method.FORMULA) for place in range(96)}
+        assert len(found("missing", USUAL, method=computed)) == 0
+        assert len(found("negative", with_values({3: -1}), method=computed)) == 1
+
+    def test_what_it_made_of_estimates_is(self) -> None:
+        computed = {(0, place): int(Method.FORMULA) for place in range(96)}
+        findings = found("missing", USUAL, method=computed, quality={(0, 5): Quality.ESTIMATED})
+        assert (findings.measured.tolist(), findings.severity.tolist()) == ([1], [Severity.INFO])
+
+
 class TestOverflow:
     @pytest.mark.parametrize(("value", "count"), [(655_350, 1), (655_340, 0)])
     def test_the_recorders_maximum_times_the_constant(self, value: int, count: int) -> None:
@@ -126,7 +145,18 @@ class TestZero:
         assert found("zero", [0] * 96, inputs={HISTORY: history(0, 0)}).measured.tolist() == [31]
 
     def test_known_idle_or_an_outage_is_a_reason(self) -> None:
-        assert len(found("zero", [0] * 4 * 96, inputs={EXEMPT: np.array([[False, False, True, True]])})) == 0
+        exempt = np.zeros((1, HISTORY_DAYS + 4), np.bool_)
+        exempt[0, -2:] = True
+        assert len(found("zero", [0] * 4 * 96, inputs={EXEMPT: exempt})) == 0
+
+    def test_days_that_had_a_reason_do_not_count_afterwards(self) -> None:
+        """Whether they lie in the chunk or in the history: a run begins after the reason."""
+        exempt = np.ones((1, HISTORY_DAYS + 1), np.bool_)
+        exempt[0, -3:] = False
+        inputs = {HISTORY: history(0, 0), EXEMPT: exempt}
+        assert found("zero", [0] * 96, inputs=inputs).measured.tolist() == [3]
+        exempt[0, -3] = True
+        assert len(found("zero", [0] * 96, inputs=inputs)) == 0
 
     def test_an_incomplete_day_says_nothing(self) -> None:
         assert len(found("zero", [0] * 2 * 96 + [GONE] + [0] * 95)) == 0
@@ -194,6 +224,11 @@ class TestJump:
         values = with_values({95: 100}) + with_values({0: 9000})
         assert spans(found("jump", values)) == [(1, "2026-03-03", 0, 0)]
 
+    @pytest.mark.parametrize(("value", "count"), [(7_500, 0), (7_501, 1), (2_000, 0)])
+    def test_a_ratio_below_one(self, value: int, count: int) -> None:
+        values = [5_000] * 32 + [value] * 64
+        assert len(found("jump", values, parameters={"ratio": 0.5, "floor": 0})) == count
+
     def test_from_zero_there_is_no_ratio(self) -> None:
         assert len(found("jump", with_values({31: 0, 32: 9000}))) == 0
 
@@ -202,12 +237,24 @@ class TestPhysicalMaximum:
     @pytest.mark.parametrize(("value", "severity"), [(4312, None), (4313, Severity.WARNING), (5176, Severity.ERROR)])
     def test_a_breaker_of_three_times_25_amperes(self, value: int, severity: Severity | None) -> None:
         """3 x 25 A x 230 V = 17.25 kW, in a quarter-hour 4312.5 Wh; above 120 % an error."""
-        limits = Limits(np.array([17.25]), np.array([np.nan]), np.array([np.nan]))
+        limits = bounds(breaker_kw=[[17.25]])
         findings = found("physical_maximum", with_values({8: value}), inputs={LIMITS: limits})
         assert findings.severity.tolist() == ([] if severity is None else [severity])
 
+    def test_a_breaker_holds_from_its_day_on(self) -> None:
+        """3 x 25 A until the second day, 3 x 40 A from then on: 5,000 Wh is too much on the first only."""
+        limits = bounds(breaker_kw=[[17.25, 27.6]])
+        findings = found("physical_maximum", with_values({8: 5_000}) * 2, inputs={LIMITS: limits})
+        assert spans(findings) == [(1, "2026-03-02", 8, 8)]
+
+    @pytest.mark.parametrize(("value", "count"), [(25_980, 0), (25_981, 1)])
+    def test_current_transformers_bound_a_point_without_a_breaker(self, value: int, count: int) -> None:
+        """150/5 A in three phases at 400 V: 3 x 150 x 230.94 = 103.92 kW, below the reserved input of 120 kW."""
+        limits = bounds(input_kw=[[120.0]], transformer_kw=[[103.923]])
+        assert len(found("physical_maximum", with_values({8: value}), inputs={LIMITS: limits})) == count
+
     def test_reserved_input_bounds_what_is_taken_only(self) -> None:
-        limits = Limits(np.full(2, np.nan), np.full(2, 100.0), np.full(2, np.nan))
+        limits = bounds(input_kw=[[100.0], [100.0]])
         high = with_values({8: 25_001})
         findings = found(
             "physical_maximum", high, high, directions=["A+", "A-"], points=["P", "P"], inputs={LIMITS: limits}
