@@ -338,7 +338,8 @@ async def test_states_are_compared_and_imported(client: httpx.AsyncClient, engin
             work = connection.execute(text("SELECT channels, first, last FROM vee_work")).all()
         assert [tuple(row) for row in work] == [([channel], date(2026, 3, 1), date(2026, 3, 3))]
         if file["state"] == "imported":
-            file = await call(client, "POST", f"/v1/import-files/{done['id']}/revoke", 200, json={"reason": "jiné měřidlo"})
+            revoke = f"/v1/import-files/{done['id']}/revoke"
+            file = await call(client, "POST", revoke, 200, json={"reason": "jiné měřidlo"})
 
 
 SPOILT = {
