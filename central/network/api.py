@@ -4,24 +4,27 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
-from sqlalchemy import select
+from sqlalchemy import func
 
 from central.network import channels
+from central.network.channel_overviews import CHANNELS, EVIDENCE_CHANNELS, MAPPINGS
 from central.network.collections_api import router as collections_router
 from central.network.control_api import router as control_router
+from central.network.generated_api import router as generated_router
 from central.network.lines_api import router as lines_router
 from central.network.maintenance.order_api import router as order_router
 from central.network.maintenance.plan_api import router as plan_router
 from central.network.meters_api import router as meters_router
 from central.network.points_api import router as points_router
 from central.network.registers_api import router as registers_router
-from central.network.tables import evidence_channel
+from central.network.tables import channel_mapping, evidence_channel
 from central.network.topology_api import router as topology_router
 from central.platform import audit
 from central.platform.errors import Refused
 from central.platform.identity import Person, require
+from central.platform.overview import Asked
 from central.platform.reconcile import Outcome
 from central.platform.web import Db, Now
 
@@ -31,6 +34,7 @@ router.include_router(control_router)
 router.include_router(registers_router)
 router.include_router(meters_router)
 router.include_router(lines_router)
+router.include_router(generated_router)
 router.include_router(topology_router)
 router.include_router(points_router)
 router.include_router(plan_router)
@@ -131,12 +135,17 @@ class MappingOut(BaseModel):
 
 
 @router.get("/evidence-channels", summary="Registers of meters")
-def find_evidence_channels(connection: Db, _: Reader, meter: str | None = None) -> list[EvidenceChannelOut]:
-    """What meters deliver, by meter and register."""
-    query = select(evidence_channel).order_by(evidence_channel.c.device, evidence_channel.c.register)
-    if meter is not None:
-        query = query.where(evidence_channel.c.device == meter)
-    return [EvidenceChannelOut(**row) for row in connection.execute(query).mappings()]
+def find_evidence_channels(
+    connection: Db,
+    _: Reader,
+    request: Request,
+    response: Response,
+    asked: Annotated[Asked, Depends(EVIDENCE_CHANNELS.asked())],
+) -> list[EvidenceChannelOut]:
+    """What meters deliver, by meter and register; filtered, sorted, by pages."""
+    page = EVIDENCE_CHANNELS.find(connection, asked)
+    page.tell(request, response)
+    return [EvidenceChannelOut(**row) for row in page.rows]
 
 
 @router.post("/evidence-channels", status_code=201, summary="Create a register of a meter")
@@ -148,26 +157,22 @@ def create_evidence_channel(
     what = f"{body.meter} {body.register_}"
     _created(channels.create_evidence_channels(connection, [details]), f"The register {what}")
     audit.record(connection, person, "evidence_channel.create", f"evidence_channel/{what}", details, clock.now())
-    return next(
-        row for row in find_evidence_channels(connection, person, body.meter) if row.register_ == body.register_
-    )
+    named = evidence_channel.c.device == body.meter, evidence_channel.c.register == body.register_
+    return EvidenceChannelOut(**EVIDENCE_CHANNELS.find(connection, Asked(limit=1), *named).rows[0])
 
 
 @router.get("/channels", summary="Channels by point and direction")
 def find_channels(
     connection: Db,
     _: Reader,
-    supply_point: int | None = None,
-    point: str | None = None,
-    direction: str | None = None,
-    kind: str | None = None,
-    commodity: str | None = None,
+    request: Request,
+    response: Response,
+    asked: Annotated[Asked, Depends(CHANNELS.asked())],
 ) -> list[ChannelOut]:
-    """What is settled, filtered."""
-    found = channels.find_channels(
-        connection, supply_point=supply_point, point=point, direction=direction, kind=kind, commodity=commodity
-    )
-    return [ChannelOut(**row) for row in found]
+    """What is settled; filtered, sorted, by pages."""
+    page = CHANNELS.find(connection, asked)
+    page.tell(request, response)
+    return [ChannelOut(**row) for row in page.rows]
 
 
 @router.get("/channels/{identifier}", summary="One channel")
@@ -186,9 +191,17 @@ def create_channel(connection: Db, person: Operator, clock: Now, body: ChannelIn
 
 
 @router.get("/mappings", summary="Which register feeds which channel")
-def find_mappings(connection: Db, _: Reader, channel: int | None = None) -> list[MappingOut]:
-    """With validity, multiplier and sign, oldest first."""
-    return [MappingOut(**row) for row in channels.find_mappings(connection, channel_id=channel)]
+def find_mappings(
+    connection: Db,
+    _: Reader,
+    request: Request,
+    response: Response,
+    asked: Annotated[Asked, Depends(MAPPINGS.asked())],
+) -> list[MappingOut]:
+    """With validity, multiplier and sign, oldest first; filtered, sorted, by pages."""
+    page = MAPPINGS.find(connection, asked)
+    page.tell(request, response)
+    return [MappingOut(**row) for row in page.rows]
 
 
 @router.post("/mappings", status_code=201, summary="Let a register feed a channel")
@@ -200,8 +213,8 @@ def create_mapping(connection: Db, person: Operator, clock: Now, body: MappingIn
     row = channels.find_channels(connection, point=body.point, direction=body.direction, kind=body.kind)[0]
     details = body.model_dump(mode="json", by_alias=True)
     audit.record(connection, person, "mapping.create", f"channel/{row['id']}", details, clock.now())
-    found = channels.find_mappings(connection, channel_id=row["id"])
-    return MappingOut(**next(each for each in found if each["since"] == body.since))
+    made = channel_mapping.c.channel == row["id"], func.lower(channel_mapping.c.valid) == body.since
+    return MappingOut(**MAPPINGS.find(connection, Asked(limit=1), *made).rows[0])
 
 
 def _created(outcome: Outcome, what: str) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Table, func, select, text, tuple_
+from sqlalchemy import Connection, RowMapping, Table, select, text, tuple_
 from sqlalchemy.dialects.postgresql import Range
 
 from central.network.tables import channel, channel_mapping, evidence_channel, meter
@@ -227,26 +227,3 @@ def require_channel(connection: Connection, identifier: int) -> RowMapping:
     if found is None:
         raise NotFound("channel_not_found", f"There is no channel {identifier}.")
     return found
-
-
-def find_mappings(connection: Connection, *, channel_id: int | None = None) -> Sequence[RowMapping]:
-    """Mappings with the meter and register that feed each channel, oldest first."""
-    query = (
-        select(
-            channel_mapping.c.id,
-            channel_mapping.c.evidence_channel,
-            channel_mapping.c.channel,
-            channel_mapping.c.multiplier,
-            channel_mapping.c.sign,
-            func.lower(channel_mapping.c.valid).label("since"),
-            func.upper(channel_mapping.c.valid).label("until"),
-            evidence_channel.c.concentrator,
-            evidence_channel.c.device.label("meter"),
-            evidence_channel.c.register,
-        )
-        .join(evidence_channel, evidence_channel.c.id == channel_mapping.c.evidence_channel)
-        .order_by(channel_mapping.c.channel, func.lower(channel_mapping.c.valid))
-    )
-    if channel_id is not None:
-        query = query.where(channel_mapping.c.channel == channel_id)
-    return connection.execute(query).mappings().all()

@@ -27,6 +27,7 @@ from central.platform.plain import plain
 from central.readings.open_days import reconsolidate
 from central.readings.registers.entering import Entry, enter_state
 from central.workflow.meter_protocol import protocol
+from central.workflow.ordered_acts import finish_by_act, require_order_for
 from central.workflow.tables import meter_act, meter_act_document
 from shared.metering_day import PRAGUE, day_of
 from shared.quantities import Commodity
@@ -92,15 +93,20 @@ def change_meter(
     documents: Sequence[tuple[int, Role]],
     person: Person,
     now: datetime,
+    work_order: str | None = None,
 ) -> RowMapping:
-    """Take a meter down, hang one, or both at once; gives the act as it is kept.
+    """Take a meter down, hang one, or both at once; gives the act as it is kept. `work_order` ends with it.
 
     Refused, naming both sides: a second meter where one is allowed, a meter that hangs elsewhere or not here, a removal
-    of what is billed, an act before a billed or read state, an address in use, a channel that could not go on.
+    of what is billed, an act before a billed or read state, an address in use, a channel that could not go on, an
+    order for something else.
     """
     if at > now + AHEAD:
         raise BadInput("at", f"The act at {point} is to be at {at.isoformat()}, ahead of now, {now.isoformat()}.")
     place = require_point(connection, point, lock=True)
+    kind = "mounting" if removed is None else "removal" if mounted is None else "exchange"
+    meters = [part.meter for part in (removed, mounted) if part is not None]
+    order = None if work_order is None else require_order_for(connection, work_order, kind, place, meters)
     touched: set[str | None] = set()
     facts: dict[str, Any] = {"ratio": ratio_at(connection, point, at)}
     before: list[Feed] = []
@@ -109,7 +115,6 @@ def change_meter(
         _require_removable(connection, removed, point, at, exchanged=mounted is not None)
         touched.add(lines.detach(connection, removed.meter, at))
         before = end_mappings(connection, removed.meter, point, at)
-        kind = "removal" if mounted is None else "exchange"
         _require_states(removed.meter, removed.states, [each for each in before if each.kind == "state"])
         facts["removed"] = _left(connection, removed, before, kind, at, person, now)
         for number in removed.seals:
@@ -120,7 +125,7 @@ def change_meter(
         if mounted.attachment is not None:
             touched.add(mounted.attachment.concentrator)
     _make_days_again(connection, place["commodity"], before + after, at, now)
-    act = _keep(connection, place, at, removed, mounted, facts, reason, documents, person, now)
+    act = _keep(connection, kind, place, at, removed, mounted, facts, reason, documents, order, person, now)
     generated.regenerate(connection, store, touched, reason, person, now)
     audit.record(
         connection,
@@ -281,6 +286,7 @@ def _make_days_again(
 
 def _keep(
     connection: Connection,
+    kind: str,
     place: RowMapping,
     at: datetime,
     removed: Removed | None,
@@ -288,10 +294,10 @@ def _keep(
     facts: dict[str, Any],
     reason: str,
     documents: Sequence[tuple[int, Role]],
+    order: RowMapping | None,
     person: Person,
     now: datetime,
 ) -> RowMapping:
-    kind = "mounting" if removed is None else "removal" if mounted is None else "exchange"
     identifier = connection.execute(
         insert(meter_act)
         .values(
@@ -304,6 +310,7 @@ def _keep(
             reason=reason,
             made_at=now,
             made_by=person.name,
+            work_order=order["id"] if order else None,
         )
         .returning(meter_act.c.id)
     ).scalar_one()
@@ -314,6 +321,8 @@ def _keep(
     for document, role in kept:
         files.require(connection, document)
         connection.execute(insert(meter_act_document).values(meter_act=identifier, document=document, role=role))
+    if order is not None:
+        finish_by_act(connection, order, act, kept, person, now)
     return act
 
 
@@ -331,8 +340,10 @@ def _supply_point(connection: Connection, point: str) -> str | None:
 
 
 _ACT = text("""
-    SELECT a.id, a.kind, p.name AS measuring_point, a.at, a.removed, a.mounted, a.facts, a.reason, a.made_at, a.made_by
-    FROM meter_act a JOIN measuring_point p ON p.id = a.measuring_point WHERE a.id = :id
+    SELECT a.id, a.kind, p.name AS measuring_point, a.at, a.removed, a.mounted, a.facts, a.reason, a.made_at, a.made_by,
+           o.number AS work_order
+    FROM meter_act a JOIN measuring_point p ON p.id = a.measuring_point LEFT JOIN work_order o ON o.id = a.work_order
+    WHERE a.id = :id
 """)
 
 _LATER_STATE = text("""

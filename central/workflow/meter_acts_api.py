@@ -21,13 +21,16 @@ from central.platform.overview import Asked, Column, Kind, Overview
 from central.platform.web import Db, Now
 from central.workflow import meter_acts
 from central.workflow.tables import meter_act
+from central.workflow.work_order_tables import work_order
 
 router = APIRouter()
 
 ACTS = Overview(
     "acts on meters",
     source=meter_act,
-    joined=meter_act.outerjoin(measuring_point, measuring_point.c.id == meter_act.c.measuring_point),
+    joined=meter_act.outerjoin(measuring_point, measuring_point.c.id == meter_act.c.measuring_point).outerjoin(
+        work_order, work_order.c.id == meter_act.c.work_order
+    ),
     key=meter_act.c.id,
     columns=(
         Column("id", meter_act.c.id, Kind.INTEGER),
@@ -39,6 +42,7 @@ ACTS = Overview(
         Column("reason", meter_act.c.reason),
         Column("made_at", meter_act.c.made_at, Kind.INSTANT),
         Column("made_by", meter_act.c.made_by),
+        Column("work_order", work_order.c.number),
     ),
     default_sort=(("at", True),),
 )
@@ -101,6 +105,7 @@ class MountedIn(Body):
 class _Act(Body):
     at: Instant
     reason: Reason
+    work_order: Text | None = Field(default=None, description="number of the order under way that the act carries out")
     documents: Annotated[list[DocumentOf], Field(default_factory=list, max_length=64)]
 
 
@@ -135,6 +140,7 @@ class ActRow(BaseModel):
     reason: str
     made_at: datetime
     made_by: str
+    work_order: str | None
 
 
 class DocumentOfAct(documents_api.DocumentOut):
@@ -271,6 +277,7 @@ def _change(
         documents=[(each.document, each.role) for each in body.documents],
         person=person,
         now=now,
+        work_order=body.work_order,
     )
     return _shown(connection, act)
 

@@ -26,6 +26,7 @@ meter_act = Table(
     Column("reason", Text, nullable=False),
     Column("made_at", DateTime(timezone=True), nullable=False),
     Column("made_by", Text, nullable=False),
+    Column("work_order", Integer, ForeignKey("work_order.id"), unique=True, comment="which asked for it, and ended"),
     CheckConstraint("kind IN ('mounting', 'removal', 'exchange')", name="kind"),
     CheckConstraint(
         "(kind <> 'mounting') = (removed IS NOT NULL) AND (kind <> 'removal') = (mounted IS NOT NULL)", name="meters"

@@ -314,3 +314,59 @@ async def test_a_site_file_brings_points_lines_and_mountings_once(central: Api, 
     site["mountings"] = [{"meter": "M7", "measuring_point": "P7", "since": "2026-04-01T00:00:00"}]
     with pytest.raises(BadInput, match="without an offset"):
         load()
+
+
+async def work_order(central: Api, begin: bool = True, **more: Any) -> str:
+    body = {"kind": "exchange", "title": "výměna", "due": "2026-03-31", "measuring_point": "P1", "meter": "M1", **more}
+    number: str = (await central.post("/v1/work-orders", body))["number"]
+    path = f"/v1/work-orders/{number}"
+    await central.call(
+        "POST", f"{path}/assign", {"assignee": "Novák", "on": "2026-03-05"}, 200, await central.tag(path)
+    )
+    if begin:
+        await central.call("POST", f"{path}/begin", None, 200, await central.tag(path))
+    return number
+
+
+async def test_a_work_order_is_carried_out_by_the_act(central: Api) -> None:
+    await mount(central)
+    path = "/v1/measuring-points/P1/exchange"
+    refusals: list[tuple[dict[str, Any], str, str]] = [
+        ({"begin": False}, "order_state", "is assigned"),
+        ({"kind": "removal"}, "order_kind", "is for removal, the act is exchange"),
+        ({"measuring_point": "P2", "meter": None}, "order_place", "another measuring point than P1"),
+        ({"meter": "M3"}, "order_meter", "about the meter M3, the act about M1 and M2"),
+    ]
+    for order, code, said in refusals:
+        refused = await central.post(path, {**exchange(), "work_order": await work_order(central, **order)}, 409)
+        assert (refused["code"], said in refused["message"]) == (code, True), refused
+    unknown = await central.post(path, {**exchange(), "work_order": "P-2026-999999"}, 404)
+    assert unknown["code"] == "work_order_not_found"
+
+    number = await work_order(central)
+    # An act that is refused leaves its order as it was.
+    await central.post(path, {**exchange(final=1), "work_order": number}, 409)
+    assert (await central.get(f"/v1/work-orders/{number}"))["state"] == "under_way"
+    act = await central.post(path, {**exchange(), "work_order": number})
+    assert act["work_order"] == number
+    done = await central.get(f"/v1/work-orders/{number}")
+    assert (done["state"], done["result"]) == ("done", f"Akt {act['id']} (exchange): cejch")
+    assert [row["id"] for row in await central.get(f"/v1/meter-acts?work_order={number}")] == [act["id"]]
+    # Once it is done it carries out nothing more.
+    again = {**exchange(at="2026-03-03T12:00:00+01:00"), "removed": removed("M2", 20), "mounted": mounted("M3")}
+    assert (await central.post(path, {**again, "work_order": number}, 409))["code"] == "order_state"
+
+
+async def test_what_measures_and_is_settled_is_listed_by_pages(central: Api) -> None:
+    await mount(central)
+    for what, filtered in (
+        ("channels", "point=P1"),
+        ("mappings", "meter=M1"),
+        ("evidence-channels", "meter=M1&sort=-register"),
+    ):
+        answer = await central.client.get(f"/v1/{what}?{filtered}&limit=1")
+        assert answer.status_code == 200, answer.text
+        assert (len(answer.json()), int(answer.headers["X-Total-Count"]) > 1) == (1, True)
+        assert 'rel="next"' in answer.headers["Link"]
+        assert await central.get(f"/v1/{what}?{filtered.replace('1', '9')}") == []
+        await central.get(f"/v1/{what}?colour=red", 422)

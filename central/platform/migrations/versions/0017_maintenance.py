@@ -231,6 +231,10 @@ CREATE TABLE work_order_state (
 );
 CREATE INDEX work_order_state_work_order_ix ON work_order_state (work_order);
 COMMENT ON TABLE work_order_state IS 'Register states that a technician took on a work order';
+
+ALTER TABLE meter_act ADD COLUMN work_order integer
+    CONSTRAINT meter_act_work_order_fkey REFERENCES work_order (id) CONSTRAINT meter_act_work_order_key UNIQUE;
+COMMENT ON COLUMN meter_act.work_order IS 'which asked for it, and ended';
 """
 
 TECHNICIAN = """
@@ -258,6 +262,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Remove them."""
     op.execute("DROP TABLE page_session")
+    op.execute("ALTER TABLE meter_act DROP COLUMN work_order")
     op.execute("DROP TABLE work_order_state, work_order_number, work_order_document, work_order_step, work_order")
     op.execute("DROP TABLE service_case, service_rule")
     op.execute("DROP TABLE activity, reading_group_member, reading_group")
