@@ -16,7 +16,7 @@ from central.network import configurations
 from central.network.keys import find_key
 from central.network.line_tables import bus, generated_configuration, managed_concentrator
 from central.network.meter_keys import KeyStore, open_key, present_versions
-from central.network.meter_templates import device_of, find_templates
+from central.network.meter_templates import device_of, find_templates, has_secret
 from central.network.meters import require_concentrator
 from central.network.plan import GIVEN, PlannedBus, PlannedMeter, differences, plan, with_keys, wrong_in
 from central.platform import audit
@@ -39,26 +39,39 @@ def manage(
     `settings` are the fields of a configuration that are no meter's (`uplink`, `push`).
     """
     require_concentrator(connection, concentrator)
+    if has_secret(settings):
+        raise BadInput("settings", f"The settings of {concentrator} hold a key; keys are set for each meter.")
     for name in GIVEN:
         if name in settings:
             raise BadInput(
                 "settings", f"The settings of {concentrator} hold {name}: it is generated, or the local file's."
             )
+    known = find_managed(connection, concentrator, lock=True)
     row = {"concentrator": concentrator, "settings": dict(settings), "since": now, "managed_by": person.name}
     statement = upsert(managed_concentrator).values(row)
     connection.execute(
         statement.on_conflict_do_update(index_elements=["concentrator"], set_={"settings": dict(settings)})
     )
-    details = {"settings": dict(settings)}
-    audit.record(connection, person, "concentrator.manage", f"concentrator/{concentrator}", details, now, why=reason)
+    audit.record(
+        connection,
+        person,
+        "concentrator.manage",
+        f"concentrator/{concentrator}",
+        {},
+        now,
+        before=None if known is None else {"settings": known["settings"]},
+        after={"settings": dict(settings)},
+        why=reason,
+    )
     return regenerate(connection, store, [concentrator], reason, person, now).get(concentrator)
 
 
 def release(connection: Connection, concentrator: str, reason: str, person: Person, now: datetime) -> None:
     """Leave a concentrator's configuration to people again; what runs goes on."""
-    require_managed(connection, concentrator)
+    before = {"settings": require_managed(connection, concentrator)["settings"]}
     connection.execute(managed_concentrator.delete().where(managed_concentrator.c.concentrator == concentrator))
-    audit.record(connection, person, "concentrator.release", f"concentrator/{concentrator}", {}, now, why=reason)
+    subject = f"concentrator/{concentrator}"
+    audit.record(connection, person, "concentrator.release", subject, {}, now, before=before, why=reason)
 
 
 def find_managed(connection: Connection, concentrator: str, *, lock: bool = False) -> RowMapping | None:

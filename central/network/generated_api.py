@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
+from sqlalchemy import RowMapping
 
 from central.network import generated, lines, meter_keys, meter_templates
 from central.network.meters import require_meter
@@ -144,10 +145,22 @@ def set_key(
 
 
 @router.put("/concentrators/{identifier}/management", summary="Let the registry make the configuration")
-def manage(connection: Db, person: Operator, clock: Now, store: Store, identifier: str, body: Management) -> Preview:
-    """From now on every change of its meters, buses and keys makes a new number."""
+def manage(
+    connection: Db,
+    person: Operator,
+    clock: Now,
+    store: Store,
+    response: Response,
+    identifier: str,
+    body: Management,
+    if_match: IfMatch = None,
+) -> Preview:
+    """From now on every change of its meters, buses and keys makes a new number. Other settings need If-Match."""
+    known = generated.find_managed(connection, identifier, lock=True)
+    if known is not None:
+        require_match(if_match, _settings(known), f"the settings of {identifier}")
     generated.manage(connection, store, identifier, body.settings, body.reason, person, clock.now())
-    return Preview(**generated.preview(connection, identifier, clock.now()))
+    return _preview(connection, response, identifier, clock.now())
 
 
 @router.post("/concentrators/{identifier}/management/release", summary="Make the configuration by hand again")
@@ -158,9 +171,26 @@ def release(connection: Db, person: Operator, clock: Now, identifier: str, body:
 
 
 @router.get("/concentrators/{identifier}/generated-configuration", summary="What the registry would have it run")
-def preview(connection: Db, _: Reader, clock: Now, identifier: str, at: Instant | None = None) -> Preview:
-    """At an instant (now), with what differs from what was generated last, and what the schema would refuse."""
-    return Preview(**generated.preview(connection, identifier, at or clock.now()))
+def preview(
+    connection: Db, _: Reader, clock: Now, response: Response, identifier: str, at: Instant | None = None
+) -> Preview:
+    """At an instant (now), with what differs from what was generated last, and what the schema would refuse.
+
+    The tag of a managed concentrator's settings is in the header ETag.
+    """
+    return _preview(connection, response, identifier, at or clock.now())
+
+
+def _preview(connection: Db, response: Response, identifier: str, at: datetime) -> Preview:
+    found = Preview(**generated.preview(connection, identifier, at))
+    known = generated.find_managed(connection, identifier)
+    if known is not None:
+        show(response, _settings(known))
+    return found
+
+
+def _settings(managed: RowMapping) -> dict[str, Any]:
+    return {name: managed[name] for name in ("concentrator", "settings", "since")}
 
 
 def _template(name: str, template: meter_templates.MeterTemplate) -> TemplateOut:

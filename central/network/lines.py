@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from central.network.channels import by_name, validity_of
 from central.network.configuration_body import problems_of
 from central.network.line_tables import attachment, bus, modem
-from central.network.meter_templates import MeterTemplate, find_templates, template_of
+from central.network.meter_templates import MeterTemplate, find_templates, has_secret, template_of
 from central.network.tables import concentrator as concentrator_table
 from central.network.tables import meter as meter_table
 from central.platform.constraints import explain
@@ -184,6 +184,8 @@ def _attachment_rows(connection: Connection, specs: Sequence[Spec]) -> list[dict
         for name in ("id", "address", "template", "security"):
             if name in overrides:
                 raise BadInput("overrides", f"The overrides of {spec['meter']} hold {name}, which has its own place.")
+        if has_secret(overrides):
+            raise BadInput("overrides", f"The overrides of {spec['meter']} hold a key; keys are set for each meter.")
         rows.append(
             {
                 "meter": spec["meter"],

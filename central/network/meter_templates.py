@@ -82,7 +82,7 @@ def parse_template(name: str, body: Any) -> MeterTemplate:
             part = part.get(step) if isinstance(part, dict) else None
         if part is not None:
             raise BadInput("meter_template", f"The meter template {name!r} gives {place}, which each meter has itself.")
-    if _has_secret(device):
+    if has_secret(device):
         raise BadInput("meter_template", f"The meter template {name!r} holds a key; keys are set for each meter.")
     registers_of(name, template)
     return template
@@ -145,10 +145,11 @@ def _delivered(name: str, device: Mapping[str, Any]) -> list[tuple[str, str, int
     return columns + [each for each in sampled if each[0] not in {column[0] for column in columns}]
 
 
-def _has_secret(data: Any) -> bool:
+def has_secret(data: Any) -> bool:
+    """Whether a part of a configuration holds a key, open or sealed, however deep."""
     if isinstance(data, dict):
-        return bool({"secret", "sealed"} & data.keys()) or any(map(_has_secret, data.values()))
-    return isinstance(data, list) and any(map(_has_secret, data))
+        return bool({"secret", "sealed"} & data.keys()) or any(map(has_secret, data.values()))
+    return isinstance(data, list) and any(map(has_secret, data))
 
 
 @lru_cache

@@ -343,10 +343,18 @@ def revise_outage(
 
 @router.post("/outages/{identifier}/cancellation", summary="Say that an outage did not take place")
 def cancel_outage(
-    connection: Db, person: Operator, clock: Now, response: Response, identifier: Identifier, body: Cancellation
+    connection: Db,
+    person: Operator,
+    clock: Now,
+    response: Response,
+    identifier: Identifier,
+    body: Cancellation,
+    if_match: IfMatch = None,
 ) -> OutageOut:
-    """It gives no reason for anything any more."""
+    """It gives no reason for anything any more. If-Match says which state was seen."""
+    outages.require_outage(connection, identifier, lock=True)
     now, before = clock.now(), _outage(connection, identifier)
+    require_match(if_match, before, f"the outage {identifier}")
     outages.cancel_outage(connection, identifier, now)
     after, subject = _outage(connection, identifier), f"outage/{identifier}"
     audit.record(connection, person, "outage.cancel", subject, {}, now, before=before, after=after, why=body.reason)

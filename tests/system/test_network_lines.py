@@ -134,6 +134,13 @@ async def test_a_change_in_the_registry_makes_a_new_number_which_the_concentrato
     (device,) = first["configuration"]["buses"][0]["devices"]
     assert device["profile"]["since"] == "2026-03-04T23:00:00+00:00", "whole days are read"
     assert device["address"] == {"client": 16, "server": 1, "physical": 17}
+    # Other settings only by who has seen those that are; the record of the act says both.
+    path, other = "/v1/concentrators/K1/management", {"settings": {"push": {"port": 4059}}, "reason": "naslouchá"}
+    assert (await call(client, "PUT", path, other, 428))["code"] == "if_match_missing"
+    keyed = {"settings": {"uplink": {"x": {"secret": "hex:00"}}}, "reason": "x"}
+    tag = {"If-Match": (await client.get("/v1/concentrators/K1/generated-configuration")).headers["ETag"]}
+    refused = await client.put(path, json=keyed, headers=tag)
+    assert (refused.status_code, "hold a key" in refused.json()["message"]) == (422, True)
     by_hand = {"reason": "ručně", "configuration": {"buses": []}}
     refused = await call(client, "PUT", "/v1/concentrators/K1/configuration", by_hand, 409)
     assert refused["code"] == "managed"
@@ -190,6 +197,12 @@ async def test_a_bus_address_used_twice_is_refused_with_both_meters(client: http
         INSERT INTO attachment (meter, bus, address, listens, template, valid)
         SELECT 'M3', bus, address, listens, template, '[2026-04-01,)' FROM attachment WHERE meter = 'M1'
     """
+    second = """
+        INSERT INTO attachment (meter, bus, address, listens, template, valid)
+        SELECT meter, bus, '{}', 'elsewhere', template, '[2026-04-01,)' FROM attachment WHERE meter = 'M1'
+    """
+    with pytest.raises(IntegrityError, match="attachment_meter_valid_excl"), transaction(engine) as connection:
+        connection.exec_driver_sql(second)
     with pytest.raises(IntegrityError, match="attachment_bus_valid_excl"), transaction(engine) as connection:
         connection.execute(text(insert))
     await call(client, "POST", "/v1/meters/M1/detachment", {"at": "2026-03-31T22:00:00Z", "reason": "x"})
@@ -199,6 +212,9 @@ async def test_a_bus_address_used_twice_is_refused_with_both_meters(client: http
 
 async def test_what_the_schema_refuses_is_refused_at_the_act_by_its_place(client: httpx.AsyncClient) -> None:
     await call(client, "PUT", "/v1/concentrators/K1/management", MANAGE)
+    keyed = at_hdlc(17, overrides={"profile": {"x": {"secret": "hex:00"}}})
+    refused = await call(client, "POST", "/v1/meters/M1/attachments", keyed, 422)
+    assert (refused["code"], "hex:00" in refused["message"]) == ("overrides", False)
     wrong = {**at_hdlc(17), "address": {"server": 1, "physical": 70_000}}
     refused = await call(client, "POST", "/v1/meters/M1/attachments", wrong, 422)
     assert "address of M1 on the bus hdlc-1, at physical" in refused["message"]

@@ -183,6 +183,12 @@ async def test_elements_go_through_their_states_and_feed_one_another(central: Ap
         "SELECT element, fed_from, '[2026-02-15,)' FROM element_supply WHERE upper_inf(valid)",
         "element_supply_element_valid_excl",
     )
+    refused_by(
+        engine,
+        "INSERT INTO point_supply (measuring_point, element, valid) "
+        "SELECT measuring_point, element, '[2026-02-15,)' FROM point_supply WHERE element IS NOT NULL",
+        "point_supply_measuring_point_valid_excl",
+    )
 
 
 async def test_an_outage_hits_points_by_topology_and_by_hand_and_is_asked_for_by_channel(
@@ -234,9 +240,11 @@ async def test_an_outage_hits_points_by_topology_and_by_hand_and_is_asked_for_by
     assert (sorted(work[0].channels), work[0].first) == (sorted([ids["P1"], ids["P2"]]), date(2026, 3, 2))
     backwards = {**end, "end": "2026-03-02T07:00:00Z", "points": []}
     await central.call("PATCH", path, backwards, 422, await central.tag(path))
-    await central.post(f"{path}/cancellation", {"reason": "odloženo"}, 200)
+    await central.post(f"{path}/cancellation", {"reason": "odloženo"}, 428)
+    await central.call("POST", f"{path}/cancellation", {"reason": "odloženo"}, 412, tag)
+    await central.call("POST", f"{path}/cancellation", {"reason": "odloženo"}, 200, await central.tag(path))
     assert asked() == []
-    await central.post(f"{path}/cancellation", {"reason": "odloženo"}, 409)
+    await central.call("POST", f"{path}/cancellation", {"reason": "odloženo"}, 409, await central.tag(path))
     assert [row["id"] for row in await central.get("/v1/outages?planned=true&element=V1")] == [made["id"]]
 
 
