@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import IntegrityError
 
 from central.platform.database import make_engine, transaction
 from central.platform.errors import BadInput
@@ -227,6 +228,18 @@ async def test_transformers_multiply_and_their_exchange_splits_the_mappings(cent
 
     refused = await central.post("/v1/measuring-points/P2/transformers", set_of(100, "A", EXCHANGED_AT), 409)
     assert "hangs at P1" in refused["message"]
+    again = """
+        INSERT INTO instrument_transformer (measuring_point, kind, phase, model, serial, primary_value,
+                                            secondary_value, accuracy_class, valid)
+        SELECT {}, kind, phase, model, {}, primary_value, secondary_value, accuracy_class, valid
+        FROM instrument_transformer LIMIT 1
+    """
+    for point, serial, constraint in (
+        ("measuring_point", "'Z9'", "instrument_transformer_phase_valid_excl"),
+        ("(SELECT id FROM measuring_point WHERE name = 'P2')", "serial", "instrument_transformer_serial_valid_excl"),
+    ):
+        with pytest.raises(IntegrityError, match=constraint), transaction(engine) as connection:
+            connection.execute(text(again.format(point, serial)))
     changed = await central.post(path, set_of(250, "B", EXCHANGED_AT))
     assert changed["multiplier"] == 50
     at = "2026-03-02T11:00:00Z"
@@ -334,7 +347,7 @@ async def test_a_work_order_is_carried_out_by_the_act(central: Api) -> None:
     refusals: list[tuple[dict[str, Any], str, str]] = [
         ({"begin": False}, "order_state", "is assigned"),
         ({"kind": "removal"}, "order_kind", "is for removal, the act is exchange"),
-        ({"measuring_point": "P2", "meter": None}, "order_place", "another measuring point than P1"),
+        ({"measuring_point": "P2", "meter": None}, "order_place", "about the measuring point P2, the act about P1"),
         ({"meter": "M3"}, "order_meter", "about the meter M3, the act about M1 and M2"),
     ]
     for order, code, said in refusals:
