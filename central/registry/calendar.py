@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -10,8 +10,9 @@ from sqlalchemy import Connection, RowMapping, delete, insert, select
 from sqlalchemy.dialects.postgresql import Range
 
 from central.platform.errors import BadInput, NotFound
+from central.platform.overview import Column, Kind, Overview
 from central.registry.capacity_rules import months_later
-from central.registry.contract_tables import contract, payment_calendar
+from central.registry.contract_tables import CONTRACT_KINDS, contract, payment_calendar
 from central.registry.contracts import VERSIONED
 from central.registry.validity import ends, starts
 from central.registry.versions import Version, read_versions
@@ -112,6 +113,16 @@ def generate_calendar(connection: Connection, row: RowMapping, start: date, end:
     return len(rows)
 
 
+def end_calendar(connection: Connection, row: RowMapping) -> None:
+    """Make the last row of a contract that was closed anew, if it has one: it ends with the contract and is settled."""
+    ended: date = row["valid"].upper
+    table = payment_calendar
+    last = (table.c.contract == row["id"]) & table.c.period.contains(ended - timedelta(days=1)) & ~table.c.edited
+    period = connection.execute(select(table.c.period).where(last)).scalar()
+    if period is not None:
+        generate_calendar(connection, row, period.lower, ended)
+
+
 def _terms(version: Version) -> Terms:
     facts = version.facts
     return Terms(facts["statement_months"], facts["advance_months"], facts["advance_amount"])
@@ -127,6 +138,30 @@ def _stored(contract_id: int, made: Row) -> dict[str, Any]:
         "advance_amount": made.advance_amount,
         "advance_on": made.advance_on,
     }
+
+
+OVERVIEW = Overview(
+    name="payment calendar",
+    source=payment_calendar,
+    key=payment_calendar.c.id,
+    joined=payment_calendar.join(contract, contract.c.id == payment_calendar.c.contract),
+    columns=(
+        Column("id", payment_calendar.c.id, Kind.INTEGER),
+        Column("contract", payment_calendar.c.contract, Kind.INTEGER),
+        Column("contract_number", contract.c.number),
+        Column("contract_kind", contract.c.kind, Kind.CHOICE, CONTRACT_KINDS),
+        Column("start", starts(payment_calendar.c.period), Kind.DATE),
+        Column("end", ends(payment_calendar.c.period), Kind.DATE),
+        Column("advance_due", payment_calendar.c.advance_due, Kind.BOOLEAN),
+        Column("regular_due", payment_calendar.c.regular_due, Kind.BOOLEAN),
+        Column("annual_due", payment_calendar.c.annual_due, Kind.BOOLEAN),
+        Column("advance_amount", payment_calendar.c.advance_amount, Kind.DECIMAL),
+        Column("advance_on", payment_calendar.c.advance_on, Kind.DATE),
+        Column("edited", payment_calendar.c.edited, Kind.BOOLEAN),
+    ),
+    default_sort=(("start", False), ("contract_number", False)),
+)
+"""Rows of all contracts: what is to come in a period."""
 
 
 def find_calendar(connection: Connection, contract_id: int) -> Sequence[RowMapping]:

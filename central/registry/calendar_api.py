@@ -4,13 +4,14 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import insert, select, update
 
 from central.platform import audit
 from central.platform.errors import BadInput, NotFound
 from central.platform.etag import IfMatch, etag_of, require_match
+from central.platform.overview import Asked
 from central.platform.plain import plain
 from central.platform.web import Db, Now
 from central.registry import calendar, contracts
@@ -54,6 +55,14 @@ class CalendarRow(BaseModel):
     etag: str
 
 
+class CalendarLine(CalendarRow):
+    """A row of the payment calendar of all contracts."""
+
+    contract: int
+    contract_number: str
+    contract_kind: str
+
+
 class PeriodIn(Body):
     """A month, by its first day."""
 
@@ -76,6 +85,20 @@ class PeriodOut(BaseModel):
     month: date
     active: bool
     active_for_checks: bool
+
+
+@router.get("/payment-calendar", summary="Payment calendar of all contracts: filter, sort, page")
+def find_rows(
+    connection: Db,
+    _: Reader,
+    request: Request,
+    response: Response,
+    asked: Annotated[Asked, Depends(calendar.OVERVIEW.asked())],
+) -> list[CalendarLine]:
+    """What is to come when, such as `start=<2026-04-01&end=>2026-03-01&regular_due=true` of a month."""
+    page = calendar.OVERVIEW.find(connection, asked)
+    page.tell(request, response)
+    return [CalendarLine(**{**row, "etag": etag_of(_seen(CalendarRow(**row, etag="")))}) for row in page.rows]
 
 
 @router.get("/contracts/{number:path}/calendar", summary="Payment calendar of a contract")
@@ -138,7 +161,7 @@ def create_period(connection: Db, person: Operator, clock: Now, response: Respon
     if body.month.day != 1:
         raise BadInput("month", f"A processing period begins on the first day of a month, not on {body.month}.")
     if body.active:
-        _take_active(connection)
+        _take_active(connection, person, clock, body.month, None)
     connection.execute(insert(processing_period).values(**body.model_dump()))
     details = body.model_dump(mode="json")
     audit.record(
@@ -161,8 +184,8 @@ def revise_period(
     before = _period(connection, response, month, lock=True)
     require_match(if_match, before.model_dump(), f"the processing period {month:%Y-%m}")
     changes = {name: value for name, value in body.model_dump(exclude={"why"}).items() if value is not None}
-    if changes.get("active"):
-        _take_active(connection)
+    if changes.get("active") and not before.active:
+        _take_active(connection, person, clock, month, body.why)
     if changes:
         connection.execute(update(processing_period).where(processing_period.c.month == month).values(**changes))
     after = _period(connection, response, month)
@@ -173,8 +196,17 @@ def revise_period(
     return after
 
 
-def _take_active(connection: Db) -> None:
-    connection.execute(update(processing_period).where(processing_period.c.active).values(active=False))
+def _take_active(connection: Db, person: Operator, clock: Now, by: date, why: str | None) -> None:
+    """The period that is active loses the mark to that of `by`; that is an act on it as well."""
+    table = processing_period
+    query = select(table).where(table.c.active).with_for_update()
+    for before in connection.execute(query).mappings().all():
+        connection.execute(update(table).where(table.c.month == before["month"]).values(active=False))
+        subject, details = f"processing_period/{before['month']}", {"to": plain(by)}
+        audit.record(
+            connection, person, "period.pass_on", subject, details, clock.now(),
+            before=before, after={**before, "active": False}, why=why,
+        )  # fmt: skip
 
 
 def _period(connection: Db, response: Response, month: date, *, lock: bool = False) -> PeriodOut:

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import date
+from decimal import Decimal
 
 from sqlalchemy import Connection, RowMapping, delete, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import DATERANGE, Range
 
 from central.platform.errors import NotFound, Refused
-from central.registry.capacity_rules import Held, Order, Standing, judge
+from central.registry.capacity_rules import Held, Order, Standing, judge, judge_end
 from central.registry.contract_tables import contract_item
 from central.registry.point_tables import reserved_capacity
 from central.registry.validity import ends, starts
@@ -21,6 +22,13 @@ CUSTOMER_SINCE = text("""
                           WHERE i2.supply_point = :point AND contract_services(i2.kind) @> 1 AND lower(i2.valid) <= :on
                           ORDER BY lower(i2.valid) DESC NULLS LAST LIMIT 1) last
      WHERE ci.supply_point = :point AND contract_services(ci.kind) @> 1
+""")
+
+
+CONTRACTED = text("""
+    -- whether the point is distributed to on a day
+    SELECT EXISTS (SELECT FROM contract_item WHERE supply_point = :point AND contract_services(kind) @> 1
+                                               AND valid @> CAST(:on AS date))
 """)
 
 
@@ -100,7 +108,10 @@ def _make_room(connection: Connection, point: int, start: date, end: date | None
 
 
 def close_capacity(connection: Connection, point: int, ean: str, identifier: int, on: date) -> RowMapping:
-    """End a row of the diagram on a day within its validity; returns the row as it was."""
+    """End a row of the diagram on a day within its validity; returns the row as it was.
+
+    Refused where that lowers what may not be lowered yet, as long as the point is under a distribution contract then.
+    """
     found = next((row for row in find_capacities(connection, point) if row["id"] == identifier), None)
     if found is None:
         raise NotFound("capacity_not_found", f"The supply point {ean} has no reserved capacity {identifier}.")
@@ -111,6 +122,11 @@ def close_capacity(connection: Connection, point: int, ean: str, identifier: int
             f"The reserved capacity of {ean} of {found['kw']:f} kW holds {start} to {end or 'open'}: it cannot be "
             f"closed on {on}; choose a day between.",
         )
+    if connection.execute(CONTRACTED, {"point": point, "on": on}).scalar_one():
+        ending = Order(ean, found["kind"], Decimal(), on, None, on, via_supplier=False)
+        sentences = judge_end(ending, standing_of(connection, point, on))
+        if sentences:
+            raise Refused("reserved_capacity", " ".join(sentences))
     connection.execute(
         update(reserved_capacity)
         .where(reserved_capacity.c.id == identifier)

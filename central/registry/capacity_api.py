@@ -112,13 +112,16 @@ def close_capacity(
     identifier: int,
     body: Ending,
     if_match: IfMatch = None,
+    preview: PreviewOnly = False,
     confirmed: Confirmed = False,
-) -> list[CapacityOut]:
-    """Needs If-Match with the diagram's ETag."""
+) -> list[CapacityOut] | Preview:
+    """Needs If-Match with the diagram's ETag. Refused where it lowers what may not be lowered yet."""
     row = points.require_supply_point(connection, ean, lock=True)
     before = _diagram(connection, row["id"])
     require_match(if_match, before, f"the consumption diagram of {ean}")
     change = _change(row["id"], ean, "end_capacity", body.on, None)
+    if preview:
+        return look(connection, change, before, plain(body.model_dump()))
     touched = weigh(connection, change, confirmed=confirmed)
     capacity.close_capacity(connection, row["id"], ean, identifier, body.on)
     ask = Ask(person, clock, if_match, body.why, subject=f"supply_point/{ean}")

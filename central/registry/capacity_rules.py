@@ -83,15 +83,29 @@ def rules() -> tuple[Rule, ...]:
     return read
 
 
+def judge_end(end: Order, standing: Standing) -> list[str]:
+    """Why a capacity cannot end on `end.start`: to end a yearly one is to lower it to nothing (`end.kw` is 0)."""
+    return [
+        sentence
+        for rule in rules()
+        if rule.name == "decrease" and _in_force(rule, end.start)
+        if (sentence := decrease(end, standing, rule.parameters)) is not None
+    ]
+
+
 def judge(order: Order, standing: Standing) -> list[str]:
     """Why the order must be refused, by every rule that is in force on its first day."""
     sentences = []
     for rule in rules():
-        if rule.valid_from <= order.start and (rule.valid_to is None or order.start < rule.valid_to):
+        if _in_force(rule, order.start):
             sentence = JUDGES[rule.name](order, standing, rule.parameters)
             if sentence is not None:
                 sentences.append(sentence)
     return sentences
+
+
+def _in_force(rule: Rule, day: date) -> bool:
+    return rule.valid_from <= day and (rule.valid_to is None or day < rule.valid_to)
 
 
 def within_input(order: Order, standing: Standing, _: Mapping[str, int | bool]) -> str | None:
@@ -117,18 +131,32 @@ def decrease(order: Order, standing: Standing, parameters: Mapping[str, int | bo
     if order.kind != "year":
         return None
     present = next((held for held in standing.yearly if held.at(order.start)), None)
-    if present is None or order.kw >= present.kw or present.start is None:
+    if present is None or order.kw >= present.kw:
         return None
-    earliest = months_later(present.start, int(parameters["months"]))
+    changed = _held_since(present, standing.yearly)
+    if changed is None:
+        return None
+    earliest = months_later(changed, int(parameters["months"]))
     reset = standing.customer_since
-    if parameters.get("customer_change_resets") and reset is not None and present.start < reset <= order.start:
+    if parameters.get("customer_change_resets") and reset is not None and changed < reset <= order.start:
         return None
     if order.start >= earliest:
         return None
     return (
-        f"The yearly reserved capacity of {order.ean} is {spelled(present.kw)} kW since {present.start}; it cannot be "
+        f"The yearly reserved capacity of {order.ean} is {spelled(present.kw)} kW since {changed}; it cannot be "
         f"lowered to {spelled(order.kw)} kW on {order.start}, but from {earliest} on."
     )
+
+
+def _held_since(present: Held, rows: Sequence[Held]) -> date | None:
+    """Since when as much has been held: rows before with the same kW are no change. None: from the beginning."""
+    since = present.start
+    while since is not None:
+        before = next((held for held in rows if held.end == since and held.kw == present.kw), None)
+        if before is None:
+            break
+        since = before.start
+    return since
 
 
 def first_day(order: Order, _: Standing, __: Mapping[str, int | bool]) -> str | None:

@@ -1,6 +1,6 @@
 """Routes of contracts: overview, one contract, create, revise, close, amendments, versions, history."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Annotated, Literal
 
@@ -17,6 +17,7 @@ from central.platform.plain import plain
 from central.platform.web import Db, Now
 from central.registry import contracts
 from central.registry.acts import Ask, changed_fields, record, revise, seen, tag_of
+from central.registry.calendar import end_calendar
 from central.registry.contract_tables import contract
 from central.registry.item_api import ItemIn, ItemOut
 from central.registry.items import find_items
@@ -78,6 +79,13 @@ class ContractChange(Body):
     advance_months: Literal[0, 1, 2, 3, 6] | None = None
     advance_spread: Literal["even", "manual"] | None = None
     advance_amount: Amount | None = None
+
+
+class Extension(Body):
+    """Until when a contract goes on (exclusive; null: without end), and why."""
+
+    to: Day | None
+    why: Why
 
 
 class ContractOut(BaseModel):
@@ -200,6 +208,35 @@ def close_contract(
         return look(connection, change, before, after)
     touched = weigh(connection, change, confirmed=confirmed)
     contracts.close_contract(connection, row, body.on)
+    end_calendar(connection, contracts.require_contract(connection, number))
+    ask = Ask(person, clock, if_match, body.why)
+    record(connection, change, ask, before, after, [sentence(each) for each in touched])
+    return _shown(connection, response, number)
+
+
+@router.post("/contracts/{number:path}/extend", summary="Let a contract and its items go on")
+def extend_contract(
+    connection: Db,
+    person: Operator,
+    clock: Now,
+    response: Response,
+    number: str,
+    body: Extension,
+    if_match: IfMatch = None,
+    preview: PreviewOnly = False,
+    confirmed: Confirmed = False,
+) -> ContractOut | Preview:
+    """Items that would have ended with it go on too. Needs If-Match."""
+    row = contracts.require_contract(connection, number, lock=True)
+    require_match(if_match, seen(connection, contracts.VERSIONED, row), f"the contract {number}")
+    ended = row["valid"].upper or date(1990, 1, 1)
+    points = contracts.points_of(connection, row["id"], ended - timedelta(days=1))
+    change = Change("contract", row["id"], number, "extend", ended, body.to, frozenset(), points)
+    before, after = {"valid": plain(row["valid"])}, {"valid": [plain(row["valid"].lower), plain(body.to)]}
+    if preview:
+        return look(connection, change, before, after)
+    touched = weigh(connection, change, confirmed=confirmed)
+    contracts.extend_contract(connection, row, body.to)
     ask = Ask(person, clock, if_match, body.why)
     record(connection, change, ask, before, after, [sentence(each) for each in touched])
     return _shown(connection, response, number)

@@ -243,6 +243,31 @@ END_CALENDAR = text("""
 """)
 
 
+EXTEND_ITEMS = text("""
+    -- items that would end with the contract go on with it
+    UPDATE contract_item SET valid = daterange(lower(valid), CAST(:to AS date))
+     WHERE contract = :contract AND upper(valid) = :ended
+""")
+
+
+def extend_contract(connection: Connection, row: RowMapping, to: date | None) -> None:
+    """Let the contract, and the items that would end with it, go on until `to` (exclusive; None: open).
+
+    Refused when it is open, ends later already, or a point is under another contract of that service by then.
+    """
+    valid = row["valid"]
+    if valid.upper is None or (to is not None and to <= valid.upper):
+        raise Refused(
+            "validity",
+            f"The contract {row['number']} is valid {valid.lower} to {valid.upper or 'open'}: it cannot be extended to "
+            f"{to or 'open'}; choose a later day.",
+        )
+    connection.execute(
+        update(contract).where(contract.c.id == row["id"]).values(valid=Range(valid.lower, to, bounds="[)"))
+    )
+    connection.execute(EXTEND_ITEMS, {"contract": row["id"], "ended": valid.upper, "to": to})
+
+
 def close_contract(connection: Connection, row: RowMapping, on: date) -> None:
     """End the contract and its items on a day (exclusive); rows of its calendar after it fall away.
 

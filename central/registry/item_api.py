@@ -17,6 +17,7 @@ from central.platform.web import Db, Now
 from central.registry import contracts, items
 from central.registry.acts import Ask, record
 from central.registry.contract_tables import contract_item
+from central.registry.points import require_supply_point
 from central.registry.web import Body, Day, Ending, Operator, Reader, Why
 
 router = APIRouter()
@@ -121,14 +122,30 @@ def get_item(connection: Db, _: Reader, response: Response, identifier: int) -> 
 
 
 @router.post("/contracts/{number:path}/items", status_code=201, summary="Add an item to a contract")
-def add_item(connection: Db, person: Operator, clock: Now, number: str, body: ItemIn) -> list[ItemOut]:
-    """Refused when its validity is outside the contract's or overlaps another item of the supply point."""
+def add_item(
+    connection: Db,
+    person: Operator,
+    clock: Now,
+    number: str,
+    body: ItemIn,
+    preview: PreviewOnly = False,
+    confirmed: Confirmed = False,
+) -> list[ItemOut] | Preview:
+    """Refused when its validity is outside the contract's or overlaps another item of the supply point.
+
+    With `preview=true` only says what would be touched.
+    """
     row = contracts.require_contract(connection, number, lock=True)
+    since = body.valid_from or row["valid"].lower or date(1990, 1, 1)
+    point = require_supply_point(connection, body.supply_point)["id"]
+    change = Change("contract", row["id"], number, "add_item", since, body.valid_to, frozenset(), (point,))
+    after: dict[str, Any] = plain(body.model_dump())
+    if preview:
+        return look(connection, change, {}, after)
+    touched = weigh(connection, change, confirmed=confirmed)
     made = contracts.add_items(connection, row, [body.model_dump()])
     ask = Ask(person, clock, None, "added")
-    since = body.valid_from or row["valid"].lower or clock.now().date()
-    change = Change("contract", row["id"], number, "add_item", since, body.valid_to)
-    record(connection, change, ask, None, plain(body.model_dump()))
+    record(connection, change, ask, None, after, [sentence(each) for each in touched])
     return [ItemOut(**each) for each in items.find_items(connection, contract_id=row["id"]) if each["id"] in made]
 
 
@@ -190,16 +207,22 @@ def close_item(
 
 @router.post("/contract-items/{identifier}/remove", status_code=204, summary="Take an item away")
 def remove_item(
-    connection: Db, person: Operator, clock: Now, identifier: int, body: ItemRemoval, if_match: IfMatch = None
+    connection: Db,
+    person: Operator,
+    clock: Now,
+    identifier: int,
+    body: ItemRemoval,
+    if_match: IfMatch = None,
+    confirmed: Confirmed = False,
 ) -> None:
     """For what was entered by mistake; refused when anything was billed by it. Needs If-Match."""
     row = items.require_item(connection, identifier, lock=True)
     require_match(if_match, row, _what(row))
     change = _change(row, "remove", row["valid"].lower or date(1990, 1, 1), frozenset())
-    weigh(connection, change, confirmed=True)
+    touched = weigh(connection, change, confirmed=confirmed)
     items.remove_item(connection, row)
     ask = Ask(person, clock, if_match, body.why, subject=f"contract/{row['number']}")
-    record(connection, change, ask, _facts(row), None)
+    record(connection, change, ask, _facts(row), None, [sentence(each) for each in touched])
 
 
 def _change(row: RowMapping, act: str, since: date, fields: frozenset[str]) -> Change:

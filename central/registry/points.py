@@ -80,7 +80,41 @@ def create_supply_points(connection: Connection, specs: Sequence[Spec]) -> Outco
     for spec in specs:
         row = {**spec, "operator": parties[spec["operator"]], "supplier": parties[spec.get("supplier")]}
         rows.append(row | {name: found[spec[name]] for name, found in places.items() if name in spec})
+    require_parties(connection, rows)
     return reconcile(connection, supply_point, "supply point", ("ean",), rows)
+
+
+NEEDED_ROLES = {"operator": "operator", "supplier": "supplier"}
+
+
+def require_parties(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Refused when who runs or supplies a point lacks the role for it, or when its network is somebody else's.
+
+    `rows` have `ean`, and ids of `operator`, `supplier` and `area`.
+    """
+    wanted = {row[name] for row in rows for name in NEEDED_ROLES if row.get(name) is not None}
+    known = connection.execute(select(party.c.id, party.c.code, party.c.roles).where(party.c.id.in_(wanted)))
+    parties = {each.id: each for each in known}
+    areas = {row["area"] for row in rows if row.get("area") is not None}
+    licensees = select(network_area.c.id, network_area.c.code, network_area.c.licensee, party.c.code.label("of"))
+    licensees = licensees.join(party, party.c.id == network_area.c.licensee).where(network_area.c.id.in_(areas))
+    networks = {each.id: each for each in connection.execute(licensees)} if areas else {}
+    for row in rows:
+        for name, role in NEEDED_ROLES.items():
+            found = parties.get(row.get(name))
+            if found is not None and role not in found.roles:
+                raise Refused(
+                    "role",
+                    f"The supply point {row['ean']} needs as its {name} a party with the role {role}; {found.code} is "
+                    f"{', '.join(found.roles)}: give it that role or name another party.",
+                )
+        network = networks.get(row.get("area"))
+        if network is not None and network.licensee != row["operator"]:
+            raise Refused(
+                "area",
+                f"The supply point {row['ean']} is run by {parties[row['operator']].code}, the network {network.code} "
+                f"by {network.of}; name a network of its operator.",
+            )
 
 
 def _ids(connection: Connection, codes: Sequence[str | None]) -> dict[Any, Any]:
@@ -114,6 +148,9 @@ def revised_point(connection: Connection, row: RowMapping, changes: Mapping[str,
     versions = revised(read_versions(connection, VERSIONED, row["id"]), named, since)
     for version in versions:
         check_supply_point({"ean": row["ean"], "commodity": row["commodity"], **version.facts})
+    if {"operator", "supplier", "area"} & set(named):
+        since_then = [version for version in versions if version.since is None or version.since >= since]
+        require_parties(connection, [{**version.facts, "ean": row["ean"]} for version in since_then])
     return versions
 
 

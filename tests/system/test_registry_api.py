@@ -147,6 +147,14 @@ async def test_reserved_capacity_is_ordered_by_the_rules(it: Api) -> None:
         assert refused["code"] == "reserved_capacity"
         assert named in refused["message"], refused
         assert EAN in refused["message"]
+    # To end a yearly capacity is to lower it to nothing; what was ordered anew as it was is no change.
+    etag = await it.etag(CAPACITY)
+    present = next(row["id"] for row in rows if row["valid_to"] is None)
+    refused = await it.post(f"{CAPACITY}/{present}/close", {**WHY, "on": "2027-05-01"}, 409, etag)
+    assert (refused["code"], "2027-06-01" in refused["message"]) == ("reserved_capacity", True)
+    shown = await it.post(f"{CAPACITY}/{present}/close?preview=true", {**WHY, "on": "2027-06-01"}, 200, etag)
+    assert shown["preview"] is True
+    assert await it.get(CAPACITY) == rows
     month = {**order, "kind": "month", "valid_from": "2026-06-01", "valid_to": "2026-07-01", "kw": "50"}
     rows = await it.post(CAPACITY, month)
     assert (await it.post(CAPACITY, month, 409))["code"] == "overlap"
@@ -192,6 +200,29 @@ async def test_items_are_split_by_a_change_and_closed(it: Api) -> None:
     twice = {**other, "number": "P/2", "valid_from": "2019-01-01", "valid_to": "2020-01-01"}
     item = {"supply_point": EAN, "prices": "CEZ", "valid_from": "2018-01-01"}
     assert (await it.post("/v1/contracts", {**twice, "items": [item]}, 422))["code"] == "validity"
+
+
+async def test_a_contract_ends_and_goes_on_with_its_items_and_calendar(it: Api) -> None:
+    body = {**WHY, "start": "2026-01-01", "end": "2027-01-01"}
+    await it.act(CONTRACT, "revise", {"since": "2026-01-01", "statement_months": 12})
+    await it.post(CONTRACT + "/calendar/generate", body, 200)
+    assert (await it.act(CONTRACT, "extend", {"to": None}, 409))["code"] == "validity"
+    await it.act(CONTRACT, "close", {"on": "2026-09-15"})
+    rows = await it.get("/v1/payment-calendar?contract_number=S/1&sort=-start&limit=2")
+    assert [(row["start"], row["end"], row["annual_due"]) for row in rows] == [
+        ("2026-09-01", "2026-09-15", True),
+        ("2026-08-01", "2026-09-01", False),
+    ]
+    (line,) = await it.get("/v1/payment-calendar?start=<2026-04-01&end=>2026-03-01&contract_kind=distribution")
+    (row,) = [row for row in await it.get(CONTRACT + "/calendar") if row["id"] == line["id"]]
+    assert {**row, "contract_number": "S/1"}.items() <= line.items()
+    await it.act(CONTRACT, "extend", {"to": "2026-09-01"}, 409)
+    await it.post(CONTRACT + "/extend", {**WHY, "to": "2027-01-01"}, 428)
+    assert (await it.act(CONTRACT, "extend?preview=true", {"to": "2027-01-01"}))["after"]["valid"][1] == "2027-01-01"
+    assert (await it.act(CONTRACT, "extend", {"to": "2027-01-01"}))["valid_to"] == "2027-01-01"
+    assert [item["valid_to"] for item in await it.get(CONTRACT + "/items")] == ["2027-01-01"]
+    (event, *_) = await it.get(CONTRACT + "/history")
+    assert (event["act"], event["before"]["valid"][1], event["why"]) == ("contract.extend", "2026-09-15", "dohodnuto")
 
 
 async def test_payment_calendar_and_periods(it: Api) -> None:
@@ -254,6 +285,7 @@ async def test_parts_of_parties(it: Api) -> None:
 
 
 async def test_objects_form_a_tree_without_cycles_and_networks_have_their_parties(it: Api) -> None:
+    await it.post("/v1/parties", {"code": "LDS2", "name": "Jiný", "roles": ["operator"], **PLACE})
     for code, kind, parent in (("S", "site", None), ("B", "building", "S"), ("F", "flat", "B")):
         await it.post("/v1/objects", {"code": code, "name": code, "kind": kind, "parent": parent})
     refused = await it.act("/v1/objects/S", "revise", {"parent": "F"}, 409)
@@ -269,7 +301,13 @@ async def test_objects_form_a_tree_without_cycles_and_networks_have_their_partie
         "valid_from": "2026-01-01",
     }
     assert (await it.post("/v1/network-areas", wrong, 409))["code"] == "role"
-    assert (await it.act(POINT, "revise", {"since": "2026-06-01", "operator": "DSO"}, 409))["code"] == "reference"
+    for change, code, said in (
+        ({"operator": "DSO"}, "role", "as its operator a party with the role operator; DSO is superior"),
+        ({"supplier": "C1"}, "role", "as its supplier a party with the role supplier; C1 is customer"),
+        ({"operator": "LDS2"}, "area", f"{EAN} is run by LDS2, the network A1 by LDS"),
+    ):
+        refused = await it.act(POINT, "revise", {"since": "2026-06-01", **change}, 409)
+        assert (refused["code"], said in refused["message"]) == (code, True), refused
 
 
 WRONG: tuple[tuple[str, dict[str, Any], str], ...] = (
