@@ -1,5 +1,5 @@
 """The body of a configuration before it is accepted: pure. Secrets are sealed, shape is checked against the schema that
-the concentrator's own structures gave (shared/schemas/edge-config.json); the concentrator still judges it whole.
+the concentrator's own structures gave (shared/schemas/edge-config.json), then its rules (shared/edge_config).
 """
 
 import base64
@@ -13,11 +13,13 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from central.platform.errors import BadInput
+from shared.edge_config import ConfigFault, judge
 from shared.schemas import edge_config_schema
 
 LARGEST: Final = 1_000_000
 """Octets of a body; the broker takes 2 MiB."""
 DEEPEST: Final = 40
+_LOCAL: Final = {"mqtt": {"host": "localhost"}, "outbox": {"path": "outbox"}}
 
 
 def complete(body: Mapping[str, Any], concentrator: str, number: int, seal: Callable[[bytes, str], bytes]) -> str:
@@ -29,7 +31,7 @@ def complete(body: Mapping[str, Any], concentrator: str, number: int, seal: Call
     if depth(whole) > DEEPEST:
         raise BadInput("configuration", f"The configuration is nested deeper than {DEEPEST} levels.")
     sealed = _with_sealed(whole, seal)
-    errors = sorted(problems(sealed))
+    errors = sorted(problems(sealed)) or list(rules_broken(sealed))
     if errors:
         raise BadInput("configuration", "\n".join(f"The configuration of {concentrator}, {each}" for each in errors))
     text = msgspec.json.encode(sealed).decode()
@@ -42,6 +44,17 @@ def problems(body: Any) -> Iterator[str]:
     """What the schema refuses: place, what is wrong."""
     for error in _validator().iter_errors(body):
         yield from _sentences(error)
+
+
+def rules_broken(body: Mapping[str, Any]) -> Iterator[str]:
+    """What the concentrator would refuse of a body that has the schema's shape: place, what is wrong.
+
+    What the local file says stands in for by what any file might say.
+    """
+    try:
+        judge({**_LOCAL, **body})
+    except ConfigFault as fault:
+        yield from fault.problems
 
 
 def problems_of(part: Any, shape: str) -> Iterator[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from central.network.configuration_body import problems
+from central.network.configuration_body import problems, rules_broken
 from shared.device_templates import merged
 from shared.metering_day import day_of
 from shared.quantities import Commodity
@@ -95,9 +95,9 @@ def with_keys(data: Any, given: Callable[[str, str, int], Any]) -> Any:
 
 
 def wrong_in(found: Mapping[str, Any], concentrator: str) -> list[str]:
-    """What the concentrator's schema refuses, each with the bus and the meter where it is."""
+    """What the concentrator would refuse, each with the bus and the meter where it is."""
     body = with_keys({**found, "edge": concentrator, "number": 1}, lambda *_: {"sealed": "AA=="})
-    return [_named(each, found) for each in sorted(problems(body))]
+    return [_named(each, found) for each in sorted(problems(body)) or rules_broken(body)]
 
 
 def _named(problem: str, found: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ silently ignored is a meter that is silently not read.
 """
 
 from edge.config.load import check_config, decode_json, load_config, parse_config
-from edge.config.model import (
+from shared.edge_config.model import (
     Address,
     BusConfig,
     ClockPolicy,

@@ -1,18 +1,13 @@
 """Reads a configuration and refuses it whole where anything is wrong: file, place, value, expectation."""
 
-import re
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
-from edge.config.check import problems
-from edge.config.model import DeviceConfig, EdgeConfig
-from edge.config.templates import Expanded, expand
 from edge.errors import ConfigError
-from shared.device_templates import shipped_templates
-
-DEVICE_FIELDS: Final = frozenset(DeviceConfig.__struct_fields__)
+from shared.edge_config import ConfigFault, judge
+from shared.edge_config.model import EdgeConfig
 
 
 def load_config(path: Path | str) -> EdgeConfig:
@@ -39,37 +34,7 @@ def decode_json(octets: bytes, source: str) -> Any:
 
 def check_config(data: Any, source: str) -> EdgeConfig:
     """The configuration in decoded JSON, templates expanded; raises `ConfigError`."""
-    expanded = expand(data, shipped_templates(), DEVICE_FIELDS)
-    if expanded.problems:
-        raise ConfigError("\n".join(f"The configuration {source}, {problem}" for problem in expanded.problems))
     try:
-        config = msgspec.convert(expanded.data, EdgeConfig)
-    except msgspec.ValidationError as error:
-        raise ConfigError(_shape_sentence(expanded, source, str(error))) from None
-    found = list(problems(config))
-    if found:
-        raise ConfigError("\n".join(f"The configuration {source}, {_with_origin(each, expanded)}" for each in found))
-    return config
-
-
-def _with_origin(problem: str, expanded: Expanded) -> str:
-    place, colon, sentence = problem.removeprefix("at ").partition(":")
-    return f"at {place}{expanded.origin(place)}{colon}{sentence}"
-
-
-def _shape_sentence(expanded: Expanded, source: str, message: str) -> str:
-    expectation, _, place = message.partition(" - at `$")
-    place = place.rstrip("`")
-    value: Any = expanded.data
-    for name, index in re.findall(r"\.([^.\[\]]+)|\[(\d+)\]", place):
-        try:
-            value = value[int(index)] if index else value[name]
-        except (KeyError, IndexError, TypeError):
-            break
-    # A key that stands where its source should is not repeated.
-    secret = ".security." in place and "_key" in place
-    shown = "something that is not repeated here" if secret else msgspec.json.encode(value).decode()
-    if len(shown) > 120:
-        shown = shown[:117] + "..."
-    where = place.lstrip(".") or "the top level"
-    return f"The configuration {source}, at {where}{expanded.origin(where)}: {expectation}; found {shown}."
+        return judge(data)
+    except ConfigFault as fault:
+        raise ConfigError("\n".join(f"The configuration {source}, {each}" for each in fault.problems)) from None

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from edge.config.model import EdgeConfig
+from shared.edge_config.model import EdgeConfig
 
 REQUIRED: Final = ["edge", "number", "buses"]
 OVER: Final = "OverTemplate"

@@ -27,10 +27,10 @@ from edge.errors import (
 from edge.modbus.exchange import Exchange, Request
 from edge.modbus.frames import MAX_PDU, decode_identification
 from edge.modbus.identity import PRODUCT, VENDOR, fact_text, mismatches
-from edge.modbus.maps import DeviceMap, Fact, Item, find_map
 from edge.modbus.plan import PDU_HEAD, Decoder, block_reads
 from edge.modbus.sunspec import Discovery, Model, SunSpecError, choose
 from shared.clock import Clock
+from shared.modbus.maps import DeviceMap, Fact, Item, find_map
 
 TEARING_MOST: Final = 2**15
 """Growth between two reads, in the register's own steps, from which a counter is taken for torn."""

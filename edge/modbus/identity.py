@@ -2,8 +2,8 @@
 
 import struct
 
-from edge.config.model import IdentityConfig
-from edge.modbus.maps import Fact
+from shared.edge_config.model import IdentityConfig
+from shared.modbus.maps import Fact
 
 VENDOR, PRODUCT = 0, 1
 """Objects of function 43/14."""

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from edge.modbus.maps import DeviceMap, Item, MapError, checked_scale, missing_values
-from edge.modbus.numbers import EXACT_POWERS, FORMATS, NotAvailableError, raw_value, scaled
+from shared.modbus.maps import DeviceMap, Item, MapError, checked_scale, missing_values
+from shared.modbus.numbers import EXACT_POWERS, FORMATS, NotAvailableError, raw_value, scaled
 
 REGISTER_OCTETS: Final = 2
 REQUEST_OCTETS: Final = 37

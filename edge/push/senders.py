@@ -72,7 +72,7 @@ def senders_of(config: EdgeConfig, read_key: KeyReader) -> Senders:
             senders.append(Sender(device, push))
             continue
         if security.meter_title is None:
-            continue  # edge.config.check refuses it
+            continue  # shared.edge_config.check refuses it
         place = f"{device.id}.security"
         keys = Keys(
             read_key(security.encryption_key, f"{place}.encryption_key"),

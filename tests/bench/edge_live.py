@@ -27,9 +27,9 @@ import psycopg
 from central.platform.migrations import upgrade
 from deploy.stack import process
 from deploy.stack.local import LocalStack, home_folder
-from edge.modbus.maps import find_map
 from edge.modbus.plan import block_reads
 from firmware_sims.swarm import VALUES, WRAP, first_eighth, read_log
+from shared.modbus.maps import find_map
 from tests.bench import harness
 from tests.bench.ingest import ingest_process
 

@@ -12,7 +12,7 @@ import pytest
 
 from deploy.peers import PeerProgram
 from deploy.stack.ports import find_free_port
-from edge.modbus.maps import find_map
+from shared.modbus.maps import find_map
 from tests.peers.dissect import RTU_PORT, TCP_PORT, Dissection, dissect_modbus
 from tests.peers.modbus_site import BAUD, NOON, SERIAL, UNITS, ModbusSite
 from tests.peers.pcap import Capture

@@ -14,11 +14,11 @@ import psycopg
 
 from edge.config import StateRegister
 from edge.live.blocks import live_key
-from edge.modbus.maps import find_map
 from edge.outbox.model import Deposit, Lane, Worth
 from edge.outbox.store import OutboxStore
 from firmware_sims.truth import Truth
 from shared.clock import EPOCH
+from shared.modbus.maps import find_map
 from shared.wire import Block
 
 EDGE: Final = "BENCH-OUTAGE"

@@ -9,7 +9,7 @@ from tests.unit.edge.examples import config_data
 
 
 def test_the_schema_in_the_file_is_current() -> None:
-    assert EDGE_CONFIG.read_text(encoding="utf-8") == text(), "edge/config/model.py has changed: call `make schemas`"
+    assert EDGE_CONFIG.read_text(encoding="utf-8") == text(), "the structures have changed: call `make schemas`"
 
 
 def test_it_is_a_schema_and_takes_what_the_agent_takes() -> None:

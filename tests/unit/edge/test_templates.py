@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from edge.config import EdgeConfig, check_config
-from edge.config.load import DEVICE_FIELDS
-from edge.config.templates import OWN, expand
 from edge.errors import ConfigError
 from shared.device_templates import merged, shipped_templates
+from shared.edge_config.judge import DEVICE_FIELDS
+from shared.edge_config.templates import OWN, expand
 from tests.unit.edge.examples import config_data
 
 REGISTER = {"item": "import", "unit": "Wh", "exponent": 1, "register": "1-0:1.8.0"}

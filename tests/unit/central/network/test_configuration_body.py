@@ -23,9 +23,9 @@ def body(**changes: Any) -> dict[str, Any]:
 LINE = {"name": "tcp-1", "protocol": "modbus-tcp", "devices": []}
 
 
-def with_device(device: dict[str, Any]) -> dict[str, Any]:
+def with_device(device: dict[str, Any], bus: int = 1) -> dict[str, Any]:
     data = body()
-    data["buses"][1]["devices"] = [device]
+    data["buses"][bus]["devices"] = [device]
     return data
 
 
@@ -39,11 +39,18 @@ def test_edge_and_number_are_given_and_the_rest_is_as_it_came() -> None:
     [
         sdm630("EA-1", 1),
         {"id": "EA-1", "template": "sdm630", "address": {"unit": 1}},
-        {"id": "LU-9", "template": "dlms-gas", "profile": {"since": "2026-03-01T06:00:00+01:00"}, "states": None},
+        {
+            "id": "LU-9",
+            "template": "dlms-gas",
+            "address": {"server": 1, "physical": 17},
+            "profile": {"since": "2026-03-01T06:00:00+01:00"},
+            "states": None,
+        },
     ],
 )
 def test_devices_alone_and_over_templates_are_taken(device: dict[str, Any]) -> None:
-    assert json.loads(complete(with_device(device), "CONC-1", 1, seal))["buses"][1]["devices"] == [device]
+    bus = 0 if device["id"] == "LU-9" else 1
+    assert json.loads(complete(with_device(device, bus), "CONC-1", 1, seal))["buses"][bus]["devices"] == [device]
 
 
 @pytest.mark.parametrize(
@@ -55,6 +62,9 @@ def test_devices_alone_and_over_templates_are_taken(device: dict[str, Any]) -> N
         (body(number=3), "says number 3; it is 7"),
         (body(buses=[{"name": "x"}]), "at buses[0]: 'link' is a required property"),
         (with_device({"id": "X", "address": {"unit": 1}}), "at buses[1].devices[0]: 'model' is a required property"),
+        # What only the rules know, which the concentrator judges by as well.
+        (with_device({"id": "X", "template": "sdm630", "address": {"unit": 250}}), "from 1 to 247; found 250"),
+        (with_device({"id": "X", "template": "sdm360", "address": {"unit": 1}}), "there is no template 'sdm360'"),
         (with_device({"id": "X", "template": 5}), "at buses[1].devices[0].template: 5 is not"),
         (with_device({**sdm630("X", 1), "timeout_s": "2"}), "devices[0].timeout_s: '2' is not of type 'number'"),
         (
@@ -116,7 +126,7 @@ def test_what_is_too_deep_or_too_large_is_refused() -> None:
     with pytest.raises(BadInput, match="deeper than 40"):
         complete(body(templates=deep), "CONC-1", 7, seal)
     with pytest.raises(BadInput, match=f"at most {LARGEST}"):
-        complete(body(templates={"t": {"id": "x" * LARGEST}}), "CONC-1", 7, seal)
+        complete(body(templates={"t": {"model": "x" * LARGEST}}), "CONC-1", 7, seal)
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,11 @@ def test_a_fault_is_named_by_bus_and_meter() -> None:
     whole = plan([bus(planned("sdm630", overrides={"retries": 99}))], {})
     (wrong,) = wrong_in(whole, "K1")
     assert wrong.startswith("at retries of M1 on the bus b: ")
+    # What the schema lets through, the concentrator's own rules do not.
+    (wrong,) = wrong_in(plan([bus(planned("sdm630", address={"unit": 250}))], {}), "K1")
+    assert wrong == "at address of M1 on the bus b: a Modbus meter needs only unit, from 1 to 247; found 250."
+    (wrong,) = wrong_in(plan([PlannedBus("b", "hdlc", LINKS["hdlc"], 0, [planned("sdm630")])], {}), "K1")
+    assert wrong.startswith("at model of M1 on the bus b: sdm630 speaks ")
     (wrong,) = wrong_in(plan([], {"uplink": {"window": 0}}), "K1")
     assert wrong.startswith("at uplink.window: ")
 

@@ -11,12 +11,12 @@ from edge.bus.line import Line
 from edge.bus.testing import Reaction, ScriptedLink
 from edge.bus.timing import LineTiming
 from edge.config import DeviceConfig, IdentityConfig, StateRegister, StatesConfig
-from edge.config.model import Address
 from edge.drivers import modbus
 from edge.drivers.modbus import ModbusDriver
 from edge.errors import DeviceGarbledError, DeviceMismatchError, DeviceRefusedError, DeviceSilentError
 from edge.modbus.exchange import Exchange
 from edge.modbus.frames import tcp_frame
+from shared.edge_config.model import Address
 from shared.quantities import Unit
 from shared.testing import ManualClock
 from tests.unit.edge.examples import MARCH

@@ -9,11 +9,11 @@ from edge.bus.line import Line
 from edge.bus.testing import Reaction, ScriptedLink
 from edge.bus.timing import line_timing
 from edge.config import DeviceConfig, StateRegister
-from edge.config.model import Address
 from edge.drivers.modbus import ModbusDriver
 from edge.errors import DeviceSilentError, LineAmbiguousError
 from edge.modbus.exchange import Exchange
 from edge.modbus.frames import rtu_frame
+from shared.edge_config.model import Address
 from shared.quantities import Unit
 from shared.testing import ManualClock
 from tests.unit.edge.examples import MARCH

@@ -12,8 +12,8 @@ from edge.config import StateRegister
 from edge.drivers.modbus import PlannedRead
 from edge.live.rows import RowFormat, integer_row, integer_rows, modbus_rows
 from edge.modbus.exchange import Request
-from edge.modbus.maps import DeviceMap, Item
 from edge.modbus.plan import Decoder, block_reads
+from shared.modbus.maps import DeviceMap, Item
 from shared.quantities import Unit
 
 ITEMS = [

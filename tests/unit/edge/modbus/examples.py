@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from edge.modbus.maps import Item
+from shared.modbus.maps import Item
 from shared.quantities import Unit
 
 

@@ -8,7 +8,6 @@ from edge.bus.line import Line
 from edge.bus.testing import ScriptedLink
 from edge.bus.timing import LineTiming
 from edge.config import DeviceConfig, StateRegister
-from edge.config.model import Address
 from edge.drivers.modbus import ModbusDriver
 from edge.modbus.exchange import Exchange
 from firmware_sims.modbus_link import ModbusCounts, ModbusTcpLine, RtuLine
@@ -16,6 +15,7 @@ from firmware_sims.modbus_meter import MappedMeter
 from firmware_sims.scenario import parse_scenario
 from firmware_sims.scenario_model import ModbusMeter
 from firmware_sims.truth import Truth
+from shared.edge_config.model import Address
 from shared.testing import ManualClock
 from tests.unit.edge.examples import MARCH
 

@@ -10,7 +10,7 @@ import pytest
 
 from edge.config import IdentityConfig
 from edge.errors import DeviceGarbledError, DeviceMismatchError, DeviceRefusedError
-from edge.modbus.maps import find_map
+from shared.modbus.maps import find_map
 from shared.quantities import Unit
 from tests.unit.edge.modbus.simulated import STEPS_WH, Place
 

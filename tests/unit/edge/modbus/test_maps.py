@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from edge.modbus.maps import MAPS, SCHEMA, MapError, find_map, json_schema, parse_map
 from edge.modbus.plan import block_reads
+from shared.modbus.maps import MAPS, SCHEMA, MapError, find_map, json_schema, parse_map
 from shared.quantities import Unit
 
 SHIPPED = sorted(path.stem for path in MAPS.glob("*.json"))
@@ -17,7 +17,7 @@ def test_what_ships() -> None:
 
 
 def test_the_schema_file_is_the_schema() -> None:
-    assert SCHEMA.read_bytes() == json_schema(), "write edge/maps/schema/device-map.json anew from json_schema()"
+    assert SCHEMA.read_bytes() == json_schema(), "write device-map.json anew from json_schema()"
 
 
 @pytest.mark.parametrize("name", SHIPPED)

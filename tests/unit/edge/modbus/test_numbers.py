@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.modbus.maps import checked_scale, value_of
-from edge.modbus.numbers import NotAvailableError, scaled
+from shared.modbus.maps import checked_scale, value_of
+from shared.modbus.numbers import NotAvailableError, scaled
 from tests.unit.edge.modbus.examples import item, words
 
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.modbus.maps import DeviceMap, Item, MapError, find_map, value_of
-from edge.modbus.numbers import NotAvailableError
 from edge.modbus.plan import REGISTER_OCTETS, REQUEST_OCTETS, BlockRead, Decoder, block_reads
+from shared.modbus.maps import DeviceMap, Item, MapError, find_map, value_of
+from shared.modbus.numbers import NotAvailableError
 from tests.unit.edge.modbus.examples import item, words
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from edge.config.model import DeviceConfig, KeySource, SecurityConfig
+from shared.edge_config.model import DeviceConfig, KeySource, SecurityConfig
 from shared.identifiers import Obis
 
 _TITLE: Final = re.compile(r"[0-9A-Fa-f]{16}")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from edge.config.model import BusConfig, DeviceConfig, SerialLink
+from shared.edge_config.model import BusConfig, DeviceConfig, SerialLink
 from shared.identifiers import IdentifierError, Obis
 from shared.iec62056.messages import BAUD_CODES, LONGEST_ADDRESS, is_address
 

@@ -7,10 +7,13 @@ from typing import Final
 from msgspec import NODEFAULT
 from msgspec.structs import fields
 
-from edge.config.check_iec62056 import MODEL as IEC62056
-from edge.config.check_iec62056 import iec62056_problems, mode_e_problems
-from edge.config.check_security import security_problems
-from edge.config.model import (
+from shared.control.keys import KeyFileError, parse_key
+from shared.dlms.general_block import MAX_WINDOW
+from shared.dlms.hdlc import server_address
+from shared.edge_config.check_iec62056 import MODEL as IEC62056
+from shared.edge_config.check_iec62056 import iec62056_problems, mode_e_problems
+from shared.edge_config.check_security import security_problems
+from shared.edge_config.model import (
     BusConfig,
     DeviceConfig,
     EdgeConfig,
@@ -21,12 +24,9 @@ from edge.config.model import (
     StateRegister,
     StatesConfig,
 )
-from edge.modbus.maps import MapError, find_map
-from shared.control.keys import KeyFileError, parse_key
-from shared.dlms.general_block import MAX_WINDOW
-from shared.dlms.hdlc import server_address
 from shared.identifiers import IdentifierError, Obis, parse_edge_id
 from shared.metering_day import STEP
+from shared.modbus.maps import MapError, find_map
 
 SPEAKS: Final[dict[str, tuple[str, ...]]] = {"dlms": ("hdlc", "dlms-wrapper"), IEC62056: ("iec62056-21",)}
 """Which protocols a model speaks; models that are not named here are device maps and speak Modbus."""

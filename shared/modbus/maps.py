@@ -1,5 +1,5 @@
-"""Device maps: where a vendor keeps what in a meter's registers. Data files (edge/maps/*.json) of this schema, which
-stands as JSON Schema in edge/maps/schema/device-map.json.
+"""Device maps: where a vendor keeps what in a meter's registers. Data files (shared/device_maps/*.json) of this
+schema, which stands as JSON Schema in shared/device_maps/schema/device-map.json.
 """
 
 import struct
@@ -11,10 +11,10 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from edge.modbus.numbers import FORMATS, NotAvailableError, Type, raw_value, scaled
+from shared.modbus.numbers import FORMATS, NotAvailableError, Type, raw_value, scaled
 from shared.quantities import Unit
 
-MAPS: Final = Path(__file__).parent.parent / "maps"
+MAPS: Final = Path(__file__).parent.parent / "device_maps"
 SCHEMA: Final = MAPS / "schema" / "device-map.json"
 
 Address = Annotated[int, Meta(ge=0, le=0xFFFF)]

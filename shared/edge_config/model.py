@@ -314,9 +314,9 @@ class DeviceConfig(_Struct, frozen=True, kw_only=True):
 
     id: Name
     model: str
-    """"dlms", "iec62056-21", or the name of a device map (edge/maps)."""
+    """"dlms", "iec62056-21", or the name of a device map (shared/device_maps)."""
     template: str | None = None
-    """What gave the fields that the device does not say itself (edge/config/templates.py)."""
+    """What gave the fields that the device does not say itself (shared/edge_config/templates.py)."""
     address: Address
     profile: ProfileConfig | None = None
     states: StatesConfig | None = None

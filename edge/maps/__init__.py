@@ -1,1 +1,0 @@
-"""Device maps as data; schema: `edge.modbus.maps.DeviceMap`."""

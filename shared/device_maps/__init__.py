@@ -1,0 +1,1 @@
+"""Device maps as data; schema: `shared.modbus.maps.DeviceMap`."""
