@@ -33,7 +33,7 @@ _HERE: Final = Path(__file__).parent
 _STATIC: Final = {"pages.css": "text/css", "signature.js": "text/javascript"}
 _PHOTOS: Final = 20
 _SIGNATURE: Final = "data:image/png;base64,"
-_LARGEST_SIGNATURE: Final = 2_000_000
+_LARGEST_SIGNATURE: Final = 1_000_000
 _SAFE: Final = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; form-action 'self'",
     "X-Content-Type-Options": "nosniff",

@@ -180,6 +180,14 @@ async def test_forms_of_other_sessions_and_nonsense_are_refused(phone: httpx.Asy
     ]:
         answer = await phone.post(f"{path}/finish", data={**data, **wrong})
         assert (answer.status_code, said in answer.text) == (status, True), answer.text
+    for content, said in [("A" * 1_000_000, "no drawing"), ("A" * 1_500_000, "exceeded maximum size")]:
+        answer = await phone.post(f"{path}/finish", data={**data, "signature": f"data:image/png;base64,{content}"})
+        assert (answer.status_code in (400, 422), said in answer.text, "<html" in answer.text) == (True, True, True)
+    for strange in ("/m/orders/%00", "/m/orders/a%00b", "/m/none", "/m/orders/P-2026-000002/documents/9" + "9" * 30):
+        answer = await phone.get(strange)
+        assert (answer.status_code in (404, 422), "<html" in answer.text) == (True, True), strange
+    answer = await phone.post(f"{path}/finish", data={**data, "result": "<script>x()</script>", "signature": "?"})
+    assert "&lt;script&gt;x()" in answer.text and "<script>x()" not in answer.text
     text_file = [("photo", ("a.jpg", b"<script>", "image/jpeg"))]
     answer = await phone.post(f"{path}/finish", data=data, files=text_file)
     assert (answer.status_code, "does not begin as image/jpeg" in answer.text) == (422, True)
