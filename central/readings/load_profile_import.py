@@ -3,7 +3,6 @@
 import csv
 import hashlib
 import io
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -24,6 +23,9 @@ from shared.quantities import Commodity
 
 LARGEST_CSV = 20_000_000
 """Characters of a file: a year of quarter-hours of twenty classes has about eight million."""
+LEAST_WEIGHT, MOST_WEIGHT = 1e-12, 1e9
+"""A quarter-hour of a year that sums to 1 weighs about 3e-5, one of a consumption in Wh some millions."""
+_WEIGHT = f"0, or {LEAST_WEIGHT:g} to {MOST_WEIGHT:g}"
 _SHOWN = 20
 _ALONE = text("LOCK TABLE load_profile_import IN SHARE ROW EXCLUSIVE MODE")
 # The next import after one that has a day of it: what it no longer counts for.
@@ -147,9 +149,13 @@ def _weight(cell: str) -> float:
         value = float(cell)
     except ValueError:
         raise ValueError(f"the value {cell!r} is not a number") from None
-    if not math.isfinite(value) or value < 0:
-        raise ValueError(f"the value {cell!r} is not a weight; finite and 0 or more is expected")
+    if not _is_weight(value):
+        raise ValueError(f"the value {cell!r} is not a weight; {_WEIGHT} is expected")
     return value
+
+
+def _is_weight(value: float) -> bool:
+    return value == 0 or LEAST_WEIGHT <= value <= MOST_WEIGHT
 
 
 def import_load_profiles(
@@ -225,8 +231,11 @@ def _check(head: Head, days: Iterable[ClassDay]) -> None:
         if (each.name, each.day) in seen:
             raise BadInput("load_profile_twice", f"Class {each.name} is given twice on {each.day}; give it once.")
         seen.add((each.name, each.day))
-        if any(not math.isfinite(value) or value < 0 for value in each.values):
-            raise BadInput("load_profile_weight", f"Class {each.name} has a value below 0 on {each.day}.")
+        wrong = next((value for value in each.values if not _is_weight(value)), None)
+        if wrong is not None:
+            raise BadInput(
+                "load_profile_weight", f"Class {each.name} has the value {wrong} on {each.day}; {_WEIGHT} is expected."
+            )
     if not seen:
         raise BadInput("load_profile_empty", "The import has no day; give at least one.")
 

@@ -251,6 +251,8 @@ def test_the_order_waiting_days_check_channels_and_load_profiles_are_shown(site:
     assert (again["id"], first["repeated"], again["repeated"]) == (first["id"], False, True)
     bad = site.post("/load-profiles", {**head, "days": [day | {"values": [1.0] * 25}]})
     assert (bad.status_code, bad.json()["code"]) == (422, "load_profile_length")
+    bad = site.post("/load-profiles", {**head, "days": [day | {"values": [1e308] * 24}]})
+    assert (bad.status_code, bad.json()["code"]) == (422, "load_profile_weight")
     lines = "".join(f"2026-03-09;{hour};0,5\n" for hour in range(1, 25))
     answer = site.client.post(
         "/v1/load-profiles/csv",

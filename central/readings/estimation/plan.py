@@ -33,6 +33,8 @@ from shared.metering_day import MeteringDay
 from shared.quantities import MISSING_VALUE, Quality
 
 INT32_MAX: Final = 2**31 - 1
+_BEYOND: Final = 2.0**40
+"""What is larger is as impossible: a float beyond 64 bits would become any integer."""
 Bools = NDArray[np.bool_]
 
 CODE: Final = {
@@ -266,7 +268,8 @@ def _fill_load_profile(work: _Work, step: EstimationStep, first: int, end: int) 
     columns = slice(first, end)
     if weight > 0:
         energy = int(window.values[base][measured].astype(np.int64).sum())
-        work.put(columns, np.rint(weights[columns] * (energy / weight)).astype(np.int64), step)
+        level = np.rint(weights[columns] * (energy / weight))
+        work.put(columns, np.clip(level, -_BEYOND, _BEYOND).astype(np.int64), step)
         return None
     highest = float(weights[columns].max())
     shape = np.rint(weights[columns] / highest * 1_000_000) if highest > 0 else np.ones(end - first)

@@ -90,6 +90,8 @@ def test_a_workbook_that_is_no_such_table_is_refused(content: bytes, says: str) 
         ("den;hodina;1\n2026-03-02;1;x\n", "line 2: the value 'x' is not a number"),
         ("den;hodina;1\n2026-03-02;1;-1\n", "line 2: the value '-1' is not a weight"),
         ("den;hodina;1\n2026-03-02;1;nan\n", "line 2: the value 'nan'"),
+        ("den;hodina;1\n2026-03-02;1;1e308\n", "line 2: the value '1e308' is not a weight; 0, or 1e-12 to 1e+09"),
+        ("den;hodina;1\n2026-03-02;1;5e-324\n", "line 2: the value '5e-324' is not a weight"),
         ("den;hodina;1\n2026-03-02;2;1\n", "line 2: place 2 of 2026-03-02 follows 0"),
         ("den;hodina;1\n2026-13-02;1;1\n2026-03-02;1\n", "2 lines are bad: line 2: the day '2026-13-02'"),
         ("den;hodina;1\n2026-03-02;²;1\n", "the place '²'"),

@@ -140,6 +140,13 @@ def test_a_load_profile_has_its_level_from_what_was_measured() -> None:
     assert set(result.method[result.filled].tolist()) == {Method.LOAD_PROFILE}
 
 
+@pytest.mark.parametrize("low", [1e-3, 1e-12])
+def test_a_load_profile_that_would_give_what_no_value_is_leaves_the_day(low: float) -> None:
+    weights = np.concatenate([np.full(96, low), np.full(96, 1e9)])
+    result = run(window(days=2, holes=[(96, 192)]), order(LOAD_PROFILE), Helps(weights=weights))
+    assert (filled(result), result.left[1].reason) == ([], "too_large")
+
+
 def test_a_load_profile_without_a_level_needs_register_states() -> None:
     weights = np.repeat([1.0, 3.0], 48)
     base = window(holes=[(0, 96)])
