@@ -191,6 +191,7 @@ REFUSED: list[tuple[str, dict[str, Any], int, str | None]] = [
         "calorific_value",
     ),
     ("conversions", {"channel": 999_999, "area": "GN1", "kind": "converter"}, 404, "channel_not_found"),
+    ("conversions?preview=true", {"channel": 999_999, "area": "GN1", "kind": "converter"}, 404, "channel_not_found"),
     ("conversions", {"channel": 1, "area": "GN1", "kind": "fixed"}, 422, "gas_conversion"),
     ("conversions", {"channel": 1, "area": "GN1", "kind": "converter", "coefficient": "1"}, 422, "gas_conversion"),
     ("conversions", {"channel": 1, "area": "GN1", "kind": "fixed", "coefficient": "990"}, 422, "gas_conversion"),
@@ -201,7 +202,11 @@ REFUSED: list[tuple[str, dict[str, Any], int, str | None]] = [
 async def test_what_is_refused(client: httpx.AsyncClient) -> None:
     await with_area(client)
     for path, given, status, code in REFUSED:
-        body = {"source": "s", **({"first": "2026-01-01", "reason": "r"} if path == "conversions" else {}), **given}
+        body = {
+            "source": "s",
+            **({"first": "2026-01-01", "reason": "r"} if path.startswith("conversions") else {}),
+            **given,
+        }
         answer = await client.post(f"/v1/gas/{path}", json=body)
         assert answer.status_code == status, (body, answer.text)
         assert code is None or answer.json()["code"] == code, (body, answer.text)
@@ -239,6 +244,9 @@ async def test_a_late_correction_shows_the_settled_months_that_it_touches(
     stored = await post(client, "/v1/gas/conversions", {**conversion, "kind": "converter"})
     with transaction(engine) as connection:
         connection.execute(text(SETTLED))
+    for query in ("", "?preview=true"):
+        nowhere = {**conversion, "area": "NO", "kind": "converter", "first": "2025-01-01", "end": "2025-02-01"}
+        assert (await post(client, f"/v1/gas/conversions{query}", nowhere, 404))["code"] == "gas_area_not_found"
     path = "/v1/gas/calorific-values"
     given = {"source": "correction", "values": [{"area": "GN1", "first": "2026-03-28", "value": "10.7"}]}
     seen = await post(client, f"{path}?preview=true", given, 200)

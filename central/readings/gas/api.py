@@ -124,7 +124,7 @@ def assign_conversion(
 ) -> ConversionOut | Preview:
     """409 where it overlaps another of the channel. What is settled already is shown before it is touched."""
     given = Conversion(id=0, **body.model_dump(exclude={"reason"}))
-    conversions.check(given)
+    conversions.require_valid(connection, given)
     change = change_of_conversion(connection, given, given.first)
     if preview:
         response.status_code = 200

@@ -16,7 +16,7 @@ from central.platform.errors import BadInput, NotFound, Refused
 from central.platform.identity import Person
 from central.readings.gas.coefficient import Conversion
 from central.readings.gas.exact import shown
-from central.readings.gas.tables import gas_conversion
+from central.readings.gas.tables import gas_area, gas_conversion
 
 NUMBERS = ("coefficient", "temperature_k", "gauge_kpa", "compressibility", "altitude_m", "barometric_kpa")
 K_RANGE = (0.1, 200)
@@ -44,8 +44,7 @@ def assign(
     touched: Sequence[str] = (),
 ) -> int:
     """Store a conversion and return its id; Refused where it overlaps another of the channel."""
-    check(conversion)
-    _require_gas_channel(connection, conversion.channel)
+    require_valid(connection, conversion)
     values = {name: getattr(conversion, name) for name in ("channel", "area", "kind", "source", *NUMBERS)}
     try:
         with connection.begin_nested():
@@ -102,6 +101,16 @@ def close(
     details = {"before": stored.document(), "to": end.isoformat(), "reason": reason, "touched": list(touched)}
     audit.record(connection, person, "gas_conversion.close", f"gas_conversion/{identifier}", details, at)
     return replace(stored, end=end)
+
+
+def require_valid(connection: Connection, conversion: Conversion) -> None:
+    """Refuse what makes no sense, and what is about no gas channel or no area that there is."""
+    check(conversion)
+    _require_gas_channel(connection, conversion.channel)
+    if connection.execute(select(gas_area.c.id).where(gas_area.c.id == conversion.area)).first() is None:
+        raise NotFound(
+            "gas_area_not_found", f"There is no gas area {conversion.area}; create it by POST /v1/gas/areas."
+        )
 
 
 def check(conversion: Conversion) -> None:
