@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
+from sqlalchemy.dialects.postgresql import Range
 
 from central.platform.database import make_engine, transaction
 from central.readings.registers.limits import find_faces
@@ -182,3 +183,30 @@ def test_states_of_a_wide_batch_are_judged(engine: Engine) -> None:
             )  # fmt: skip
     make_profiles(engine, CLOCK)
     assert [finding[:2] for finding in open_findings(engine)] == [("register", channel)]
+
+
+@pytest.mark.parametrize(("counted", "is_found"), [(400, False), (500, True)])
+def test_a_day_with_an_exchange_is_compared_with_both_registers(engine: Engine, counted: int, is_found: bool) -> None:
+    """At noon a meter whose registers multiply by 2 takes the place of one that multiplies by 1."""
+    noon = DAY.start + timedelta(hours=12)
+    with transaction(engine) as connection:
+        register, profile = make_meter(connection, "E1"), make_channel(connection, "P1")
+        old, new = (make_meter(connection, name, kind="state") for name in ("S1", "S2"))
+        states = make_channel(connection, "P1", kind="state")
+        map_channel(connection, register, profile, EVER)
+        map_channel(connection, old, states, Range(DAY.start - timedelta(days=9), noon))
+        map_channel(connection, new, states, Range(noon, None), multiplier=2)
+        evidence = Evidence(connection)
+        evidence.batch(GivenBlock(register, DAY.start, [10] * 48 + [15] * 48))  # 480 + 720
+        evidence.state(old, DAY.start, 7_000)
+        evidence.state(new, DAY.end, 50 + 720 // 2)
+        connection.execute(
+            text("""
+                INSERT INTO meter_state (evidence_channel, kind, at, value, note, entered_at, entered_by)
+                VALUES (:old, 'exchange', :noon, :value, '', :noon, 'test'), (:new, 'initial', :noon, 50, '', :noon,
+                                                                              'test')
+            """),
+            {"old": old, "new": new, "noon": noon, "value": 7_000 + counted + 80},
+        )
+    make_profiles(engine, CLOCK)
+    assert (("register_sum", profile, DAY.date) in open_findings(engine)) == is_found

@@ -3,7 +3,7 @@ meters and earlier estimates. A handful of queries a chunk."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -20,6 +20,7 @@ from shared.quantities import Kind, Quality
 
 COUNTED, VERSIONS, REMOVED, CHECK, ESTIMATED = "counted", "versions", "removed", "check", "estimated"
 SAMPLE = timedelta(milliseconds=SAMPLE_MS)
+_INSTANT = timedelta(microseconds=1)
 FEW_DAYS = 8
 """Up to so many days, a profile is compared at the border of each: a month is told whole, and its days when asked."""
 ESTIMATED_DAYS = 30
@@ -32,6 +33,12 @@ _REGISTERS = text("""
     JOIN channel s ON s.kind = 'state' AND s.point = c.point
      AND (s.direction = c.direction OR c.direction = 'A+' AND s.direction IN ('VT', 'NT', 'JT'))
     ORDER BY c.id, s.direction
+""")
+_MAPPED = text("""
+    SELECT m.channel, lower(m.valid) AS since, upper(m.valid) AS until
+    FROM unnest(CAST(:channels AS integer[])) AS given (id)
+    JOIN channel_mapping m ON m.channel = given.id AND m.valid && tstzrange(:begin, :finish, '[]')
+    ORDER BY m.channel, lower(m.valid) NULLS FIRST
 """)
 _VERSIONS = text("""
     SELECT m.channel, m.multiplier AS applied, v.multiplier AS expected,
@@ -118,6 +125,10 @@ class Versions:
 
 _Stretch = tuple[int, int]
 """Places of the days at whose beginnings it begins and ends."""
+_Segment = tuple[datetime, datetime]
+_Validity = tuple[datetime | None, datetime | None]
+_Key = tuple[int, _Stretch, int]
+"""Channel, stretch, place of the segment in it."""
 _Difference = tuple[int, int, State, State]
 """Units, verdict, both states."""
 
@@ -126,7 +137,8 @@ def read_counted(connection: Connection, chunk: Chunk) -> Counted:
     """Between the borders of the days to judge at which the registers of the channel's point were read.
 
     A channel of intervals is compared with the register of its direction; active import with the single tariff, or
-    with high and low together, where no register counts the whole. An exchange within a stretch leaves it out.
+    with high and low together, where no register counts the whole. A stretch in which the register was exchanged, or
+    its constant changed, is counted in parts; it is left out where a state is missing at the change.
     """
     judged = np.flatnonzero(chunk.target.any(axis=0))
     if not len(judged):
@@ -138,24 +150,39 @@ def read_counted(connection: Connection, chunk: Chunk) -> Counted:
         for place in _borders(chunk, int(judged[0]), int(judged[-1]))
     }
     states = find_states(connection, [(channel, at) for channel in channels for at in borders.values()], SAMPLE)
+    mapped = _mapped(connection, channels, chunk)
+    asked: set[tuple[int, datetime]] = set()
     stretches: dict[int, list[_Stretch]] = {}
+    segments: dict[tuple[int, _Stretch], list[_Segment]] = {}
     for row, parts in registers.items():
         known = [place for place, at in borders.items() if all((channel, at) in states for channel, _ in parts)]
         stretches[row] = list(pairwise(known))
+        for stretch in stretches[row]:
+            for channel, _ in parts:
+                cut = _segments(mapped.get(channel, ()), borders[stretch[0]], borders[stretch[1]])
+                segments[channel, stretch] = cut
+                asked.update((channel, at) for segment in cut for at in segment)
+    asked -= states.keys()
+    states |= find_states(connection, sorted(asked), SAMPLE)
     pairs = {
-        (channel, stretch): (states[channel, borders[stretch[0]]], states[channel, borders[stretch[1]]])
-        for row, parts in registers.items()
-        for channel, _ in parts
-        for stretch in stretches[row]
+        (channel, stretch, place): (states[channel, begin], states[channel, end])
+        for (channel, stretch), cut in segments.items()
+        for place, (begin, end) in enumerate(cut)
+        if (channel, begin) in states and (channel, end) in states
     }
     differing = _differences(connection, pairs)
     entries: list[Sequence[float]] = []
     for row, parts in registers.items():
         for stretch in stretches[row]:
-            found = [differing[channel, stretch] for channel, _ in parts if (channel, stretch) in differing]
-            if len(found) < len(parts):
+            keys = [
+                ((channel, stretch, place), shift)
+                for channel, shift in parts
+                for place in range(len(segments[channel, stretch]))
+            ]
+            if not keys or any(key not in differing for key, _ in keys):
                 continue
-            factors = [each[3].factor * 10.0**shift for each, (_, shift) in zip(found, parts, strict=True)]
+            found = [differing[key] for key, _ in keys]
+            factors = [each[3].factor * 10.0**shift for each, (_, shift) in zip(found, keys, strict=True)]
             units = sum(each[0] * factor for each, factor in zip(found, factors, strict=True))
             _, verdict, before, after = max(found, key=lambda each: each[1])
             digit = sum(abs(factor) for factor in factors)
@@ -163,9 +190,28 @@ def read_counted(connection: Connection, chunk: Chunk) -> Counted:
     return Counted.of(entries)
 
 
-def _differences(
-    connection: Connection, pairs: Mapping[tuple[int, _Stretch], tuple[State, State]]
-) -> dict[tuple[int, _Stretch], _Difference]:
+def _mapped(connection: Connection, channels: Sequence[int], chunk: Chunk) -> dict[int, list[_Validity]]:
+    """When which register fed each channel, oldest first."""
+    parameters = {"channels": list(channels), "begin": chunk.days[0].start, "finish": chunk.days[-1].end}
+    found: dict[int, list[_Validity]] = {}
+    for row in connection.execute(_MAPPED, parameters):
+        found.setdefault(row.channel, []).append((row.since, row.until))
+    return found
+
+
+def _segments(mapped: Sequence[_Validity], begin: datetime, end: datetime) -> list[_Segment]:
+    """[begin, end] cut where another register, or another constant, takes over. The end of a register's time is asked
+    for an instant earlier: at the instant itself the next one stands."""
+    segments: list[_Segment] = []
+    for since, until in mapped:
+        low = begin if since is None else max(begin, since)
+        high = end if until is None else min(end, until)
+        if low < high:
+            segments.append((low, high - _INSTANT if high == until else high))
+    return segments
+
+
+def _differences(connection: Connection, pairs: Mapping[_Key, tuple[State, State]]) -> dict[_Key, _Difference]:
     """What each pair of states of one register says; pairs of two registers are left out."""
     kept = [(key, *pair) for key, pair in pairs.items() if pair[0].evidence_channel == pair[1].evidence_channel]
     if not kept:
