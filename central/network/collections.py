@@ -75,6 +75,21 @@ def nodes_between(connection: Connection, identifier: int, first: date, end: dat
     return [_node(row) for row in connection.execute(query.order_by(table.node, table.valid))]
 
 
+def channels_above(connection: Connection, code: str, name: str, first: date, end: date) -> set[int]:
+    """Channels of a node and of those above it on the days [first, end): their balances move with it."""
+    parents: dict[str, set[str]] = {}
+    channels: dict[str, set[int]] = {}
+    for node in nodes_between(connection, require_collection(connection, code)["id"], first, end):
+        parents.setdefault(node.name, set()).update([node.parent] if node.parent is not None else [])
+        channels.setdefault(node.name, set()).update([node.channel] if node.channel is not None else [])
+    seen: set[str] = set()
+    waiting = {name}
+    while waiting:
+        seen |= waiting
+        waiting = {parent for each in waiting for parent in parents.get(each, ())} - seen
+    return {channel for each in seen for channel in channels.get(each, ())}
+
+
 def add_node(
     connection: Connection,
     code: str,

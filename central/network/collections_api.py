@@ -1,6 +1,6 @@
 """Routes of collections of meters: trees and their nodes."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from central.network import collections
+from central.network.changed import tell_changed
 from central.platform import audit
 from central.platform.identity import Person, require
 from central.platform.web import Db, Now
@@ -112,6 +113,7 @@ def add_node(connection: Db, person: Operator, clock: Now, code: str, body: Node
     """Refused where node, channel or meter is in the tree already, the parent is not, or it would be below itself."""
     facts = body.model_dump(exclude={"node"})
     number = collections.add_node(connection, code, body.node, **facts)
+    _tell(connection, code, set(), body.node, body.since, body.until, clock.now())
     subject = f"collection/{code}/{body.node}"
     audit.record(connection, person, "collection_node.add", subject, body.model_dump(mode="json"), clock.now())
     return _found(connection, code, number, body.since)
@@ -121,7 +123,9 @@ def add_node(connection: Db, person: Operator, clock: Now, code: str, body: Node
 def revise_node(connection: Db, person: Operator, clock: Now, code: str, node: str, body: NodeRevision) -> NodeOut:
     """Only the fields that are given change; null takes a parent, channel, meter or tolerance away."""
     changes = body.model_dump(include=body.model_fields_set - {"since", "reason"})
+    before = collections.channels_above(connection, code, node, body.since, date.max)
     number = collections.revise_node(connection, code, node, body.since, changes)
+    _tell(connection, code, before, node, body.since, None, clock.now())
     details = body.model_dump(mode="json", include=body.model_fields_set)
     audit.record(
         connection, person, "collection_node.revise", f"collection/{code}/{node}", details, clock.now(), why=body.reason
@@ -132,12 +136,22 @@ def revise_node(connection: Db, person: Operator, clock: Now, code: str, node: s
 @router.post("/collections/{code}/nodes/{node}/close", summary="Take a node out of a tree")
 def close_node(connection: Db, person: Operator, clock: Now, code: str, node: str, body: NodeClosing) -> dict[str, Any]:
     """Refused while others stand below it."""
+    before = collections.channels_above(connection, code, node, body.end, date.max)
     collections.close_node(connection, code, node, body.end)
+    _tell(connection, code, before, node, body.end, None, clock.now())
     details = body.model_dump(mode="json")
     audit.record(
         connection, person, "collection_node.close", f"collection/{code}/{node}", details, clock.now(), why=body.reason
     )
     return {"node": node, "until": body.end}
+
+
+def _tell(
+    connection: Db, code: str, before: set[int], node: str, since: date, until: date | None, now: datetime
+) -> None:
+    """The node and all above it have another balance from now on, where they stood and where they stand."""
+    after = collections.channels_above(connection, code, node, since, until or date.max)
+    tell_changed(connection, before | after, since, until, f"collection {code}", now)
 
 
 def _found(connection: Db, code: str, number: int, day: date) -> NodeOut:

@@ -5,10 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, select, update
+from sqlalchemy.dialects.postgresql import Range
 
 from central.network.channels import EXPONENTS, by_name, validity_of
 from central.network.register_tables import MOST_DIGITS, TARIFFS, register_version
-from central.network.tables import evidence_channel
+from central.network.tables import channel_mapping, evidence_channel
 from central.platform.errors import BadInput, NotFound, Refused
 from central.platform.reconcile import Outcome, reconcile
 
@@ -100,6 +101,17 @@ def close_register_version(connection: Connection, identifier: int, until: datet
         .values(valid=validity_of(what, row["since"], until))
     )
     return require_register_version(connection, identifier)
+
+
+def channels_fed(connection: Connection, register: int, since: datetime) -> list[int]:
+    """Channels that an evidence channel feeds at or after an instant."""
+    mapping = channel_mapping.c
+    query = (
+        select(mapping.channel)
+        .distinct()
+        .where(mapping.evidence_channel == register, mapping.valid.op("&&")(Range(since, None, bounds="[)")))
+    )
+    return list(connection.execute(query.order_by(mapping.channel)).scalars())
 
 
 def _check(what: str, row: Mapping[str, Any]) -> None:

@@ -6,12 +6,15 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from sqlalchemy import RowMapping
 
 from central.network import registers
+from central.network.changed import FAR_BACK, tell_changed
 from central.platform import audit
 from central.platform.errors import Refused
 from central.platform.identity import Person, require
 from central.platform.web import Db, Now
+from shared.metering_day import PRAGUE
 
 router = APIRouter()
 
@@ -82,9 +85,9 @@ def create_register_version(
     what = f"evidence_channel/{body.meter} {body.register_}"
     audit.record(connection, person, "register_version.create", what, details, clock.now())
     found = registers.find_register_versions(connection, meter=body.meter)
-    return RegisterVersionOut(
-        **next(row for row in found if row["register"] == body.register_ and row["since"] == body.since)
-    )
+    row = next(row for row in found if row["register"] == body.register_ and row["since"] == body.since)
+    _tell(connection, row, row["since"], clock.now())
+    return RegisterVersionOut(**row)
 
 
 @router.post("/register-versions/{identifier}/close", summary="End a version, so that another may follow")
@@ -96,4 +99,11 @@ def close_register_version(
     what = f"evidence_channel/{row['meter']} {row['register']}"
     details = {"version": identifier, "until": body.until.isoformat()}
     audit.record(connection, person, "register_version.close", what, details, clock.now())
+    _tell(connection, row, body.until, clock.now())
     return RegisterVersionOut(**row)
+
+
+def _tell(connection: Db, version: RowMapping, since: datetime, now: datetime) -> None:
+    channels = registers.channels_fed(connection, version["evidence_channel"], since)
+    reason = f"register {version['meter']} {version['register']}"
+    tell_changed(connection, channels, max(since, now - FAR_BACK).astimezone(PRAGUE).date(), None, reason, now)

@@ -5,15 +5,18 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from central.network.changed import CHANNELS_CHANGED
 from central.network.topology_api import OUTAGE_CHANGED
 from central.platform.hooks import Hooks
 from central.readings.vee.work import enqueue
 
 
 def register(hooks: Hooks) -> None:
-    """An outage gives zeros a reason, or takes it: their days are validated anew."""
+    """An outage gives zeros a reason, or takes it; a node's balance or a register's face changes: their days are
+    validated anew."""
     hooks.subscribe(OUTAGE_CHANGED, "workflow", _validate_anew)
+    hooks.subscribe(CHANNELS_CHANGED, "workflow", _validate_anew)
 
 
 def _validate_anew(connection: Connection, event: Mapping[str, Any]) -> None:
-    enqueue(connection, event["channels"], event["first"], event["last"], "outage")
+    enqueue(connection, event["channels"], event["first"], event["last"], event.get("reason", "outage"))

@@ -125,6 +125,14 @@ async def test_a_tree_its_balance_and_what_is_found_on_it(
     shown = (await client.get(nodes, params={"day": "2026-10-25"})).json()
     assert {n["node"]: n["parent"] for n in shown}["Hala B"] == "haly"
     assert "FVE" not in {n["node"] for n in shown}
+    # Another tolerance: the days of the node are judged again, though no value changed.
+    await post(client, f"{nodes}/TS/revise", {"since": "2026-10-26", "tolerance": "0.99", "reason": "měření chybí"})
+    while validate_once(engine, clock, deadline=DEADLINE).worked:
+        pass
+    held = found.replace("ORDER", "AND state = 'open' ORDER")
+    with engine.connect() as connection:
+        days = [row.day for row in connection.execute(text(held), {"ts": channels["TS"]})]
+    assert days == [FIRST.date]
     answer = await client.get(
         "/collections/AREAL/balance", params={"from": "2026-10-26", "to": "2026-10-27", "node": "TS"}
     )

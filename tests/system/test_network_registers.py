@@ -1,11 +1,12 @@
 """Versions of registers through the interface and in a site file, on the real database."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from central.api.app import create_app
 from central.platform.clock import get_clock
@@ -50,6 +51,24 @@ async def test_a_version_ends_before_the_next_begins(client: httpx.AsyncClient) 
     assert [row["multiplier"] for row in rows] == [40, 60]
     acts = (await client.get("/v1/audit?subject=evidence_channel/M1 1-0:1.29.0")).json()
     assert {act["act"] for act in acts} == {"register_version.create", "register_version.close"}
+
+
+async def test_days_are_judged_again_when_the_face_changes(client: httpx.AsyncClient, database_url: str) -> None:
+    """From the version's beginning until today; not years back, and nothing of the future."""
+    for since in ("1999-01-01T00:00:00+01:00", "2026-02-10T10:00:00+01:00", "2027-01-01T00:00:00+01:00"):
+        until = "2000-01-01T00:00:00+01:00" if since < "2000" else None
+        until = "2027-01-01T00:00:00+01:00" if since.startswith("2026") else until
+        answer = await client.post("/v1/register-versions", json={**VERSION, "since": since, "until": until})
+        assert answer.status_code == 201, answer.text
+    engine = make_engine(database_url)
+    with engine.connect() as connection:
+        work = connection.execute(text("SELECT first, last, reason FROM vee_work ORDER BY id")).all()
+    engine.dispose()
+    reason = "register M1 1-0:1.29.0"
+    assert [tuple(row) for row in work] == [
+        (date(2025, 1, 25), date(2026, 3, 1), reason),
+        (date(2026, 2, 10), date(2026, 3, 1), reason),
+    ]
 
 
 @pytest.mark.parametrize(
