@@ -1,7 +1,8 @@
-"""Overviews of evidence channels, channels and mappings."""
+"""Overviews of evidence channels, their versions, channels and mappings."""
 
 from sqlalchemy import func
 
+from central.network.register_tables import TARIFFS, register_version
 from central.network.tables import COMMODITIES, DIRECTIONS, KINDS, channel, channel_mapping, evidence_channel
 from central.platform.overview import Column, Kind, Overview
 
@@ -62,4 +63,26 @@ MAPPINGS = Overview(
         Column("register", evidence_channel.c.register),
     ),
     default_sort=(("channel", False), ("since", False)),
+)
+
+REGISTER_VERSIONS = Overview(
+    "versions of registers",
+    source=register_version,
+    joined=register_version.join(evidence_channel, evidence_channel.c.id == register_version.c.evidence_channel),
+    key=register_version.c.id,
+    columns=(
+        Column("id", register_version.c.id, Kind.INTEGER),
+        Column("evidence_channel", register_version.c.evidence_channel, Kind.INTEGER),
+        Column("meter", evidence_channel.c.device),
+        Column("register", evidence_channel.c.register),
+        Column("digits", register_version.c.digits, Kind.INTEGER),
+        Column("unit", register_version.c.unit),
+        Column("exponent", register_version.c.exponent, Kind.INTEGER),
+        Column("multiplier", register_version.c.multiplier, Kind.INTEGER),
+        Column("tariff", register_version.c.tariff, Kind.CHOICE, TARIFFS),
+        Column("obis", register_version.c.obis),
+        Column("since", func.lower(register_version.c.valid), Kind.INSTANT),
+        Column("until", func.upper(register_version.c.valid), Kind.INSTANT),
+    ),
+    default_sort=(("meter", False), ("register", False), ("since", False)),
 )

@@ -33,13 +33,16 @@ POINTS = Overview(
     default_sort=(("name", False),),
     search=func.fold(measuring_point.c.name + " " + measuring_point.c.place),
 )
+_cabinet = board.alias("cabinet")
 BOARDS = Overview(
     "boards",
     source=board,
+    joined=board.outerjoin(_cabinet, _cabinet.c.id == board.c.within),
     key=board.c.id,
     columns=(
         Column("name", board.c.name),
         Column("kind", board.c.kind, Kind.CHOICE, ("cabinet", "board")),
+        Column("within", _cabinet.c.name),
         Column("place", board.c.place),
     ),
     default_sort=(("name", False),),
@@ -61,6 +64,7 @@ class BoardOut(BaseModel):
 
     name: str
     kind: str
+    within: str | None
     place: str
 
 

@@ -4,15 +4,17 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy import RowMapping
 
 from central.network import registers
 from central.network.changed import FAR_BACK, tell_changed
+from central.network.channel_overviews import REGISTER_VERSIONS
 from central.platform import audit
 from central.platform.errors import Refused
 from central.platform.identity import Person, require
+from central.platform.overview import Asked
 from central.platform.web import Db, Now
 from shared.metering_day import PRAGUE
 
@@ -68,9 +70,17 @@ class Close(BaseModel):
 
 
 @router.get("/register-versions", summary="What is on the faces of registers, by validity")
-def find_register_versions(connection: Db, _: Reader, meter: str | None = None) -> list[RegisterVersionOut]:
-    """By meter and register, oldest first."""
-    return [RegisterVersionOut(**row) for row in registers.find_register_versions(connection, meter=meter)]
+def find_register_versions(
+    connection: Db,
+    _: Reader,
+    request: Request,
+    response: Response,
+    asked: Annotated[Asked, Depends(REGISTER_VERSIONS.asked())],
+) -> list[RegisterVersionOut]:
+    """By meter and register, oldest first; filtered, sorted, by pages."""
+    page = REGISTER_VERSIONS.find(connection, asked)
+    page.tell(request, response)
+    return [RegisterVersionOut(**row) for row in page.rows]
 
 
 @router.post("/register-versions", status_code=201, summary="Say what is on a register's face")

@@ -36,6 +36,16 @@ class AreaIn(Body):
     valid_to: Day | None = None
 
 
+class AreaChange(Body):
+    """What becomes another of a network, and why; `valid_to` (exclusive) closes it."""
+
+    why: Why
+    name: Text | None = None
+    superior: str | None = None
+    licence: str | None = None
+    valid_to: Day | None = None
+
+
 class AreaOut(BaseModel):
     """A local network as stored; parties by code."""
 
@@ -129,7 +139,7 @@ def find_areas(
 
 
 @router.post("/network-areas", status_code=201, summary="Create a local network")
-def create_area(connection: Db, person: Operator, clock: Now, body: AreaIn) -> AreaOut:
+def create_area(connection: Db, person: Operator, clock: Now, response: Response, body: AreaIn) -> AreaOut:
     """Refused unless the parties have the roles of an operator and of a superior distributor."""
     facts = body.model_dump(exclude={"valid_from", "valid_to"})
     areas.create_area(connection, facts, body.valid_from, body.valid_to)
@@ -137,8 +147,42 @@ def create_area(connection: Db, person: Operator, clock: Now, body: AreaIn) -> A
     audit.record(
         connection, person, "network_area.create", f"network_area/{body.code}", details, clock.now(), after=details
     )
-    page = areas.AREAS.find(connection, Asked(), network_area.c.code == body.code)
-    return AreaOut(**page.rows[0])
+    return _area(connection, response, body.code)
+
+
+@router.get("/network-areas/{code}", summary="One local network")
+def get_area(connection: Db, _: Reader, response: Response, code: str) -> AreaOut:
+    """By its code."""
+    return _area(connection, response, code)
+
+
+@router.get("/network-areas/{code}/history", summary="Who changed a network, when, what and why")
+def get_area_history(connection: Db, _: Reader, code: str) -> list[Event]:
+    """Newest first."""
+    areas.require_area(connection, code)
+    return history(connection, f"network_area/{code}")
+
+
+@router.post("/network-areas/{code}/revise", summary="Change what is said of a network, or close it")
+def revise_area(
+    connection: Db,
+    person: Operator,
+    clock: Now,
+    response: Response,
+    code: str,
+    body: AreaChange,
+    if_match: IfMatch = None,
+) -> AreaOut:
+    """Its licence holder stays; points that are not ended keep it open. Needs If-Match."""
+    row = areas.require_area(connection, code, lock=True)
+    require_match(if_match, row, f"the network {code}")
+    areas.revise_area(connection, row, body.model_dump(exclude_unset=True, exclude={"why"}))
+    after = areas.require_area(connection, code)
+    audit.record(
+        connection, person, "network_area.revise", f"network_area/{code}", {}, clock.now(), before=row, after=after,
+        why=body.why,
+    )  # fmt: skip
+    return _area(connection, response, code)
 
 
 @router.get("/objects", summary="Objects: filter, sort, page")
@@ -225,6 +269,12 @@ def create_series(connection: Db, person: Operator, clock: Now, body: SeriesIn) 
     if row is None:
         raise NotFound("series_not_found", f"There is no number series {body.code}.")
     return SeriesOut(**row)
+
+
+def _area(connection: Db, response: Response, code: str) -> AreaOut:
+    show(response, areas.require_area(connection, code))
+    page = areas.AREAS.find(connection, Asked(), network_area.c.code == code)
+    return AreaOut(**page.rows[0])
 
 
 def _object(connection: Db, response: Response, code: str) -> ObjectOut:

@@ -73,6 +73,33 @@ def create_area(connection: Connection, facts: Mapping[str, Any], start: date, e
     connection.execute(insert(network_area).values(**{**facts, **parties}, valid=valid))
 
 
+def require_area(connection: Connection, code: str, *, lock: bool = False) -> RowMapping:
+    """A network by its code, or NotFound."""
+    query = select(network_area).where(network_area.c.code == code)
+    found = connection.execute(query.with_for_update() if lock else query).mappings().first()
+    if found is None:
+        raise NotFound("area_not_found", f"There is no network area {code}; create it first or correct it.")
+    return found
+
+
+IN_USE = text("SELECT min(ean) FROM supply_point WHERE area = :area AND state <> 'ended'")
+
+
+def revise_area(connection: Connection, row: RowMapping, changes: Mapping[str, Any]) -> None:
+    """Change name, licence, superior distributor (by code), or the end of a network that no point needs any more."""
+    values = {name: value for name, value in changes.items() if name != "valid_to"}
+    if "superior" in values:
+        values["superior"] = _with_role(connection, values["superior"], "superior_distributor")
+    if "valid_to" in changes:
+        code, end = row["code"], changes["valid_to"]
+        point = connection.execute(IN_USE, {"area": row["id"]}).scalar()
+        if end is not None and point is not None:
+            raise Refused("in_use", f"The network {code} cannot close on {end}: the supply point {point} is in it.")
+        values["valid"] = validity(f"network area {code}", row["valid"].lower, end)
+    if values:
+        connection.execute(update(network_area).where(network_area.c.id == row["id"]).values(**values))
+
+
 def _with_role(connection: Connection, code: str, role: str) -> int:
     row = connection.execute(select(party.c.id, party.c.roles).where(party.c.code == code)).first()
     if row is None:

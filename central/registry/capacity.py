@@ -14,14 +14,23 @@ from central.registry.point_tables import reserved_capacity
 from central.registry.validity import ends, starts
 
 CUSTOMER_SINCE = text("""
-    -- the first day of the point's present customer, if another one was before
-    SELECT min(lower(ci.valid)) FILTER (WHERE c.customer = last.customer) AS since,
-           count(DISTINCT c.customer) AS customers
-      FROM contract_item ci JOIN contract c ON c.id = ci.contract
-     CROSS JOIN LATERAL (SELECT c2.customer FROM contract_item i2 JOIN contract c2 ON c2.id = i2.contract
-                          WHERE i2.supply_point = :point AND contract_services(i2.kind) @> 1 AND lower(i2.valid) <= :on
-                          ORDER BY lower(i2.valid) DESC NULLS LAST LIMIT 1) last
-     WHERE ci.supply_point = :point AND contract_services(ci.kind) @> 1
+    -- the first day of who is the point's customer on a day, if another one was before: by its items and by the
+    -- versions of their contracts
+    WITH items AS (
+        SELECT contract, valid FROM contract_item WHERE supply_point = :point AND contract_services(kind) @> 1
+    ), held AS (
+        SELECT p.customer, lower(p.valid * i.valid) AS since
+          FROM items i JOIN contract_past p ON p.contract = i.contract
+        UNION ALL
+        SELECT c.customer, lower(daterange(c.since, NULL) * i.valid) FROM items i JOIN contract c ON c.id = i.contract
+    ), present AS (
+        SELECT customer FROM held WHERE since <= :on ORDER BY since DESC LIMIT 1
+    ), other AS (
+        SELECT max(held.since) AS since FROM held JOIN present ON present.customer <> held.customer
+         WHERE held.since <= :on
+    )
+    SELECT min(held.since) FROM held JOIN present ON present.customer = held.customer
+      JOIN other ON held.since > other.since
 """)
 
 
@@ -58,12 +67,12 @@ def standing_of(connection: Connection, point: int, on: date) -> Standing:
             items.supply_point == point, items.reserved_input_kw.is_not(None)
         )
     )
-    customer = connection.execute(CUSTOMER_SINCE, {"point": point, "on": on}).one()
+    customer_since = connection.execute(CUSTOMER_SINCE, {"point": point, "on": on}).scalar()
     return Standing(
         yearly=held["year"],
         monthly=held["month"],
         inputs=[Held(kw, start, end) for kw, start, end in inputs],
-        customer_since=customer.since if customer.customers > 1 else None,
+        customer_since=customer_since,
     )
 
 
@@ -79,6 +88,8 @@ def order_capacity(connection: Connection, point: int, order: Order) -> None:
     end = order.end
     if order.kind == "year":
         end = _make_room(connection, point, order.start, end)
+    else:
+        _require_free_months(connection, point, order)
     connection.execute(
         insert(reserved_capacity).values(
             supply_point=point,
@@ -89,6 +100,19 @@ def order_capacity(connection: Connection, point: int, order: Order) -> None:
             via_supplier=order.via_supplier,
         )
     )
+
+
+def _require_free_months(connection: Connection, point: int, order: Order) -> None:
+    for row in find_capacities(connection, point):
+        start, stop = row["valid_from"], row["valid_to"]
+        ends_before = stop is not None and stop <= order.start
+        begins_after = order.end is not None and start is not None and start >= order.end
+        if row["kind"] == "month" and not ends_before and not begins_after:
+            raise Refused(
+                "overlap",
+                f"The monthly reserved capacity of {order.ean} from {order.start} to {order.end} overlaps that of "
+                f"{row['kw']:f} kW from {start} to {stop or 'open'}; order for other months, or end that one.",
+            )
 
 
 def _make_room(connection: Connection, point: int, start: date, end: date | None) -> date | None:

@@ -117,7 +117,39 @@ def _ids_of_items(connection: Connection, contract_id: int) -> set[int]:
     return set(connection.execute(select(contract_item.c.id).where(contract_item.c.contract == contract_id)).scalars())
 
 
+TAKEN = text("""
+    -- an item of another contract (or time) that serves a point in the time of a given one
+    SELECT sp.ean, mine.number AS mine, given.start, given.end, other.number AS other, lower(o.valid) AS since,
+           upper(o.valid) AS until
+      FROM unnest(CAST(:points AS bigint[]), CAST(:contracts AS bigint[]), CAST(:kinds AS text[]),
+                  CAST(:starts AS date[]), CAST(:ends AS date[])) AS given (point, contract, kind, start, "end")
+      JOIN contract_item o ON o.supply_point = given.point AND o.valid && daterange(given.start, given.end)
+       AND contract_services(o.kind) && contract_services(given.kind)
+      JOIN contract mine ON mine.id = given.contract JOIN contract other ON other.id = o.contract
+      JOIN supply_point sp ON sp.id = given.point
+     WHERE NOT (o.contract = given.contract AND o.valid = daterange(given.start, given.end))
+     ORDER BY sp.ean, given.start, o.id LIMIT 1
+""")
+
+
+def _require_free(connection: Connection, items: Sequence[Mapping[str, Any]]) -> None:
+    given = {
+        "points": [item["supply_point"] for item in items],
+        "contracts": [item["contract"] for item in items],
+        "kinds": [item["kind"] for item in items],
+        "starts": [item["valid"].lower for item in items],
+        "ends": [item["valid"].upper for item in items],
+    }
+    for row in connection.execute(TAKEN, given):
+        raise Refused(
+            "overlap",
+            f"The item of {row.ean} under contract {row.mine} from {row.start} to {row.end or 'open'} overlaps that "
+            f"under contract {row.other}, valid {row.since} to {row.until or 'open'}; end one where the other begins.",
+        )
+
+
 def _store_items(connection: Connection, items: Sequence[Mapping[str, Any]]) -> Outcome:
+    _require_free(connection, items)
     stored = [{name: value for name, value in item.items() if name not in CAPACITIES} for item in items]
     done = reconcile(connection, contract_item, "contract item", ("contract", "supply_point", "valid"), stored)
     capacities = [

@@ -46,8 +46,29 @@ def add_part(
     """Store a part; overlap with another of its kind is refused by the database."""
     table, what = PARTS[part]
     valid = validity(f"{what} of party {party}", start, end)
+    _require_free(connection, part, party, facts, valid)
     made = connection.execute(insert(table).values(**facts, party=party, valid=valid).returning(table.c.id))
     return int(made.scalar_one())
+
+
+ALONE: Mapping[str, str] = {"addresses": "kind", "accounts": "purpose"}
+"""Of these a party has one at a time of each kind or purpose."""
+
+
+def _require_free(connection: Connection, part: str, party: int, facts: Mapping[str, Any], valid: Range[date]) -> None:
+    table, what = PARTS[part]
+    if part not in ALONE:
+        return
+    name = ALONE[part]
+    query = select(table.c.id, starts(table.c.valid).label("start"), ends(table.c.valid).label("end")).where(
+        table.c.party == party, table.c[name] == facts[name], table.c.valid.overlaps(valid)
+    )
+    for row in connection.execute(query.order_by(table.c.id)):
+        raise Refused(
+            "overlap",
+            f"The {facts[name]} {what} of party {party} from {valid.lower} to {valid.upper or 'open'} overlaps the "
+            f"{what} {row.id}, valid {row.start} to {row.end or 'open'}; close that one first.",
+        )
 
 
 def close_part(connection: Connection, part: str, party: int, row: RowMapping, on: date) -> None:

@@ -144,10 +144,14 @@ def change_meter(
 def touched_from(connection: Connection, point: str, at: datetime) -> tuple[list[Touched], list[str]]:
     """What a change of a point's meter would touch (profiles, bases, invoices), and why it must not be."""
     require_point(connection, point)
-    supplied = connection.execute(_OF_POINT, {"point": point}).scalars().all()
-    day = at.astimezone(PRAGUE).date()
-    change = Change("mounting", point, f"at {point}", "end", day, supply_points=tuple(supplied))
+    change = change_at(connection, point, "mounting", "end", at)
     return HOOKS.affected_by(connection, change), HOOKS.refuses(connection, change)
+
+
+def change_at(connection: Connection, point: str, kind: str, act: str, at: datetime) -> Change:
+    """A change at a measuring point from the day of `at` on, for the rooms to judge."""
+    supplied = connection.execute(_OF_POINT, {"point": point}).scalars().all()
+    return Change(kind, point, f"at {point}", act, at.astimezone(PRAGUE).date(), supply_points=tuple(supplied))
 
 
 def find_documents(connection: Connection, act: int) -> Sequence[RowMapping]:

@@ -17,6 +17,7 @@ from central.network.points_api import TransformerIn, TransformerOut
 from central.network.transformers import find_transformers, ratio_at, set_transformers
 from central.network.web import Body, Identifier, Instant, Operator, Reader, Reason, Store, Text, Tree
 from central.platform import audit
+from central.platform.change import Confirmed, Preview, PreviewOnly, look, sentence, weigh
 from central.platform.overview import Asked, Column, Kind, Overview
 from central.platform.web import Db, Now
 from central.workflow import meter_acts
@@ -209,12 +210,27 @@ def exchange(connection: Db, person: Operator, clock: Now, store: Store, name: s
 
 
 @router.post("/measuring-points/{name:path}/transformers", status_code=201, summary="Set instrument transformers")
-def put_transformers(connection: Db, person: Operator, clock: Now, name: str, body: TransformersIn) -> TransformersOut:
-    """Those until then end; mappings at the point end too and go on with the new multiplier."""
+def put_transformers(
+    connection: Db,
+    person: Operator,
+    clock: Now,
+    name: str,
+    body: TransformersIn,
+    preview: PreviewOnly = False,
+    confirmed: Confirmed = False,
+) -> TransformersOut | Preview:
+    """Those until then end; mappings at the point end too and go on with the new multiplier.
+
+    With `preview=true` only says what would be touched.
+    """
     require_point(connection, name, lock=True)
     now, factor_before = clock.now(), ratio_at(connection, name, body.since)
     before = [TransformerOut(**row).model_dump() for row in find_transformers(connection, point=name, at=body.since)]
     specs = [each.model_dump() for each in body.transformers]
+    change = meter_acts.change_at(connection, name, "transformers", "set", body.since)
+    if preview:
+        return look(connection, change, {"transformers": before}, {"transformers": specs})
+    touched = weigh(connection, change, confirmed=confirmed)
     factor = set_transformers(connection, name, specs, body.since)
     channels = split_mappings(connection, name, factor_before, factor, body.since)
     found = [TransformerOut(**row) for row in find_transformers(connection, point=name, at=body.since)]
@@ -223,7 +239,12 @@ def put_transformers(connection: Db, person: Operator, clock: Now, name: str, bo
         person,
         "transformers.set",
         f"measuring_point/{name}",
-        {"since": body.since.isoformat(), "multiplier": factor, "channels": channels},
+        {
+            "since": body.since.isoformat(),
+            "multiplier": factor,
+            "channels": channels,
+            "touched": [sentence(each) for each in touched],
+        },
         now,
         before={"multiplier": factor_before, "transformers": before},
         after={"multiplier": factor, "transformers": [each.model_dump() for each in found]},

@@ -48,6 +48,7 @@ async def test_points_stand_on_boards_and_are_revised_by_who_has_seen_them(centr
     await central.post("/v1/boards", {"name": "RH1", "kind": "cabinet", "place": "suterén"})
     await central.post("/v1/boards", {"name": "D1", "within": "RH1"})
     await central.post("/v1/boards", {"name": "D2", "within": "RH9"}, 404)
+    assert [(row["name"], row["within"]) for row in await central.get("/v1/boards?within=RH1")] == [("D1", "RH1")]
     point = await central.post("/v1/measuring-points", {"name": "Hala A/1", "commodity": "electricity", "board": "D1"})
     assert point["logical_meters"] == [{"name": "Hala A/1", "commodity": "electricity", "channels": []}]
     await central.post("/v1/measuring-points", {"name": "Hala A/1", "commodity": "electricity"}, 409)

@@ -157,7 +157,8 @@ async def test_reserved_capacity_is_ordered_by_the_rules(it: Api) -> None:
     assert await it.get(CAPACITY) == rows
     month = {**order, "kind": "month", "valid_from": "2026-06-01", "valid_to": "2026-07-01", "kw": "50"}
     rows = await it.post(CAPACITY, month)
-    assert (await it.post(CAPACITY, month, 409))["code"] == "overlap"
+    refused = await it.post(CAPACITY, month, 409)
+    assert (refused["code"], "overlaps that of 50.000 kW" in refused["message"]) == ("overlap", True)
     monthly = next(row["id"] for row in rows if row["kind"] == "month")
     await it.post(f"{CAPACITY}/{monthly}/close", {**WHY, "on": "2026-06-15"}, 428)
     etag = await it.etag(CAPACITY)
@@ -169,6 +170,17 @@ async def test_reserved_capacity_is_ordered_by_the_rules(it: Api) -> None:
         f"/v1/contract-items/{item['id']}", "revise", {"since": "2026-06-01", "reserved_input_kw": "320"}, 422
     )
     assert "320" in refused["message"]
+
+
+async def test_another_customer_may_lower_the_capacity(it: Api) -> None:
+    lower = {**WHY, "kind": "year", "kw": "200", "valid_from": "2026-06-01"}
+    await it.post(CAPACITY, lower, 409)
+    await it.act(CONTRACT, "revise", {"since": "2026-05-15", "customer": "C2"})
+    rows = await it.post(CAPACITY, lower)
+    assert [(row["kw"], row["valid_from"]) for row in rows] == [("300.000", "2026-01-01"), ("200.000", "2026-06-01")]
+    # The first customer again: that is another change.
+    await it.act(CONTRACT, "revise", {"since": "2026-06-15", "customer": "C1"})
+    assert len(await it.post(CAPACITY, {**lower, "kw": "100", "valid_from": "2026-07-01"})) == 3
 
 
 async def test_items_are_split_by_a_change_and_closed(it: Api) -> None:
@@ -185,7 +197,9 @@ async def test_items_are_split_by_a_change_and_closed(it: Api) -> None:
     await it.act(path, "revise", {"since": "2026-08-01", "prices": "EGD"}, 422)
     await it.act(path, "close", {"on": "2025-01-01"}, 409)
     second = {"supply_point": EAN, "prices": "CEZ", "valid_from": "2026-09-01"}
-    assert (await it.post(CONTRACT + "/items", second, 409))["code"] == "overlap"
+    refused = await it.post(CONTRACT + "/items", second, 409)
+    assert refused["code"] == "overlap"
+    assert f"item of {EAN} under contract S/1 from 2026-09-01 to open overlaps that under" in refused["message"]
     await it.act(f"/v1/contract-items/{made['id']}", "close", {"on": "2026-09-01"})
     await it.post(CONTRACT + "/items", second)
     await it.act(f"/v1/contract-items/{made['id']}", "remove", {}, 204)
@@ -260,7 +274,8 @@ async def test_parts_of_parties(it: Api) -> None:
     party = f"/v1/parties/{(await it.get('/v1/parties?code=C1'))[0]['id']}"
     address = {"kind": "mailing", "valid_from": "2026-01-01", **PLACE}
     made = await it.post(f"{party}/addresses", address)
-    assert (await it.post(f"{party}/addresses", {**address, "valid_from": "2026-02-01"}, 409))["code"] == "overlap"
+    refused = await it.post(f"{party}/addresses", {**address, "valid_from": "2026-02-01"}, 409)
+    assert (refused["code"], "valid 2026-01-01 to open" in refused["message"]) == ("overlap", True)
     await it.post(f"{party}/addresses/{made['id']}/close", {**WHY, "on": "2026-02-01"}, 428)
     await it.post(f"{party}/addresses/{made['id']}/close", {**WHY, "on": "2026-02-01"}, 200, made["etag"])
     await it.post(f"{party}/addresses", {**address, "valid_from": "2026-02-01"})
@@ -301,6 +316,13 @@ async def test_objects_form_a_tree_without_cycles_and_networks_have_their_partie
         "valid_from": "2026-01-01",
     }
     assert (await it.post("/v1/network-areas", wrong, 409))["code"] == "role"
+    refused = await it.act("/v1/network-areas/A1", "revise", {"valid_to": "2026-12-31"}, 409)
+    assert (refused["code"], EAN in refused["message"]) == ("in_use", True)
+    assert (await it.act("/v1/network-areas/A1", "revise", {"superior": "C1"}, 409))["code"] == "role"
+    assert (await it.act("/v1/network-areas/A1", "revise", {"name": "Celý areál"}))["name"] == "Celý areál"
+    await it.post("/v1/network-areas/A1/revise", {**WHY, "name": "x"}, 428)
+    events = [event["act"] for event in await it.get("/v1/network-areas/A1/history")]
+    assert events == ["network_area.revise", "network_area.create"]
     for change, code, said in (
         ({"operator": "DSO"}, "role", "as its operator a party with the role operator; DSO is superior"),
         ({"supplier": "C1"}, "role", "as its supplier a party with the role supplier; C1 is customer"),
