@@ -1,5 +1,8 @@
 """Validation over a real database: what a rule looks at changes, and what it found changes with it."""
 
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, time, timedelta
@@ -10,6 +13,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.dialects.postgresql import Range
 
 from central.platform.database import make_engine, transaction
+from central.readings.consolidate import consolidate_once
 from central.readings.registers.limits import find_faces
 from central.readings.testing import Evidence, GivenBlock, make_channel, make_meter, make_profiles, map_channel
 from central.readings.vee.stage import validate_once
@@ -23,6 +27,17 @@ NEXT = DAY.next
 CLOCK = ManualClock(NEXT.end + timedelta(hours=20))
 DEADLINE = time(10, 0)
 EVER = "[2020-01-01,)"
+DYING = """
+import os, signal, sys
+from datetime import datetime
+from central.platform.database import make_engine
+from central.readings.vee import stage
+from shared.testing import ManualClock
+kept = stage.store
+stage.store = lambda *given: (kept(*given), os.kill(os.getpid(), signal.SIGKILL))
+stage.validate_once(make_engine(sys.argv[1]), ManualClock(datetime.fromisoformat(sys.argv[2])))
+"""
+"""A validation that is killed when its first findings are written."""
 USUAL = [100 + (place * 7) % 13 for place in range(96)]
 
 
@@ -210,3 +225,61 @@ def test_a_day_with_an_exchange_is_compared_with_both_registers(engine: Engine, 
         )
     make_profiles(engine, CLOCK)
     assert (("register_sum", profile, DAY.date) in open_findings(engine)) == is_found
+
+
+def test_current_transformers_bound_a_point_and_a_check_meter_its_days(engine: Engine) -> None:
+    """20/5 A in three phases at 230 V let 13.8 kW through: 3,450 Wh in a quarter-hour. The check meter counts tens of
+    Wh and is one on the second day only."""
+    values = list(USUAL)
+    values[8], values[9] = 3_451, 3_450
+    with transaction(engine) as connection:
+        register, channel = make_meter(connection, "E1"), make_channel(connection, "P1")
+        second, check = make_meter(connection, "E2", exponent=1), make_channel(connection, "P2", exponent=1)
+        map_channel(connection, register, channel, EVER)
+        map_channel(connection, second, check, EVER)
+        connection.execute(
+            text("""
+                INSERT INTO instrument_transformer (measuring_point, kind, phase, model, serial, primary_value,
+                                                    secondary_value, accuracy_class, valid)
+                SELECT p.id, 'MTP', phase, 'x', phase, 20, 5, '0.5S', '[2020-01-01,)'
+                FROM measuring_point p, unnest(ARRAY['L1', 'L2', 'L3']) phase WHERE p.name = 'P1'
+            """)
+        )
+        connection.execute(
+            text("""INSERT INTO check_channel (channel, check_channel, valid)
+                    VALUES (:channel, :check, tstzrange(:since, NULL))"""),
+            {"channel": channel, "check": check, "since": NEXT.start},
+        )
+        wrong = [100] * 96
+        Evidence(connection).batch(
+            *(GivenBlock(register, day.start, values) for day in (DAY, NEXT)),
+            *(GivenBlock(second, day.start, wrong) for day in (DAY, NEXT)),
+        )
+    make_profiles(engine, CLOCK)
+    assert open_findings(engine, "physical_maximum") == [
+        ("physical_maximum", channel, DAY.date),
+        ("physical_maximum", channel, NEXT.date),
+    ]
+    assert open_findings(engine, "check_meter") == [("check_meter", channel, NEXT.date)]
+    with engine.connect() as connection:
+        (span,) = connection.execute(
+            text("SELECT first_index, last_index FROM finding WHERE rule = 'physical_maximum' AND day = :day"),
+            {"day": DAY.date},
+        ).all()
+        main = connection.execute(text("SELECT evidence FROM finding WHERE rule = 'check_meter'")).scalar_one()
+    assert tuple(span) == (8, 8)
+    assert (main["main"], main["check"]) == (sum(values), 96_000)
+
+
+def test_whoever_is_killed_in_the_middle_of_the_validation_leaves_the_work(engine: Engine, database_url: str) -> None:
+    with transaction(engine) as connection:
+        register, channel = make_meter(connection, "E1"), make_channel(connection, "P1")
+        map_channel(connection, register, channel, EVER)
+        Evidence(connection).batch(GivenBlock(register, DAY.start, [-1, *USUAL[1:]]))
+    consolidate_once(engine, CLOCK)
+    killed = subprocess.run([sys.executable, "-c", DYING, database_url, CLOCK.now().isoformat()], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert open_findings(engine) == []
+    while validate_once(engine, CLOCK, deadline=DEADLINE).worked:
+        pass
+    assert open_findings(engine) == [("negative", channel, DAY.date)]
