@@ -227,7 +227,11 @@ async def test_an_outage_hits_points_by_topology_and_by_hand_and_is_asked_for_by
     zero = next(rule for rule in RULES if rule.name == "zero")
     chunk = replace(make_chunk(zero, [[0] * 3 * 96] * 3, date(2026, 3, 1)), channels=np.array(list(ids.values())))
     with transaction(engine) as connection:
-        assert read_exempt(connection, chunk).tolist() == [[False, False, True], [False, False, True], [False] * 3]
+        assert read_exempt(connection, chunk)[:, -3:].tolist() == [
+            [False, False, True],
+            [False, False, True],
+            [False] * 3,
+        ]
 
     path = f"/v1/outages/{made['id']}"
     end = {"cause": "výměna kabelu", "start": "2026-03-02T08:00:00Z", "end": "2026-03-02T10:00:00Z", "reason": "konec"}
