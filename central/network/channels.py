@@ -4,13 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Table, select, text, tuple_
+from sqlalchemy import ARRAY, Connection, RowMapping, Table, Text, and_, bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import Range
 
 from central.network.tables import channel, channel_mapping, evidence_channel, meter
 from central.network.transformers import check_multipliers
 from central.platform.errors import BadInput, NotFound
-from central.platform.reconcile import Outcome, ids_of, reconcile
+from central.platform.reconcile import Outcome, reconcile
 
 Spec = Mapping[str, Any]
 
@@ -32,19 +32,17 @@ def create_evidence_channels(connection: Connection, specs: Sequence[Spec]) -> O
 
     A live series has `step_ms` instead of `step_s`: it is evidence only, no channel has such a step.
     """
-    wanted = {spec["meter"] for spec in specs}
-    ids_of(connection, meter, "meter", "id", wanted)
-    meters = {row.id: row for row in connection.execute(select(meter).where(meter.c.id.in_(wanted)))}
+    meters = by_name(connection, meter, ("id",), {(spec["meter"],) for spec in specs})
     _check_exponents("register", specs)
     rows = [
         {
-            "concentrator": meters[spec["meter"]].concentrator,
+            "concentrator": meters[(spec["meter"],)].concentrator,
             "device": spec["meter"],
             "register": spec["register"],
             "unit": spec["unit"],
             "exponent": spec.get("exponent", 0),
             "kind": spec["kind"],
-            "step_ms": _step_ms(spec, meters[spec["meter"]].commodity),
+            "step_ms": _step_ms(spec, meters[(spec["meter"],)].commodity),
             "min_value": spec.get("min_value"),
             "max_value": spec.get("max_value"),
         }
@@ -181,12 +179,16 @@ def validity_of(what: str, since: datetime, until: datetime | None) -> Range[dat
 def by_name(
     connection: Connection, table: Table, columns: Sequence[str], names: Iterable[tuple[str, ...]]
 ) -> dict[tuple[str, ...], Any]:
-    """Rows of a table by the values of `columns`; NotFound names the first that is not there."""
+    """Rows of a table by the values of `columns`, which are texts; NotFound names the first that is not there."""
     wanted = sorted(names)
     found: dict[tuple[str, ...], Any] = {}
     for start in range(0, len(wanted), _CHUNK):
-        chosen = tuple_(*(table.c[column] for column in columns)).in_(wanted[start : start + _CHUNK])
-        for row in connection.execute(select(table).where(chosen)):
+        arrays = [
+            bindparam(None, list(each), ARRAY(Text)) for each in zip(*wanted[start : start + _CHUNK], strict=True)
+        ]
+        given = func.unnest(*arrays).table_valued(*columns, name="given").render_derived()
+        same = and_(*(table.c[column] == given.c[column] for column in columns))
+        for row in connection.execute(select(table).join(given, same)):
             found[tuple(getattr(row, column) for column in columns)] = row
     for name in wanted:
         if name not in found:

@@ -22,6 +22,7 @@ from central.network.plan import GIVEN, PlannedBus, PlannedMeter, differences, p
 from central.platform import audit
 from central.platform.errors import BadInput, Refused
 from central.platform.identity import SYSTEM, Person
+from central.platform.reconcile import any_of
 from shared.control.keys import key_id
 
 
@@ -201,7 +202,7 @@ def look_again(connection: Connection, concentrators: Iterable[str]) -> None:
     """Let the control service generate for these anew: what they run was changed by who has no key store."""
     connection.execute(
         update(managed_concentrator)
-        .where(managed_concentrator.c.concentrator.in_(sorted(set(concentrators))))
+        .where(any_of(managed_concentrator.c.concentrator, sorted(set(concentrators))))
         .values(looked_at=None)
     )
 

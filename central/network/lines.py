@@ -103,7 +103,7 @@ def find_attachments(
 def create_attachments(connection: Connection, specs: Sequence[Spec]) -> Outcome:
     """Attach many, as a site file has them, from `since` until `until`; once more without effect."""
     rows = _attachment_rows(connection, specs)
-    _require_free(connection, rows, specs)
+    _require_free(connection, rows, specs, repeatable=True)
     return reconcile(connection, attachment, "attachment", ("meter", "bus", "valid"), rows)
 
 
@@ -209,8 +209,10 @@ def _check_template(templates: Mapping[str, MeterTemplate], name: str, facts: An
         )
 
 
-def _require_free(connection: Connection, rows: Sequence[Mapping[str, Any]], specs: Sequence[Spec]) -> None:
-    """Refused, naming both sides, where a meter or an address is taken; the very same is in nobody's way."""
+def _require_free(
+    connection: Connection, rows: Sequence[Mapping[str, Any]], specs: Sequence[Spec], *, repeatable: bool = False
+) -> None:
+    """Refused, naming both sides, where a meter or an address is taken; `repeatable`: not by the very same."""
     parameters = {
         "meters": [row["meter"] for row in rows],
         "buses": [row["bus"] for row in rows],
@@ -221,7 +223,7 @@ def _require_free(connection: Connection, rows: Sequence[Mapping[str, Any]], spe
     for other in connection.execute(_IN_THE_WAY, parameters):
         row, spec = rows[other.number - 1], specs[other.number - 1]
         same = (other.meter, other.bus_id, other.since, other.until)
-        if same == (row["meter"], row["bus"], row["valid"].lower, row["valid"].upper):
+        if repeatable and same == (row["meter"], row["bus"], row["valid"].lower, row["valid"].upper):
             continue
         span = f"from {_said(other.since)} to {_said(other.until)}"
         if other.meter == row["meter"]:

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
-from sqlalchemy import func, select
+from sqlalchemy import func
 
 from central.network import generated, meters, mountings
 from central.network.point_tables import measuring_point, mounting
@@ -19,12 +19,6 @@ from central.platform.web import Db, Now
 
 router = APIRouter()
 
-_HANGS_AT = (
-    select(measuring_point.c.name)
-    .join(mounting, mounting.c.measuring_point == measuring_point.c.id)
-    .where(mounting.c.meter == meter.c.id, func.upper_inf(mounting.c.valid))
-    .scalar_subquery()
-)
 CONCENTRATORS = Overview(
     "concentrators",
     source=concentrator,
@@ -41,14 +35,18 @@ METERS = Overview(
     "meters",
     source=meter,
     key=meter.c.id,
+    # The open mounting is one at most: mountings of a meter do not overlap.
+    joined=meter.outerjoin(mounting, (mounting.c.meter == meter.c.id) & func.upper_inf(mounting.c.valid)).outerjoin(
+        measuring_point, measuring_point.c.id == mounting.c.measuring_point
+    ),
     columns=(
-        Column("id", meter.c.id),
-        Column("serial", meter.c.serial),
+        Column("id", meter.c.id, searched=True),
+        Column("serial", meter.c.serial, searched=True),
         Column("model", meter.c.model),
         Column("commodity", meter.c.commodity, Kind.CHOICE, ("electricity", "gas")),
         Column("concentrator", meter.c.concentrator),
-        Column("place", meter.c.place),
-        Column("measuring_point", _HANGS_AT, sortable=False),
+        Column("place", meter.c.place, searched=True),
+        Column("measuring_point", measuring_point.c.name, sortable=False),
     ),
     default_sort=(("id", False),),
     search=func.fold(meter.c.id + " " + meter.c.serial + " " + meter.c.place),

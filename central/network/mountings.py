@@ -64,7 +64,7 @@ def create_mountings(connection: Connection, specs: Sequence[Spec]) -> Outcome:
         point = points[(spec["measuring_point"],)]
         valid = validity_of(f"mounting of {spec['meter']} at {point.name}", spec["since"], spec.get("until"))
         asked.append(_Asked(spec["meter"], point, valid))
-    _require_free(connection, asked)
+    _require_free(connection, asked, repeatable=True)
     rows = [
         {"meter": each.meter, "measuring_point": each.point.id, "several": each.point.several, "valid": each.valid}
         for each in asked
@@ -128,8 +128,8 @@ def dismount(connection: Connection, meter: str, point_name: str, at: datetime) 
     raise Refused("not_mounted", f"The meter {meter} does not hang at {point['name']}: {where}.")
 
 
-def _require_free(connection: Connection, asked: Sequence[_Asked]) -> None:
-    """Refused, naming both sides, where a meter or a place is taken; the very same mounting is in nobody's way."""
+def _require_free(connection: Connection, asked: Sequence[_Asked], *, repeatable: bool = False) -> None:
+    """Refused, naming both sides, where a meter or a place is taken; `repeatable`: not by the very same mounting."""
     meters = by_name(connection, meter_table, ("id",), {(each.meter,) for each in asked})
     for each in asked:
         measured = meters[(each.meter,)].commodity
@@ -149,7 +149,8 @@ def _require_free(connection: Connection, asked: Sequence[_Asked]) -> None:
         wanted = asked[row.number - 1]
         name, since = wanted.point.name, wanted.valid.lower
         assert since is not None
-        if (row.meter, row.measuring_point, row.since, row.until) == (wanted.meter, name, since, wanted.valid.upper):
+        same = (row.meter, row.measuring_point, row.since, row.until)
+        if repeatable and same == (wanted.meter, name, since, wanted.valid.upper):
             continue
         span = f"from {_said(row.since)} to {_said(row.until)}"
         if row.meter == wanted.meter:

@@ -8,10 +8,12 @@ from sqlalchemy import (
     ForeignKey,
     ForeignKeyConstraint,
     Identity,
+    Index,
     Integer,
     Table,
     Text,
     UniqueConstraint,
+    func,
     text,
 )
 from sqlalchemy.dialects.postgresql import TSTZRANGE, ExcludeConstraint
@@ -58,6 +60,13 @@ measuring_point = Table(
     Column("board", Integer, ForeignKey("board.id"), index=True),
     Column("place", Text, nullable=False, server_default=""),
     UniqueConstraint("id", "several"),
+    Index(
+        "measuring_point_search_ix",
+        func.fold(text("(name || ' '::text) || place")).label("folded"),
+        postgresql_using="gin",
+        postgresql_ops={"folded": "gin_trgm_ops"},
+    ),
+    Index("measuring_point_commodity_ix", "commodity", "name", "id"),
     CheckConstraint(one_of("commodity", ("electricity", "gas")), name="commodity"),
     comment="Měřicí místo: where a meter hangs; one active meter unless it says otherwise",
 )

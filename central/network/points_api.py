@@ -24,10 +24,10 @@ POINTS = Overview(
     joined=measuring_point.outerjoin(board, board.c.id == measuring_point.c.board),
     key=measuring_point.c.id,
     columns=(
-        Column("name", measuring_point.c.name),
+        Column("name", measuring_point.c.name, searched=True),
         Column("commodity", measuring_point.c.commodity, Kind.CHOICE, ("electricity", "gas")),
         Column("several", measuring_point.c.several, Kind.BOOLEAN),
-        Column("place", measuring_point.c.place),
+        Column("place", measuring_point.c.place, searched=True),
         Column("board", board.c.name),
     ),
     default_sort=(("name", False),),

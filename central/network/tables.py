@@ -13,6 +13,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    func,
     text,
 )
 from sqlalchemy.dialects.postgresql import TSTZRANGE, ExcludeConstraint
@@ -56,6 +57,15 @@ meter = Table(
     Column("place", Text, nullable=False, server_default=""),
     UniqueConstraint("model", "serial"),
     CheckConstraint(_one_of("commodity", COMMODITIES), name="commodity"),
+    Index(
+        "meter_search_ix",
+        func.fold(text("(((id || ' '::text) || serial) || ' '::text) || place")).label("folded"),
+        postgresql_using="gin",
+        postgresql_ops={"folded": "gin_trgm_ops"},
+    ),
+    Index("meter_serial_ix", "serial", "id"),
+    Index("meter_model_ix", "model", "id"),
+    Index("meter_commodity_ix", "commodity", "id"),
     comment="Měřidlo: a physical meter; its id is the device id on the wire",
 )
 

@@ -12,7 +12,7 @@ from central.network.topology import feed_element, supply_point
 from central.network.topology_tables import element_supply, network_element, network_element_step, point_supply
 from central.platform.errors import BadInput
 from central.platform.identity import Person
-from central.platform.reconcile import Outcome, reconcile
+from central.platform.reconcile import Outcome, any_of, reconcile
 from shared.metering_day import PRAGUE
 
 Spec = Mapping[str, Any]
@@ -26,7 +26,9 @@ def create_elements(connection: Connection, specs: Sequence[Spec], person: Perso
     """
     names = [spec["name"] for spec in specs]
     _check_order(specs)
-    stored = set(connection.execute(select(network_element.c.name).where(network_element.c.name.in_(names))).scalars())
+    stored = set(
+        connection.execute(select(network_element.c.name).where(any_of(network_element.c.name, names))).scalars()
+    )
     rows = [{**{name: spec.get(name) for name in _FACTS}, "state_since": spec["since"]} for spec in specs]
     done = reconcile(connection, network_element, "network element", ("name",), rows)
     fed = [spec for spec in specs if spec.get("fed_from") is not None]

@@ -65,6 +65,7 @@ party = Table(
     Index("party_search_ix", "search", postgresql_using="gin", postgresql_ops={"search": "gin_trgm_ops"}),
     Index("party_roles_ix", "roles", postgresql_using="gin"),
     Index("party_name_ix", "name", "id"),
+    Index("party_code_id_ix", "code", "id"),
     Index("party_city_ix", "city", "id"),
     comment="Subjekt: licence holder, customer or payer, supplier, superior distributor, market operator",
 )

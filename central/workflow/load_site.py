@@ -65,8 +65,9 @@ def load_site(connection: Connection, site: Site, person: Person, at: datetime) 
 
 def _plain(item: msgspec.Struct) -> dict[str, Any]:
     """The section's item as a dictionary, items of a contract included."""
-    facts = msgspec.structs.asdict(item)
     return {
-        name: [msgspec.structs.asdict(part) for part in value] if isinstance(value, list) else value
-        for name, value in facts.items()
+        name: [_plain(part) if isinstance(part, msgspec.Struct) else part for part in value]
+        if isinstance(value, list)
+        else value
+        for name, value in msgspec.structs.asdict(item).items()
     }

@@ -66,6 +66,7 @@ work_order = Table(
         unique=True,
         postgresql_where=text("service_case IS NOT NULL AND state NOT IN ('done', 'failed', 'cancelled')"),
     ),
+    Index("work_order_due_ix", "due", "route_order", "id"),
     Index("work_order_state_ix", "state", "due"),
     Index("work_order_assignee_ix", "assignee", "planned_on", "route_order"),
     comment="Pracovní příkaz: work at a place, its assignment, place on the route, and result",

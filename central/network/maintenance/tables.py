@@ -184,6 +184,7 @@ service_case = Table(
         name="closed",
     ),
     Index("service_case_cause_key", "cause", unique=True, postgresql_where=text("state <> 'closed'")),
+    Index("service_case_opened_at_ix", "opened_at", "id"),
     Index("service_case_state_ix", "state", "opened_at"),
     comment="Servisní případ: one open case per cause, closed when the cause is gone",
 )

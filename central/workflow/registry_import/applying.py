@@ -21,7 +21,7 @@ from central.network.point_tables import board
 from central.network.points import create_boards, create_points
 from central.network.registers import create_register_versions
 from central.platform.errors import DomainError
-from central.platform.reconcile import Outcome
+from central.platform.reconcile import Outcome, any_of
 from central.registry.contracts import create_contracts
 from central.registry.parties import create_parties
 from central.registry.points import create_supply_points
@@ -162,7 +162,7 @@ def _without_line(item: Mapping[str, Any]) -> dict[str, Any]:
 
 def _boards(connection: Connection, specs: Specs) -> Outcome:
     """A file only names boards: one that is there may be a cabinet and stand anywhere."""
-    query = select(board.c.name).where(board.c.name.in_([spec["name"] for spec in specs]))
+    query = select(board.c.name).where(any_of(board.c.name, [spec["name"] for spec in specs]))
     stored = set(connection.execute(query).scalars())
     done = create_boards(connection, [spec for spec in specs if spec["name"] not in stored])
     return Outcome(done.inserted, done.unchanged + len(stored))
@@ -171,7 +171,7 @@ def _boards(connection: Connection, specs: Specs) -> Outcome:
 def _attachments(connection: Connection, specs: Specs) -> Outcome:
     """A number is the address that it is under the bus's protocol."""
     query = select(bus.c.concentrator, bus.c.name, bus.c.protocol)
-    chosen = bus.c.concentrator.in_(sorted({spec["concentrator"] for spec in specs}))
+    chosen = any_of(bus.c.concentrator, sorted({spec["concentrator"] for spec in specs}))
     protocols = {(row.concentrator, row.name): row.protocol for row in connection.execute(query.where(chosen))}
     return create_attachments(
         connection,
