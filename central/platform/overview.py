@@ -52,6 +52,8 @@ class Column:
     """A column: its name in the answer, its expression, the kind of its values; `choices` are its only values.
 
     `searched` says that its text is a part of what the overview's `search` holds, whose index then helps `~`.
+    `through` is (column of the source, key of the joined table) for a unique text of a joined row: a filter by one such
+    text asks for the key first, so that the rows are found by the source's own index.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Column:
     choices: tuple[str, ...] = ()
     sortable: bool = True
     searched: bool = False
+    through: tuple[ColumnElement[Any], ColumnElement[Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +180,12 @@ class Overview:
 
     def find(self, connection: Connection, asked: Asked, *conditions: ColumnElement[bool]) -> Page:
         """The page that is asked for, among the rows for which `conditions` hold."""
-        wanted = [*conditions, *self._conditions(asked)]
+        by_key = self._by_key(asked)
+        compared = [*conditions, *self._conditions(asked)]
+        wanted = [*compared, *by_key]
         order = self._order(asked)
         joined = self.source if self.joined is None else self.joined
-        filtered = joined if any(self._reaches_out(each) for each in wanted) else self.source
+        filtered = joined if any(self._reaches_out(each) for each in compared) else self.source
         chosen_from = joined if any(self._reaches_out(each) for each in order) else filtered
         total = self._count(connection, filtered, wanted)
         chosen = select(self.key).select_from(chosen_from).where(*wanted).order_by(*order)
@@ -214,8 +219,23 @@ class Overview:
         last = (asked.sort or self.default_sort)[-1][1]
         return [*order, self.key.desc() if last else self.key]
 
+    def _by_key(self, asked: Asked) -> list[ColumnElement[bool]]:
+        """Filters by one unique text of a joined row, as conditions on the source's own column."""
+        found: list[ColumnElement[bool]] = []
+        for name, texts in asked.filters:
+            column = self.column(name)
+            if column.through is not None and _is_one_value(texts):
+                own, key = column.through
+                named = select(key).where(condition(column, texts)).correlate(None).scalar_subquery()
+                found.append(own == named)
+        return found
+
     def _conditions(self, asked: Asked) -> list[ColumnElement[bool]]:
-        conditions = [condition(self.column(name), texts) for name, texts in asked.filters]
+        conditions = [
+            condition(self.column(name), texts)
+            for name, texts in asked.filters
+            if self.column(name).through is None or not _is_one_value(texts)
+        ]
         if self.search is not None:
             # What a searched column contains stands in the searched text too, and that one has an index.
             conditions += [
@@ -228,6 +248,11 @@ class Overview:
                 raise BadInput("q", f"The overview {self.name} has no free text search; filter by its columns.")
             conditions += [self.search.like(_pattern(word)) for word in asked.q.split()]
         return conditions
+
+
+def _is_one_value(texts: Sequence[str]) -> bool:
+    """Whether a filter asks for one value, equal."""
+    return len(texts) == 1 and texts[0] not in ("", "=") and not texts[0].startswith(("<", ">", "!", "~"))
 
 
 def condition(column: Column, texts: Sequence[str]) -> ColumnElement[bool]:

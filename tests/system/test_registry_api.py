@@ -82,6 +82,13 @@ async def test_overviews_filter_sort_and_page(it: Api) -> None:
     assert len(await it.get("/v1/supply-points?q=DILNA")) == 5
     assert len(await it.get("/v1/supply-points?name=~dilna&planned_mwh=>=3")) == 2
     assert len(await it.get("/v1/supply-points?operator_code=LDS&area_code=A1")) == 1
+    everything = len(await it.get("/v1/supply-points"))
+    assert await it.get("/v1/supply-points?operator_code=NOBODY") == []
+    assert await it.get("/v1/supply-points?operator_code=!LDS") == []
+    assert (
+        len(await it.get("/v1/supply-points?operator_code=LDS&operator_code=NOBODY&sort=operator_code")) == everything
+    )
+    assert len(await it.get("/v1/supply-points?operator_code=LDS&sort=-operator_code")) == everything
     assert len(await it.get("/v1/supply-points?planned_mwh=")) == 1
     assert [row["code"] for row in await it.get("/v1/parties?role=balance_responsible")] == ["SUP"]
     assert [row["number"] for row in await it.get("/v1/contracts?customer_code=C1&valid_from=>=2026-01-01")] == ["S/1"]
