@@ -53,7 +53,8 @@ class Column:
 
     `searched` says that its text is a part of what the overview's `search` holds, whose index then helps `~`.
     `through` is (column of the source, key of the joined table) for a unique text of a joined row: a filter by one such
-    text asks for the key first, so that the rows are found by the source's own index.
+    text asks for the key first, so that the rows are found by the source's own index. `folded` is a stored column with
+    the folded text: folding thousands of names took longer than all the rest of a question.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Column:
     sortable: bool = True
     searched: bool = False
     through: tuple[ColumnElement[Any], ColumnElement[Any]] | None = None
+    folded: ColumnElement[Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +279,8 @@ def _compared(column: Column, sign: str, text: str) -> ColumnElement[bool]:
     if sign == "~":
         if column.kind not in (Kind.TEXT, Kind.CHOICE):
             raise BadInput("filter", f"The column {column.name} is no text: ~ cannot look into it.")
-        return func.fold(sql).like(_pattern(text))
+        folded = func.fold(sql) if column.folded is None else column.folded
+        return folded.like(_pattern(text))
     value = _value(column, text)
     if column.kind is Kind.LIST:
         if sign in ("<", "<=", ">", ">="):

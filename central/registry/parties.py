@@ -24,7 +24,8 @@ OVERVIEW = Overview(
     joined=party.outerjoin(_superior, _superior.c.id == party.c.superior),
     columns=(
         Column("id", party.c.id, Kind.INTEGER),
-        *(Column(name, party.c[name], searched=True) for name in ("code", "name")),
+        Column("code", party.c.code, searched=True),
+        Column("name", party.c.name, searched=True, folded=party.c.name_folded),
         Column("role", party.c.roles, Kind.LIST, ROLES, sortable=False),
         *(
             Column(name, party.c[name])
@@ -35,7 +36,7 @@ OVERVIEW = Overview(
         ),
         Column("vat_payer", party.c.vat_payer, Kind.BOOLEAN),
         Column("superior", party.c.superior, Kind.INTEGER),
-        Column("superior_code", _superior.c.code),
+        Column("superior_code", _superior.c.code, through=(party.c.superior, _superior.c.id)),
         Column("since", party.c.since, Kind.DATE),
     ),
     default_sort=(("name", False),),

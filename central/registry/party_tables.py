@@ -58,6 +58,7 @@ party = Table(
             persisted=True,
         ),
     ),
+    Column("name_folded", Text, Computed("fold(name)", persisted=True)),
     CheckConstraint(
         f"cardinality(roles) > 0 AND roles <@ ARRAY[{', '.join(repr(role) for role in ROLES)}]", name="roles"
     ),

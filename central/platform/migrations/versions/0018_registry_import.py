@@ -49,6 +49,7 @@ CREATE INDEX measuring_point_commodity_ix ON measuring_point (commodity, name, i
 CREATE INDEX work_order_due_ix ON work_order (due, route_order, id);
 CREATE INDEX service_case_opened_at_ix ON service_case (opened_at, id);
 CREATE INDEX party_code_id_ix ON party (code, id);
+ALTER TABLE party ADD COLUMN name_folded text GENERATED ALWAYS AS (fold(name)) STORED;
 CREATE INDEX supply_point_category_ix ON supply_point (category, ean, id);
 CREATE INDEX supply_point_point_type_ix ON supply_point (point_type, ean, id);
 -- With the id: a page far down is found in the index alone.
@@ -68,6 +69,7 @@ DROP INDEX meter_search_ix, meter_serial_ix, meter_model_ix, meter_commodity_ix,
 CREATE INDEX supply_point_state_ix ON supply_point (state, ean);
 CREATE INDEX supply_point_supplier_ix ON supply_point (supplier, ean);
 CREATE INDEX supply_point_commodity_level_ix ON supply_point (commodity, voltage_level, metering_type, ean);
+ALTER TABLE party DROP COLUMN name_folded;
 DROP TABLE registry_import, registry_mapping;
 """
 
