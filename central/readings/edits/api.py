@@ -4,11 +4,11 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from central.platform.identity import Person, require
-from central.platform.settings import Settings, get_settings
+from central.platform.settings import Settings
 from central.platform.web import Db, Now
 from central.readings.edits import service
 from central.readings.edits.effect import Maximum
@@ -113,8 +113,9 @@ class EditOut(BaseModel):
     contradicted_at: datetime | None
 
 
-def limits(settings: Annotated[Settings, Depends(get_settings)]) -> service.Limits:
+def limits(request: Request) -> service.Limits:
     """What one person may change alone, from the settings."""
+    settings: Settings = request.app.state.settings
     return service.Limits(settings.edit_limit_kwh, settings.edit_limit_m3)
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import psycopg
@@ -10,6 +11,7 @@ from fastapi import Depends, FastAPI
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 
+import central
 from central.api.app import ROOMS, create_app, identified, room_routers
 from central.platform.settings import Settings
 
@@ -130,3 +132,12 @@ async def test_what_goes_wrong_inside_has_its_status_and_tells_no_secret(
     answer = await client.get("/v1/goes-wrong")
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert "password" not in answer.text
+
+
+def test_rooms_take_their_settings_from_the_app() -> None:
+    """What the process's first caller cached is not what this app was made with."""
+    top = Path(central.__file__).parent
+    asking = [
+        str(path.relative_to(top)) for path in top.rglob("*.py") if "get_settings" in path.read_text(encoding="utf-8")
+    ]
+    assert sorted(asking) == ["__main__.py", "platform/settings.py"]
