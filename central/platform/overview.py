@@ -151,7 +151,7 @@ class Overview:
                 offset=given["offset"],
             )
 
-        read.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        read.__signature__ = inspect.Signature(  # type: ignore[attr-defined]  # FastAPI reads it
             [inspect.Parameter("request", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=Request)]
             + [
                 inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default)

@@ -18,7 +18,11 @@ def past_of(main: Table, facts: Iterable[str], *more: Any, own_key: bool = True)
     copied = []
     for name in facts:
         column = main.c[name]
-        keys = [ForeignKey(key.target_fullname) for key in column.foreign_keys if len(key.constraint.columns) == 1]  # type: ignore[union-attr]
+        keys = [
+            ForeignKey(key.target_fullname)
+            for key in column.foreign_keys
+            if key.constraint is not None and len(key.constraint.columns) == 1
+        ]
         copied.append(Column(name, column.type, *keys, nullable=column.nullable))
     return Table(
         f"{owner}_past",
