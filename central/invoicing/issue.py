@@ -40,10 +40,9 @@ TO_INVOICE = text("""
     -- locked, so that nobody issues them twice
     SELECT b.id, b.supply_point, b.rate, b.name, b.quantity, b.unit, b.unit_price, b.price_unit, b.amount,
            b.vat_percent, b.why, si.package, sp.ean,
-           CAST(si.facts #>> '{supply_point,operator,id}' AS bigint) AS supplier,
-           CAST(si.facts #>> '{contract,payer,id}' AS bigint) AS payer
+           b.seller AS supplier, b.payer
       FROM billing_basis b
-      JOIN settlement_input si ON si.run = b.run AND si.supply_point = b.supply_point
+      JOIN settlement_input si ON si.id = b.input
       JOIN supply_point sp ON sp.id = b.supply_point
      WHERE b.run = :run AND b.state = 'approved'
      ORDER BY sp.ean, b.id

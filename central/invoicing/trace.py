@@ -15,7 +15,8 @@ LINE = text("""
     SELECT i.number, i.run, i.issue_date, l.line_no, l.basis, l.rate, l.name, l.quantity, l.unit, l.unit_price,
            l.price_unit, l.amount, l.information, sp.ean, b.component, b.measurements, b.why, b.state AS basis_state,
            b.statement_type, lower(b.valid) AS basis_from, upper(b.valid) AS basis_to,
-           r.number AS run_number, r.month, r.state AS run_state, r.digest AS run_digest, r.packages, r.made_at,
+           r.number AS run_number, lower(r.period) AS period_from, upper(r.period) AS period_to,
+           r.state AS run_state, r.digest AS run_digest, r.packages, r.made_at,
            r.made_by, r.approved_at, r.approved_by,
            si.package, si.facts, si.digest AS facts_digest, si.quantities, si.profiles, si.information AS informed,
            si.findings
@@ -49,7 +50,8 @@ def trace_line(connection: Connection, number: str, line: int, day: date | None 
         "run": {
             "id": row["run"],
             "number": row["run_number"],
-            "month": row["month"],
+            "from": row["period_from"],
+            "to": row["period_to"],
             "state": row["run_state"],
             "digest": row["run_digest"],
             "made_at": row["made_at"],

@@ -7,7 +7,8 @@ from sqlalchemy import Connection, Row, text
 
 RUNS = text("""
     -- runs with their counts, the newest first
-    SELECT r.id, r.number, r.month, r.state, r.packages, r.digest, r.made_at, r.made_by, r.approved_at, r.approved_by,
+    SELECT r.id, r.number, lower(r.period) AS period_from, upper(r.period) AS period_to, r.statement, r.state,
+           r.packages, r.digest, r.made_at, r.made_by, r.approved_at, r.approved_by,
            (SELECT count(*) FROM settlement_input si WHERE si.run = r.id) AS settled,
            (SELECT count(*) FROM settlement_omission so WHERE so.run = r.id) AS omitted,
            (SELECT count(*) FROM billing_basis b WHERE b.run = r.id) AS billing_bases,

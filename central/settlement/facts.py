@@ -119,7 +119,7 @@ POINTS = text("""
        AND (CAST(:points AS bigint[]) IS NULL OR sp.id = ANY (:points))
        AND NOT EXISTS (
            SELECT FROM settlement_input si
-            WHERE si.supply_point = sp.id AND si.approved AND si.statement_type = 0
+            WHERE si.contract_item = ci.id AND si.approved AND si.statement_type = 0
               AND si.valid && tstzrange(:start, :stop))
      ORDER BY sp.ean, lower(ci.valid)
 """)

@@ -12,7 +12,6 @@ from sqlalchemy import Connection, Row, func, select, text
 
 from central.readings.closing import close_days
 from central.readings.tables import day_profile
-from shared.metering_day import next_month
 
 LATE = text("""
     -- pinned versions of a run that have a later one by now
@@ -41,10 +40,10 @@ _PINNED_CHANNELS = text("""
 """)
 
 
-def close_pinned_days(connection: Connection, run: int, month: date, at: datetime) -> None:
+def close_pinned_days(connection: Connection, run: int, first: date, end: date, at: datetime) -> None:
     """Tell the readings that the days which an approved run has pinned are closed."""
     channels = connection.execute(_PINNED_CHANNELS, {"run": run}).scalars().all()
-    close_days(connection, f"settlement_run/{run}", channels, month, next_month(month.year, month.month), at)
+    close_days(connection, f"settlement_run/{run}", channels, first, end, at)
 
 
 def find_late_versions(connection: Connection, run: int) -> Sequence[Row[Any]]:

@@ -18,6 +18,7 @@ from central.settlement.facts import digest_of
 from central.settlement.late import close_pinned_days
 from central.settlement.settle import Measured, Omitted, Settled, quantities_document
 from central.settlement.tables import billing_basis, settlement_input, settlement_omission, settlement_run
+from shared.metering_day import next_month
 
 REGULAR = 0
 """Statement type of a regular statement (běžné vyúčtování)."""
@@ -66,7 +67,9 @@ def write_run(
         insert(settlement_run)
         .values(
             number=number,
-            month=month,
+            period=Range(month, next_month(month.year, month.month)),
+            statement="regular",
+            scope={},
             state="draft",
             packages=list(packages),
             digest=digest,
@@ -75,9 +78,12 @@ def write_run(
         )
         .returning(settlement_run.c.id)
     ).scalar_one()
-    if inputs:
-        connection.execute(insert(settlement_input), [{"run": run, **row} for row in inputs])
-    bases = [row for entry in settled for row in _bases(entry, run, vat_percent[entry.book.name])]
+    ids = _insert_inputs(connection, run, inputs)
+    bases = [
+        {**row, "input": ids[entry.facts.contract_item], "made_at": at, "made_by": _name(person)}
+        for entry in settled
+        for row in _bases(entry, run, vat_percent[entry.book.name])
+    ]
     if bases:
         connection.execute(insert(billing_basis), bases)
     if omitted:
@@ -98,6 +104,15 @@ def write_run(
     details = {"month": month.isoformat(), "settled": made.settled, "omitted": made.omitted, "bases": made.bases}
     audit.record(connection, person, "settlement.run", f"settlement_run/{run}", details, at)
     return made
+
+
+def _insert_inputs(connection: Connection, run: int, inputs: Sequence[Mapping[str, Any]]) -> dict[int, int]:
+    """Store the inputs of a run; the id of each by its contract item."""
+    if not inputs:
+        return {}
+    connection.execute(insert(settlement_input), [{"run": run, **row} for row in inputs])
+    stored = select(settlement_input.c.contract_item, settlement_input.c.id).where(settlement_input.c.run == run)
+    return {row.contract_item: row.id for row in connection.execute(stored)}
 
 
 def require_run(connection: Connection, run: int, *, lock: bool = False) -> Row[Any]:
@@ -133,7 +148,7 @@ def approve_run(connection: Connection, run: int, person: Person | str, at: date
         ) from error
     if not pinned:
         raise Refused("run_empty", f"Run {row.number} settled no supply point; there is nothing to approve.")
-    close_pinned_days(connection, run, row.month, at)
+    close_pinned_days(connection, run, row.period.lower, row.period.upper, at)
     connection.execute(
         update(settlement_run)
         .where(settlement_run.c.id == run)
@@ -153,7 +168,7 @@ def _refuse_settled_already(connection: Connection, run: int, number: str) -> No
             SELECT sp.ean, other.number
               FROM settlement_input mine
               JOIN settlement_input theirs
-                ON theirs.supply_point = mine.supply_point AND theirs.statement_type = mine.statement_type
+                ON theirs.contract_item = mine.contract_item AND theirs.statement_type = mine.statement_type
                AND theirs.valid && mine.valid AND theirs.approved AND theirs.run <> mine.run
               JOIN settlement_run other ON other.id = theirs.run
               JOIN supply_point sp ON sp.id = mine.supply_point
@@ -174,7 +189,9 @@ def _refuse_settled_already(connection: Connection, run: int, number: str) -> No
 def _next_number(connection: Connection, month: date) -> str:
     connection.execute(select(func.pg_advisory_xact_lock(_NUMBERING)))
     count = connection.execute(
-        select(func.count()).select_from(settlement_run).where(settlement_run.c.month == month)
+        select(func.count())
+        .select_from(settlement_run)
+        .where(settlement_run.c.number.startswith(f"{month:%Y-%m}/", autoescape=True))
     ).scalar_one()
     return f"{month:%Y-%m}/{count + 1}"
 
@@ -183,6 +200,7 @@ def _input(entry: Settled, measured: Measured) -> dict[str, Any]:
     facts = entry.facts
     return {
         "supply_point": facts.supply_point,
+        "contract_item": facts.contract_item,
         "statement_type": REGULAR,
         "valid": Range(facts.start, facts.end),
         "approved": False,
@@ -247,11 +265,17 @@ def _profiles(entry: Settled, measured: Measured) -> list[dict[str, Any]]:
 
 def _bases(entry: Settled, run: int, vat_percent: Decimal) -> list[dict[str, Any]]:
     facts = entry.facts
+    contract = facts.document["contract"]
     return [
         {
             "run": run,
             "supply_point": facts.supply_point,
             "contract_item": facts.contract_item,
+            "contract": contract["id"],
+            "customer": contract["customer"]["id"],
+            "payer": contract["payer"]["id"],
+            "seller": facts.document["supply_point"]["operator"]["id"],
+            "service": "distribution",
             "rate": line.code,
             "component": line.component,
             "name": line.name,
@@ -265,6 +289,7 @@ def _bases(entry: Settled, run: int, vat_percent: Decimal) -> list[dict[str, Any
             "statement_type": REGULAR,
             "measurements": entry.measurements(line),
             "why": {"text": line.why, **line.inputs},
+            "fingerprint": digest_of([line.code, str(line.quantity), str(line.unit_price), str(line.amount), line.why]),
             "state": "new",
         }
         for line in entry.priced.lines

@@ -15,12 +15,17 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    UniqueConstraint,
+    text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, TSTZRANGE, ExcludeConstraint
+from sqlalchemy.dialects.postgresql import DATERANGE, JSONB, TSTZRANGE, ExcludeConstraint
 
 from central.platform.database import metadata
 
 RUN_STATES = ("draft", "approved")
+STATEMENTS = ("regular", "preliminary", "accrual", "annual", "corrective", "final")
+SERVICES = ("distribution", "supply", "other", "purchase")
+"""What a basis bills; "purchase" is what the superior distributor should bill: compared, never invoiced."""
 BASIS_STATES = ("new", "approved", "invoiced", "cancelled")
 
 settlement_run = Table(
@@ -28,7 +33,9 @@ settlement_run = Table(
     metadata,
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     Column("number", Text, nullable=False, unique=True),
-    Column("month", Date, nullable=False),
+    Column("period", DATERANGE, nullable=False),
+    Column("statement", Text, nullable=False),
+    Column("scope", JSONB, nullable=False),
     Column("state", Text, nullable=False),
     Column("packages", JSONB, nullable=False),
     Column("digest", Text, nullable=False),
@@ -37,17 +44,22 @@ settlement_run = Table(
     Column("approved_at", DateTime(timezone=True)),
     Column("approved_by", Text),
     CheckConstraint("state IN ('draft', 'approved')", name="state"),
-    CheckConstraint("extract(day FROM month) = 1", name="month"),
+    CheckConstraint(
+        "statement IN ('regular', 'preliminary', 'accrual', 'annual', 'corrective', 'final')", name="statement"
+    ),
+    CheckConstraint("NOT isempty(period) AND NOT lower_inf(period) AND NOT upper_inf(period)", name="period"),
     CheckConstraint("(state = 'approved') = (approved_at IS NOT NULL)", name="approved"),
-    Index("settlement_run_month_ix", "month"),
-    comment="Zúčtování: one settlement of a month with the packages it used; approval pins its inputs",
+    Index("settlement_run_period_ix", "period", postgresql_using="gist"),
+    comment="Zúčtování: one settlement of a period with the packages it used; approval pins its inputs",
 )
 
 settlement_input = Table(
     "settlement_input",
     metadata,
-    Column("run", BigInteger, ForeignKey("settlement_run.id"), primary_key=True),
-    Column("supply_point", BigInteger, ForeignKey("supply_point.id"), primary_key=True),
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("run", BigInteger, ForeignKey("settlement_run.id"), nullable=False),
+    Column("supply_point", BigInteger, ForeignKey("supply_point.id"), nullable=False, index=True),
+    Column("contract_item", BigInteger, ForeignKey("contract_item.id"), nullable=False),
     Column("statement_type", SmallInteger, nullable=False),
     Column("valid", TSTZRANGE, nullable=False),
     Column("approved", Boolean, nullable=False),
@@ -59,15 +71,17 @@ settlement_input = Table(
     Column("readings", JSONB, nullable=False),
     Column("information", JSONB, nullable=False),
     Column("findings", JSONB, nullable=False),
+    UniqueConstraint("run", "contract_item", "statement_type", "valid"),
     ExcludeConstraint(
-        ("supply_point", "="),
+        ("contract_item", "="),
         ("statement_type", "="),
         ("valid", "&&"),
         using="gist",
         where="approved",
-        name="settlement_input_supply_point_valid_excl",
+        name="settlement_input_contract_item_valid_excl",
     ),
-    comment="What a run used for one point: registry facts, profile versions, states; one approved at a time",
+    comment="What a run used for one contract item of a point: registry facts, profile versions, states; one approved "
+    "at a time",
 )
 
 settlement_omission = Table(
@@ -86,9 +100,15 @@ billing_basis = Table(
     "billing_basis",
     metadata,
     Column("id", BigInteger, Identity(always=True), primary_key=True),
-    Column("run", BigInteger, ForeignKey("settlement_run.id"), nullable=False),
+    Column("run", BigInteger, ForeignKey("settlement_run.id"), comment="NULL: made by hand"),
+    Column("input", BigInteger, ForeignKey("settlement_input.id"), index=True),
     Column("supply_point", BigInteger, ForeignKey("supply_point.id"), nullable=False, index=True),
     Column("contract_item", BigInteger, ForeignKey("contract_item.id"), nullable=False, index=True),
+    Column("contract", BigInteger, ForeignKey("contract.id"), nullable=False, index=True),
+    Column("customer", BigInteger, ForeignKey("party.id"), nullable=False),
+    Column("payer", BigInteger, ForeignKey("party.id"), nullable=False),
+    Column("seller", BigInteger, ForeignKey("party.id"), nullable=False),
+    Column("service", Text, nullable=False),
     Column("rate", Integer, nullable=False),
     Column("component", Text, nullable=False),
     Column("name", Text, nullable=False),
@@ -103,9 +123,30 @@ billing_basis = Table(
     Column("measurements", JSONB, nullable=False),
     Column("why", JSONB, nullable=False),
     Column("state", Text, nullable=False),
+    Column(
+        "fingerprint",
+        Text,
+        nullable=False,
+        comment="Digest of everything the line says; an update keeps a basis whose fingerprint stays",
+    ),
+    Column(
+        "original",
+        BigInteger,
+        ForeignKey("billing_basis.id"),
+        comment="The basis that this one cancels, corrects or settles",
+    ),
+    Column("reason", Text),
+    Column("made_at", DateTime(timezone=True), nullable=False),
+    Column("made_by", Text, nullable=False),
     CheckConstraint("state IN ('new', 'approved', 'invoiced', 'cancelled')", name="state"),
     CheckConstraint("statement_type BETWEEN 0 AND 16", name="statement_type"),
     CheckConstraint("NOT isempty(valid)", name="valid"),
+    CheckConstraint("service IN ('distribution', 'supply', 'other', 'purchase')", name="service"),
+    CheckConstraint("service <> 'purchase' OR state <> 'invoiced'", name="never_invoiced"),
+    CheckConstraint("statement_type NOT IN (7, 12, 13, 14, 16) OR original IS NOT NULL", name="cancelling"),
+    CheckConstraint("statement_type NOT IN (7, 8, 9, 10, 12, 13, 14, 15, 16) OR reason IS NOT NULL", name="reason"),
     Index("billing_basis_run_ix", "run", "supply_point"),
+    Index("billing_basis_original_ix", "original", postgresql_where=text("original IS NOT NULL")),
+    Index("billing_basis_payer_ix", "payer", postgresql_where=text("state = 'approved'")),
     comment="Podklad pro fakturaci: one line to be invoiced, by rate code (sazba) and statement type",
 )

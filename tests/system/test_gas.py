@@ -223,13 +223,15 @@ INSERT INTO contract (number, kind, customer, payer, valid)
 INSERT INTO contract_item (contract, supply_point, prices, valid)
     SELECT c.id, s.id, 'GN', '[2026-01-01,)' FROM contract c, supply_point s;
 UPDATE channel SET supply_point = (SELECT id FROM supply_point);
-INSERT INTO settlement_run (number, month, state, packages, digest, made_at, made_by, approved_at, approved_by)
-    VALUES ('R-1', '2026-03-01', 'approved', '[]', 'x', now(), 'x', now(), 'x');
-INSERT INTO billing_basis (run, supply_point, contract_item, rate, component, name, quantity, unit, unit_price,
-                           price_unit, amount, vat_percent, valid, statement_type, measurements, why, state)
-    SELECT r.id, i.supply_point, i.id, 7, 'use', 'x', 1, 'MWh', 1, 'x', 1, 21,
-           tstzrange('2026-03-01 06:00+01', '2026-04-01 06:00+02'), 0, '[]', '{}', 'approved'
-    FROM settlement_run r, contract_item i;
+INSERT INTO settlement_run (number, period, statement, scope, state, packages, digest, made_at, made_by, approved_at,
+                            approved_by)
+    VALUES ('R-1', '[2026-03-01,2026-04-01)', 'regular', '{}', 'approved', '[]', 'x', now(), 'x', now(), 'x');
+INSERT INTO billing_basis (run, supply_point, contract_item, contract, customer, payer, seller, service, rate,
+                           component, name, quantity, unit, unit_price, price_unit, amount, vat_percent, valid,
+                           statement_type, measurements, why, state, fingerprint, made_at, made_by)
+    SELECT r.id, i.supply_point, i.id, i.contract, p.id, p.id, p.id, 'distribution', 7, 'use', 'x', 1, 'MWh', 1, 'x', 1,
+           21, tstzrange('2026-03-01 06:00+01', '2026-04-01 06:00+02'), 0, '[]', '{}', 'approved', 'x', now(), 'x'
+    FROM settlement_run r, contract_item i, party p;
 """
 
 

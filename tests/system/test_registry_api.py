@@ -358,12 +358,15 @@ async def test_wrong_changes_of_a_point_are_refused_and_leave_it(it: Api) -> Non
 
 
 BASIS = """
-INSERT INTO settlement_run (number, month, state, packages, digest, made_at, made_by, approved_at, approved_by)
-VALUES ('R-1', '2026-03-01', 'approved', '[]', 'x', now(), 'x', now(), 'x');
-INSERT INTO billing_basis (run, supply_point, contract_item, rate, component, name, quantity, unit, unit_price,
-                           price_unit, amount, vat_percent, valid, statement_type, measurements, why, state)
-SELECT 1, ci.supply_point, ci.id, 7, 'use', 'x', 1, 'MWh', 1, 'x', 1, 21,
-       tstzrange('2026-03-01 00:00+01', '2026-04-01 00:00+02'), 0, '[]', '{}', 'approved' FROM contract_item ci;
+INSERT INTO settlement_run (number, period, statement, scope, state, packages, digest, made_at, made_by, approved_at,
+                            approved_by)
+VALUES ('R-1', '[2026-03-01,2026-04-01)', 'regular', '{}', 'approved', '[]', 'x', now(), 'x', now(), 'x');
+INSERT INTO billing_basis (run, supply_point, contract_item, contract, customer, payer, seller, service, rate,
+                           component, name, quantity, unit, unit_price, price_unit, amount, vat_percent, valid,
+                           statement_type, measurements, why, state, fingerprint, made_at, made_by)
+SELECT 1, ci.supply_point, ci.id, ci.contract, c.customer, c.payer, c.payer, 'distribution', 7, 'use', 'x', 1, 'MWh', 1,
+       'x', 1, 21, tstzrange('2026-03-01 00:00+01', '2026-04-01 00:00+02'), 0, '[]', '{}', 'approved', 'x', now(), 'x'
+  FROM contract_item ci JOIN contract c ON c.id = ci.contract;
 """
 
 
