@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
@@ -17,7 +18,15 @@ from central.readings.closing import close_days
 from central.readings.consolidate import consolidate_once
 from central.readings.testing import Evidence, GivenBlock, make_channel, make_meter, make_profiles, map_channel
 from central.readings.vee.stage import validate_once
-from central.readings.vee.work import BUCKET_BITS, count_work, enqueue, take_work, unvalidated
+from central.readings.vee.work import (
+    BUCKET_BITS,
+    BucketBusyError,
+    count_work,
+    enqueue,
+    hold_buckets,
+    take_work,
+    unvalidated,
+)
 from shared.metering_day import MeteringDay
 from shared.quantities import Commodity, Flag
 from shared.testing import ManualClock
@@ -90,6 +99,18 @@ def test_work_of_a_bucket_is_taken_together_and_long_work_in_parts(engine: Engin
         pass
     with engine.connect() as connection:
         assert count_work(connection) == 0
+
+
+def test_two_processes_never_wait_for_each_others_buckets(engine: Engine) -> None:
+    low, high = np.array([1]), np.array([1 << BUCKET_BITS])
+    with engine.connect() as upper, engine.connect() as lower:
+        hold_buckets(upper, high)
+        hold_buckets(lower, low)
+        # who holds the higher one gives up at once, instead of waiting for one who may come to wait for it
+        with pytest.raises(BucketBusyError, match=r"Bucket 0 is another's, and bucket 1 is held"):
+            hold_buckets(upper, low)
+        upper.rollback()
+        hold_buckets(lower, high)
 
 
 def test_a_version_after_the_day_was_closed_is_late(engine: Engine) -> None:

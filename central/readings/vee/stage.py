@@ -17,7 +17,7 @@ from central.readings.vee.findings import store
 from central.readings.vee.parameters import Parameters, read_parameters
 from central.readings.vee.rule import Chunk, Findings, Input, Rule
 from central.readings.vee.rules import INPUTS, RULES
-from central.readings.vee.work import MOST_DAYS, finish_work, take_work
+from central.readings.vee.work import MOST_DAYS, BucketBusyError, finish_work, take_work
 from shared.clock import Clock
 
 
@@ -38,8 +38,16 @@ class Validated:
 def validate_once(engine: Engine, clock: Clock, *, most_days: int = MOST_DAYS, deadline: time = DEADLINE) -> Validated:
     """Validate the days of one bucket of channels, in one transaction; many processes may do this at once.
 
-    What they miss after the `deadline` (local time of the day after) is then estimated.
+    What they miss after the `deadline` (local time of the day after) is then estimated. A bucket whose siblings are
+    being worked on is left for a later pass.
     """
+    try:
+        return _validate_bucket(engine, clock, most_days, deadline)
+    except BucketBusyError:
+        return Validated()
+
+
+def _validate_bucket(engine: Engine, clock: Clock, most_days: int, deadline: time) -> Validated:
     with transaction(engine) as connection:
         wake_due(connection, clock.now())
         work = take_work(connection, most_days)

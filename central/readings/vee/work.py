@@ -67,6 +67,10 @@ _ENQUEUE_STATES = text("""
     GROUP BY 1, first, last
     ORDER BY 1, first
 """)
+_HIGHEST = text("""
+    SELECT max(objid::bigint) FROM pg_locks
+     WHERE locktype = 'advisory' AND classid = :key AND objsubid = 2 AND pid = pg_backend_pid() AND granted
+""")
 _UNVALIDATED = text("""
     SELECT held.channel, min(greatest(w.first, CAST(:first AS date))) AS day
     FROM vee_work w
@@ -158,10 +162,24 @@ def finish_work(connection: Connection, work: Work) -> None:
     connection.execute(text("UPDATE vee_work SET first = :end WHERE id = ANY(:ids)"), parameters)
 
 
+class BucketBusyError(Exception):
+    """A bucket below one that is held is another's: waiting for it could wait for ever. Give up and try again later."""
+
+
 def hold_buckets(connection: Connection, channels: Ints) -> None:
-    """Hold the buckets of these channels too, until the transaction ends; waits for who is at them."""
+    """Hold the buckets of these channels too, until the transaction ends.
+
+    Waits only for a bucket above all that are held, so that two processes never wait for each other; one below that is
+    not free raises BucketBusyError.
+    """
+    key = {"key": _LOCK}
+    highest = connection.execute(_HIGHEST, key).scalar()
     for bucket in np.unique(channels >> BUCKET_BITS).tolist():
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key, :bucket)"), {"key": _LOCK, "bucket": bucket})
+        waits = highest is None or bucket >= highest
+        lock = "pg_advisory_xact_lock" if waits else "pg_try_advisory_xact_lock"
+        free = connection.execute(text(f"SELECT {lock}(:key, :bucket)"), {**key, "bucket": bucket}).scalar()
+        if not waits and not free:
+            raise BucketBusyError(f"Bucket {bucket} is another's, and bucket {highest} is held.")
 
 
 def unvalidated(connection: Connection, channels: Sequence[int], first: date, end: date) -> dict[int, date]:

@@ -37,7 +37,8 @@ ALTER TABLE settlement_input
     ALTER COLUMN contract_item SET NOT NULL,
     ADD CONSTRAINT settlement_input_contract_item_valid_excl
         EXCLUDE USING gist (contract_item WITH =, statement_type WITH =, valid WITH &&) WHERE (approved),
-    ADD CONSTRAINT settlement_input_run_contract_item_statement_type_valid_key UNIQUE (run, contract_item, statement_type, valid);
+    ADD CONSTRAINT settlement_input_run_contract_item_statement_type_valid_key
+        UNIQUE (run, contract_item, statement_type, valid);
 CREATE INDEX settlement_input_supply_point_ix ON settlement_input (supply_point);
 COMMENT ON TABLE settlement_input IS
     'What a run used for one contract item of a point: registry facts, profile versions, states; one approved '
