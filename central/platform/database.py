@@ -32,12 +32,16 @@ def psycopg_url(url: str) -> str:
 
 
 def make_engine(url: str, *, name: str = "rozvodna", pool_size: int = 5) -> Engine:
-    """An engine whose sessions run in UTC; connections that died with the database are replaced on checkout."""
+    """An engine whose sessions run in UTC; connections that died with the database are replaced on checkout.
+
+    Statements are planned each time: a plan that is kept does not know how long an array is that it joins, and one made
+    while a chunk was empty compares every row of the full one with every element.
+    """
     return create_engine(
         sqlalchemy_url(url),
         pool_size=pool_size,
         pool_pre_ping=True,
-        connect_args={"application_name": name, "options": "-c timezone=UTC"},
+        connect_args={"application_name": name, "options": "-c timezone=UTC -c plan_cache_mode=force_custom_plan"},
     )
 
 
