@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from central.invoicing.payments.tables import receivable
 from central.platform.database import metadata
 
 invoice_series = Table(
@@ -90,3 +91,5 @@ invoice_file = Table(
     CheckConstraint("kind IN ('pdf', 'isdoc')", name="kind"),
     comment="The issued documents themselves, never made again",
 )
+
+__all__ = ["invoice", "invoice_file", "invoice_line", "invoice_series", "receivable"]

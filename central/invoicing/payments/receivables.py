@@ -1,0 +1,122 @@
+"""Open items (otevřené položky): every document that is to be paid, and every advance that is asked for, is one.
+
+Documents and advances open them when they are issued, in the same transaction; what is paid, set off or no longer asked
+for is counted on the row itself, and the database refuses more than the amount.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, select, update
+
+from central.invoicing.payments.tables import receivable
+from central.platform import audit
+from central.platform.errors import NotFound
+from central.platform.identity import Person
+from central.registry.tables import contract
+
+ZERO = Decimal("0.00")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewReceivable:
+    """What is asked for: by `seller` of `payer` (ids of parties), under the document's or advance's `number`.
+
+    `amount` is negative exactly for the kind "credit" (a credit note: the seller owes it). `account` is the contract
+    account; where it is None, the contract's own is taken. Exactly one of `invoice` (any document: its id) and
+    `advance` (the advance's id) where it stands for one; fees and penalties stand for themselves.
+    """
+
+    kind: str
+    number: str
+    seller: int
+    payer: int
+    variable_symbol: str
+    issued_on: date
+    due: date
+    amount: Decimal
+    contract: int | None = None
+    account: int | None = None
+    invoice: int | None = None
+    advance: int | None = None
+    specific_symbol: str | None = None
+    currency: str = "CZK"
+
+
+def open_receivable(connection: Connection, new: NewReceivable) -> int:
+    """The id of the new open item; one whose amount is 0 is born settled."""
+    return open_receivables(connection, [new])[0]
+
+
+def open_receivables(connection: Connection, new: Sequence[NewReceivable]) -> list[int]:
+    """The ids of the new open items, in the order given; in one statement, for thousands at once."""
+    if not new:
+        return []
+    needed = {each.contract for each in new if each.account is None and each.contract is not None}
+    accounts: dict[int, int | None] = {
+        row.id: row.account
+        for row in connection.execute(select(contract.c.id, contract.c.account).where(contract.c.id.in_(needed)))
+    }
+    rows = [asdict(each) for each in new]
+    for row in rows:
+        if row["account"] is None:
+            row["account"] = accounts.get(row["contract"])
+    inserted = insert(receivable).returning(receivable.c.id, sort_by_parameter_order=True)
+    return list(connection.execute(inserted, rows).scalars())
+
+
+def close_by(connection: Connection, receivables: Sequence[int], reason: str, person: Person, now: datetime) -> Decimal:
+    """What is not yet paid of these items is no longer asked for, because of `reason` (a withdrawn advance, an advance
+    deducted by the annual statement, a waived fee). What is paid stays paid. The sum that was closed.
+
+    A cancelled document is not closed: its credit note is an item of its own, and the two are set off.
+    """
+    rests = {
+        row.id: row.rest
+        for row in connection.execute(
+            select(receivable.c.id, receivable.c.rest)
+            .where(receivable.c.id.in_(receivables), receivable.c.is_open)
+            .order_by(receivable.c.id)
+            .with_for_update()
+        )
+    }
+    if not rests:
+        return ZERO
+    connection.execute(
+        update(receivable)
+        .where(receivable.c.id.in_(rests))
+        .values(closed=func.abs(receivable.c.amount) - receivable.c.allocated)
+    )
+    audit.record_each(
+        connection,
+        person,
+        "receivable.close",
+        {f"receivable/{item}": {"closed": f"{rest:f}"} for item, rest in rests.items()},
+        now,
+        why=reason,
+    )
+    return sum(rests.values(), ZERO)
+
+
+def find(
+    connection: Connection, *, invoice: int | None = None, advance: int | None = None, number: str | None = None
+) -> Row[Any] | None:
+    """The open item of a document, of an advance, or by its printed number (the newest); None where none."""
+    query = select(receivable).order_by(receivable.c.id.desc()).limit(1)
+    named = ((receivable.c.invoice, invoice), (receivable.c.advance, advance), (receivable.c.number, number))
+    for column, value in named:
+        if value is not None:
+            query = query.where(column == value)
+    return connection.execute(query).first()
+
+
+def require(connection: Connection, identifier: int, *, lock: bool = False) -> Row[Any]:
+    """The open item's row, or NotFound."""
+    query = select(receivable).where(receivable.c.id == identifier)
+    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+    if row is None:
+        raise NotFound("receivable_not_found", f"There is no receivable {identifier}; see GET /v1/receivables.")
+    return row
