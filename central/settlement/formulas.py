@@ -214,6 +214,10 @@ def make_line(
     )
     return Line(
         component=rule.component,
+        first=case.part.first,
+        end=case.part.end,
+        item=case.part.item,
+        payer=case.part.payer,
         code=rule.code,
         name=rule.name.cs,
         name_en=rule.name.en,

@@ -38,7 +38,9 @@ class TariffPoint:
     """What of a supply point and its contract item decides the price.
 
     `operator` is the key of the price list (regional distributor), `level` VVN, VN, NN or None for gas, `rate` the
-    distribution rate (low voltage), `annual_mwh` the converted annual consumption (gas).
+    distribution rate (low voltage), `annual_mwh` the converted annual consumption (gas). `tariff_choice` is what the
+    customer chose where the law leaves a choice ("single_component"). `capacity_exempt`: no reserved capacity is paid
+    (§ 54a(2)). `network_entry`: the entry of a local network. `storage`: "storage" or "pumped".
     """
 
     operator: str
@@ -47,18 +49,27 @@ class TariffPoint:
     breaker_phases: int | None = None
     breaker_amperes: Decimal | None = None
     annual_mwh: Decimal | None = None
+    tariff_choice: str | None = None
+    capacity_exempt: bool = False
+    network_entry: bool = False
+    storage: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
     """One priced component: `amount` = `quantity` x `unit_price`, rounded half up once.
 
+    `first` and `end` are the days that it covers (half-open), `item` and `payer` whose part of the period it is.
     `code` is the rate code (číslo sazby). A line is only information where its legal price is 0: it gives no billing
     basis. `why` says in Czech how the number came about, `inputs` holds the same for programs. `assumptions`: what it
     stands on that is not documented for the settled time.
     """
 
     component: str
+    first: date
+    end: date
+    item: int
+    payer: int
     code: int
     name: str
     name_en: str
@@ -106,13 +117,43 @@ class Priced:
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
-    """One point, its quantities, the day its prices are taken from, and the price book."""
+class Part:
+    """A stretch of a point's period in which nothing changes that decides a price or who pays.
 
+    `first` and `end` are days, half-open. `item` is the contract item, `payer` the party that pays: the same item may
+    have two, where the supplier of a framework contract changes. `agreed` are the item's values, `measured` the part's
+    own energy and its own highest quarter-hour; both by the names in `QUANTITIES`. The parts of one point follow each
+    other by days; above low voltage no part crosses the border of a month.
+    """
+
+    first: date
+    end: date
+    item: int
     point: TariffPoint
-    quantities: Quantities
-    day: date
+    agreed: Quantities
+    measured: Quantities
     prices: PriceBook
+    payer: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What a formula sees: a part with all its quantities, and the day its prices are taken from."""
+
+    part: Part
+    quantities: Quantities
+
+    @property
+    def point(self) -> TariffPoint:
+        return self.part.point
+
+    @property
+    def prices(self) -> PriceBook:
+        return self.part.prices
+
+    @property
+    def day(self) -> date:
+        return self.part.first
 
     def quantity(self, name: str) -> Decimal | None:
         return self.quantities.get(name)

@@ -6,31 +6,50 @@ from decimal import Decimal
 
 from central.settlement.gas import ALL_FORMULAS
 from central.settlement.marks import DOCUMENTED, czech
-from central.settlement.model import CannotPriceError, Case, Finding, Line, Priced, Quantities, TariffPoint, half_up
+from central.settlement.model import (
+    CannotPriceError,
+    Case,
+    Finding,
+    Line,
+    Part,
+    Priced,
+    Quantities,
+    TariffPoint,
+    half_up,
+)
 from central.settlement.prices import BillingRule, PriceBook
+from shared.metering_day import next_month
 
 
-def price_month(point: TariffPoint, quantities: Quantities, day: date, prices: PriceBook) -> Priced:
-    """The lines of a point for the month that `day` lies in.
+def price_parts(parts: Sequence[Part]) -> Priced:
+    """The lines of a point for the period that its parts make up, in the order of the package's rules.
 
-    Pure: the same point, quantities and price book always give the same lines. Raises CannotPriceError where a price,
-    a fact or a rule is missing.
+    Pure: the same parts always give the same lines. Raises CannotPriceError where a price, a fact or a rule is missing.
     """
+    if len(parts) != 1:
+        raise CannotPriceError("period", f"Období z {len(parts)} částí tato verze neumí.")
+    (part,) = parts
+    case = Case(part=part, quantities=_with_total({**part.agreed, **part.measured}, part.prices))
     registers: Sequence[str] = ()
-    if point.level == "NN":
-        registers = _registers(point, prices)
-    case = Case(point=point, quantities=_with_total(quantities, prices), day=day, prices=prices)
-    rules = prices.rules(point.level, registers)
+    if part.point.level == "NN":
+        registers = _registers(part.point, part.prices)
     outcomes: list[tuple[BillingRule, Line]] = []
     findings: list[Finding] = []
-    for rule in rules:
+    for rule in part.prices.rules(part.point.level, registers):
         for outcome in ALL_FORMULAS[rule.formula](rule, case):
             if isinstance(outcome, Finding):
                 findings.append(outcome)
             else:
                 outcomes.append((rule, outcome))
-    lines, set_aside = _choose(outcomes, prices)
+    lines, set_aside = _choose(outcomes, part.prices)
     return Priced(lines=tuple(lines), findings=(*findings, *set_aside))
+
+
+def price_month(point: TariffPoint, quantities: Quantities, day: date, prices: PriceBook) -> Priced:
+    """The lines of a point for the whole month that `day` lies in; see `price_parts`."""
+    first = day.replace(day=1)
+    end = next_month(day.year, day.month)
+    return price_parts([Part(first, end, 0, point, {}, quantities, prices)])
 
 
 def _choose(outcomes: list[tuple[BillingRule, Line]], prices: PriceBook) -> tuple[list[Line], list[Finding]]:
