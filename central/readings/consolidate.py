@@ -199,11 +199,15 @@ def _newest(connection: Connection, days: Days) -> dict[int, tuple[int, bytes]]:
         return {}
     rows = connection.execute(
         text("""
-            SELECT p.channel, p.day, p.version, coalesce(p.base_digest, p.digest) AS digest
+            -- one look into the index a day; as a join, many days of a large table are hashed whole
+            SELECT wanted.channel, wanted.day, p.version, p.digest
             FROM unnest(CAST(:channels AS integer[]), CAST(:days AS date[])) AS wanted (channel, day)
-            JOIN day_profile p ON p.channel = wanted.channel AND p.day = wanted.day
-            WHERE p.day BETWEEN :first AND :last
-            ORDER BY p.version
+            CROSS JOIN LATERAL (
+                SELECT p.version, coalesce(p.base_digest, p.digest) AS digest
+                FROM day_profile p
+                WHERE p.channel = wanted.channel AND p.day = wanted.day AND p.day BETWEEN :first AND :last
+                ORDER BY p.version DESC LIMIT 1
+            ) p
         """),
         {
             "channels": int_array(days.channel),
