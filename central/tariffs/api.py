@@ -9,7 +9,7 @@ from sqlalchemy import select
 from central.platform.errors import NotFound
 from central.platform.identity import Person, require
 from central.platform.web import Db
-from central.tariffs.load import load_content
+from central.tariffs.install import require_installed
 from central.tariffs.tables import package as package_table
 
 router = APIRouter(prefix="/v1/packages", tags=["tariffs"])
@@ -37,7 +37,7 @@ def list_packages(connection: Db, person: Reader) -> list[dict[str, Any]]:
 @router.get("/{name}/{version}", summary="A package whole")
 def get_package(name: str, version: str, connection: Db, person: Reader) -> dict[str, Any]:
     """The content as its checksum was made of it."""
-    return _content(connection, name, version)
+    return dict(require_installed(connection, name, version).content)
 
 
 @router.get("/{name}/{version}/price", summary="One price")
@@ -54,7 +54,7 @@ def get_price(
     band: str | None = None,
 ) -> dict[str, Any]:
     """The value of a component on a day, with its price decision and mark."""
-    package = load_content(_content(connection, name, version), name)
+    package = require_installed(connection, name, version)
     price = package.find_price(component, day, operator=operator, level=level, rate=rate, band=band)
     if price is None:
         raise NotFound("price_not_found", f"Package {name} {version} has no {component} for these keys on {day}.")
@@ -66,12 +66,3 @@ def get_price(
         "mark": price.mark,
         "example": price.example,
     }
-
-
-def _content(connection: Db, name: str, version: str) -> dict[str, Any]:
-    content: dict[str, Any] | None = connection.execute(
-        select(package_table.c.content).where(package_table.c.name == name, package_table.c.version == version)
-    ).scalar()
-    if content is None:
-        raise NotFound("package_not_found", f"Package {name} {version} is not installed; see GET /v1/packages.")
-    return content

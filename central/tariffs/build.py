@@ -1,8 +1,9 @@
-"""Build the packages that the product ships from tables of prices: `python -m central.tariffs.build LOW HIGH FOLDER`.
+"""Build the packages that the product ships: `python -m central.tariffs.build LOW HIGH FOLDER SIGN_KEY`.
 
 LOW and HIGH are JSON files in the raw shape of the published price tables (low voltage: rate -> breaker bands and
 JT/VT/NT per operator; high voltage: operator -> level -> four prices). The output is committed; building again from the
-same input gives the same bytes.
+same input with the same key gives the same bytes. SIGN_KEY is the file of a private key; its public half is listed in
+`central.tariffs.seal.PRODUCT_KEYS`.
 """
 
 import json
@@ -25,8 +26,10 @@ from central.tariffs.build_rules import (
     GAS_SOURCES,
 )
 from central.tariffs.build_verification import ELECTRICITY_VERIFICATION, GAS_VERIFICATION, VERIFICATION_SOURCE
-from central.tariffs.load import checksum_of, load_content
+from central.tariffs.load import load_content
 from central.tariffs.model import FORMAT
+from central.tariffs.seal import seal
+from shared.control.keys import read_key_file
 
 OPERATORS = {
     "CEZ": "ČEZ Distribuce, a. s.",
@@ -48,40 +51,38 @@ def number(raw: Any) -> str:
 
 def electricity_2026(low: dict[str, Any], high: dict[str, Any]) -> dict[str, Any]:
     """The electricity package of 2026 from the raw price tables."""
-    return _sealed(
-        {
-            "format": FORMAT,
-            "name": "cz-electricity-2026",
-            "version": "2026.2",
-            "scope": "cz-electricity",
-            "commodity": "electricity",
-            "title": {
-                "cs": "Regulované ceny elektřiny 2026",
-                "en": "Regulated prices of electricity 2026",
-            },
-            "valid": ["2026-01-01", "2027-01-01"],
-            "example": False,
-            "notes": [
-                "Power factor: the surcharge outside the neutral band is not in the package, because the zones valid "
-                "since 2021 were not found in a public source.",
-                "Rates C60d (unmetered) have prices but no rule yet.",
-                "Point 4.34 of the price decision as amended by 1/2026 (local network entries with exempt points) has "
-                "no rule yet.",
-            ],
-            "sources": {**ELECTRICITY_SOURCES, **build_classes.SOURCES, **DECREE, **VERIFICATION_SOURCE},
-            "operators": OPERATORS,
-            "vat": {"percent": "21", "source": "vat-act", "mark": "documented"},
-            "rounding": ELECTRICITY_ROUNDING,
-            "rules": ELECTRICITY_RULES,
-            "groups": ELECTRICITY_GROUPS,
-            "tables": [*_common_tables(high), *_high_tables(high), *build_classes.tables(low), *_low_tables(low)],
-            "rates": {rate: _rate(raw) for rate, raw in low.items()},
-            "breaker_bands": BREAKER_BANDS,
-            "consumption_bands": {},
-            "estimation_orders": ELECTRICITY_ESTIMATION,
-            "verification_periods": ELECTRICITY_VERIFICATION,
-        }
-    )
+    return {
+        "format": FORMAT,
+        "name": "cz-electricity-2026",
+        "version": "2026.3",
+        "scope": "cz-electricity",
+        "commodity": "electricity",
+        "title": {
+            "cs": "Regulované ceny elektřiny 2026",
+            "en": "Regulated prices of electricity 2026",
+        },
+        "valid": ["2026-01-01", "2027-01-01"],
+        "example": False,
+        "notes": [
+            "Power factor: the surcharge outside the neutral band is not in the package, because the zones valid "
+            "since 2021 were not found in a public source.",
+            "Rates C60d (unmetered) have prices but no rule yet.",
+            "Point 4.34 of the price decision as amended by 1/2026 (local network entries with exempt points) has "
+            "no rule yet.",
+        ],
+        "sources": {**ELECTRICITY_SOURCES, **build_classes.SOURCES, **DECREE, **VERIFICATION_SOURCE},
+        "operators": OPERATORS,
+        "vat": {"percent": "21", "source": "vat-act", "mark": "documented"},
+        "rounding": ELECTRICITY_ROUNDING,
+        "rules": ELECTRICITY_RULES,
+        "groups": ELECTRICITY_GROUPS,
+        "tables": [*_common_tables(high), *_high_tables(high), *build_classes.tables(low), *_low_tables(low)],
+        "rates": {rate: _rate(raw) for rate, raw in low.items()},
+        "breaker_bands": BREAKER_BANDS,
+        "consumption_bands": {},
+        "estimation_orders": ELECTRICITY_ESTIMATION,
+        "verification_periods": ELECTRICITY_VERIFICATION,
+    }
 
 
 def _common_tables(high: dict[str, Any]) -> list[dict[str, Any]]:
@@ -200,79 +201,76 @@ def gas_2017_example() -> dict[str, Any]:
     names = [f"{over}-{up_to}" if up_to else f">{over}" for over, up_to in bands]
     energy = ("452.61", "242.52", "220.14", "200.12", "172.68", "141.26", "120.44")
     fixed = ("67.89", "100.97", "115.07", "140.10", "197.27", "315.11")
-    return _sealed(
-        {
-            "format": FORMAT,
-            "name": "cz-gas-2017-example",
-            "version": "2017.2",
-            "scope": "cz-gas",
-            "commodity": "gas",
-            "title": {
-                "cs": "Ceny distribuce plynu 2017 (příklad)",
-                "en": "Prices of gas distribution 2017 (example)",
-            },
-            "valid": ["2017-01-01", "2028-01-01"],
-            "example": True,
-            "notes": [
-                "Documented for 2017 only; used as an example for later days, because no later prices are public.",
-                "The market operator's payment of 2017 was not found; there is no rule for it.",
-                "The formula above 630 MWh a year was not found; the fixed yearly price per daily capacity is used.",
-            ],
-            "sources": {**GAS_SOURCES, **VERIFICATION_SOURCE},
-            "operators": {"GASNET": "GasNet, s.r.o."},
-            "vat": {"percent": "21", "source": "vat-act", "mark": "documented"},
-            "rounding": {
-                "amount": {"step": "0.01", "source": "product", "mark": "assumed"},
-                "energy_mwh": {"step": "0.001", "source": "product", "mark": "assumed"},
-                "unit_price": {"step": "0.000001", "source": "product", "mark": "assumed"},
-            },
-            "rules": GAS_RULES,
-            "groups": [],
-            "tables": [
-                _table(
-                    "gas_energy",
-                    "CZK/MWh",
-                    ["operator", "band"],
-                    "gasnet-2017",
-                    [["GASNET", name, price] for name, price in zip(names, energy, strict=True)],
-                ),
-                _table(
-                    "gas_fixed",
-                    "CZK/month",
-                    ["operator", "band"],
-                    "gasnet-2017",
-                    [["GASNET", name, price] for name, price in zip(names, fixed, strict=False)],
-                ),
-                _table(
-                    "gas_capacity_year",
-                    "CZK/1000 m3/year",
-                    ["operator", "band"],
-                    "gasnet-2017",
-                    [["GASNET", names[-1], "115933.79"]],
-                ),
-                _payment_term(),
-                _table(
-                    "calorific_value",
-                    "kWh/m3",
-                    ["operator"],
-                    "product",
-                    [["GASNET", "10.6512"]],
-                    mark="assumed",
-                    note="An example; the operator publishes the value of each month and area.",
-                ),
-            ],
-            "rates": {},
-            "breaker_bands": [],
-            "consumption_bands": {
-                "GASNET": [
-                    {"name": name, "over": over, "up_to": up_to}
-                    for name, (over, up_to) in zip(names, bands, strict=True)
-                ]
-            },
-            "estimation_orders": GAS_ESTIMATION,
-            "verification_periods": GAS_VERIFICATION,
-        }
-    )
+    return {
+        "format": FORMAT,
+        "name": "cz-gas-2017-example",
+        "version": "2017.3",
+        "scope": "cz-gas",
+        "commodity": "gas",
+        "title": {
+            "cs": "Ceny distribuce plynu 2017 (příklad)",
+            "en": "Prices of gas distribution 2017 (example)",
+        },
+        "valid": ["2017-01-01", "2028-01-01"],
+        "example": True,
+        "notes": [
+            "Documented for 2017 only; used as an example for later days, because no later prices are public.",
+            "The market operator's payment of 2017 was not found; there is no rule for it.",
+            "The formula above 630 MWh a year was not found; the fixed yearly price per daily capacity is used.",
+        ],
+        "sources": {**GAS_SOURCES, **VERIFICATION_SOURCE},
+        "operators": {"GASNET": "GasNet, s.r.o."},
+        "vat": {"percent": "21", "source": "vat-act", "mark": "documented"},
+        "rounding": {
+            "amount": {"step": "0.01", "source": "product", "mark": "assumed"},
+            "energy_mwh": {"step": "0.001", "source": "product", "mark": "assumed"},
+            "unit_price": {"step": "0.000001", "source": "product", "mark": "assumed"},
+        },
+        "rules": GAS_RULES,
+        "groups": [],
+        "tables": [
+            _table(
+                "gas_energy",
+                "CZK/MWh",
+                ["operator", "band"],
+                "gasnet-2017",
+                [["GASNET", name, price] for name, price in zip(names, energy, strict=True)],
+            ),
+            _table(
+                "gas_fixed",
+                "CZK/month",
+                ["operator", "band"],
+                "gasnet-2017",
+                [["GASNET", name, price] for name, price in zip(names, fixed, strict=False)],
+            ),
+            _table(
+                "gas_capacity_year",
+                "CZK/1000 m3/year",
+                ["operator", "band"],
+                "gasnet-2017",
+                [["GASNET", names[-1], "115933.79"]],
+            ),
+            _payment_term(),
+            _table(
+                "calorific_value",
+                "kWh/m3",
+                ["operator"],
+                "product",
+                [["GASNET", "10.6512"]],
+                mark="assumed",
+                note="An example; the operator publishes the value of each month and area.",
+            ),
+        ],
+        "rates": {},
+        "breaker_bands": [],
+        "consumption_bands": {
+            "GASNET": [
+                {"name": name, "over": over, "up_to": up_to} for name, (over, up_to) in zip(names, bands, strict=True)
+            ]
+        },
+        "estimation_orders": GAS_ESTIMATION,
+        "verification_periods": GAS_VERIFICATION,
+    }
 
 
 def _payment_term() -> dict[str, Any]:
@@ -300,12 +298,6 @@ def _table(
     }
 
 
-def _sealed(content: dict[str, Any]) -> dict[str, Any]:
-    sealed = {**content, "checksum": checksum_of(content), "signature": None}
-    load_content(sealed, content["name"])
-    return sealed
-
-
 def spelled(content: dict[str, Any]) -> str:
     """The package as text: indented, with one row of values on a line, so that a change of one price is one line."""
     text = json.dumps(content, indent=1, ensure_ascii=False)
@@ -317,12 +309,15 @@ def _one_line(items: str) -> str:
 
 
 def main(arguments: Iterable[str]) -> int:
-    """Write both shipped packages to a folder; the paths of the raw tables are given by the caller."""
-    low_path, high_path, folder = (Path(argument) for argument in arguments)
+    """Write the shipped packages to a folder, signed; the paths of the raw tables and of the key are given."""
+    low_path, high_path, folder, key = (Path(argument) for argument in arguments)
     low = json.loads(low_path.read_text(encoding="utf-8"))
     high = json.loads(high_path.read_text(encoding="utf-8"))
+    private = read_key_file(key)
     for content in (electricity_2026(low, high), gas_2017_example()):
-        (folder / f"{content['name']}.json").write_text(spelled(content), encoding="utf-8")
+        sealed = seal(content, private)
+        load_content(sealed, content["name"])
+        (folder / f"{content['name']}.json").write_text(spelled(sealed), encoding="utf-8")
     return 0
 
 

@@ -2,23 +2,20 @@
 
 import hashlib
 import json
-import re
-from collections.abc import Collection, Iterator
-from datetime import date
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from central.platform.errors import BadInput
-from central.readings.estimation.order import problems as estimation_problems
-from central.tariffs.model import FORMAT, Mark, PackageFile, ValueTable
-from central.tariffs.package import KEYS, Package, index_tables, key_sets
+from central.tariffs.model import PackageFile
+from central.tariffs.package import Package, index_tables, key_sets
+from central.tariffs.problems import FormulaNames, problems_of
 
 SHIPPED = Path(__file__).parent / "packages"
-
-_DECIMAL = re.compile(r"-?\d+(\.\d+)?")
-_LEVELS = {"VVN", "VN", "NN"}
+LARGEST = 8_000_000
+"""Octets of a package file; the largest one that ships has less than a hundredth of it."""
 
 
 class PackageInvalidError(BadInput):
@@ -33,26 +30,38 @@ def canonical(content: Any) -> bytes:
     return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def checksum_of(content: dict[str, Any]) -> str:
+def bare(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The content without its checksum and signature: what both of them cover."""
+    return {key: value for key, value in content.items() if key not in ("checksum", "signature")}
+
+
+def checksum_of(content: Mapping[str, Any]) -> str:
     """SHA-256 over the canonical content without the checksum and the signature themselves, as "sha256:<hex>"."""
-    bare = {key: value for key, value in content.items() if key not in ("checksum", "signature")}
-    return "sha256:" + hashlib.sha256(canonical(bare)).hexdigest()
+    return "sha256:" + hashlib.sha256(canonical(bare(content))).hexdigest()
 
 
-def load_file(path: Path, formulas: Collection[str] | None = None) -> Package:
+def load_file(path: Path, formulas: FormulaNames | None = None) -> Package:
     """Load a package from a file; `formulas` are the names of the formulas known to the code (None: not checked)."""
-    return load_content(_parse(path.read_bytes(), path.name), path.name, formulas)
+    return load_octets(path.read_bytes(), path.name, formulas)
 
 
-def load_content(content: dict[str, Any], where: str, formulas: Collection[str] | None = None) -> Package:
+def load_octets(octets: bytes, where: str, formulas: FormulaNames | None = None) -> Package:
+    """Load a package from the octets of its file; `where` names it in errors. Raises PackageInvalidError."""
+    if len(octets) > LARGEST:
+        raise PackageInvalidError(f"Package {where} has {len(octets)} octets; at most {LARGEST} are expected.")
+    return load_content(_parse(octets, where), where, formulas)
+
+
+def load_content(content: dict[str, Any], where: str, formulas: FormulaNames | None = None) -> Package:
     """Load a package from its decoded JSON; `where` names it in errors. Raises PackageInvalidError."""
+    _require_text(content, where)
     try:
         file = msgspec.convert(content, PackageFile)
     except msgspec.ValidationError as error:
         raise PackageInvalidError(
             f"Package {where} does not have the shape of a legislative package: {error}."
         ) from error
-    problems = list(_problems(file, formulas))
+    problems = list(problems_of(file, formulas))
     if problems:
         raise PackageInvalidError(f"Package {where} is refused: " + " ".join(problems[:10]))
     computed = checksum_of(content)
@@ -71,143 +80,25 @@ def shipped_files() -> list[Path]:
 
 def _parse(raw: bytes, where: str) -> dict[str, Any]:
     try:
-        content = json.loads(raw, parse_float=_refuse_float)
-    except (ValueError, UnicodeDecodeError) as error:
+        content = json.loads(raw, parse_float=_refuse_float, parse_constant=_refuse_float)
+    except (ValueError, RecursionError) as error:
         raise PackageInvalidError(f"Package {where} cannot be read as JSON: {error}.") from error
     if not isinstance(content, dict):
         raise PackageInvalidError(f"Package {where} must be one JSON object.")
     return content
 
 
+def _require_text(content: Mapping[str, Any], where: str) -> None:
+    """Refuse what neither a digest nor the database can take: halves of characters, and the character of number 0."""
+    try:
+        octets = canonical(content)
+    except (UnicodeEncodeError, RecursionError):
+        raise PackageInvalidError(
+            f"Package {where} holds half of a character (a lone surrogate), or is nested too deep; write it anew."
+        ) from None
+    if b"\\u0000" in octets:
+        raise PackageInvalidError(f"Package {where} holds the character U+0000, which no text may have; take it out.")
+
+
 def _refuse_float(text: str) -> float:
     raise ValueError(f"the number {text} is written as a JSON number; write it as a decimal string")
-
-
-def _problems(file: PackageFile, formulas: Collection[str] | None) -> Iterator[str]:
-    if file.format != FORMAT:
-        yield f"Its format is {file.format}, this release reads {FORMAT}."
-    if file.commodity not in ("electricity", "gas"):
-        yield f"Its commodity is {file.commodity}; electricity or gas is expected."
-    yield from _validity_problems("The package", file.valid)
-    yield from _number_problems("VAT", file.vat.percent)
-    for kind, rounding in file.rounding.items():
-        yield from _number_problems(f"Rounding of {kind}", rounding.step)
-    for what, source in _cited(file):
-        if source not in file.sources:
-            yield f"{what} cites the source {source}, which is not listed."
-    for band in file.breaker_bands:
-        for number in (band.over, band.up_to, band.single_phase_up_to):
-            yield from _number_problems(f"Breaker band {band.name}", number)
-    for operator, bands in file.consumption_bands.items():
-        if operator not in file.operators:
-            yield f"Consumption bands are given for the operator {operator}, which is not listed."
-        for consumption in bands:
-            for number in (consumption.over, consumption.up_to):
-                yield from _number_problems(f"Consumption band {consumption.name}", number)
-    yield from _rule_problems(file, formulas)
-    yield from _estimation_problems(file)
-    yield from _verification_problems(file)
-    seen: dict[tuple[str, ...], list[tuple[date, date]]] = {}
-    for table in file.tables:
-        yield from _table_problems(file, table, seen)
-
-
-def _cited(file: PackageFile) -> Iterator[tuple[str, str]]:
-    yield "VAT", file.vat.source
-    yield from ((f"Rounding of {kind}", rounding.source) for kind, rounding in file.rounding.items())
-    yield from ((f"Rule {rule.component}", rule.source) for rule in file.rules)
-    yield from ((f"Group {group.name}", group.source) for group in file.groups)
-    yield from ((f"Table {table.component}", table.source) for table in file.tables)
-    yield from (("An order of estimation", order.source) for order in file.estimation_orders)
-    yield from ((f"Verification period {period.kind}", period.source) for period in file.verification_periods)
-
-
-def _rule_problems(file: PackageFile, formulas: Collection[str] | None) -> Iterator[str]:
-    groups = {group.name for group in file.groups}
-    for group in file.groups:
-        if group.take not in ("higher", "all"):
-            yield f"Group {group.name} takes {group.take}; higher or all is expected."
-    for rule in file.rules:
-        if formulas is not None and rule.formula not in formulas:
-            yield (
-                f"Rule {rule.component} names the formula {rule.formula}, "
-                f"this release knows {', '.join(sorted(formulas))}."
-            )
-        if rule.group is not None and rule.group not in groups:
-            yield f"Rule {rule.component} belongs to the group {rule.group}, which is not listed."
-        if unknown := set(rule.levels) - _LEVELS:
-            yield f"Rule {rule.component} names the voltage level {', '.join(sorted(unknown))}."
-
-
-def _estimation_problems(file: PackageFile) -> Iterator[str]:
-    for place, order in enumerate(file.estimation_orders, start=1):
-        what = f"Order of estimation {place}"
-        if order.commodity != file.commodity:
-            yield f"{what} is for {order.commodity}, the package for {file.commodity}."
-        if order.mark not in set(Mark):
-            yield f"{what} has the mark {order.mark}; expected {', '.join(Mark)}."
-        if order.valid is not None:
-            yield from _validity_problems(what, order.valid)
-        yield from estimation_problems(order, what)
-
-
-def _verification_problems(file: PackageFile) -> Iterator[str]:
-    kinds = [period.kind for period in file.verification_periods]
-    for kind in sorted({kind for kind in kinds if kinds.count(kind) > 1}):
-        yield f"The verification period of {kind} is given {kinds.count(kind)} times."
-    for period in file.verification_periods:
-        for years in (period.years, period.extension_years):
-            if years is not None and not 1 <= years <= 100:
-                yield f"The verification period of {period.kind} has {years} years; expected 1 to 100."
-
-
-def _table_problems(
-    file: PackageFile, table: ValueTable, seen: dict[tuple[str, ...], list[tuple[date, date]]]
-) -> Iterator[str]:
-    if unknown := set(table.keys) - set(KEYS):
-        yield f"Table {table.component} has the key {', '.join(sorted(unknown))}; known keys are {', '.join(KEYS)}."
-        return
-    validity = list(_validity_problems(f"Table {table.component}", table.valid or file.valid))
-    yield from validity
-    known = {
-        "operator": set(file.operators),
-        "rate": set(file.rates),
-        "level": _LEVELS,
-        "band": {band.name for band in file.breaker_bands}
-        | {band.name for bands in file.consumption_bands.values() for band in bands},
-    }
-    for row in table.rows:
-        if len(row) != len(table.keys) + 1:
-            yield f"Table {table.component}: the row {row} needs {len(table.keys)} keys and a value."
-            continue
-        for key, value in zip(table.keys, row, strict=False):
-            if key in known and value not in known[key]:
-                yield f"Table {table.component}: the {key} {value} is not listed in the package."
-        yield from _number_problems(f"Table {table.component}, row {' '.join(row[:-1])}", row[-1])
-        if not validity:
-            yield from _overlaps(table, file, row, seen)
-
-
-def _overlaps(
-    table: ValueTable, file: PackageFile, row: list[str], seen: dict[tuple[str, ...], list[tuple[date, date]]]
-) -> Iterator[str]:
-    first, end = (date.fromisoformat(text) for text in (table.valid or file.valid))
-    spans = seen.setdefault((table.component, *table.keys, *row[:-1]), [])
-    if any(first < other_end and other_first < end for other_first, other_end in spans):
-        yield f"Table {table.component} has two values for {' '.join(row[:-1]) or 'all'} valid at one time."
-    spans.append((first, end))
-
-
-def _validity_problems(what: str, valid: tuple[str, str]) -> Iterator[str]:
-    try:
-        first, end = (date.fromisoformat(text) for text in valid)
-    except ValueError:
-        yield f"{what} is valid from {valid[0]} to {valid[1]}; two dates YYYY-MM-DD are expected."
-        return
-    if first >= end:
-        yield f"{what} is valid from {valid[0]} to {valid[1]}; the end must be later than the beginning."
-
-
-def _number_problems(what: str, number: str | None) -> Iterator[str]:
-    if number is not None and not _DECIMAL.fullmatch(number):
-        yield f"{what} has the number {number}; a decimal such as 106.22 is expected."

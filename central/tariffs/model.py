@@ -6,12 +6,16 @@ how sure the value is.
 """
 
 from enum import StrEnum
+from typing import Literal
 
 import msgspec
 
 from central.readings.estimation.order import EstimationOrder
 
-FORMAT = 1
+FORMAT = 2
+"""The format that is written: 2 has signatures, deadlines, stepped values, series and packages that do not bind."""
+FORMATS = (1, 2)
+"""The formats that are read: packages of the first one are in databases."""
 
 
 class Mark(StrEnum):
@@ -142,10 +146,58 @@ class VerificationPeriod(msgspec.Struct, forbid_unknown_fields=True, kw_only=Tru
     note: str = ""
 
 
+class Deadline(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A deadline or window of time by name: `count` of `unit`, counted `since` what its text says.
+
+    Negative counts are before it: -1 working day before the month is the last working day of the one before.
+    """
+
+    name: str
+    count: int
+    unit: Literal["day", "working_day", "month", "year"]
+    since: str
+    text: Text
+    source: str
+    mark: Mark
+    note: str = ""
+
+
+class Steps(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Values of one component by steps of a quantity: each row is (from, value), rising; a value holds up to the next.
+
+    `of` names the quantity ("tg_phi"). Below the first step there is no value.
+    """
+
+    component: str
+    unit: str
+    of: str
+    rows: list[tuple[str, str]]
+    source: str
+    mark: Mark
+    valid: tuple[str, str] | None = None
+    note: str = ""
+
+
+class Series(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Shares of a year: a load-profile class (třída TDD) by reference to who publishes it, or values by month.
+
+    `reference` says where the series is published; `months` has twelve shares in percent, or nothing.
+    """
+
+    name: str
+    kind: Literal["load_profile_class", "monthly_shares"]
+    reference: str
+    source: str
+    mark: Mark
+    months: list[str] = []
+    note: str = ""
+
+
 class PackageFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A whole legislative package as it stands in its file.
 
-    `valid` is half-open (from, to). `example`: the values are documented for another time and stand in for
+    `valid` is half-open (from, to). `binding` false: announced, not in force; nothing is settled by it unless the
+    operator says so. `example`: the values are documented for another time and stand in for
     missing ones; whatever is priced by them says so. `checksum` is over the canonical content without itself and the
     signature.
     """
@@ -170,6 +222,10 @@ class PackageFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     consumption_bands: dict[str, list[ConsumptionBand]] = {}
     estimation_orders: list[EstimationOrder] = []
     verification_periods: list[VerificationPeriod] = []
+    deadlines: list[Deadline] = []
+    steps: list[Steps] = []
+    series: list[Series] = []
     notes: list[str] = []
+    binding: bool = True
     checksum: str = ""
     signature: str | None = None

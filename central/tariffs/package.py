@@ -8,7 +8,7 @@ from typing import Any
 
 from central.readings.load_profile_rates import RateClass
 from central.tariffs.bands import breaker_band, consumption_band
-from central.tariffs.model import Mark, PackageFile, Rule, ValueTable
+from central.tariffs.model import Deadline, Mark, PackageFile, Rule, ValueTable
 
 KEYS = ("operator", "level", "rate", "band", "area")
 
@@ -67,7 +67,12 @@ class Package:
 
     @property
     def example(self) -> bool:
-        return self.file.example
+        """Whether its values belong to another time, or do not bind yet: what is priced by them says so."""
+        return self.file.example or not self.file.binding
+
+    @property
+    def binding(self) -> bool:
+        return self.file.binding
 
     @property
     def vat_percent(self) -> Decimal:
@@ -162,6 +167,33 @@ class Package:
             )
         return price
 
+    def find_step(self, component: str, day: date, quantity: Decimal) -> Price | None:
+        """The value of a component that goes by steps of a quantity, for example the surcharge by tg phi.
+
+        None: no steps of it on that day, or the quantity is below the first one.
+        """
+        for steps in self.file.steps:
+            first, end = (date.fromisoformat(text) for text in (steps.valid or self.file.valid))
+            if steps.component != component or not first <= day < end:
+                continue
+            reached = [row for row in steps.rows if Decimal(row[0]) <= quantity]
+            if reached:
+                since, value = reached[-1]
+                return Price(
+                    component=component,
+                    value=Decimal(value),
+                    unit=steps.unit,
+                    source=self.source_title(steps.source),
+                    mark=steps.mark.value,
+                    keys={steps.of: since},
+                    example=self.example,
+                )
+        return None
+
+    def find_deadline(self, name: str) -> Deadline | None:
+        """The deadline of that name; None where the package has none."""
+        return next((deadline for deadline in self.file.deadlines if deadline.name == name), None)
+
     def breaker_price(self, rate: str, operator: str, phases: int, amperes: Decimal, day: date) -> BreakerPrice | None:
         """The monthly payment of a breaker under a distribution rate; None where no band fits.
 
@@ -214,5 +246,5 @@ def _price(file: PackageFile, table: ValueTable, row: Sequence[str]) -> Price:
         source=file.sources[table.source].title,
         mark=Mark(table.mark).value,
         keys=dict(zip(table.keys, row[:-1], strict=True)),
-        example=file.example,
+        example=file.example or not file.binding,
     )

@@ -1,8 +1,9 @@
 """What a new database needs before the first month: the law that ships with the product, and the standard checks."""
 
 import sys
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
 
 from sqlalchemy import Connection, select
 
@@ -15,24 +16,43 @@ from central.tariffs.package import Package
 from central.tariffs.tables import package
 
 
-def prepare(connection: Connection, person: Person | str, at: datetime) -> list[str]:
-    """Install shipped packages of scopes that have none yet or an earlier release of the same package, and standard
-    checks that are missing; idempotent.
+@dataclass(frozen=True, slots=True)
+class Present:
+    """An installed package, as far as it decides whether one that ships is wanted."""
 
-    A scope for which the operator has installed a package of their own is left alone. Returns the packages newly
-    installed.
+    name: str
+    version: str
+    scope: str
+    valid: tuple[date, date]
+    active: bool
+
+
+def prepare(connection: Connection, person: Person | str, at: datetime) -> list[str]:
+    """Install shipped packages that are missing or there in an earlier release only, and standard checks that are
+    missing; idempotent.
+
+    A time for which the operator has installed a package of their own in the scope is left alone. Returns the packages
+    newly installed.
     """
-    rows = connection.execute(select(package.c.scope, package.c.name, package.c.version).where(package.c.active))
-    present = {row.scope: (row.name, row.version) for row in rows}
-    wanted = [path for path in shipped_files() if _is_wanted(load_file(path, ALL_FORMULAS), present)]
+    columns = (package.c.name, package.c.version, package.c.scope, package.c.valid, package.c.active)
+    present = [
+        Present(row.name, row.version, row.scope, (row.valid.lower, row.valid.upper), row.active)
+        for row in connection.execute(select(*columns))
+    ]
+    wanted = [path for path in shipped_files() if is_wanted(load_file(path, ALL_FORMULAS), present)]
     install_standard_checks(connection)
     return install_files(connection, wanted, ALL_FORMULAS, person, at).installed
 
 
-def _is_wanted(shipped: Package, present: Mapping[str, tuple[str, str]]) -> bool:
-    """Whether nothing is installed in the scope, or the same package as it was released before."""
-    name, version = present.get(shipped.file.scope, (shipped.name, ""))
-    return name == shipped.name and (not version or release_of(version) < release_of(shipped.version))
+def is_wanted(shipped: Package, present: Sequence[Present]) -> bool:
+    """Whether the database has neither this release of the package nor a later one, nor another in its time."""
+    for each in present:
+        if each.name == shipped.name and release_of(each.version) >= release_of(shipped.version):
+            return False
+        others = each.active and each.name != shipped.name and each.scope == shipped.file.scope
+        if others and each.valid[0] < shipped.valid[1] and shipped.valid[0] < each.valid[1]:
+            return False
+    return True
 
 
 def release_of(version: str) -> tuple[int, ...]:

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from central.tariffs.build import electricity_2026, gas_2017_example, main, number, spelled
-from central.tariffs.load import load_content, shipped_files
+from central.tariffs.load import load_content, load_file, shipped_files
+from central.tariffs.seal import PRODUCT_KEYS, require_signer, seal
+from shared.control.keys import make_key_file
 
 LOW = {
     "C25d": {
@@ -34,7 +36,7 @@ HIGH = {
 
 
 def test_raw_tables_become_a_package() -> None:
-    package = load_content(electricity_2026(LOW, HIGH), "built")
+    package = load_content(seal(electricity_2026(LOW, HIGH), None), "built")
     assert package.file.rates["C25d"].registers == ["VT", "NT"]
     assert package.file.rates["C25d"].low_tariff_hours == 8
     breaker = next(table for table in package.file.tables if table.component == "breaker")
@@ -52,15 +54,24 @@ def test_building_again_gives_the_same_bytes(tmp_path: Path) -> None:
     low, high = tmp_path / "low.json", tmp_path / "high.json"
     low.write_text(json.dumps(LOW), encoding="utf-8")
     high.write_text(json.dumps(HIGH), encoding="utf-8")
-    assert main([str(low), str(high), str(tmp_path)]) == 0
+    key = tmp_path / "sign.key"
+    make_key_file(key)
+    assert main([str(low), str(high), str(tmp_path), str(key)]) == 0
     first = (tmp_path / "cz-electricity-2026.json").read_bytes()
-    assert main([str(low), str(high), str(tmp_path)]) == 0
+    assert main([str(low), str(high), str(tmp_path), str(key)]) == 0
     assert (tmp_path / "cz-electricity-2026.json").read_bytes() == first
 
 
 def test_the_shipped_gas_package_is_what_the_source_builds() -> None:
     shipped = next(path for path in shipped_files() if path.stem == "cz-gas-2017-example")
-    assert shipped.read_text(encoding="utf-8") == spelled(gas_2017_example())
+    content = json.loads(shipped.read_text(encoding="utf-8"))
+    assert {**content, "signature": None} == seal(gas_2017_example(), None)
+    assert shipped.read_text(encoding="utf-8") == spelled(content)
+
+
+def test_what_ships_is_signed_by_a_key_of_the_product() -> None:
+    for path in shipped_files():
+        assert require_signer(load_file(path), PRODUCT_KEYS) in PRODUCT_KEYS, path.name
 
 
 def test_an_unknown_band_is_refused() -> None:
