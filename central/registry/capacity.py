@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 
-from sqlalchemy import Connection, RowMapping, delete, func, insert, select, text, update
-from sqlalchemy.dialects.postgresql import DATERANGE, Range
+from sqlalchemy import Connection, RowMapping, insert, select, text, update
+from sqlalchemy.dialects.postgresql import Range
 
 from central.platform.errors import NotFound, Refused
 from central.registry.capacity_rules import Held, Order, Standing, judge, judge_end
 from central.registry.contract_tables import contract_item
+from central.registry.following import make_room
 from central.registry.point_tables import reserved_capacity
 from central.registry.validity import ends, starts
 
@@ -87,7 +88,7 @@ def order_capacity(connection: Connection, point: int, order: Order) -> None:
         raise Refused("reserved_capacity", " ".join(sentences))
     end = order.end
     if order.kind == "year":
-        end = _make_room(connection, point, order.start, end)
+        end = make_room(connection, reserved_capacity, {"supply_point": point, "kind": "year"}, order.start, end)
     else:
         _require_free_months(connection, point, order)
     connection.execute(
@@ -113,22 +114,6 @@ def _require_free_months(connection: Connection, point: int, order: Order) -> No
                 f"The monthly reserved capacity of {order.ean} from {order.start} to {order.end} overlaps that of "
                 f"{row['kw']:f} kW from {start} to {stop or 'open'}; order for other months, or end that one.",
             )
-
-
-def _make_room(connection: Connection, point: int, start: date, end: date | None) -> date | None:
-    """End the yearly row that holds on `start`; the end of the new row, where a later one begins before `end`."""
-    table = reserved_capacity
-    mine = (table.c.supply_point == point) & (table.c.kind == "year")
-    connection.execute(delete(table).where(mine & (starts(table.c.valid) == start)))
-    connection.execute(
-        update(table)
-        .where(mine & table.c.valid.contains(start))
-        .values(valid=func.daterange(starts(table.c.valid), start, type_=DATERANGE()))
-    )
-    following = connection.execute(
-        select(func.min(starts(table.c.valid))).where(mine & (starts(table.c.valid) > start))
-    ).scalar()
-    return min((day for day in (following, end) if day is not None), default=None)
 
 
 def close_capacity(connection: Connection, point: int, ean: str, identifier: int, on: date) -> RowMapping:

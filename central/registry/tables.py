@@ -1,5 +1,6 @@
 """Tables of the registry: who, where, under what contract, since when."""
 
+from central.registry.condition_tables import point_condition as point_condition
 from central.registry.contract_tables import contract as contract
 from central.registry.contract_tables import contract_amendment as contract_amendment
 from central.registry.contract_tables import contract_item as contract_item

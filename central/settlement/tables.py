@@ -21,6 +21,13 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import DATERANGE, JSONB, TSTZRANGE, ExcludeConstraint
 
 from central.platform.database import metadata
+from central.settlement.service_tables import contract_service as contract_service
+from central.settlement.service_tables import item_price_list as item_price_list
+from central.settlement.service_tables import own_price as own_price
+from central.settlement.service_tables import own_price_list as own_price_list
+from central.settlement.service_tables import own_service as own_service
+from central.settlement.service_tables import own_service_price as own_service_price
+from central.settlement.service_tables import settled_from as settled_from
 
 RUN_STATES = ("draft", "approved")
 STATEMENTS = ("regular", "preliminary", "accrual", "annual", "corrective", "final")
