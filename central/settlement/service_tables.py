@@ -147,6 +147,5 @@ settled_from = Table(
     Column("valid", DATERANGE, nullable=False),
     CheckConstraint(_VALID, name="valid"),
     _once("settled_from", "contract_item", "direction"),
-    comment="The channel that a contract item is settled from instead of the own one of its point: another meter or "
-    "a virtual one",
+    comment="The channel that a contract item is settled from instead of the own one of its point, physical or virtual",
 )

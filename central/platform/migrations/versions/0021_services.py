@@ -132,7 +132,7 @@ CREATE TABLE settled_from (
 );
 CREATE INDEX settled_from_channel_ix ON settled_from (channel);
 COMMENT ON TABLE settled_from IS
-    'The channel that a contract item is settled from instead of the own one of its point: another meter or a virtual one';
+    'The channel that a contract item is settled from instead of the own one of its point, physical or virtual';
 """
 
 BACK = """
