@@ -19,6 +19,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from central.invoicing.advances.tables import (
+    advance,
+    advance_deduction,
+    advance_deposit,
+    advance_document,
+    advance_part,
+    degree_day,
+    year_end,
+    year_end_contract,
+)
 from central.invoicing.payments.tables import receivable
 from central.platform.database import metadata
 
@@ -92,4 +102,18 @@ invoice_file = Table(
     comment="The issued documents themselves, never made again",
 )
 
-__all__ = ["invoice", "invoice_file", "invoice_line", "invoice_series", "receivable"]
+__all__ = [
+    "advance",
+    "advance_deduction",
+    "advance_deposit",
+    "advance_document",
+    "advance_part",
+    "degree_day",
+    "invoice",
+    "invoice_file",
+    "invoice_line",
+    "invoice_series",
+    "receivable",
+    "year_end",
+    "year_end_contract",
+]

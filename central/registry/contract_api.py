@@ -60,7 +60,7 @@ class ContractIn(Body):
     payment: Payment = "transfer"
     statement_months: Literal[1, 3, 6, 12] = 1
     advance_months: Literal[0, 1, 2, 3, 6] = 0
-    advance_spread: Literal["even", "manual"] = "even"
+    advance_spread: Literal["even", "manual", "curve", "expected"] = "even"
     advance_amount: Amount | None = None
     items: list[ItemIn]
 
@@ -77,7 +77,7 @@ class ContractChange(Body):
     payment: Payment | None = None
     statement_months: Literal[1, 3, 6, 12] | None = None
     advance_months: Literal[0, 1, 2, 3, 6] | None = None
-    advance_spread: Literal["even", "manual"] | None = None
+    advance_spread: Literal["even", "manual", "curve", "expected"] | None = None
     advance_amount: Amount | None = None
 
 

@@ -26,6 +26,8 @@ from central.registry.past import one_of, past_of
 
 CONTRACT_KINDS = ("connection", "distribution", "framework", "combined", "supply", "purchase")
 PAYMENTS = ("transfer", "debit", "sipo", "cash")
+SPREADS = ("even", "manual", "curve", "expected")
+"""How a year's advances lie over it: all alike, by hand, by the curve of consumption, by expected invoicing."""
 GAS_CATEGORIES = ("household", "low", "medium", "large")
 CHARACTERISTICS = ("A", "B", "C", "D", "K", "Z")
 
@@ -53,7 +55,7 @@ contract = Table(
     CheckConstraint(one_of("payment", PAYMENTS), name="payment"),
     CheckConstraint("statement_months IN (1, 3, 6, 12)", name="statement_months"),
     CheckConstraint("advance_months IN (0, 1, 2, 3, 6)", name="advance_months"),
-    CheckConstraint("advance_spread IN ('even', 'manual')", name="advance_spread"),
+    CheckConstraint(one_of("advance_spread", SPREADS), name="advance_spread"),
     CheckConstraint("advance_amount >= 0", name="advance_amount"),
     CheckConstraint("advance_months = 0 OR advance_amount IS NOT NULL", name="advance"),
     UniqueConstraint("id", "kind"),

@@ -1,0 +1,1 @@
+"""Advances: what is asked for, what came, its tax documents, and what statements deduct."""
