@@ -22,6 +22,11 @@ class Assumption:
 
     mark: str
     text: str
+    text_en: str
+
+    def document(self) -> dict[str, str]:
+        """As the inputs of a line tell it."""
+        return {"mark": self.mark, "text": self.text, "text_en": self.text_en}
 
 
 def weakest(assumptions: Iterable[Assumption]) -> str:
@@ -29,18 +34,21 @@ def weakest(assumptions: Iterable[Assumption]) -> str:
     return max((assumption.mark for assumption in assumptions), key=WEAKEST_LAST.index, default=DOCUMENTED)
 
 
-def of_price(price: PriceValue, what: str) -> list[Assumption]:
+def of_price(price: PriceValue, what: str, what_en: str) -> list[Assumption]:
     """What is not sure about a value; `what` begins the sentence ("Cena", "Spalné teplo")."""
     assumptions: list[Assumption] = []
-    value = f"{what} {czech(price.value)} {czech_unit(price.unit)}"
+    value, value_en = f"{what} {czech(price.value)} {czech_unit(price.unit)}", f"{what_en} {price.value} {price.unit}"
     if price.mark == "inferred":
         text = f"{value} je převzatá hodnota (zdroj: {price.source}), pro zúčtované období neověřená."
-        assumptions.append(Assumption(price.mark, text))
+        text_en = f"{value_en} is taken over (source: {price.source}), not verified for the settled time."
+        assumptions.append(Assumption(price.mark, text, text_en))
     elif price.mark != DOCUMENTED:
-        assumptions.append(Assumption(price.mark, f"{value} je předpoklad, není doloženo veřejným zdrojem."))
+        text = f"{value} je předpoklad, není doloženo veřejným zdrojem."
+        assumptions.append(Assumption(price.mark, text, f"{value_en} is assumed, no public source documents it."))
     elif price.example:
         text = f"Ceny ze vzorového ceníku ({price.source}) jsou příkladem, pro zúčtované období neplatí."
-        assumptions.append(Assumption(EXAMPLE, text))
+        text_en = f"The prices of the sample list ({price.source}) are an example, not valid for the settled time."
+        assumptions.append(Assumption(EXAMPLE, text, text_en))
     return assumptions
 
 
@@ -48,14 +56,25 @@ def of_rule(rule: BillingRule, book: PriceBook, price: PriceValue | None = None)
     """What is not sure about the rule itself: its formula, its rate code; nothing where its `price` says the same."""
     if rule.mark == DOCUMENTED:
         return []
-    if price is not None and (price.mark, price.source) == (rule.mark, book.source_title(rule.source)):
+    source = book.source_title(rule.source)
+    if price is not None and (price.mark, price.source) == (rule.mark, source):
         return []
     words = "odvozeno" if rule.mark == "inferred" else "předpokládáno"
     text = (
-        f"{rule.name.cs}: pravidlo výpočtu nebo číslo sazby je {words} (zdroj: {book.source_title(rule.source)}), "
+        f"{rule.name.cs}: pravidlo výpočtu nebo číslo sazby je {words} (zdroj: {source}), "
         "pro zúčtované období neověřeno."
     )
-    return [Assumption(rule.mark, text)]
+    text_en = (
+        f"{rule.name.en}: the rule or its rate code is {rule.mark} (source: {source}), "
+        "not verified for the settled time."
+    )
+    return [Assumption(rule.mark, text, text_en)]
+
+
+def mark_word(mark: str) -> str:
+    """A mark in Czech."""
+    words = {DOCUMENTED: "doloženo", "inferred": "odvozeno", "assumed": "předpoklad", EXAMPLE: "příklad"}
+    return words.get(mark, mark)
 
 
 def czech(value: object) -> str:

@@ -26,6 +26,14 @@ QUANTITIES = frozenset(
         "volume_coefficient",
         "calorific_value_kwh_m3",
         "daily_capacity_thousand_m3",
+        "daily_capacity_month_thousand_m3",
+        "daily_capacity_sliding_thousand_m3",
+        "max_daily_taken_thousand_m3",
+        "max_quarter_hour_without_exempt_kw",
+        "energy_returned_mwh",
+        "evaluated_energy_mwh",
+        "evaluated_reactive_taken_mvarh",
+        "unmetered_w",
     }
 )
 """Names that rules of packages and quotes may use for quantities; the unit is the end of the name."""
@@ -41,6 +49,7 @@ class TariffPoint:
     distribution rate (low voltage), `annual_mwh` the converted annual consumption (gas). `tariff_choice` is what the
     customer chose where the law leaves a choice ("single_component"). `capacity_exempt`: no reserved capacity is paid
     (§ 54a(2)). `network_entry`: the entry of a local network. `storage`: "storage" or "pumped".
+    `loss_coefficient`: what energy and power are multiplied by where metered behind the customer's transformer.
     """
 
     operator: str
@@ -53,6 +62,19 @@ class TariffPoint:
     capacity_exempt: bool = False
     network_entry: bool = False
     storage: str | None = None
+    loss_coefficient: Decimal | None = None
+
+    def has(self, trait: str) -> bool:
+        """Whether a rule's `only_if` or `not_if` finds the trait: a choice, an exemption, or "rate:C60d"."""
+        if trait == "capacity_exempt":
+            return self.capacity_exempt
+        if trait == "network_entry":
+            return self.network_entry
+        if trait == "storage":
+            return self.storage is not None
+        if trait.startswith("rate:"):
+            return self.rate == trait.removeprefix("rate:")
+        return self.tariff_choice == trait
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,41 +158,14 @@ class Part:
     payer: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
-    """What a formula sees: a part with all its quantities, and the day its prices are taken from."""
-
-    part: Part
-    quantities: Quantities
-
-    @property
-    def point(self) -> TariffPoint:
-        return self.part.point
-
-    @property
-    def prices(self) -> PriceBook:
-        return self.part.prices
-
-    @property
-    def day(self) -> date:
-        return self.part.first
-
-    def quantity(self, name: str) -> Decimal | None:
-        return self.quantities.get(name)
-
-    def summed(self, names: str) -> Decimal | None:
-        """The sum of quantities named "a+b"; None where none of them is given."""
-        given = [value for name in names.split("+") if (value := self.quantity(name)) is not None]
-        return sum(given, Decimal(0)) if given else None
-
-
 class CannotPriceError(Exception):
-    """The point cannot be priced: it alone is left out, with the component and a sentence that says why."""
+    """The point cannot be priced: it alone is left out, with the component, the day and a sentence that says why."""
 
-    def __init__(self, component: str, reason: str) -> None:
+    def __init__(self, component: str, reason: str, day: date | None = None) -> None:
         super().__init__(f"{component}: {reason}")
         self.component = component
         self.reason = reason
+        self.day = day
 
 
 def half_up(value: Decimal, step: Decimal) -> Decimal:

@@ -96,6 +96,10 @@ class PriceBook(Protocol):
         band: str | None = None,
     ) -> PriceValue | None: ...
 
+    def stepped_price(
+        self, component: str, day: date, at: Decimal, *, operator: str | None = None, level: str | None = None
+    ) -> PriceValue | None: ...
+
     def breaker_price(
         self, rate: str, operator: str, phases: int, amperes: Decimal, day: date
     ) -> BreakerPayment | None: ...

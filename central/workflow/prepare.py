@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 
 from central.checks.install import install_standard_checks
 from central.platform.identity import Person
-from central.settlement.gas import ALL_FORMULAS
+from central.settlement.formulas import ALL_FORMULAS
 from central.tariffs.install import install_files
 from central.tariffs.load import load_file, shipped_files
 from central.tariffs.package import Package

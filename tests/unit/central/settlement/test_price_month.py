@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from central.settlement.gas import ALL_FORMULAS, energy_mwh
+from central.settlement.formulas import ALL_FORMULAS
+from central.settlement.gas import energy_mwh
 from central.settlement.model import CannotPriceError, Line, Priced, TariffPoint, half_up
 from central.settlement.price_month import price_month
 from central.tariffs.load import checksum_of, load_content, load_file, shipped_files

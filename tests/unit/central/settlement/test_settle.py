@@ -14,7 +14,7 @@ from central.readings.gas.coefficient import Conversion
 from central.readings.gas.terms import GasTerms
 from central.readings.profiles import Profiles
 from central.settlement.facts import ChannelFacts, PointFacts, digest_of
-from central.settlement.gas import ALL_FORMULAS
+from central.settlement.formulas import ALL_FORMULAS
 from central.settlement.measured import ChannelSum, RegisterPeriod, StateReading, sum_profiles
 from central.settlement.model import TariffPoint
 from central.settlement.prices import PriceBook

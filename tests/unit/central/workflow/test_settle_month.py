@@ -1,6 +1,6 @@
 """Which package prices which point, and what a run keeps of it."""
 
-from central.settlement.gas import ALL_FORMULAS
+from central.settlement.formulas import ALL_FORMULAS
 from central.tariffs.load import load_file, shipped_files
 from central.workflow.settle_month import described, finder
 from shared.quantities import Commodity
