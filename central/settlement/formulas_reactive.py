@@ -47,7 +47,7 @@ def _month(rule: BillingRule, month: Sequence[Case]) -> Line | Finding:
 def _surcharge(rule: BillingRule, month: Sequence[Case], tangent: Decimal, limit: Decimal) -> Line | Finding:
     at = max(month, key=lambda case: case.quantity("max_quarter_hour_kw") or Decimal(0))
     zones = rule.parameters.get("zones")
-    zone = None if zones is None else at.law.book.stepped_price(zones, at.day, tangent, level=at.point.level)
+    zone = None if zones is None else at.law.find_step(zones, at.day, tangent)
     if zone is None:
         raise CannotPriceError(
             rule.component,

@@ -149,7 +149,7 @@ def _capacity_price(rule: BillingRule, case: Case) -> tuple[PriceValue, Decimal,
                     text = f"{czech(first.value)} + {czech(slope.value)} × ln({czech(capacity)}) = {czech(value)}"
                     return first, value, text
             else:
-                row = case.law.book.stepped_price(f"{base}_table", case.day, capacity, operator=case.point.operator)
+                row = case.law.find_step(f"{base}_table", case.day, capacity)
                 if row is not None:
                     return row, row.value, ""
     return None

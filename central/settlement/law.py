@@ -42,6 +42,7 @@ class Law:
         self._breakers: dict[tuple[Any, ...], BreakerPayment | None] = {}
         self._stated: dict[tuple[Any, ...], Stated] = {}
         self._steps: dict[str, Decimal] = {}
+        self._stepped: dict[tuple[Any, ...], PriceValue] = {}
         self._bands: dict[tuple[str, Decimal], str | None] = {}
 
     def rules(self, point: TariffPoint) -> tuple[BillingRule, ...]:
@@ -109,6 +110,12 @@ class Law:
                 day,
             )
         return price
+
+    def find_step(self, component: str, day: date, quantity: Decimal) -> PriceValue | None:
+        """The value of the step that a quantity has reached; None below the first one or without steps."""
+        found = self.book.find_step(component, day, quantity)
+        # one object a step, so that what is stated of it is stated once
+        return None if found is None else self._stepped.setdefault((component, found.source, found.value), found)
 
     def breaker(self, point: TariffPoint, phases: int, amperes: Decimal, day: date) -> BreakerPayment | None:
         """The monthly payment of a breaker under the point's rate; None where no band fits."""

@@ -96,9 +96,7 @@ class PriceBook(Protocol):
         band: str | None = None,
     ) -> PriceValue | None: ...
 
-    def stepped_price(
-        self, component: str, day: date, at: Decimal, *, operator: str | None = None, level: str | None = None
-    ) -> PriceValue | None: ...
+    def find_step(self, component: str, day: date, quantity: Decimal) -> PriceValue | None: ...
 
     def breaker_price(
         self, rate: str, operator: str, phases: int, amperes: Decimal, day: date

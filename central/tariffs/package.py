@@ -156,27 +156,6 @@ class Package:
                     return price
         return None
 
-    def stepped_price(
-        self, component: str, day: date, at: Decimal, *, operator: str | None = None, level: str | None = None
-    ) -> Price | None:
-        """The value of the row with the highest band not above `at`; bands of such a table are where each row begins.
-
-        None where the component has no rows on that day, or all of them begin above `at`.
-        """
-        best: tuple[Decimal, Price] | None = None
-        for keys, prices in self.index.items():
-            if keys[0] != component:
-                continue
-            half = (len(keys) - 1) // 2
-            named = dict(zip(keys[1 : 1 + half], keys[1 + half :], strict=True))
-            if named.get("operator", operator) != operator or named.get("level", level) != level:
-                continue
-            begins = Decimal(named["band"])
-            for first, end, price in prices:
-                if first <= day < end and begins <= at and (best is None or begins > best[0]):
-                    best = (begins, price)
-        return None if best is None else best[1]
-
     def require_price(self, component: str, day: date, **keys: str | None) -> Price:
         """Like `find_price`, but a missing value raises `PriceMissingError`."""
         price = self.find_price(component, day, **keys)
