@@ -43,8 +43,9 @@ class BasisRow:
 
 @dataclass(frozen=True, slots=True)
 class PointInput:
-    """What the run pinned for a point: facts, quantities, states, lines for information and findings."""
+    """What a run pinned for a point (`id`: the input): facts, quantities, states, lines for information, findings."""
 
+    id: int
     supply_point: int
     facts: Mapping[str, Any]
     start: datetime
@@ -150,6 +151,7 @@ def _lines(given: PointInput, bases: Sequence[BasisRow], count: int) -> list[Doc
             number=0,
             supply_point=given.supply_point,
             basis=None,
+            input=given.id,
             rate=entry["rate"],
             name=entry["name"],
             quantity=Decimal(entry["quantity"]),
@@ -165,7 +167,7 @@ def _lines(given: PointInput, bases: Sequence[BasisRow], count: int) -> list[Doc
         for entry in given.information
     ]
     rank = {rate: place for place, rate in enumerate(ORDER)}
-    lines.sort(key=lambda line: (rank.get(line.rate, len(ORDER)), line.rate))
+    lines.sort(key=lambda line: (rank.get(line.rate or 0, len(ORDER)), line.rate or 0))
     return [replace(line, number=count + place) for place, line in enumerate(lines, start=1)]
 
 

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 
+from central.invoicing.advances.deductions import DeductedAdvance
+
 CENT = Decimal("0.01")
 
 INVOICE = 1
-"""ISDOC document type of an invoice; 2 is a credit note, 3 a debit note."""
+"""ISDOC document type of an invoice; the others are given by `kinds.document_type`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +32,15 @@ class PartyDetails:
 
 @dataclass(frozen=True, slots=True)
 class DocumentLine:
-    """One line. `basis` is the billing basis behind it; a line without one is information with amount 0.00."""
+    """One line: of a billing basis, information with amount 0.00 that an `input` of a run tells, or of an advance.
+
+    An advance has neither, and no rate.
+    """
 
     number: int
-    supply_point: int
+    supply_point: int | None
     basis: int | None
-    rate: int
+    rate: int | None
     name: str
     quantity: Decimal
     unit: str
@@ -44,6 +49,7 @@ class DocumentLine:
     amount: Decimal
     vat_percent: Decimal
     source: str
+    input: int | None = None
     example: bool = False
     mark: str = "documented"
     assumptions: Sequence[str] = ()
@@ -51,7 +57,7 @@ class DocumentLine:
 
     @property
     def is_information(self) -> bool:
-        return self.basis is None
+        return self.input is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +123,25 @@ class VatRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Original:
+    """The document that another one corrects or cancels."""
+
+    number: str
+    issue_date: date
+
+
+@dataclass(frozen=True, slots=True)
 class InvoiceDocument:
-    """A whole invoice of one payer. `sources` are the price decisions behind its lines; see also `assumptions`."""
+    """A whole document of one payer. `sources` are the price decisions behind its lines; see also `assumptions`.
+
+    `tax_date` is None for what is no tax document. `original` is what a corrective or cancelling document is about, and
+    `reason` why; its `gross` then is the difference.
+    """
 
     number: str
     variable_symbol: str
     issue_date: date
-    tax_date: date
+    tax_date: date | None
     due_date: date
     supplier: PartyDetails
     customer: PartyDetails
@@ -132,6 +150,11 @@ class InvoiceDocument:
     currency: str = "CZK"
     document_type: int = INVOICE
     vat_rows: Sequence[VatRow] = field(default=())
+    kind: str = "regular"
+    language: str = "cs"
+    deductions: Sequence[DeductedAdvance] = ()
+    original: Original | None = None
+    reason: str | None = None
 
     @property
     def lines(self) -> list[DocumentLine]:
@@ -148,6 +171,16 @@ class InvoiceDocument:
     @property
     def gross(self) -> Decimal:
         return self.net + self.vat
+
+    @property
+    def deducted(self) -> Decimal:
+        """The gross sum of the advances that it deducts."""
+        return sum((advance.gross for advance in self.deductions), Decimal("0.00"))
+
+    @property
+    def payable(self) -> Decimal:
+        """What remains to be paid; negative where it is to be given back."""
+        return self.gross - self.deducted
 
     @property
     def assumptions(self) -> list[str]:

@@ -11,26 +11,28 @@ from central.platform.errors import NotFound
 
 LISTED = text("""
     SELECT i.number, i.state, i.document_type, i.issue_date, i.tax_date, i.due_date, i.variable_symbol, i.currency,
-           i.net, i.vat, i.gross, i.run, payer.name AS payer, payer.code AS payer_code,
+           i.net, i.vat, i.gross, i.deducted, i.payable, i.kind, i.language, payer.name AS payer,
+           payer.code AS payer_code,
            array(SELECT DISTINCT sp.ean FROM invoice_line l JOIN supply_point sp ON sp.id = l.supply_point
                   WHERE l.invoice = i.id ORDER BY sp.ean) AS supply_points
       FROM invoice i
       JOIN party payer ON payer.id = i.payer
-     WHERE (CAST(:run AS bigint) IS NULL OR i.run = :run)
+     WHERE (CAST(:run AS bigint) IS NULL OR EXISTS (
+               SELECT FROM invoice_line l JOIN billing_basis b ON b.id = l.basis
+                WHERE l.invoice = i.id AND b.run = :run))
        AND (CAST(:month AS date) IS NULL OR date_trunc('month', i.tax_date) = :month)
      ORDER BY i.number
      LIMIT :limit
 """)
 
 LINES = text("""
-    -- lines with how sure each is: of a basis from its explanation, of information from the run's input
+    -- lines with how sure each is: of a basis from its explanation, of information from the input that tells it
     SELECT l.line_no, l.basis, sp.ean, l.rate, l.name, l.quantity, l.unit, l.unit_price, l.price_unit, l.amount,
            l.vat_percent, l.information, coalesce(told.why ->> 'mark', 'documented') AS mark,
            coalesce(told.why -> 'assumptions', '[]') AS assumptions
       FROM invoice_line l
-      JOIN invoice i ON i.id = l.invoice
-      JOIN supply_point sp ON sp.id = l.supply_point
-      JOIN settlement_input si ON si.run = i.run AND si.supply_point = l.supply_point
+      LEFT JOIN supply_point sp ON sp.id = l.supply_point
+      LEFT JOIN settlement_input si ON si.id = l.input
       LEFT JOIN billing_basis b ON b.id = l.basis
      CROSS JOIN LATERAL (
            SELECT coalesce(b.why, jsonb_path_query_first(
@@ -43,7 +45,7 @@ LINES = text("""
 def find_invoices(
     connection: Connection, run: int | None = None, month: date | None = None, limit: int = 1_000
 ) -> Sequence[Row[Any]]:
-    """Invoices by number, of one settlement run or one month of tax point."""
+    """Documents by number: of one settlement run (with a basis of it), or one month of tax point."""
     return connection.execute(LISTED, {"run": run, "month": month, "limit": limit}).all()
 
 

@@ -37,7 +37,8 @@ def write_isdoc(document: InvoiceDocument) -> bytes:
     _put(root, "UUID", str(uuid.uuid5(uuid.NAMESPACE_URL, f"isdoc:{supplier.ico}:{document.number}")).upper())
     _put(root, "IssuingSystem", "Rozvodna")
     _put(root, "IssueDate", document.issue_date.isoformat())
-    _put(root, "TaxPointDate", document.tax_date.isoformat())
+    if document.tax_date is not None:
+        _put(root, "TaxPointDate", document.tax_date.isoformat())
     _put(root, "VATApplicable", "true")
     _put(root, "ElectronicPossibilityAgreementReference", "")
     _put(root, "Note", "Vyúčtování distribuce" + (" – příklad podle vzorového ceníku" if document.example else ""))

@@ -40,7 +40,7 @@ TO_INVOICE = text("""
     -- locked, so that nobody issues them twice
     SELECT b.id, b.supply_point, b.rate, b.name, b.quantity, b.unit, b.unit_price, b.price_unit, b.amount,
            b.vat_percent, b.why, si.package, sp.ean,
-           b.seller AS supplier, b.payer
+           b.seller AS supplier, b.payer, b.contract
       FROM billing_basis b
       JOIN settlement_input si ON si.id = b.input
       JOIN supply_point sp ON sp.id = b.supply_point
@@ -50,8 +50,8 @@ TO_INVOICE = text("""
 """)
 
 INPUTS = text("""
-    SELECT si.supply_point, si.facts, lower(si.valid) AS start, upper(si.valid) AS stop, si.quantities, si.readings,
-           si.information, si.findings
+    SELECT si.id, si.supply_point, si.facts, lower(si.valid) AS start, upper(si.valid) AS stop, si.quantities,
+           si.readings, si.information, si.findings
       FROM settlement_input si
      WHERE si.run = :run
 """)
@@ -73,6 +73,12 @@ class _Order:
     supplier: int
     payer: int
     bases: Sequence[Row[Any]]
+
+    @property
+    def contract(self) -> int | None:
+        """The contract that all its bases belong to; None for a collective one."""
+        contracts = {basis.contract for basis in self.bases}
+        return contracts.pop() if len(contracts) == 1 else None
 
 
 def issue_invoices(
@@ -149,13 +155,13 @@ def _write(connection: Connection, run: Row[Any], orders: Sequence[_Order], pers
     issue_date = now.astimezone(PRAGUE).date()
     inputs = {row.supply_point: _input(row) for row in connection.execute(INPUTS, {"run": run.id})}
     parties = _parties(connection, {side for order in orders for side in (order.supplier, order.payer)})
-    numbers = list(NumberSeries(connection, issue_date).take(len(orders)))
+    numbers = NumberSeries(connection, "regular", issue_date).take(len(orders))
     heads: list[dict[str, Any]] = []
     documents: list[InvoiceDocument] = []
     for number, order in zip(numbers, orders, strict=True):
         document = _document(number, order, inputs, parties, run.packages, issue_date)
         documents.append(document)
-        heads.append(_head(document, order, run.id, person, now))
+        heads.append(_head(document, order, person, now))
     given = connection.execute(insert(invoice).returning(invoice.c.number, invoice.c.id), heads)
     ids: dict[str, int] = {row.number: row.id for row in given}
     lines: list[dict[str, Any]] = []
@@ -185,12 +191,16 @@ def _document(
     return compose(number, parties[order.supplier], parties[order.payer], points, Terms(issue_date, days))
 
 
-def _head(document: InvoiceDocument, order: _Order, run: int, person: Person, now: datetime) -> dict[str, Any]:
+def _head(document: InvoiceDocument, order: _Order, person: Person, now: datetime) -> dict[str, Any]:
     return {
         "number": document.number,
         "document_type": document.document_type,
+        "kind": document.kind,
+        "contract": order.contract,
+        "language": document.language,
+        "deducted": document.deducted,
+        "payable": document.payable,
         "state": "issued",
-        "run": run,
         "supplier": order.supplier,
         "payer": order.payer,
         "issue_date": document.issue_date,
@@ -213,6 +223,7 @@ def _line_rows(document: InvoiceDocument, identifier: int) -> list[dict[str, Any
             "invoice": identifier,
             "line_no": line.number,
             "basis": line.basis,
+            "input": line.input,
             "supply_point": line.supply_point,
             "rate": line.rate,
             "name": line.name,
@@ -264,6 +275,7 @@ def _parties(connection: Connection, ids: set[int]) -> dict[int, PartyDetails]:
 
 def _input(row: Row[Any]) -> PointInput:
     return PointInput(
+        id=row.id,
         supply_point=row.supply_point,
         facts=row.facts,
         start=row.start,

@@ -1,39 +1,54 @@
-"""Numbers of invoices without holes: the series' row stays locked until the issuing transaction ends."""
+"""Numbers of documents without holes: the series' row stays locked until the issuing transaction ends."""
 
-from collections.abc import Iterator
 from datetime import date
 
 from sqlalchemy import Connection, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from central.invoicing.tables import invoice_series
+from central.invoicing.kinds import kinds
+from central.invoicing.tables import invoice, invoice_series
+from central.platform.errors import Refused
 
-DIGITS = 8
-"""After two digits of the year: ten together, the length of a variable symbol."""
+DIGITS = 7
+"""After two digits of the year and the kind's prefix: ten together, the length of a variable symbol."""
 
 
 class NumberSeries:
-    """Gives the numbers of one year's series within one transaction: 2600000001, 2600000002, ...
+    """Gives the numbers of one year's series of a kind within one transaction: 2600000001, 2600000002, ...
 
-    `kind` is a digit after the year that a kind of documents has (5 an advance, 6 the tax document of a received one,
-    7 its credit note). A rollback gives none; a second issuer waits for the first one's end.
+    A rollback gives none; a second issuer of the kind waits for the first one's end.
     """
 
-    def __init__(self, connection: Connection, issue_date: date, kind: str = "") -> None:
+    def __init__(self, connection: Connection, kind: str, issue_date: date) -> None:
         self._connection = connection
-        self.series = f"{issue_date.year % 100:02d}{kind}"
-        self._digits = DIGITS - len(kind)
+        self.series = f"{issue_date.year % 100:02d}{kinds()[kind].prefix}"
         connection.execute(insert(invoice_series).values(series=self.series, last=0).on_conflict_do_nothing())
         self._last: int = connection.execute(
             select(invoice_series.c.last).where(invoice_series.c.series == self.series).with_for_update()
         ).scalar_one()
 
-    def take(self, count: int) -> Iterator[str]:
-        """The next `count` numbers, written down as given."""
+    def take(self, count: int) -> list[str]:
+        """The next `count` numbers, written down as given. Refused where one is used already, or none is left."""
         first, self._last = self._last + 1, self._last + count
-        if self._last >= 10**self._digits:
-            raise OverflowError(f"The number series {self.series} has no more than {10**self._digits - 1} numbers.")
+        if self._last >= 10**DIGITS:
+            raise Refused(
+                "series_full",
+                f"The number series {self.series} ends at {10**DIGITS - 1}; {count} more numbers do not fit into it.",
+            )
         self._connection.execute(
             update(invoice_series).where(invoice_series.c.series == self.series).values(last=self._last)
         )
-        return (f"{self.series}{number:0{self._digits}d}" for number in range(first, self._last + 1))
+        numbers = [f"{self.series}{number:0{DIGITS}d}" for number in range(first, self._last + 1)]
+        if numbers:
+            self._refuse_used(numbers[0], numbers[-1])
+        return numbers
+
+    def _refuse_used(self, first: str, last: str) -> None:
+        used = select(invoice.c.number).where(invoice.c.number.between(first, last)).order_by(invoice.c.number).limit(1)
+        number = self._connection.execute(used).scalar()
+        if number is not None:
+            raise Refused(
+                "number_used",
+                f"The number {number} of the series {self.series} is used already, though the series has not given it: "
+                "set the series behind its last document.",
+            )

@@ -29,7 +29,7 @@ def printed(document: InvoiceDocument) -> dict[str, Any]:
         "customer": _party(document.customer),
         "dates": [
             ["Datum vystavení", day(document.issue_date)],
-            ["Datum uskut. zdaň. plnění", day(document.tax_date)],
+            *([] if document.tax_date is None else [["Datum uskut. zdaň. plnění", day(document.tax_date)]]),
             ["Datum splatnosti", day(document.due_date)],
             ["Variabilní symbol", document.variable_symbol],
             ["Forma úhrady", "převodem"],

@@ -1,4 +1,4 @@
-"""Tables of the invoicing: number series, invoices, their lines and files."""
+"""Tables of the invoicing: number series, documents of all kinds, their lines, deductions and files."""
 
 from sqlalchemy import (
     BigInteger,
@@ -16,6 +16,7 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -31,6 +32,12 @@ from central.invoicing.advances.tables import (
 )
 from central.invoicing.payments.tables import receivable
 from central.platform.database import metadata
+from central.registry.past import one_of
+
+KINDS = ("regular", "annual", "collective", "corrective", "cancelling")
+"""Kinds of invoices; what each is numbered by and taxed on is data (kinds.json). Advances have their own tables."""
+STATES = ("issued", "sent", "corrected", "cancelled")
+LANGUAGES = ("cs", "en")
 
 invoice_series = Table(
     "invoice_series",
@@ -46,11 +53,15 @@ invoice = Table(
     metadata,
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     Column("number", Text, nullable=False, unique=True),
+    Column("kind", Text, nullable=False),
     Column("document_type", SmallInteger, nullable=False),
     Column("state", Text, nullable=False),
-    Column("run", BigInteger, ForeignKey("settlement_run.id"), nullable=False, index=True),
     Column("supplier", BigInteger, ForeignKey("party.id"), nullable=False),
     Column("payer", BigInteger, ForeignKey("party.id"), nullable=False, index=True),
+    Column("contract", BigInteger, ForeignKey("contract.id"), index=True),
+    Column("original", BigInteger, ForeignKey("invoice.id"), comment="The document that this one corrects or cancels"),
+    Column("reason", Text),
+    Column("language", Text, nullable=False),
     Column("issue_date", Date, nullable=False),
     Column("tax_date", Date, nullable=False),
     Column("due_date", Date, nullable=False),
@@ -59,14 +70,23 @@ invoice = Table(
     Column("net", Numeric(14, 2), nullable=False),
     Column("vat", Numeric(14, 2), nullable=False),
     Column("gross", Numeric(14, 2), nullable=False),
+    Column("deducted", Numeric(14, 2), nullable=False, comment="Gross sum of the advances that were deducted"),
+    Column("payable", Numeric(14, 2), nullable=False),
     Column("vat_rows", JSONB, nullable=False),
     Column("issued_at", DateTime(timezone=True), nullable=False),
     Column("issued_by", Text, nullable=False),
     CheckConstraint("document_type BETWEEN 1 AND 7", name="document_type"),
-    CheckConstraint("state IN ('issued', 'sent', 'cancelled')", name="state"),
+    CheckConstraint(one_of("state", STATES), name="state"),
+    CheckConstraint(one_of("kind", KINDS), name="kind"),
+    CheckConstraint(one_of("language", LANGUAGES), name="language"),
     CheckConstraint("net + vat = gross", name="gross"),
+    CheckConstraint("payable = gross - deducted", name="payable"),
+    CheckConstraint(
+        "kind NOT IN ('corrective', 'cancelling') OR original IS NOT NULL AND reason IS NOT NULL", name="original"
+    ),
     CheckConstraint("due_date >= issue_date", name="due_date"),
-    comment="Faktura: one document of one payer, for one or more supply points",
+    Index("invoice_original_ix", "original", postgresql_where=text("original IS NOT NULL")),
+    comment="Faktura: one document of one payer, for one or more supply points; its kind says which",
 )
 
 invoice_line = Table(
@@ -75,6 +95,12 @@ invoice_line = Table(
     Column("invoice", BigInteger, ForeignKey("invoice.id"), primary_key=True),
     Column("line_no", Integer, primary_key=True),
     Column("basis", BigInteger, ForeignKey("billing_basis.id"), unique=True),
+    Column(
+        "input",
+        BigInteger,
+        ForeignKey("settlement_input.id"),
+        comment="Of information: the input that tells it",
+    ),
     Column("supply_point", BigInteger, ForeignKey("supply_point.id"), nullable=False),
     Column("rate", Integer, nullable=False),
     Column("name", Text, nullable=False),
@@ -85,10 +111,11 @@ invoice_line = Table(
     Column("amount", Numeric(14, 2), nullable=False),
     Column("vat_percent", Numeric(5, 2), nullable=False),
     Column("information", Boolean, nullable=False),
-    CheckConstraint("information = (basis IS NULL)", name="information"),
+    CheckConstraint("information = (basis IS NULL) AND information = (input IS NOT NULL)", name="information"),
     CheckConstraint("NOT information OR amount = 0", name="amount"),
     Index("invoice_line_supply_point_ix", "supply_point"),
-    comment="A line of an invoice: one billing basis, or information with amount 0.00",
+    Index("invoice_line_input_ix", "input", postgresql_where=text("input IS NOT NULL")),
+    comment="A line of a document: one billing basis, or information with amount 0.00",
 )
 
 invoice_file = Table(
@@ -102,6 +129,15 @@ invoice_file = Table(
     comment="The issued documents themselves, never made again",
 )
 
+document_language = Table(
+    "document_language",
+    metadata,
+    Column("party", BigInteger, ForeignKey("party.id"), primary_key=True),
+    Column("language", Text, nullable=False),
+    CheckConstraint(one_of("language", LANGUAGES), name="language"),
+    comment="The language of documents for a payer; who is not here gets them in Czech",
+)
+
 __all__ = [
     "advance",
     "advance_deduction",
@@ -109,6 +145,7 @@ __all__ = [
     "advance_document",
     "advance_part",
     "degree_day",
+    "document_language",
     "invoice",
     "invoice_file",
     "invoice_line",

@@ -11,8 +11,8 @@ from central.readings.trace import trace_entry, trace_profile, trace_state
 from central.settlement.late import newest_versions
 
 LINE = text("""
-    -- the line with its invoice, its basis (none behind information), and the run's input for its supply point
-    SELECT i.number, i.run, i.issue_date, l.line_no, l.basis, l.rate, l.name, l.quantity, l.unit, l.unit_price,
+    -- the line with its document, its basis (none behind information), and the input and run that tell it
+    SELECT i.number, r.id AS run, i.issue_date, l.line_no, l.basis, l.rate, l.name, l.quantity, l.unit, l.unit_price,
            l.price_unit, l.amount, l.information, sp.ean, b.component, b.measurements, b.why, b.state AS basis_state,
            b.statement_type, lower(b.valid) AS basis_from, upper(b.valid) AS basis_to,
            r.number AS run_number, lower(r.period) AS period_from, upper(r.period) AS period_to,
@@ -22,10 +22,10 @@ LINE = text("""
            si.findings
       FROM invoice i
       JOIN invoice_line l ON l.invoice = i.id
-      JOIN supply_point sp ON sp.id = l.supply_point
-      JOIN settlement_run r ON r.id = i.run
-      JOIN settlement_input si ON si.run = i.run AND si.supply_point = l.supply_point
+      LEFT JOIN supply_point sp ON sp.id = l.supply_point
       LEFT JOIN billing_basis b ON b.id = l.basis
+      LEFT JOIN settlement_input si ON si.id = coalesce(l.input, b.input)
+      LEFT JOIN settlement_run r ON r.id = si.run
      WHERE i.number = :number AND l.line_no = :line
 """)
 

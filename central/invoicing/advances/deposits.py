@@ -24,8 +24,8 @@ from central.platform.identity import Person
 from shared.metering_day import PRAGUE
 
 TAX_DOCUMENT, CREDIT_NOTE = 5, 6
-SERIES = {TAX_DOCUMENT: "6", CREDIT_NOTE: "7"}
-"""Digit after the year, by ISDOC document type."""
+SERIES = {TAX_DOCUMENT: "advance_tax", CREDIT_NOTE: "advance_credit"}
+"""The kind whose number series a document takes, by ISDOC document type."""
 ZERO = Decimal("0.00")
 
 ADVANCES = text("""
@@ -219,7 +219,7 @@ def _write(
 ) -> tuple[int, str]:
     """Store a document of (percent, gross, VAT) rows under the next number of its kind; its id and number."""
     issue_date = now.astimezone(PRAGUE).date()
-    number = next(iter(NumberSeries(connection, issue_date, SERIES[kind]).take(1)))
+    number = NumberSeries(connection, SERIES[kind], issue_date).take(1)[0]
     gross = sum((row[1] for row in rows), ZERO)
     vat = sum((row[2] for row in rows), ZERO)
     identifier: int = connection.execute(

@@ -28,7 +28,6 @@ from central.platform.identity import Person
 from central.registry.tables import contract
 from shared.metering_day import PRAGUE
 
-SERIES = "5"
 CURRENCY = "CZK"
 
 HELD = text("""
@@ -282,7 +281,7 @@ def send_advances(
         raise Refused(
             "nothing_to_send", f"No advance that is due before {until} waits to be sent; prescribe advances first."
         )
-    numbers = list(NumberSeries(connection, today, SERIES).take(len(rows)))
+    numbers = list(NumberSeries(connection, "advance", today).take(len(rows)))
     dues = [row.due if row.due >= today else today + timedelta(days=row.due_days) for row in rows]
     for row, number, due in zip(rows, numbers, dues, strict=True):
         connection.execute(

@@ -67,6 +67,7 @@ def bases(point: int = 1) -> list[BasisRow]:
 def high_voltage(point: int = 1) -> PointInput:
     start, end = month_bounds(Commodity.ELECTRICITY, 2026, 3)
     return PointInput(
+        id=point * 10,
         supply_point=point,
         facts={
             "period": ["2026-03-01", "2026-04-01"],
