@@ -1,7 +1,7 @@
 """Load-profile classes (TDD) of what points consumed: the point's own class, else the one of its rate at the time."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Protocol
 
@@ -9,8 +9,6 @@ from sqlalchemy import Connection, text
 
 from central.readings.registers.boundary import Classes, ClassSpan
 from central.readings.states import LONGEST_PERIOD
-from central.settlement.evidence import state_channels
-from central.settlement.facts import PointFacts
 from shared.metering_day import MeteringDay
 from shared.quantities import Commodity
 
@@ -31,20 +29,25 @@ class RateClasses(Protocol):
         ...
 
 
-def read_classes(connection: Connection, points: Sequence[PointFacts], packages: Sequence[RateClasses]) -> Classes:
-    """The classes of the points' state channels, as far back and forth as the ends of a period may lie; one query."""
-    billed = [point for point in points if state_channels([point])]
-    if not billed:
+def read_classes(
+    connection: Connection,
+    channels: Mapping[int, Sequence[int]],
+    first: datetime,
+    last: datetime,
+    packages: Sequence[RateClasses],
+) -> Classes:
+    """The classes of state channels, given by supply point, as far before `first` and after `last` as the ends of a
+    register's period may lie; one query."""
+    if not channels:
         return {}
-    first, last = min(point.start for point in billed), max(point.end for point in billed)
     bounds = {"first": (first - LONGEST_PERIOD).date(), "last": (last + LONGEST_PERIOD).date()}
     spans: dict[int, list[ClassSpan]] = defaultdict(list)
-    for row in connection.execute(_ITEMS, {"points": [point.supply_point for point in billed], **bounds}):
+    for row in connection.execute(_ITEMS, {"points": list(channels), **bounds}):
         name = row.load_profile_class or _of_rate(row.rate, packages)
         since, until = row.since or bounds["first"], row.until or bounds["last"]
         if since < until:
             spans[row.supply_point].append(ClassSpan(_begin(since), _begin(until), name))
-    return {channel.id: spans[point.supply_point] for point in billed for channel in state_channels([point])}
+    return {channel: spans[point] for point, own in channels.items() for channel in own}
 
 
 def _of_rate(rate: str | None, packages: Sequence[RateClasses]) -> str | None:

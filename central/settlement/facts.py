@@ -1,23 +1,28 @@
-"""Registry facts of the points to settle, as one canonical document a point, read set-wise in a few queries.
+"""Registry facts of points for a period: the parts it falls into, and who has the contract and pays in each.
 
-Validity alone cannot say what was *known* when a run was made, so the run keeps the documents themselves.
+Pure; `registry.py` reads what is put together here. A period is cut wherever anything changes that decides a price or
+a payer. Validity alone cannot say what was *known* when a run was made, so the run keeps a canonical document
+(`document.py`) of every tenure.
 """
 
-import hashlib
-import json
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, text
-
-from central.readings.gas.terms import GasTerms, read_terms
+from central.readings.gas.terms import GasTerms
+from central.settlement.books import BookInForce, find_book, price_borders
+from central.settlement.cuts import Held, cut, fact_on, merged, month_borders
 from central.settlement.model import TariffPoint
-from shared.metering_day import month_bounds, next_month
+from central.settlement.prices import PriceBook
+from shared.metering_day import MeteringDay
 from shared.quantities import Commodity
+
+SUPPLIED = frozenset({"connected", "suspended"})
+"""States of a supply point in which its network services are billed."""
+FRAMEWORK = "framework"
+"""Kind of contract by which the supplier pays for its customers' points (rámcová smlouva, sdružené služby)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,26 +38,179 @@ class ChannelFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class PointFacts:
-    """What is known of one point for a month; `document` is canonical, `problem` says why it cannot be settled.
+class Named:
+    """A party by its id and code."""
 
-    `gas` has, by channel, what its volume is turned into energy by, where that is known.
+    id: int
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class PointVersion:
+    """What holds of a supply point at a time."""
+
+    name: str
+    object: str
+    address: tuple[str, str, str]
+    level: str | None
+    metering_type: str | None
+    category: str
+    load_profile_class: str | None
+    operator: Named
+    supplier: Named | None
+    state: str
+
+    def deciding(self, supplier_pays: bool) -> tuple[Any, ...]:
+        """What of it decides a price or a payer; a new name or address cuts no period."""
+        supplier = self.supplier if supplier_pays else None
+        return self.level, self.metering_type, self.operator, self.state in SUPPLIED, supplier
+
+
+@dataclass(frozen=True, slots=True)
+class ContractItem:
+    """An item of a contract for network services: what decides its prices."""
+
+    id: int
+    contract: int
+    contract_number: str
+    contract_kind: str
+    since: date | None
+    until: date | None
+    prices: str
+    rate: str | None
+    breaker_phases: int | None
+    breaker_amps: int | None
+    annual_mwh: Decimal | None
+    gas_daily_capacity_m3: Decimal | None
+    gas_category: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ContractTerms:
+    """Who takes the service by a contract and who pays, at a time."""
+
+    customer: Named
+    payer: Named
+
+
+@dataclass(frozen=True, slots=True)
+class PointRecord:
+    """All that the registry holds of one point over a period, as it was read; timelines are in the order of time.
+
+    `agreed` has a timeline for each agreed value by its name in `QUANTITIES`. `settled`: by contract item the days that
+    an approved run holds already.
     """
 
-    supply_point: int
+    id: int
     ean: str
     commodity: Commodity
-    level: str | None
-    contract_item: int
+    versions: Sequence[Held[PointVersion]]
+    items: Sequence[Held[ContractItem]]
+    terms: Mapping[int, Sequence[Held[ContractTerms]]]
+    agreed: Mapping[str, Sequence[Held[Decimal]]]
+    channels: tuple[ChannelFacts, ...]
+    settled: Mapping[int, Sequence[Held[str]]] = field(default_factory=dict)
+    gas: Mapping[int, GasTerms] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One part of a point's period: days [first, end) in which nothing changes that decides a price or a payer."""
+
+    first: date
+    end: date
+    version: PointVersion
+    item: ContractItem
+    customer: Named
+    payer: Named
     tariff: TariffPoint
     agreed: Mapping[str, Decimal]
-    channels: tuple[ChannelFacts, ...]
-    start: datetime
-    end: datetime
-    document: Mapping[str, Any]
-    problem: str | None = None
-    digest: str = field(default="")
-    gas: Mapping[int, GasTerms] = field(default_factory=dict)
+    book: PriceBook
+
+    @property
+    def owner(self) -> tuple[Named, Named, Named]:
+        """Who owes whom for it: customer, payer, operator."""
+        return self.customer, self.payer, self.version.operator
+
+
+@dataclass(frozen=True, slots=True)
+class Tenure:
+    """Neighbouring parts of one contract item with one customer and one payer: one input of a run.
+
+    `owner` numbers who owes, from 0 within the point.
+    """
+
+    owner: int
+
+    spans: tuple[Span, ...]
+
+    @property
+    def first(self) -> date:
+        return self.spans[0].first
+
+    @property
+    def end(self) -> date:
+        return self.spans[-1].end
+
+    @property
+    def last(self) -> Span:
+        """The part whose facts stand for the whole where only one can: its last."""
+        return self.spans[-1]
+
+    def covers(self, day: date) -> bool:
+        return self.first <= day < self.end
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a point cannot be settled: the component, a sentence, and the day where there is one."""
+
+    component: str
+    reason: str
+    day: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PointFacts:
+    """One point for a period: its parts in the order of days, or the problem that leaves it out.
+
+    What approved runs hold already is not among the parts. `uncovered` are days on which the point is supplied and no
+    contract has it: nobody is billed for them.
+    """
+
+    record: PointRecord
+    spans: tuple[Span, ...]
+    problem: Problem | None = None
+    uncovered: tuple[tuple[date, date], ...] = ()
+
+    @property
+    def supply_point(self) -> int:
+        return self.record.id
+
+    @property
+    def ean(self) -> str:
+        return self.record.ean
+
+    @property
+    def commodity(self) -> Commodity:
+        return self.record.commodity
+
+    @property
+    def channels(self) -> tuple[ChannelFacts, ...]:
+        return self.record.channels
+
+    def tenures(self) -> list[Tenure]:
+        """The parts by item, customer and payer, as far as they follow one another without a gap."""
+        owners: dict[tuple[Named, Named, Named], int] = {}
+        grouped: list[list[Span]] = []
+        for span in self.spans:
+            owners.setdefault(span.owner, len(owners))
+            last = grouped[-1][-1] if grouped else None
+            if last is not None and (last.end, last.item.id, last.owner) == (span.first, span.item.id, span.owner):
+                grouped[-1].append(span)
+            else:
+                grouped.append([span])
+        return [Tenure(owners[spans[0].owner], tuple(spans)) for spans in grouped]
 
     def channel(self, direction: str, kind: str) -> ChannelFacts | None:
         """The point's channel of a direction ("A+", "VT", ...) and kind ("interval", "state")."""
@@ -61,256 +219,127 @@ class PointFacts:
                 return channel
         return None
 
-
-def spelled(document: Any) -> str:
-    """The one spelling of a document that digests are made of: JSON, sorted keys, no spaces."""
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-
-
-def digest_of(document: Any) -> str:
-    """SHA-256 of the canonical spelling of a document, as "sha256:<hex>"."""
-    return "sha256:" + hashlib.sha256(spelled(document).encode()).hexdigest()
+    def instant(self, day: date) -> datetime:
+        """When a day of the point's commodity begins."""
+        return MeteringDay(self.commodity, day).start
 
 
-POINTS = text("""
-    -- consumption points not yet settled for the month, as they stand at its end, each with the item of distribution
-    -- that is valid in it (the first, if several) and what is agreed for it: the reserved input, the reserved capacity
-    WITH agreed AS (
-        SELECT supply_point, what, count(*) AS rows, bool_and(valid @> daterange(:first, :end)) AS whole,
-               (array_agg(kw ORDER BY lower(valid) DESC NULLS LAST))[1] AS kw
-          FROM (SELECT supply_point, kind AS what, kw, valid FROM reserved_capacity
-                UNION ALL SELECT supply_point, 'input', reserved_input_kw, valid FROM contract_item
-                           WHERE reserved_input_kw IS NOT NULL) held
-         WHERE valid && daterange(:first, :end)
-         GROUP BY supply_point, what
-    ), contract_at AS (
-        SELECT DISTINCT ON (id) id, number, kind, customer, payer, valid FROM contract_valid
-         WHERE held && daterange(:first, :end) ORDER BY id, lower(held) DESC NULLS LAST
-    ), point AS (
-        SELECT DISTINCT ON (id) *, min(voltage_level) OVER every <> max(voltage_level) OVER every AS two_levels
-          FROM supply_point_valid
-         WHERE valid && daterange(:first, :end) AND state IN ('connected', 'suspended')
-        WINDOW every AS (PARTITION BY id)
-         ORDER BY id, lower(valid) DESC NULLS LAST
-    )
-    SELECT sp.id, sp.ean, sp.name, sp.object, sp.street, sp.city, sp.postal_code, sp.commodity, sp.voltage_level,
-           sp.metering_type, sp.category, sp.operator, operator.code AS operator_code,
-           ci.id AS item, ci.prices, ci.rate, ci.breaker_phases, ci.breaker_amps, ci.annual_mwh,
-           ci.gas_daily_capacity_m3, yearly.kw AS reserved_capacity_year_kw, monthly.kw AS reserved_capacity_month_kw,
-           input.kw AS reserved_input_kw, sp.two_levels,
-           (yearly.rows > 1 OR NOT yearly.whole OR monthly.rows > 1 OR NOT monthly.whole OR input.rows > 1
-            OR NOT input.whole) AS agreed_in_part,
-           lower(ci.valid) AS item_from, upper(ci.valid) AS item_to, count(ci.id) OVER (PARTITION BY sp.id) AS items,
-           ci.valid @> daterange(:first, :end) AS whole_month,
-           c.id AS contract, c.number AS contract_number, c.kind AS contract_kind, c.customer, c.payer,
-           c.valid @> daterange(:first, :end) AS whole_contract,
-           customer.code AS customer_code, payer.code AS payer_code
-      FROM point sp
-      JOIN party operator ON operator.id = sp.operator
-      LEFT JOIN contract_item ci ON ci.supply_point = sp.id AND ci.valid && daterange(:first, :end)
-           AND contract_services(ci.kind) @> 1
-      LEFT JOIN contract_at c ON c.id = ci.contract
-      LEFT JOIN agreed yearly ON yearly.supply_point = sp.id AND yearly.what = 'year'
-      LEFT JOIN agreed monthly ON monthly.supply_point = sp.id AND monthly.what = 'month'
-      LEFT JOIN agreed input ON input.supply_point = sp.id AND input.what = 'input'
-      LEFT JOIN party customer ON customer.id = c.customer
-      LEFT JOIN party payer ON payer.id = c.payer
-     WHERE sp.point_type = 'consumption'
-       AND (CAST(:points AS bigint[]) IS NULL OR sp.id = ANY (:points))
-       AND NOT EXISTS (
-           SELECT FROM settlement_input si
-            WHERE si.contract_item = ci.id AND si.approved AND si.statement_type = 0
-              AND si.valid && tstzrange(:start, :stop))
-     ORDER BY sp.ean, lower(ci.valid)
-""")
+class _UnsettledError(Exception):
+    """The point cannot be settled."""
 
-CHANNELS = text("""
-    -- channels of the points with every register that feeds them within the month
-    SELECT ch.id, ch.supply_point, ch.direction, ch.kind, ch.unit, ch.exponent,
-           ec.id AS evidence_channel, ec.device, ec.register, ec.concentrator, m.serial, m.model,
-           cm.multiplier, cm.sign, lower(cm.valid) AS mapped_from, upper(cm.valid) AS mapped_to
-      FROM channel ch
-      LEFT JOIN channel_mapping cm ON cm.channel = ch.id AND cm.valid && tstzrange(:start, :stop, '[]')
-      LEFT JOIN evidence_channel ec ON ec.id = cm.evidence_channel
-      LEFT JOIN meter m ON m.id = ec.device
-     WHERE ch.supply_point = ANY (:points)
-     ORDER BY ch.supply_point, ch.id, lower(cm.valid)
-""")
+    def __init__(self, component: str, reason: str, day: date | None = None) -> None:
+        super().__init__(reason)
+        self.problem = Problem(component, reason, day)
 
 
-def read_facts(connection: Connection, month: date, points: list[int] | None = None) -> list[PointFacts]:
-    """The facts of all consumption points that no approved run has settled for `month` (its first day), by EAN.
+def facts_of(record: PointRecord, first: date, end: date, books: Sequence[BookInForce]) -> PointFacts | None:
+    """The parts of a point's period [first, end); what cannot be said of one of them leaves the whole point out.
 
-    `points` limits them to these supply points. Entry points and production are never settled here.
+    None where there is nothing to settle: not supplied in the period, or approved runs hold it.
     """
-    end = next_month(month.year, month.month)
-    starts = [month_bounds(commodity, month.year, month.month) for commodity in Commodity]
-    parameters = {
-        "first": month,
-        "end": end,
-        "start": min(bounds[0] for bounds in starts),
-        "stop": max(bounds[1] for bounds in starts),
-        "points": points,
-    }
-    rows = connection.execute(POINTS, parameters).all()
-    by_point: dict[int, list[Row[Any]]] = defaultdict(list)
-    for row in connection.execute(CHANNELS, {**parameters, "points": sorted({row.id for row in rows})}):
-        by_point[row.supply_point].append(row)
-    gas = read_terms(connection, _gas_channels(by_point), month, end)
-    seen: set[int] = set()
-    facts: list[PointFacts] = []
-    for row in rows:
-        if row.id not in seen:
-            seen.add(row.id)
-            channels = _channels(by_point[row.id])
-            known = {channel.id: gas[channel.id] for channel in channels if channel.id in gas}
-            facts.append(_facts(row, channels, month, known))
-    return facts
+    spans: list[Span] = []
+    uncovered: list[tuple[date, date]] = []
+    held = False
+    try:
+        for begin, until in _stretches(record, first, end, books):
+            # a new name within the part cuts nothing: the newest is told
+            version = fact_on(record.versions, until - timedelta(days=1))
+            if version is None or version.state not in SUPPLIED:
+                continue
+            item = fact_on(record.items, begin)
+            terms = None if item is None else fact_on(record.terms.get(item.contract, ()), begin)
+            if item is None or terms is None:
+                _add(uncovered, begin, until)
+            elif fact_on(record.settled.get(item.id, ()), begin) is not None:
+                held = True
+            else:
+                spans.append(_span(record, begin, until, version, item, terms, books))
+    except _UnsettledError as error:
+        return PointFacts(record, (), error.problem)
+    if spans:
+        return PointFacts(record, tuple(spans), None, tuple(uncovered))
+    if held or not uncovered:
+        return None
+    day = uncovered[0][0]
+    reason = f"Odběrné místo {record.ean} nemá od {day} v období platnou položku smlouvy."
+    return PointFacts(record, (), Problem("contract", reason, day))
 
 
-def _gas_channels(by_point: Mapping[int, list[Row[Any]]]) -> list[int]:
-    return sorted({row.id for rows in by_point.values() for row in rows if row.direction == "V"})
+def _stretches(
+    record: PointRecord, first: date, end: date, books: Sequence[BookInForce]
+) -> Iterator[tuple[date, date]]:
+    """Cut where anything changes; at borders of months only where the point is above low voltage then."""
+    contracts = {held.fact.contract for held in record.items}
+    suppliers = any(held.fact.contract_kind == FRAMEWORK for held in record.items)
+    timelines: list[Iterable[Held[object]]] = [
+        merged(record.versions, lambda version: version.deciding(suppliers)),
+        record.items,
+        *(record.terms.get(contract, ()) for contract in contracts),
+        *record.agreed.values(),
+        *record.settled.values(),
+    ]
+    for begin, until in cut(first, end, *timelines, at=price_borders(books, record.commodity)):
+        version = fact_on(record.versions, begin)
+        high = record.commodity is Commodity.ELECTRICITY and version is not None and version.level != "NN"
+        yield from cut(begin, until, at=month_borders(begin, until) if high else ())
 
 
-def _facts(row: Row[Any], channels: tuple[ChannelFacts, ...], month: date, gas: Mapping[int, GasTerms]) -> PointFacts:
-    commodity = Commodity(row.commodity)
-    start, end = month_bounds(commodity, month.year, month.month)
-    document = {
-        "period": [month.isoformat(), next_month(month.year, month.month).isoformat()],
-        **_document(row, channels),
-    }
-    if gas:
-        document["gas"] = [{"channel": channel, **terms.document()} for channel, terms in sorted(gas.items())]
-    agreed = {
-        "reserved_capacity_year_kw": row.reserved_capacity_year_kw,
-        "reserved_capacity_month_kw": row.reserved_capacity_month_kw,
-        "reserved_input_kw": row.reserved_input_kw,
-        "daily_capacity_thousand_m3": None if row.gas_daily_capacity_m3 is None else row.gas_daily_capacity_m3 / 1000,
-    }
-    return PointFacts(
-        supply_point=row.id,
-        ean=row.ean,
-        commodity=commodity,
-        level=row.voltage_level,
-        contract_item=row.item or 0,
-        tariff=TariffPoint(
-            operator=row.prices or "",
-            level=row.voltage_level,
-            rate=row.rate,
-            breaker_phases=row.breaker_phases,
-            breaker_amperes=None if row.breaker_amps is None else Decimal(row.breaker_amps),
-            annual_mwh=row.annual_mwh,
-        ),
-        agreed={name: value for name, value in agreed.items() if value is not None},
-        channels=channels,
-        start=start,
+def _add(stretches: list[tuple[date, date]], begin: date, until: date) -> None:
+    if stretches and stretches[-1][1] == begin:
+        stretches[-1] = (stretches[-1][0], until)
+    else:
+        stretches.append((begin, until))
+
+
+def _span(
+    record: PointRecord,
+    first: date,
+    end: date,
+    version: PointVersion,
+    item: ContractItem,
+    terms: ContractTerms,
+    books: Sequence[BookInForce],
+) -> Span:
+    book = find_book(books, record.commodity, item.prices, first)
+    if book is None:
+        raise _UnsettledError(
+            "package",
+            f"Místo {record.ean}: pro ceník {item.prices} ({record.commodity}) není dne {first} platný balíček.",
+            first,
+        )
+    agreed = {name: value for name, held in record.agreed.items() if (value := fact_on(held, first)) is not None}
+    if item.gas_daily_capacity_m3 is not None:
+        agreed["daily_capacity_thousand_m3"] = item.gas_daily_capacity_m3 / 1000
+    return Span(
+        first=first,
         end=end,
-        document=document,
-        problem=_problem(row, month),
-        digest=digest_of(document),
-        gas=gas,
+        version=version,
+        item=item,
+        customer=terms.customer,
+        payer=_payer(record, first, version, item, terms),
+        tariff=TariffPoint(
+            operator=item.prices,
+            level=version.level,
+            rate=item.rate,
+            breaker_phases=item.breaker_phases,
+            breaker_amperes=None if item.breaker_amps is None else Decimal(item.breaker_amps),
+            annual_mwh=item.annual_mwh,
+        ),
+        agreed=agreed,
+        book=book,
     )
 
 
-def _problem(row: Row[Any], month: date) -> str | None:
-    if row.item is None:
-        return f"Odběrné místo {row.ean} nemá v měsíci {month:%m/%Y} platnou položku smlouvy."
-    if row.items > 1 or not row.whole_month:
-        return (
-            f"Položka smlouvy {row.contract_number} místa {row.ean} neplatí po celý měsíc {month:%m/%Y}; "
-            "dělení měsíce tato verze neumí."
+def _payer(record: PointRecord, day: date, version: PointVersion, item: ContractItem, terms: ContractTerms) -> Named:
+    """The contract's payer; under a framework contract the supplier of the day, who must be the contract's party."""
+    if item.contract_kind != FRAMEWORK:
+        return terms.payer
+    if version.supplier is None or version.supplier.id != terms.customer.id:
+        supplier = "žádného dodavatele" if version.supplier is None else f"dodavatele {version.supplier.code}"
+        raise _UnsettledError(
+            "supplier",
+            f"Místo {record.ean} má dne {day} {supplier}, rámcová smlouva {item.contract_number} je však "
+            f"s {terms.customer.code}; opravte dodavatele místa nebo položku smlouvy a zúčtujte znovu.",
+            day,
         )
-    if row.two_levels:
-        return f"Napěťová hladina místa {row.ean} se v měsíci {month:%m/%Y} mění; dělení měsíce tato verze neumí."
-    if row.agreed_in_part:
-        return (
-            f"Rezervovaný příkon nebo kapacita místa {row.ean} neplatí po celý měsíc {month:%m/%Y}; "
-            "dělení měsíce tato verze neumí."
-        )
-    if not row.whole_contract:
-        return f"Smlouva {row.contract_number} místa {row.ean} neplatí po celý měsíc {month:%m/%Y}."
-    return None
-
-
-def _document(row: Row[Any], channels: tuple[ChannelFacts, ...]) -> dict[str, Any]:
-    def number(value: Decimal | None) -> str | None:
-        return None if value is None else str(value)
-
-    return {
-        "supply_point": {
-            "id": row.id,
-            "ean": row.ean,
-            "name": row.name,
-            "object": row.object,
-            "address": [row.street, row.postal_code, row.city],
-            "commodity": row.commodity,
-            "level": row.voltage_level,
-            "metering_type": row.metering_type,
-            "category": row.category,
-            "operator": {"id": row.operator, "code": row.operator_code},
-        },
-        "contract": {
-            "id": row.contract,
-            "number": row.contract_number,
-            "kind": row.contract_kind,
-            "customer": {"id": row.customer, "code": row.customer_code},
-            "payer": {"id": row.payer, "code": row.payer_code},
-        },
-        "item": {
-            "id": row.item,
-            "prices": row.prices,
-            "rate": row.rate,
-            "breaker_phases": row.breaker_phases,
-            "breaker_amps": row.breaker_amps,
-            "reserved_capacity_year_kw": number(row.reserved_capacity_year_kw),
-            "reserved_capacity_month_kw": number(row.reserved_capacity_month_kw),
-            "reserved_input_kw": number(row.reserved_input_kw),
-            "annual_mwh": number(row.annual_mwh),
-            "gas_daily_capacity_m3": number(row.gas_daily_capacity_m3),
-            "valid": [_day(row.item_from), _day(row.item_to)],
-        },
-        "channels": [
-            {
-                "id": channel.id,
-                "direction": channel.direction,
-                "kind": channel.kind,
-                "unit": channel.unit,
-                "exponent": channel.exponent,
-                "mappings": [dict(mapping) for mapping in channel.mappings],
-            }
-            for channel in channels
-        ],
-    }
-
-
-def _channels(rows: list[Row[Any]]) -> tuple[ChannelFacts, ...]:
-    mappings: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
-    heads: dict[int, Row[Any]] = {}
-    for row in rows:
-        heads.setdefault(row.id, row)
-        if row.evidence_channel is not None:
-            mappings[row.id].append(
-                {
-                    "evidence_channel": row.evidence_channel,
-                    "concentrator": row.concentrator,
-                    "meter": row.device,
-                    "serial": row.serial,
-                    "model": row.model,
-                    "register": row.register,
-                    "multiplier": row.multiplier,
-                    "sign": row.sign,
-                    "valid": [_instant(row.mapped_from), _instant(row.mapped_to)],
-                }
-            )
-    return tuple(
-        ChannelFacts(head.id, head.direction, head.kind, head.unit, head.exponent, tuple(mappings[head.id]))
-        for head in heads.values()
-    )
-
-
-def _day(value: date | None) -> str | None:
-    return None if value is None else value.isoformat()
-
-
-def _instant(value: datetime | None) -> str | None:
-    return None if value is None else value.isoformat()
+    return version.supplier

@@ -1,6 +1,6 @@
-"""A gas point's month from what the readings know of its conversion and of the calorific values of its area."""
+"""A gas point's parts from what the readings know of its conversion and of the calorific values of its area."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -15,22 +15,34 @@ CALORIFIC_DECIMALS = 4
 """Decimals of the calorific value on a bill."""
 
 
-def gas_month(volumes: Mapping[date, int], exponent: int, terms: GasTerms, step: Decimal) -> dict[str, Decimal]:
-    """The quantities of a month: coefficient and calorific value, means by volume as a bill prints them, and energy.
+def gas_parts(
+    volumes: Sequence[Mapping[date, int]], exponent: int, terms: GasTerms, step: Decimal
+) -> list[dict[str, Decimal]]:
+    """The quantities of the parts of a period, given by their volumes by gas day: coefficient and calorific value,
+    means by volume as a bill prints them, and energy.
 
-    The energy is computed day by day, exactly, and rounded once, to `step` MWh. Where the area has no calorific value
-    for any day, only the coefficient is there, and what the package holds may stand in. Raises MissingTermError for
-    the first day that lacks one of the two.
+    The energy is computed day by day, exactly, and rounded to `step` MWh so that the parts sum to the rounded whole.
+    Where the area has no calorific value for any day, only the coefficient is there, and what the package holds may
+    stand in. Raises MissingTermError for the first day that lacks one of the two.
     """
     if not terms.has_values:
-        whole = energy(volumes, exponent, terms.coefficient_of, lambda _: Decimal(1))
-        return {"volume_coefficient": shown(whole.coefficient, 8)}
-    whole = energy(volumes, exponent, terms.coefficient_of, terms.calorific_of)
-    return {
-        "volume_coefficient": shown(whole.coefficient, COEFFICIENT_DECIMALS),
-        "calorific_value_kwh_m3": shown(whole.calorific_value, CALORIFIC_DECIMALS),
-        "energy_mwh": rounded(whole.energy_kwh / Fraction(1000), step),
-    }
+        whole = [energy(part, exponent, terms.coefficient_of, lambda _: Decimal(1)) for part in volumes]
+        return [{"volume_coefficient": shown(part.coefficient, 8)} for part in whole]
+    found: list[dict[str, Decimal]] = []
+    upto, given = Fraction(0), Decimal(0)
+    for part in volumes:
+        exact = energy(part, exponent, terms.coefficient_of, terms.calorific_of)
+        upto += exact.energy_kwh / Fraction(1000)
+        whole_mwh = rounded(upto, step)
+        found.append(
+            {
+                "volume_coefficient": shown(exact.coefficient, COEFFICIENT_DECIMALS),
+                "calorific_value_kwh_m3": shown(exact.calorific_value, CALORIFIC_DECIMALS),
+                "energy_mwh": whole_mwh - given,
+            }
+        )
+        given = whole_mwh
+    return found
 
 
 def missing_term(direction: str, error: MissingTermError) -> str:

@@ -1,31 +1,86 @@
-"""From a month's profiles and register states to the quantities that are priced. Pure; all points at once by numpy.
+"""From profiles and register states to the quantities of any stretch of days. Pure; many points at once by numpy.
 
 Energy and volume stay integers until the last step: a quantity is Decimal(integer) x 10^exponent.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from central.readings.profiles import Profiles
 from central.readings.registers.difference import Verdict, difference
 from central.readings.states import REMOTE
-from shared.quantities import MISSING_VALUE
+from shared.quantities import MISSING_VALUE, Quality
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelSum:
-    """A channel's month: the sum, the highest interval and when it began, or the first day that is not complete."""
+    """A channel's days: the sum, the highest interval and when it began, or the first day that is not complete.
+
+    `quality` counts the values used that were not measured, by the quality's name.
+    """
 
     total: int
     maximum: int
     maximum_at: datetime
     missing_day: date | None
     missing_count: int
+    quality: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DaySums:
+    """Profiles reduced to days, so that any stretch of days costs only its days; all arrays are (channels, days)."""
+
+    profiles: Profiles
+    row_of: Mapping[int, int]
+    total: NDArray[np.int64]
+    peak: NDArray[np.int32]
+    """The highest value; MISSING_VALUE where a day has none."""
+    missing: NDArray[np.int64]
+    quality: Mapping[Quality, NDArray[np.int64]]
+    """Counts of values that were not measured; a quality that no value has is left out."""
+
+    def between(self, channel: int, first: date, end: date) -> ChannelSum:
+        """A channel's sum over the days [first, end)."""
+        days = self.profiles.days
+        row, low = self.row_of[channel], (first - days[0].date).days
+        high = low + (end - first).days
+        missing = self.missing[row, low:high]
+        count = int(missing.sum())
+        best = low + int(self.peak[row, low:high].argmax())
+        begin, stop = self.profiles.offset[best], self.profiles.offset[best + 1]
+        place = int(self.profiles.values[row, begin:stop].argmax())
+        return ChannelSum(
+            total=int(self.total[row, low:high].sum()),
+            maximum=int(self.peak[row, best]),
+            maximum_at=days[best].start + place * days[best].step,
+            missing_day=days[low + int((missing > 0).argmax())].date if count else None,
+            missing_count=count,
+            quality={
+                quality.name.lower(): number
+                for quality, counts in self.quality.items()
+                if (number := int(counts[row, low:high].sum()))
+            },
+        )
+
+    def day_volumes(self, channel: int, first: date, end: date) -> dict[date, int]:
+        """A channel's sums by day over [first, end)."""
+        days = self.profiles.days
+        low = (first - days[0].date).days
+        totals = self.total[self.row_of[channel], low : low + (end - first).days].tolist()
+        return {first + timedelta(days=place): total for place, total in enumerate(totals)}
+
+    def versions(self, channel: int, first: date, end: date) -> list[int]:
+        """The versions that a channel's days [first, end) were read in; 0 where there is none."""
+        low = (first - self.profiles.days[0].date).days
+        found: list[int] = self.profiles.versions[self.row_of[channel], low : low + (end - first).days].tolist()
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,30 +130,24 @@ class NotMeasuredError(Exception):
         self.day = day
 
 
-def sum_profiles(month: Profiles) -> Mapping[int, ChannelSum]:
-    """Reduce every channel of a month at once; sums are exact int64."""
-    if not len(month.channels):
-        return {}
-    missing = month.values == MISSING_VALUE
-    values = np.where(missing, 0, month.values).astype(np.int64)
-    totals = values.sum(axis=1)
-    # a missing value must never win the maximum, not even among negative ones
-    visible = np.where(missing, np.iinfo(np.int64).min, values)
-    positions = visible.argmax(axis=1)
-    counts = missing.sum(axis=1)
-    first_missing = np.searchsorted(month.offset, missing.argmax(axis=1), side="right") - 1
-    start, step = month.days[0].start, month.days[0].step
-    sums: dict[int, ChannelSum] = {}
-    for row, channel in enumerate(month.channels):
-        count, position = int(counts[row]), int(positions[row])
-        sums[channel] = ChannelSum(
-            total=int(totals[row]),
-            maximum=int(values[row, position]),
-            maximum_at=start + position * step,
-            missing_day=month.days[int(first_missing[row])].date if count else None,
-            missing_count=count,
-        )
-    return sums
+def sum_days(profiles: Profiles) -> DaySums:
+    """Reduce every channel to its days at once; sums are exact int64."""
+    begins = profiles.offset[:-1]
+    missing = profiles.values == MISSING_VALUE
+    gaps = np.add.reduceat(missing, begins, axis=1, dtype=np.int64)
+    total = np.add.reduceat(profiles.values, begins, axis=1, dtype=np.int64) - gaps * MISSING_VALUE
+    # a missing value is the lowest there is and never wins the maximum, not even among negative ones
+    peak = np.maximum.reduceat(profiles.values, begins, axis=1)
+    used = (Quality.PROVISIONAL, Quality.ESTIMATED, Quality.SUBSTITUTE, Quality.EDITED)
+    quality = {}
+    if ((profiles.quality != Quality.MEASURED) & (profiles.quality != Quality.MISSING)).any():
+        quality = {
+            each: np.add.reduceat(profiles.quality == each, begins, axis=1, dtype=np.int64)
+            for each in used
+            if (profiles.quality == each).any()
+        }
+    row_of = {channel: row for row, channel in enumerate(profiles.channels)}
+    return DaySums(profiles, row_of, total, peak, gaps, quality)
 
 
 def in_mega(total: int, exponent: int) -> Decimal:

@@ -1,96 +1,184 @@
-"""Settle a month: packages in force, facts of the points, what was measured, and the run that holds it all."""
+"""Settle a period: packages in force, facts of the points, what was measured, and the run that holds it all.
 
-from collections.abc import Sequence
+Points are taken in chunks from the database to the written bases, so that memory does not grow with their number; one
+transaction holds them all.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from sqlalchemy import Connection
 
-from central.platform.errors import Refused
+from central.platform.errors import BadInput, Refused
 from central.platform.identity import Person
-from central.readings.profiles import Profiles
+from central.readings.edits.service import waiting_edits
+from central.readings.profiles import read_newest
 from central.readings.vee.work import unvalidated
+from central.settlement.books import BookInForce
 from central.settlement.classes import read_classes
-from central.settlement.evidence import interval_channels, read_profiles, read_states, state_channels
-from central.settlement.facts import PointFacts, read_facts
-from central.settlement.measured import sum_profiles
-from central.settlement.prices import PriceBook
-from central.settlement.runs import RunMade, write_run
-from central.settlement.settle import BookFinder, Measured, settle_points
+from central.settlement.evidence import Wanted, read_states
+from central.settlement.facts import PointFacts, Span
+from central.settlement.measured import DaySums, RegisterPeriod, sum_days
+from central.settlement.model import CannotPriceError
+from central.settlement.quantities import LOW_VOLTAGE, Measured, Waiting, registers_of
+from central.settlement.registry import read_facts
+from central.settlement.scope import Scope, points_in
+from central.settlement.settle import settle_points
+from central.settlement.write import RunMade, RunOrder, RunWriter
 from central.tariffs.install import packages_in_force
 from central.tariffs.package import Package
 from shared.clock import Clock
-from shared.metering_day import month_bounds, next_month
+from shared.metering_day import next_month
 from shared.quantities import Commodity
 
+CHUNK = 1_000
+"""Points from facts to written bases at a time: the profiles of a month of 1,000 are 75 MB."""
+LONGEST_DAYS = 800
+"""Days of a period at most."""
+TYPES = {"regular": 0, "preliminary": 2, "accrual": 4, "annual": 6, "final": 0}
+"""Statement type of the bases of a statement; corrective ones stand in the place of others and are made from them."""
 
-def settle_month(
-    connection: Connection, month: date, clock: Clock, person: Person | str, points: list[int] | None = None
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Days [first, end) that are settled."""
+
+    first: date
+    end: date
+
+    @classmethod
+    def of_month(cls, first: date) -> "Period":
+        """The month that begins on `first`."""
+        return cls(first, next_month(first.year, first.month))
+
+    def __str__(self) -> str:
+        return f"{self.first} to {self.end}"
+
+
+def settle(
+    connection: Connection, period: Period, statement: str, scope: Scope, clock: Clock, person: Person | str
 ) -> RunMade:
-    """Settle every consumption point that no approved run holds for `month` (its first day); `points` limits them.
+    """Settle the consumption points of a scope for a period, as far as no approved run of the statement holds them.
 
     Everything is read and written in the caller's transaction. What cannot be settled is listed in the run with its
-    reason. Raises Refused where there is nothing to settle or no package is in force.
+    reason, and taken by the next run once it is mended. Raises BadInput for an impossible period, NotFound for an
+    unknown scope, Refused where there is nothing to settle or no package is in force.
     """
+    _require(period, statement)
     now = clock.now()
-    packages = packages_in_force(connection, month, next_month(month.year, month.month))
+    packages = packages_in_force(connection, period.first, period.end)
     if not packages:
         raise Refused(
             "no_package",
-            f"No legislative package is in force for the whole of {month:%Y-%m}; install one and settle again.",
+            f"No legislative package is in force from {period}; install one and settle again.",
         )
-    facts = read_facts(connection, month, points)
-    if not facts:
+    books = [in_force(package) for package in packages]
+    order = RunOrder(period.first, period.end, statement, TYPES[statement], scope.document())
+    points = points_in(connection, scope, period.first, period.end)
+    writer: RunWriter | None = None
+    for low in range(0, len(points), CHUNK):
+        chunk = points[low : low + CHUNK]
+        facts = read_facts(connection, chunk, period.first, period.end, books, order.statement_type)
+        if not facts:
+            continue
+        if writer is None:
+            described_all = [described(package) for package in packages]
+            vat = {package.name: package.vat_percent for package in packages}
+            writer = RunWriter(connection, order, described_all, vat, person, now)
+        measured = read_measured(connection, period, facts, packages)
+        writer.add(*settle_points(facts, measured, now), measured)
+    if writer is None:
         raise Refused(
             "nothing_to_settle",
-            f"There is no supply point left to settle for {month:%Y-%m}: approved runs hold all of them.",
+            f"There is no supply point left to settle from {period}: approved runs hold all of them.",
         )
-    measured = read_measured(connection, month, facts, packages)
-    settled, omitted = settle_points(facts, measured, finder(packages), now)
-    return write_run(
-        connection,
-        month,
-        [described(package) for package in packages],
-        {package.name: package.vat_percent for package in packages},
-        settled,
-        omitted,
-        measured,
-        person,
-        now,
-    )
+    return writer.finish()
+
+
+def _require(period: Period, statement: str) -> None:
+    if period.end <= period.first:
+        raise BadInput("period", f"The period {period} has no day; its end is exclusive and must be later.")
+    if (period.end - period.first).days > LONGEST_DAYS:
+        raise BadInput("period", f"The period {period} is longer than {LONGEST_DAYS} days; settle shorter ones.")
+    if statement not in TYPES:
+        raise BadInput(
+            "statement",
+            f"A run is made for {', '.join(TYPES)}, not {statement}; corrections are made from what they correct.",
+        )
 
 
 def read_measured(
-    connection: Connection, month: date, facts: list[PointFacts], packages: Sequence[Package]
+    connection: Connection, period: Period, facts: Sequence[PointFacts], packages: Sequence[Package]
 ) -> Measured:
-    """Profiles and states of the month for all points, in one query a kind."""
-    profiles: dict[Commodity, Profiles] = {}
+    """Profiles and states of some points, in a few queries."""
+    days: dict[Commodity, DaySums] = {}
     for commodity in Commodity:
-        profiles[commodity] = read_profiles(connection, commodity, month, interval_channels(facts, commodity))
-    start, stop = month_bounds(Commodity.ELECTRICITY, month.year, month.month)
-    return Measured(
-        sums={channel: total for profile in profiles.values() for channel, total in sum_profiles(profile).items()},
-        profiles=profiles,
-        states=read_states(connection, start, stop, state_channels(facts), read_classes(connection, facts, packages)),
-        unvalidated=unvalidated(
-            connection,
-            [channel.id for point in facts for channel in point.channels],
-            month,
-            next_month(month.year, month.month),
-        ),
+        channels = _profiled(facts, commodity)
+        if channels:
+            days[commodity] = sum_days(read_newest(connection, commodity, channels, period.first, period.end))
+    return Measured(days, _states(connection, facts, packages), _waiting(connection, facts, period))
+
+
+def _profiled(facts: Iterable[PointFacts], commodity: Commodity) -> list[int]:
+    """The interval channels of points that are billed by profiles (high voltage, gas)."""
+    return sorted(
+        channel.id
+        for point in facts
+        if point.commodity is commodity and any(span.version.level != LOW_VOLTAGE for span in point.spans)
+        for channel in point.channels
+        if channel.kind == "interval"
     )
 
 
-def finder(packages: list[Package]) -> BookFinder:
-    """Finds the package of a commodity that knows a price list (operator)."""
-    known: dict[tuple[str, str], PriceBook] = {
-        (package.commodity, operator): package for package in packages for operator in package.file.operators
+def _states(
+    connection: Connection, facts: Sequence[PointFacts], packages: Sequence[Package]
+) -> dict[tuple[int, Any], list[RegisterPeriod]]:
+    """The states of the registers that the low-voltage parts are billed by, at the borders of each part."""
+    wanted: list[Wanted] = []
+    channels: dict[int, list[int]] = defaultdict(list)
+    for point in facts:
+        for span in point.spans:
+            for register in _registers(span):
+                channel = point.channel(register, "state")
+                if channel is not None:
+                    wanted.append(Wanted(channel, point.instant(span.first), point.instant(span.end)))
+                    if channel.id not in channels[point.supply_point]:
+                        channels[point.supply_point].append(channel.id)
+    if not wanted:
+        return {}
+    first, last = min(each.since for each in wanted), max(each.until for each in wanted)
+    return read_states(connection, wanted, read_classes(connection, channels, first, last, packages))
+
+
+def _registers(span: Span) -> Sequence[str]:
+    if span.version.level != LOW_VOLTAGE:
+        return ()
+    try:
+        return registers_of(span)
+    except CannotPriceError:  # told when the point is settled
+        return ()
+
+
+def _waiting(connection: Connection, facts: Sequence[PointFacts], period: Period) -> dict[int, Waiting]:
+    """What must not be settled yet: an edit that waits for a second person, validation that is still to be done."""
+    channels = [channel.id for point in facts for channel in point.channels]
+    waiting = {
+        channel: Waiting("edit", "v nichž ruční úprava čeká na schválení druhou osobou", day)
+        for channel, day in waiting_edits(connection, channels, period.first, period.end).items()
     }
+    for channel, day in unvalidated(connection, channels, period.first, period.end).items():
+        waiting[channel] = Waiting("validation", "které čekají na ověření", day)
+    return waiting
 
-    def book_of(commodity: Commodity, operator: str) -> PriceBook | None:
-        return known.get((commodity.value, operator))
 
-    return book_of
+def in_force(package: Package) -> BookInForce:
+    """A package as settlement takes it: price lists, and the days on which one of its values changes."""
+    borders = {date.fromisoformat(day) for table in package.file.tables if table.valid for day in table.valid}
+    operators = frozenset(package.file.operators)
+    return BookInForce(package, Commodity(package.commodity), operators, tuple(sorted(borders)))
 
 
 def described(package: Package) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import Range
 from central.network.tables import channel as channel_table
 from central.network.tables import channel_mapping
 from central.platform import audit
+from central.platform.arrays import int_array
 from central.platform.errors import BadInput, NotFound, Refused
 from central.platform.identity import Person
 from central.readings.edits.effect import Effect, effect_of, in_thousands
@@ -35,6 +36,12 @@ _SELECT = select(
 _ALONE = text("""
     SELECT coalesce(sum(changed), 0) FROM profile_edit
     WHERE channel = :channel AND day >= :first AND day < :end AND state = 'active' AND NOT needs_second
+""")
+
+_WAITING = text("""
+    SELECT channel, min(day) AS day FROM profile_edit
+    WHERE channel = ANY(CAST(:channels AS integer[])) AND day >= :first AND day < :end AND state = 'proposed'
+    GROUP BY channel
 """)
 
 
@@ -232,6 +239,12 @@ def find_edits(
     if before is not None:
         query = query.where(profile_edit.c.id < before)
     return connection.execute(query).mappings().all()
+
+
+def waiting_edits(connection: Connection, channels: Sequence[int], first: date, end: date) -> dict[int, date]:
+    """The channels with an edit from `first` to before `end` that waits for a second person: the first such day."""
+    rows = connection.execute(_WAITING, {"channels": int_array(channels), "first": first, "end": end})
+    return {row.channel: row.day for row in rows}
 
 
 def require_edit(connection: Connection, number: int) -> RowMapping:

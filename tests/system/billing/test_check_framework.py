@@ -16,7 +16,7 @@ from central.checks.standard import STANDARD, UnitPriceNotZero
 from central.platform.database import transaction
 from central.platform.errors import NotFound, Refused
 from central.workflow.prepare import prepare
-from central.workflow.settle_month import settle_month
+from central.workflow.settle_month import Period, settle as settle_period
 from tests.system.billing.site import CLERK, MONTH, NOW, BilledSite
 
 ALL = ["regular", "accrual", "annual"]
@@ -25,7 +25,7 @@ ALL = ["regular", "accrual", "annual"]
 def settled(site: BilledSite) -> int:
     with transaction(site.engine) as connection:
         prepare(connection, CLERK, NOW)
-        return settle_month(connection, MONTH, site.clock, CLERK).id
+        return settle_period(connection, Period.of_month(MONTH), "regular", Scope(), site.clock, CLERK).id
 
 
 def check(site: BilledSite, scope: Scope, checks: object = STANDARD) -> CheckRunMade:

@@ -19,7 +19,7 @@ import pytest
 from central.platform.database import transaction
 from central.settlement.runs import approve_run
 from central.workflow.prepare import prepare
-from central.workflow.settle_month import settle_month
+from central.workflow.settle_month import Period, settle as settle_period
 from tests.system.billing.site import CLERK, MONTH, NOW, POINTS, RIGHTS, TOKEN, BilledSite
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def test_a_killed_issuer_leaves_nothing_behind(site: BilledSite, tmp_path: Path,
     draw = random.Random(SEED)
     with transaction(site.engine) as connection:
         prepare(connection, CLERK, NOW)
-        run = settle_month(connection, MONTH, site.clock, CLERK).id
+        run = settle_period(connection, Period.of_month(MONTH), "regular", Scope(), site.clock, CLERK).id
         bases = approve_run(connection, run, CLERK, NOW)
     nothing = dict.fromkeys(counts(site), 0)
     with ThreadPoolExecutor(max_workers=1) as pool:

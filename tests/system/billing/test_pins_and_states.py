@@ -17,7 +17,7 @@ from central.readings.consolidate import consolidate_once
 from central.readings.testing import make_profiles
 from central.settlement.runs import approve_run
 from central.workflow.prepare import prepare
-from central.workflow.settle_month import settle_month
+from central.workflow.settle_month import Period, settle as settle_period
 from tests.system.billing.site import CLERK, MONTH, NOW, POINTS, BilledSite, Skipped
 
 FIRST_POINT = """
@@ -42,7 +42,7 @@ A_LATER_BLOCK = """
 def settle(site: BilledSite, points: list[int] | None = None) -> int:
     with transaction(site.engine) as connection:
         prepare(connection, CLERK, NOW)
-        return settle_month(connection, MONTH, site.clock, CLERK, points).id
+        return settle_period(connection, Period.of_month(MONTH), "regular", Scope(points), site.clock, CLERK).id
 
 
 def approve(site: BilledSite, run: int) -> None:

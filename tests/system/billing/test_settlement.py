@@ -17,7 +17,7 @@ from central.readings.vee.stage import validate_once
 from central.settlement.runs import approve_run
 from central.tariffs.load import shipped_files
 from central.workflow.prepare import prepare
-from central.workflow.settle_month import settle_month
+from central.workflow.settle_month import Period, settle as settle_period
 from shared.testing import ManualClock
 from tests.system.billing.site import CLERK, MONTH, NOW, POINTS, READER_TOKEN, BilledSite, Skipped
 
@@ -25,7 +25,7 @@ from tests.system.billing.site import CLERK, MONTH, NOW, POINTS, READER_TOKEN, B
 def settle(site: BilledSite, points: list[int] | None = None) -> int:
     with transaction(site.engine) as connection:
         prepare(connection, CLERK, NOW)
-        return settle_month(connection, MONTH, site.clock, CLERK, points).id
+        return settle_period(connection, Period.of_month(MONTH), "regular", Scope(points), site.clock, CLERK).id
 
 
 def approve(site: BilledSite, run: int) -> int:
@@ -258,7 +258,7 @@ def test_a_month_that_is_not_over_leaves_everything_out(site: BilledSite) -> Non
     early = ManualClock(NOW.replace(month=3, day=20))
     with transaction(site.engine) as connection:
         prepare(connection, CLERK, NOW)
-        made = settle_month(connection, MONTH, early, CLERK)
+        made = settle_period(connection, Period.of_month(MONTH), "regular", Scope(), early, CLERK)
     assert (made.settled, made.omitted) == (0, POINTS)
     with pytest.raises(Refused, match="settled no supply point"):
         approve(site, made.id)
@@ -290,7 +290,7 @@ def test_a_missing_contract_and_an_unknown_price_list_are_reasons(site: BilledSi
 
 def test_without_a_package_nothing_is_written(site: BilledSite) -> None:
     with pytest.raises(Refused, match="No legislative package"), transaction(site.engine) as connection:
-        settle_month(connection, MONTH, site.clock, CLERK)
+        settle_period(connection, Period.of_month(MONTH), "regular", Scope(), site.clock, CLERK)
     assert site.one("SELECT count(*) FROM settlement_run") == 0
 
 

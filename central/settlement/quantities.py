@@ -1,0 +1,264 @@
+"""The quantities of a point's parts, each with the measurements that it was made of. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from central.readings.gas.energy import MissingTermError
+from central.settlement.evidence import as_text
+from central.settlement.facts import ChannelFacts, PointFacts, Span
+from central.settlement.gas_month import gas_parts, missing_term
+from central.settlement.measured import (
+    ChannelSum,
+    DaySums,
+    NotMeasuredError,
+    RegisterPeriod,
+    StateReading,
+    in_cubic_metres,
+    in_mega,
+    quarter_hour_kw,
+    register_consumption,
+)
+from central.settlement.model import CannotPriceError
+from shared.quantities import Commodity
+
+LOW_VOLTAGE = "NN"
+"""Level that is billed by register states; the others are billed by profiles."""
+PEAKS = {"max_quarter_hour_kw": "max_quarter_hour_at", "max_quarter_hour_output_kw": "max_quarter_hour_output_at"}
+"""Quantities that are a highest value, and what tells when it was; the others add up."""
+MEANS = frozenset({"volume_coefficient", "calorific_value_kwh_m3"})
+"""Quantities that are told by part only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Why nothing may be settled by a channel yet: a component, what waits, and the first day."""
+
+    component: str
+    what: str
+    day: date
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured of some points: profiles by day, register periods by channel and first instant.
+
+    `waiting`: the channels with days that are not fit to be settled yet.
+    """
+
+    days: Mapping[Commodity, DaySums] = field(default_factory=dict)
+    states: Mapping[tuple[int, datetime], Sequence[RegisterPeriod]] = field(default_factory=dict)
+    waiting: Mapping[int, Waiting] = field(default_factory=dict)
+
+
+@dataclass
+class PartMeasured:
+    """The quantities of one part, per quantity the measurements behind it, and when the highest values began."""
+
+    quantities: dict[str, Decimal] = field(default_factory=dict)
+    sources: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    peaks_at: dict[str, datetime] = field(default_factory=dict)
+
+    def put(self, name: str, value: Decimal, sources: list[dict[str, Any]]) -> None:
+        self.quantities[name] = value
+        self.sources[name] = sources
+
+
+def registers_of(span: Span) -> Sequence[str]:
+    """The registers that a low-voltage part is billed by; raises CannotPriceError for an unknown rate."""
+    registers = span.book.rate_registers(span.tariff.rate or "")
+    if registers is None:
+        rate = span.tariff.rate or "(nezadána)"
+        raise CannotPriceError("rate", f"Sazba {rate} není v balíčku {span.book.name} {span.book.version}.")
+    return registers
+
+
+def measure_parts(facts: PointFacts, measured: Measured) -> list[PartMeasured]:
+    """The quantities of a point's parts, in their order.
+
+    Raises NotMeasuredError for what is missing, CannotPriceError for a rate that no package knows.
+    """
+    if facts.commodity is Commodity.GAS:
+        return _gas(facts, measured)
+    return [
+        _low_voltage(facts, span, measured) if span.version.level == LOW_VOLTAGE else _high(facts, span, measured)
+        for span in facts.spans
+    ]
+
+
+def _high(facts: PointFacts, span: Span, measured: Measured) -> PartMeasured:
+    part = PartMeasured()
+    active, total = _interval(facts, span, "A+", measured, required=True)
+    if active is not None and total is not None:
+        source = _profile_source(facts, span, active, total)
+        part.put("energy_mwh", in_mega(total.total, active.exponent), [source])
+        at = {"maximum_at": total.maximum_at.isoformat()}
+        part.put("max_quarter_hour_kw", quarter_hour_kw(total.maximum, active.exponent), [{**source, **at}])
+        part.peaks_at["max_quarter_hour_kw"] = total.maximum_at
+    given, total = _interval(facts, span, "A-", measured, required=False)
+    if given is not None and total is not None:
+        source = _profile_source(facts, span, given, total)
+        at = {"maximum_at": total.maximum_at.isoformat()}
+        part.put("max_quarter_hour_output_kw", quarter_hour_kw(total.maximum, given.exponent), [{**source, **at}])
+        part.peaks_at["max_quarter_hour_output_kw"] = total.maximum_at
+    for direction, name in (("R+", "reactive_taken_mvarh"), ("R-", "reactive_delivery_mvarh")):
+        reactive, total = _interval(facts, span, direction, measured, required=False)
+        if reactive is not None and total is not None:
+            source = _profile_source(facts, span, reactive, total)
+            part.put(name, in_mega(total.total, reactive.exponent), [source])
+    return part
+
+
+def _low_voltage(facts: PointFacts, span: Span, measured: Measured) -> PartMeasured:
+    part = PartMeasured()
+    energy, sources = Decimal(0), []
+    for register in registers_of(span):
+        channel = facts.channel(register, "state")
+        if channel is None:
+            raise NotMeasuredError(f"sazba {span.tariff.rate} potřebuje registr {register}, místo ho nemá.")
+        periods = measured.states.get((channel.id, facts.instant(span.first)), ())
+        consumed = in_mega(register_consumption(periods, f"registr {register}"), channel.exponent)
+        source = _state_source(channel, periods)
+        if register != "JT":
+            part.put(f"energy_{register.lower()}_mwh", consumed, [source])
+        energy += consumed
+        sources.append(source)
+    part.put("energy_mwh", energy, sources)
+    return part
+
+
+def _gas(facts: PointFacts, measured: Measured) -> list[PartMeasured]:
+    parts = [PartMeasured() for _ in facts.spans]
+    for part, span in zip(parts, facts.spans, strict=True):
+        volume, total = _interval(facts, span, "V", measured, required=True)
+        if volume is not None and total is not None:
+            source = _profile_source(facts, span, volume, total)
+            part.put("volume_m3", in_cubic_metres(total.total, volume.exponent), [source])
+            part.sources["energy_mwh"] = [source]
+    channel = facts.channel("V", "interval")
+    terms = None if channel is None else facts.record.gas.get(channel.id)
+    if channel is None or terms is None:
+        return parts
+    sums = measured.days[Commodity.GAS]
+    volumes = [sums.day_volumes(channel.id, span.first, span.end) for span in facts.spans]
+    step = facts.spans[0].book.rounding_step("energy_mwh")
+    try:
+        converted = gas_parts(volumes, channel.exponent, terms, step)
+    except MissingTermError as error:
+        raise NotMeasuredError(missing_term(channel.direction, error), error.day) from error
+    for part, values in zip(parts, converted, strict=True):
+        for name, value in values.items():
+            part.put(name, value, part.sources["volume_m3"])
+    return parts
+
+
+def _interval(
+    facts: PointFacts, span: Span, direction: str, measured: Measured, *, required: bool
+) -> tuple[ChannelFacts | None, ChannelSum | None]:
+    channel = facts.channel(direction, "interval")
+    if channel is None:
+        if required:
+            raise NotMeasuredError(f"místo nemá průběhový kanál {direction}.")
+        return None, None
+    total = measured.days[facts.commodity].between(channel.id, span.first, span.end)
+    if total.missing_day is not None:
+        raise NotMeasuredError(
+            f"kanál {direction}: období není úplné, chybí {total.missing_count} hodnot, první dne {total.missing_day}.",
+            total.missing_day,
+        )
+    return channel, total
+
+
+def _profile_source(facts: PointFacts, span: Span, channel: ChannelFacts, total: ChannelSum) -> dict[str, Any]:
+    source = {
+        "kind": "profile",
+        "channel": channel.id,
+        "direction": channel.direction,
+        "from": facts.instant(span.first).isoformat(),
+        "to": facts.instant(span.end).isoformat(),
+    }
+    return {**source, "quality": dict(total.quality)} if total.quality else source
+
+
+def _state_source(channel: ChannelFacts, periods: Sequence[RegisterPeriod]) -> dict[str, Any]:
+    return {
+        "kind": "state",
+        "channel": channel.id,
+        "direction": channel.direction,
+        "unit": channel.unit,
+        "exponent": channel.exponent,
+        "periods": [
+            {
+                "factor": period.factor,
+                "from": None if period.start is None else _state(period.start),
+                "to": None if period.end is None else _state(period.end),
+            }
+            for period in periods
+        ],
+    }
+
+
+def _state(reading: StateReading) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "evidence_channel": reading.evidence_channel,
+        "at": reading.at.isoformat(),
+        "value": reading.value,
+        "exponent": reading.exponent,
+        "batch": reading.batch,
+        "quality": reading.quality,
+        "kind": reading.kind,
+    }
+    if reading.entry is not None:
+        document["entry"] = reading.entry
+    if reading.split is not None:
+        document["split"] = dict(reading.split)
+    return document
+
+
+def quantities_document(spans: Sequence[Span], parts: Sequence[PartMeasured]) -> dict[str, Any]:
+    """The quantities as the run keeps them: decimals as text; of several parts the sums or highest values and each."""
+    document = _told(_together(parts))
+    if len(parts) > 1:
+        document["parts"] = [
+            {"from": span.first.isoformat(), "to": span.end.isoformat(), **_told(part)}
+            for span, part in zip(spans, parts, strict=True)
+        ]
+    return document
+
+
+def _together(parts: Sequence[PartMeasured]) -> PartMeasured:
+    if len(parts) == 1:
+        return parts[0]
+    whole = PartMeasured()
+    for part in parts:
+        for name, value in part.quantities.items():
+            if name in MEANS:
+                continue
+            before = whole.quantities.get(name)
+            if name not in PEAKS:
+                whole.quantities[name] = value if before is None else before + value
+            elif before is None or value > before:
+                whole.quantities[name] = value
+                whole.peaks_at[name] = part.peaks_at[name]
+    return whole
+
+
+def _told(part: PartMeasured) -> dict[str, Any]:
+    document: dict[str, Any] = {name: as_text(value) for name, value in part.quantities.items()}
+    for name, at in part.peaks_at.items():
+        document[PEAKS[name]] = at.isoformat()
+    return document
+
+
+def readings_document(parts: Iterable[PartMeasured]) -> list[dict[str, Any]]:
+    """The states that the parts stand on, each register once a part."""
+    return [
+        source
+        for part in parts
+        for name, sources in sorted(part.sources.items())
+        if name.startswith("energy_") and not (name == "energy_mwh" and "energy_vt_mwh" in part.sources)
+        for source in sources
+        if source["kind"] == "state"
+    ]
