@@ -1,5 +1,6 @@
 """Which supply points a run takes: all of them, or by point, contract, network area or collection."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -44,8 +45,8 @@ class Scope:
     `area` and `collection` are codes. Entry points and production are never settled here.
     """
 
-    points: tuple[int, ...] | None = None
-    contracts: tuple[int, ...] | None = None
+    points: Sequence[int] | None = None
+    contracts: Sequence[int] | None = None
     area: str | None = None
     collection: str | None = None
 

@@ -8,7 +8,7 @@ from typing import Any
 from central.settlement.facts import PointFacts, Tenure
 from central.settlement.measured import NotMeasuredError
 from central.settlement.model import QUANTITIES, CannotPriceError, Finding, Line, Part
-from central.settlement.price_month import price_parts
+from central.settlement.price_parts import price_parts
 from central.settlement.quantities import Measured, PartMeasured, measure_parts
 
 

@@ -103,7 +103,7 @@ def install(
 
 
 def packages_in_force(connection: Connection, first: date, end: date) -> list[Package]:
-    """The active packages that are valid over the whole of [first, end), checked again as they are read.
+    """The active packages that are valid on some day of [first, end), checked again as they are read.
 
     Raises Refused where a stored package is damaged, its signature is bad or of a key that is trusted no more, or two
     of one scope are in force at one time: nothing may be settled then.
@@ -122,7 +122,7 @@ def packages_in_force(connection: Connection, first: date, end: date) -> list[Pa
                 f"Packages {one.name} {one.version} and {other.name} {other.version} of the scope {one.file.scope} "
                 f"are both in force from {other.valid[0]}; deactivate one of them and settle again.",
             )
-    return [package for package in packages if package.valid[0] <= first and end <= package.valid[1]]
+    return packages
 
 
 def require_installed(connection: Connection, name: str, version: str) -> Package:

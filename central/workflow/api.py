@@ -67,8 +67,8 @@ class SettleOrder(BaseModel, extra="forbid"):
             raise BadInput("points", "Give the supply points once: in the scope or beside it.")
         points, contracts = given if given is not None else self.points, self.scope.contracts
         return Scope(
-            points=None if points is None else tuple(points),
-            contracts=None if contracts is None else tuple(contracts),
+            points=points,
+            contracts=contracts,
             area=self.scope.area,
             collection=self.scope.collection,
         )

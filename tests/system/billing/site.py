@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -24,12 +24,16 @@ from central.platform.identity import Person
 from central.platform.settings import Settings, TokenSetting
 from central.readings.testing import make_profiles
 from central.readings.vee.stage import validate_once
+from central.settlement.scope import Scope
+from central.settlement.write import RunMade
 from central.workflow.load_site import load_site
+from central.workflow.settle_month import Period, settle
 from deploy.demo import render
 from deploy.demo.scenario import render_scenario
 from deploy.demo.site import build_site
 from firmware_sims.scenario import parse_scenario
 from firmware_sims.truth import Truth
+from shared.clock import Clock
 from shared.metering_day import month_bounds, month_days
 from shared.quantities import Commodity, Flag
 from shared.testing import ManualClock
@@ -44,6 +48,11 @@ SETTLER_TOKEN = "settler-token-0123456789"
 """Of a person who may do everything but issue invoices."""
 POINTS = 47
 """Supply points of the model site that are billed."""
+
+
+def settle_march(connection: Connection, clock: Clock, points: Sequence[int] | None = None) -> RunMade:
+    """A regular run of the month, of all supply points or of these."""
+    return settle(connection, Period.of_month(MONTH), "regular", Scope(points), clock, CLERK)
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,7 @@ from central.checks.standard import STANDARD, UnitPriceNotZero
 from central.platform.database import transaction
 from central.platform.errors import NotFound, Refused
 from central.workflow.prepare import prepare
-from central.workflow.settle_month import Period, settle as settle_period
-from tests.system.billing.site import CLERK, MONTH, NOW, BilledSite
+from tests.system.billing.site import CLERK, NOW, BilledSite, settle_march
 
 ALL = ["regular", "accrual", "annual"]
 
@@ -25,7 +24,7 @@ ALL = ["regular", "accrual", "annual"]
 def settled(site: BilledSite) -> int:
     with transaction(site.engine) as connection:
         prepare(connection, CLERK, NOW)
-        return settle_period(connection, Period.of_month(MONTH), "regular", Scope(), site.clock, CLERK).id
+        return settle_march(connection, site.clock).id
 
 
 def check(site: BilledSite, scope: Scope, checks: object = STANDARD) -> CheckRunMade:

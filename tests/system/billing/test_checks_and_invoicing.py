@@ -20,8 +20,7 @@ from central.platform.database import transaction
 from central.platform.errors import Refused
 from central.settlement.runs import approve_run
 from central.workflow.prepare import prepare
-from central.workflow.settle_month import Period, settle as settle_period
-from tests.system.billing.site import CLERK, MONTH, NOW, POINTS, READER_TOKEN, SETTLER_TOKEN, BilledSite
+from tests.system.billing.site import CLERK, NOW, POINTS, READER_TOKEN, SETTLER_TOKEN, BilledSite, settle_march
 
 NUMBERS = [f"26{number:08d}" for number in range(1, POINTS + 1)]
 
@@ -29,7 +28,7 @@ NUMBERS = [f"26{number:08d}" for number in range(1, POINTS + 1)]
 def approved_run(site: BilledSite) -> int:
     with transaction(site.engine) as connection:
         prepare(connection, CLERK, NOW)
-        run = settle_period(connection, Period.of_month(MONTH), "regular", Scope(), site.clock, CLERK).id
+        run = settle_march(connection, site.clock).id
         approve_run(connection, run, CLERK, NOW)
     return run
 

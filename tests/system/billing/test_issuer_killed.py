@@ -19,8 +19,7 @@ import pytest
 from central.platform.database import transaction
 from central.settlement.runs import approve_run
 from central.workflow.prepare import prepare
-from central.workflow.settle_month import Period, settle as settle_period
-from tests.system.billing.site import CLERK, MONTH, NOW, POINTS, RIGHTS, TOKEN, BilledSite
+from tests.system.billing.site import CLERK, NOW, POINTS, RIGHTS, TOKEN, BilledSite, settle_march
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,7 +92,7 @@ def test_a_killed_issuer_leaves_nothing_behind(site: BilledSite, tmp_path: Path,
     draw = random.Random(SEED)
     with transaction(site.engine) as connection:
         prepare(connection, CLERK, NOW)
-        run = settle_period(connection, Period.of_month(MONTH), "regular", Scope(), site.clock, CLERK).id
+        run = settle_march(connection, site.clock).id
         bases = approve_run(connection, run, CLERK, NOW)
     nothing = dict.fromkeys(counts(site), 0)
     with ThreadPoolExecutor(max_workers=1) as pool:

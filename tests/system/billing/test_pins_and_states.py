@@ -17,8 +17,7 @@ from central.readings.consolidate import consolidate_once
 from central.readings.testing import make_profiles
 from central.settlement.runs import approve_run
 from central.workflow.prepare import prepare
-from central.workflow.settle_month import Period, settle as settle_period
-from tests.system.billing.site import CLERK, MONTH, NOW, POINTS, BilledSite, Skipped
+from tests.system.billing.site import CLERK, NOW, POINTS, BilledSite, Skipped, settle_march
 
 FIRST_POINT = """
     SELECT min(c.supply_point) FROM channel c JOIN supply_point sp ON sp.id = c.supply_point
@@ -42,7 +41,7 @@ A_LATER_BLOCK = """
 def settle(site: BilledSite, points: list[int] | None = None) -> int:
     with transaction(site.engine) as connection:
         prepare(connection, CLERK, NOW)
-        return settle_period(connection, Period.of_month(MONTH), "regular", Scope(points), site.clock, CLERK).id
+        return settle_march(connection, site.clock, points).id
 
 
 def approve(site: BilledSite, run: int) -> None:

@@ -17,15 +17,14 @@ from central.readings.vee.stage import validate_once
 from central.settlement.runs import approve_run
 from central.tariffs.load import shipped_files
 from central.workflow.prepare import prepare
-from central.workflow.settle_month import Period, settle as settle_period
 from shared.testing import ManualClock
-from tests.system.billing.site import CLERK, MONTH, NOW, POINTS, READER_TOKEN, BilledSite, Skipped
+from tests.system.billing.site import CLERK, NOW, POINTS, READER_TOKEN, BilledSite, Skipped, settle_march
 
 
 def settle(site: BilledSite, points: list[int] | None = None) -> int:
     with transaction(site.engine) as connection:
         prepare(connection, CLERK, NOW)
-        return settle_period(connection, Period.of_month(MONTH), "regular", Scope(points), site.clock, CLERK).id
+        return settle_march(connection, site.clock, points).id
 
 
 def approve(site: BilledSite, run: int) -> int:
@@ -258,7 +257,7 @@ def test_a_month_that_is_not_over_leaves_everything_out(site: BilledSite) -> Non
     early = ManualClock(NOW.replace(month=3, day=20))
     with transaction(site.engine) as connection:
         prepare(connection, CLERK, NOW)
-        made = settle_period(connection, Period.of_month(MONTH), "regular", Scope(), early, CLERK)
+        made = settle_march(connection, early)
     assert (made.settled, made.omitted) == (0, POINTS)
     with pytest.raises(Refused, match="settled no supply point"):
         approve(site, made.id)
@@ -279,18 +278,18 @@ def test_a_missing_contract_and_an_unknown_price_list_are_reasons(site: BilledSi
     site.do(
         "UPDATE contract_item SET prices = 'NOBODY' WHERE id = (SELECT min(id) FROM contract_item WHERE rate = 'D02d')"
     )
-    site.do("UPDATE contract_item SET valid = '[2026-03-05,)' WHERE id = (SELECT max(id) FROM contract_item)")
+    site.do("DELETE FROM contract_item WHERE id = (SELECT max(id) FROM contract_item)")
     run = settle(site)
     reasons = " ".join(
         site.one("SELECT array_agg(component || ' ' || reason) FROM settlement_omission WHERE run = :run", run=run)
     )
-    assert "package Pro ceník NOBODY" in reasons
-    assert "contract Položka smlouvy" in reasons
+    assert "pro ceník NOBODY (electricity) není dne 2026-03-01 platný balíček" in reasons
+    assert "nemá od 2026-03-01 v období platnou položku smlouvy" in reasons
 
 
 def test_without_a_package_nothing_is_written(site: BilledSite) -> None:
     with pytest.raises(Refused, match="No legislative package"), transaction(site.engine) as connection:
-        settle_period(connection, Period.of_month(MONTH), "regular", Scope(), site.clock, CLERK)
+        settle_march(connection, site.clock)
     assert site.one("SELECT count(*) FROM settlement_run") == 0
 
 

@@ -1,7 +1,8 @@
 """Sums, maxima and gaps over profile matrices; consumption from register states."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 from central.readings.profiles import Profiles
 from central.settlement.measured import (
+    DaySums,
     NotMeasuredError,
     RegisterPeriod,
     StateReading,
@@ -18,10 +20,10 @@ from central.settlement.measured import (
     in_mega,
     quarter_hour_kw,
     register_consumption,
-    sum_profiles,
+    sum_days,
 )
 from shared.metering_day import MeteringDay, month_days
-from shared.quantities import MISSING_VALUE, Commodity
+from shared.quantities import MISSING_VALUE, Commodity, Quality
 
 MARCH = month_days(Commodity.ELECTRICITY, 2026, 3)
 
@@ -38,10 +40,17 @@ def month(values: np.ndarray, days: list[MeteringDay] = MARCH) -> Profiles:
     )
 
 
+FIRST, END = date(2026, 3, 1), date(2026, 4, 1)
+
+
+def summed(values: np.ndarray) -> DaySums:
+    return sum_days(month(values))
+
+
 def test_march_has_the_short_day() -> None:
     values = np.full((1, 2972), 1000)
     values[0, 28 * 96 + 91] = 93_000  # the last quarter-hour of 29 March
-    total = sum_profiles(month(values))[0]
+    total = summed(values).between(0, FIRST, END)
     assert total.total == 2971 * 1000 + 93_000
     assert total.maximum_at == datetime(2026, 3, 29, 21, 45, tzinfo=UTC)
     assert quarter_hour_kw(total.maximum, 0) == 372
@@ -61,7 +70,7 @@ def test_march_has_the_short_day() -> None:
 def test_the_first_missing_day_is_named(place: int, day: date) -> None:
     values = np.full((2, 2972), 5)
     values[1, place:] = MISSING_VALUE
-    sums = sum_profiles(month(values))
+    sums = [summed(values).between(row, FIRST, END) for row in range(2)]
     assert (sums[0].missing_day, sums[0].missing_count) == (None, 0)
     assert (sums[1].missing_day, sums[1].missing_count) == (day, 2972 - place)
 
@@ -69,19 +78,33 @@ def test_the_first_missing_day_is_named(place: int, day: date) -> None:
 def test_a_missing_value_never_wins_the_maximum() -> None:
     values = np.full((1, 2972), -7)
     values[0, 3] = MISSING_VALUE
-    assert sum_profiles(month(values))[0].maximum == -7
+    assert summed(values).between(0, FIRST, END).maximum == -7
 
 
-def test_no_channels_no_sums() -> None:
-    assert sum_profiles(month(np.zeros((0, 2972)))) == {}
-
-
-@given(arrays(np.int32, (3, 2972), elements=st.integers(0, 2**31 - 1), fill=st.integers(0, 100)))
-def test_sums_are_exact(values: np.ndarray) -> None:
-    sums = sum_profiles(month(values))
+@given(
+    arrays(np.int32, (3, 2972), elements=st.integers(0, 2**31 - 1), fill=st.integers(0, 100)),
+    st.lists(st.integers(1, 30), unique=True).map(sorted),
+)
+def test_parts_sum_to_the_whole_exactly(values: np.ndarray, borders: list[int]) -> None:
+    sums = summed(values)
+    days = [FIRST, *(FIRST + timedelta(days=border) for border in borders), END]
     for row in range(3):
-        assert sums[row].total == sum(values[row].tolist())
-        assert sums[row].maximum == max(values[row].tolist())
+        whole = sums.between(row, FIRST, END)
+        parts = [sums.between(row, first, end) for first, end in pairwise(days)]
+        assert whole.total == sum(values[row].tolist()) == sum(part.total for part in parts)
+        assert whole.maximum == max(values[row].tolist()) == max(part.maximum for part in parts)
+        highest = next(part for part in parts if part.maximum == whole.maximum)
+        assert whole.maximum_at == highest.maximum_at
+
+
+def test_what_was_not_measured_is_counted_by_quality() -> None:
+    profiles = month(np.full((2, 2972), 5))
+    profiles.quality[1, 96:100] = Quality.ESTIMATED
+    profiles.quality[1, 100] = Quality.EDITED
+    sums = sum_days(profiles)
+    assert sums.between(0, FIRST, END).quality == {}
+    assert sums.between(1, FIRST, END).quality == {"estimated": 4, "edited": 1}
+    assert sums.between(1, FIRST, date(2026, 3, 2)).quality == {}
 
 
 def test_units() -> None:
