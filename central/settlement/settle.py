@@ -98,7 +98,7 @@ def settle_point(facts: PointFacts, measured: Measured, now: datetime) -> list[S
     except NotMeasuredError as error:
         return Omitted(facts, "measurement", f"Místo {facts.ean}: {error.reason}", error.day)
     except CannotPriceError as error:
-        return Omitted(facts, error.component, f"Místo {facts.ean}: {error.reason}")
+        return Omitted(facts, error.component, f"Místo {facts.ean}: {error.reason}", error.day)
     findings = (*priced.findings, *_uncovered(facts))
     remaining, settled = list(parts), []
     for tenure in tenures:

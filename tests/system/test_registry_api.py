@@ -9,7 +9,13 @@ import pytest
 from sqlalchemy import text
 
 from central.platform.database import make_engine, transaction
-from central.settlement.facts import read_facts
+from central.settlement.document import tenure_document
+from central.settlement.formulas import ALL_FORMULAS
+from central.settlement.registry import read_facts
+from central.settlement.scope import Scope, points_in
+from central.tariffs.load import load_file, shipped_files
+from central.workflow.settle_month import in_force
+from shared.metering_day import next_month
 from tests.system.registry_rig import EAN, GAS, PLACE, WHY, Api, api, furnish
 
 POINT = f"/v1/supply-points/{EAN}"
@@ -414,17 +420,23 @@ async def test_settlement_sees_a_month_as_it_was(it: Api, database_url: str) -> 
     await it.act(POINT, "revise", {"since": "2026-08-15", "voltage_level": "NN"})
     engine = make_engine(database_url)
     seen = {}
+    books = [in_force(load_file(path, ALL_FORMULAS)) for path in shipped_files()]
     with engine.connect() as connection:
+        points = points_in(connection, Scope(), date(2026, 1, 1), date(2027, 1, 1))
         for month in (3, 4, 6, 8):
-            (facts,) = read_facts(connection, date(2026, month, 1))
-            point, contract = facts.document["supply_point"], facts.document["contract"]
-            capacity = facts.agreed["reserved_capacity_year_kw"]
-            seen[month] = (point["metering_type"], contract["payer"]["code"], int(capacity), facts.problem is None)
-            assert (facts.ean, facts.agreed["reserved_input_kw"]) == (EAN, 400)
+            first = date(2026, month, 1)
+            (facts,) = read_facts(connection, points, first, next_month(2026, month), books)
+            (tenure,) = facts.tenures()
+            document = tenure_document(facts, tenure)
+            levels = [span.version.level for span in tenure.spans]
+            capacity = int(tenure.last.agreed["reserved_capacity_year_kw"])
+            told = (document["supply_point"]["metering_type"], document["contract"]["payer"]["code"], capacity)
+            seen[month] = (*told, levels)
+            assert (facts.ean, tenure.last.agreed["reserved_input_kw"]) == (EAN, 400)
     engine.dispose()
     assert seen == {
-        3: ("B", "C1", 300, True),
-        4: ("A", "SUP", 300, True),
-        6: ("A", "SUP", 350, True),
-        8: ("A", "SUP", 350, False),
+        3: ("B", "C1", 300, ["VN"]),
+        4: ("A", "SUP", 300, ["VN"]),
+        6: ("A", "SUP", 350, ["VN"]),
+        8: ("A", "SUP", 350, ["VN", "NN"]),
     }
