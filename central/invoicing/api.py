@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel
 
+from central.invoicing.advances.api import router as advances_router
 from central.invoicing.invoices import find_invoices, get_lines, require_file, require_invoice
 from central.invoicing.issue import issue_invoices
 from central.invoicing.trace import trace_line
@@ -13,7 +14,7 @@ from central.platform.errors import BadInput
 from central.platform.identity import Person, require
 from central.platform.web import Db, Now
 
-router = APIRouter(prefix="/v1/invoices", tags=["invoicing"])
+invoices = APIRouter(prefix="/v1/invoices", tags=["invoicing"])
 
 Reader = Annotated[Person, Depends(require("read"))]
 Issuer = Annotated[Person, Depends(require("invoice"))]
@@ -43,7 +44,7 @@ class IssuedAnswer(BaseModel):
     checks: dict[str, int]
 
 
-@router.post("", status_code=201, summary="Issue invoices of a run")
+@invoices.post("", status_code=201, summary="Issue invoices of a run")
 def issue(order: IssueOrder, connection: Db, clock: Now, person: Issuer) -> IssuedAnswer:
     """Run the checks, then issue: numbers without holes, PDF with QR payment, ISDOC; all or nothing."""
     issued = issue_invoices(connection, order.run, person, clock.now(), order.grouping)
@@ -52,7 +53,7 @@ def issue(order: IssueOrder, connection: Db, clock: Now, person: Issuer) -> Issu
     )
 
 
-@router.get("", summary="Invoices")
+@invoices.get("", summary="Invoices")
 def list_invoices(
     connection: Db,
     person: Reader,
@@ -64,7 +65,7 @@ def list_invoices(
     return [_head(row._mapping) for row in find_invoices(connection, run, _month(month), limit)]
 
 
-@router.get("/{number}", summary="An invoice with its lines")
+@invoices.get("/{number}", summary="An invoice with its lines")
 def get_invoice(number: str, connection: Db, person: Reader) -> dict[str, Any]:
     """Head, VAT recapitulation and lines; a line without a basis is information."""
     row = require_invoice(connection, number)
@@ -72,19 +73,19 @@ def get_invoice(number: str, connection: Db, person: Reader) -> dict[str, Any]:
     return {**_head(row._mapping), "vat_rows": row.vat_rows, "lines": lines}
 
 
-@router.get("/{number}/pdf", summary="The invoice as PDF", response_class=Response)
+@invoices.get("/{number}/pdf", summary="The invoice as PDF", response_class=Response)
 def get_pdf(number: str, connection: Db, person: Reader) -> Response:
     """The issued document itself."""
     return _file(require_file(connection, number, "pdf"), "application/pdf", f"{number}.pdf")
 
 
-@router.get("/{number}/isdoc", summary="The invoice as ISDOC", response_class=Response)
+@invoices.get("/{number}/isdoc", summary="The invoice as ISDOC", response_class=Response)
 def get_isdoc(number: str, connection: Db, person: Reader) -> Response:
     """The issued document itself, ISDOC 6.0.2."""
     return _file(require_file(connection, number, "isdoc"), "application/xml", f"{number}.isdoc")
 
 
-@router.get("/{number}/lines/{line}/trace", summary="Where a line came from")
+@invoices.get("/{number}/lines/{line}/trace", summary="Where a line came from")
 def get_trace(
     number: str,
     line: int,
@@ -117,3 +118,8 @@ def _month(text: str | None) -> date | None:
 
 def _file(content: bytes, media_type: str, name: str) -> Response:
     return Response(content, media_type=media_type, headers={"Content-Disposition": f'inline; filename="{name}"'})
+
+
+router = APIRouter()
+router.include_router(invoices)
+router.include_router(advances_router)

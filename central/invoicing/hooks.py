@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, text
 
+from central.invoicing.advances.hooks import listen
 from central.platform.hooks import Change, Hooks, Touched
 
 ENDING = frozenset({"close", "remove", "end"})
@@ -54,3 +55,4 @@ def refuses(connection: Connection, change: Change) -> str | None:
 def register(hooks: Hooks) -> None:
     """Answer for invoicing."""
     hooks.register("invoicing", affected_by=affected_by, refuses=refuses)
+    listen(hooks)

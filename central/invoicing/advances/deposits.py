@@ -11,9 +11,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, text, update
+from sqlalchemy import Connection, Row, insert, select, text, update
 
-from central.invoicing.advances.amounts import CENT, part_of, vat_inside
+from central.invoicing.advances.amounts import part_of, vat_inside
 from central.invoicing.advances.states import advanced
 from central.invoicing.advances.tables import advance, advance_deposit, advance_document
 from central.invoicing.advances.vat import VatRates
@@ -21,11 +21,12 @@ from central.invoicing.numbering import NumberSeries
 from central.platform import audit
 from central.platform.errors import Refused
 from central.platform.identity import Person
+from central.registry.tables import party
 from shared.metering_day import PRAGUE
 
 TAX_DOCUMENT, CREDIT_NOTE = 5, 6
 SERIES = {TAX_DOCUMENT: "advance_tax", CREDIT_NOTE: "advance_credit"}
-"""The kind whose number series a document takes, by ISDOC document type."""
+"""Kind of the number series, by ISDOC document type."""
 ZERO = Decimal("0.00")
 
 ADVANCES = text("""
@@ -36,13 +37,25 @@ ADVANCES = text("""
       FROM advance a WHERE a.id = ANY (:advances) ORDER BY a.id FOR UPDATE OF a
 """)
 
+PAID = text("""
+    -- advances that are sent and for which all came
+    UPDATE advance a SET state = 'paid'
+     WHERE a.id = ANY (:advances) AND a.state = 'sent' AND a.amount <= (
+           SELECT sum(d.amount) FROM advance_deposit d WHERE d.advance = a.id AND d.released_on IS NULL)
+""")
+
 
 @dataclass(frozen=True, slots=True)
 class Allocated:
-    """A part of a payment that belongs to an advance: `allocation` is its id, unique over all payments."""
+    """A part of a payment that belongs to an advance: `allocation` is its id, unique over all payments.
+
+    `payment` is None where a credit note was set off against the advance; `received_on` then is the day of that.
+    """
 
     allocation: int
     advance: int
+    payment: int | None
+    received_on: date
     amount: Decimal
 
 
@@ -82,54 +95,51 @@ def vat_of_each(received: Sequence[tuple[Decimal, Decimal]]) -> list[Decimal]:
     return vats
 
 
-def take_deposits(
-    connection: Connection,
-    payment: int,
-    received_on: date,
-    allocated: Sequence[Allocated],
-    person: Person,
-    now: datetime,
-) -> list[str]:
-    """Write down what a payment brought to advances, and make its tax document, one a payer. Their numbers.
+def take_deposits(connection: Connection, allocated: Sequence[Allocated], person: Person, now: datetime) -> list[str]:
+    """Write down what payments brought to advances, and make the tax documents, one a payment and payer. Their numbers.
 
-    Where the seller has no VAT number, or the rate is 0, no tax document is made: the deposit is deducted untaxed.
+    Where the seller has no VAT number no tax document is made: the deposit is deducted untaxed. Thousands of payments
+    are written in a few statements.
     """
-    rows = {
-        row.id: row for row in connection.execute(ADVANCES, {"advances": [each.advance for each in allocated]}).all()
-    }
-    rates = VatRates(connection)
-    by_sides: dict[tuple[int, int, str], list[Allocated]] = defaultdict(list)
+    rows = _advances(connection, [each.advance for each in allocated])
+    rates, taxed = VatRates(connection), _tax_payers(connection, {row.seller for row in rows.values()})
+    groups: dict[tuple[Any, ...], list[Allocated]] = defaultdict(list)
     for each in allocated:
         row = rows[each.advance]
-        by_sides[row.seller, row.payer, row.currency].append(each)
-    numbers: list[str] = []
-    for (seller, payer, currency), group in sorted(by_sides.items()):
+        # A set-off has no payment: each is a receipt of its own.
+        payment = (0, each.payment) if each.payment is not None else (each.allocation, 0)
+        groups[row.seller, row.payer, row.currency, each.received_on, payment].append(each)
+    documents: list[_NewDocument] = []
+    deposits: list[dict[str, Any]] = []
+    for (seller, payer, currency, received_on, _), group in groups.items():
         received = [(rates.on(rows[each.advance].commodity, received_on), each.amount) for each in group]
-        document = None
-        vats = [ZERO] * len(group)
-        if _pays_vat(connection, seller):
-            sides = {"seller": seller, "payer": payer, "payment": payment, "currency": currency}
-            document, number = _issue(connection, TAX_DOCUMENT, sides, tax_rows(received), received_on, person, now)
-            vats = vat_of_each(received)
-            numbers.append(number)
-        connection.execute(
-            insert(advance_deposit),
-            [
-                {
-                    "advance": each.advance,
-                    "payment": payment,
-                    "allocation": each.allocation,
-                    "received_on": received_on,
-                    "amount": each.amount,
-                    "vat_percent": percent,
-                    "vat": vat,
-                    "document": document,
-                }
-                for each, (percent, _), vat in zip(group, received, vats, strict=True)
-            ],
-        )
-    _follow(connection, list(rows.values()))
-    return numbers
+        vats, place = [ZERO] * len(group), None
+        if seller in taxed:
+            vats, place = vat_of_each(received), len(documents)
+            sides = {"seller": seller, "payer": payer, "payment": group[0].payment, "currency": currency}
+            amounts = [(row.percent, row.gross, row.vat) for row in tax_rows(received)]
+            documents.append(_NewDocument(sides, amounts, received_on))
+        deposits += [
+            {
+                "advance": each.advance,
+                "payment": each.payment,
+                "allocation": each.allocation,
+                "received_on": received_on,
+                "amount": each.amount,
+                "vat_percent": percent,
+                "vat": vat,
+                "document": place,
+            }
+            for each, (percent, _), vat in zip(group, received, vats, strict=True)
+        ]
+    issued = _write(connection, TAX_DOCUMENT, documents, person, now)
+    for deposit in deposits:
+        if deposit["document"] is not None:
+            deposit["document"] = issued[deposit["document"]][0]
+    if deposits:
+        connection.execute(insert(advance_deposit), deposits)
+    _follow(connection, [row.id for row in rows.values() if row.state == "sent"])
+    return [number for _, number in issued]
 
 
 def release_deposits(
@@ -145,9 +155,7 @@ def release_deposits(
         .order_by(advance_deposit.c.id)
         .with_for_update()
     ).all()
-    advances = {
-        row.id: row for row in connection.execute(ADVANCES, {"advances": [each.advance for each in deposits]}).all()
-    }
+    advances = _advances(connection, [each.advance for each in deposits])
     for each in deposits:
         if each.deducted:
             raise Refused(
@@ -155,30 +163,37 @@ def release_deposits(
                 f"Of the {each.amount} Kč received on {each.received_on} for advance {advances[each.advance].number} a "
                 f"statement has deducted {each.deducted} Kč; cancel that statement before the payment is released.",
             )
-    today = now.astimezone(PRAGUE).date()
-    numbers: list[str] = []
-    by_document: dict[int | None, list[Row[Any]]] = defaultdict(list)
+    by_document: dict[int, list[Row[Any]]] = defaultdict(list)
     for each in deposits:
-        by_document[each.document].append(each)
-    for original, group in by_document.items():
-        note = None
-        if original is not None:
-            note, number = _credit(connection, original, group, reason, person, now)
-            numbers.append(number)
+        if each.document is not None:
+            by_document[each.document].append(each)
+    notes = [_credit(connection, original, group, reason, now) for original, group in by_document.items()]
+    issued = _write(connection, CREDIT_NOTE, notes, person, now)
+    by_original = {original: note for original, (note, _) in zip(by_document, issued, strict=True)}
+    today = now.astimezone(PRAGUE).date()
+    for each in deposits:
+        note = None if each.document is None else by_original[each.document]
         connection.execute(
-            update(advance_deposit)
-            .where(advance_deposit.c.id.in_([each.id for each in group]))
-            .values(released_on=today, credit_note=note)
+            update(advance_deposit).where(advance_deposit.c.id == each.id).values(released_on=today, credit_note=note)
         )
     for row in advances.values():
         state = advanced(row.state, "release", row.number)
         connection.execute(update(advance).where(advance.c.id == row.id).values(state=state))
-    return numbers
+    return [number for _, number in issued]
+
+
+@dataclass(frozen=True, slots=True)
+class _NewDocument:
+    """A document to be: its sides, its rows as (percent, gross, VAT), and its tax point."""
+
+    sides: Mapping[str, Any]
+    rows: Sequence[tuple[Decimal, Decimal, Decimal]]
+    tax_date: date
 
 
 def _credit(
-    connection: Connection, original: int, group: Sequence[Row[Any]], reason: str, person: Person, now: datetime
-) -> tuple[int, str]:
+    connection: Connection, original: int, group: Sequence[Row[Any]], reason: str, now: datetime
+) -> _NewDocument:
     row = connection.execute(select(advance_document).where(advance_document.c.id == original)).one()
     sides = {
         "seller": row.seller,
@@ -193,79 +208,64 @@ def _credit(
         gross, vat = sums[each.vat_percent]
         sums[each.vat_percent] = (gross + each.amount, vat + each.vat)
     rows = [(percent, -gross, -vat) for percent, (gross, vat) in sorted(sums.items())]
-    return _write(connection, CREDIT_NOTE, sides, rows, now.astimezone(PRAGUE).date(), person, now)
-
-
-def _issue(
-    connection: Connection,
-    kind: int,
-    sides: Mapping[str, Any],
-    rows: Sequence[TaxRow],
-    tax_date: date,
-    person: Person,
-    now: datetime,
-) -> tuple[int, str]:
-    return _write(connection, kind, sides, [(row.percent, row.gross, row.vat) for row in rows], tax_date, person, now)
+    return _NewDocument(sides, rows, now.astimezone(PRAGUE).date())
 
 
 def _write(
-    connection: Connection,
-    kind: int,
-    sides: Mapping[str, Any],
-    rows: Sequence[tuple[Decimal, Decimal, Decimal]],
-    tax_date: date,
-    person: Person,
-    now: datetime,
-) -> tuple[int, str]:
-    """Store a document of (percent, gross, VAT) rows under the next number of its kind; its id and number."""
+    connection: Connection, kind: int, documents: Sequence[_NewDocument], person: Person, now: datetime
+) -> list[tuple[int, str]]:
+    """Store documents under the next numbers of their kind; the id and number of each, in the order given."""
+    if not documents:
+        return []
     issue_date = now.astimezone(PRAGUE).date()
-    number = NumberSeries(connection, SERIES[kind], issue_date).take(1)[0]
-    gross = sum((row[1] for row in rows), ZERO)
-    vat = sum((row[2] for row in rows), ZERO)
-    identifier: int = connection.execute(
-        insert(advance_document)
-        .values(
-            **sides,
-            number=number,
-            document_type=kind,
-            issue_date=issue_date,
-            tax_date=tax_date,
-            vat_rows=[
-                {
-                    "percent": f"{percent:f}",
-                    "base": f"{(part - tax).quantize(CENT):f}",
-                    "vat": f"{tax:f}",
-                }
-                for percent, part, tax in rows
+    numbers = NumberSeries(connection, SERIES[kind], issue_date).take(len(documents))
+    values = [
+        {
+            **each.sides,
+            "number": number,
+            "document_type": kind,
+            "issue_date": issue_date,
+            "tax_date": each.tax_date,
+            "vat_rows": [
+                {"percent": f"{percent:f}", "base": f"{gross - vat:f}", "vat": f"{vat:f}"}
+                for percent, gross, vat in each.rows
             ],
-            net=gross - vat,
-            vat=vat,
-            gross=gross,
-            issued_at=now,
-            issued_by=person.name,
-        )
-        .returning(advance_document.c.id)
-    ).scalar_one()
-    act = "advance.tax" if kind == TAX_DOCUMENT else "advance.credit"
-    details = {"number": number, "payment": sides["payment"], "gross": f"{gross:f}", "vat": f"{vat:f}"}
-    audit.record(connection, person, act, f"advance_document/{identifier}", details, now, why=sides.get("reason"))
-    return identifier, number
-
-
-def _follow(connection: Connection, rows: Sequence[Row[Any]]) -> None:
-    """Advances for which all came are paid."""
-    ids = [row.id for row in rows]
-    query = (
-        select(advance_deposit.c.advance, func.sum(advance_deposit.c.amount).label("came"))
-        .where(advance_deposit.c.advance.in_(ids), advance_deposit.c.released_on.is_(None))
-        .group_by(advance_deposit.c.advance)
+            "net": sum((gross - vat for _, gross, vat in each.rows), ZERO),
+            "vat": sum((vat for _, _, vat in each.rows), ZERO),
+            "gross": sum((gross for _, gross, _ in each.rows), ZERO),
+            "issued_at": now,
+            "issued_by": person.name,
+        }
+        for number, each in zip(numbers, documents, strict=True)
+    ]
+    ids = connection.execute(
+        insert(advance_document).returning(advance_document.c.id, sort_by_parameter_order=True), values
+    ).scalars()
+    issued = list(zip(ids, numbers, strict=True))
+    audit.record_each(
+        connection,
+        person,
+        "advance.tax" if kind == TAX_DOCUMENT else "advance.credit",
+        {
+            f"advance_document/{identifier}": {"number": row["number"], "gross": f"{row['gross']:f}"}
+            for (identifier, _), row in zip(issued, values, strict=True)
+        },
+        now,
+        why=documents[0].sides.get("reason"),
     )
-    came = {row.advance: row.came for row in connection.execute(query)}
-    for row in rows:
-        if row.state == "sent" and came.get(row.id, ZERO) >= row.amount:
-            state = advanced(row.state, "pay", row.number)
-            connection.execute(update(advance).where(advance.c.id == row.id).values(state=state))
+    return issued
 
 
-def _pays_vat(connection: Connection, seller: int) -> bool:
-    return bool(connection.execute(text("SELECT dic IS NOT NULL FROM party WHERE id = :id"), {"id": seller}).scalar())
+def _advances(connection: Connection, ids: Sequence[int]) -> dict[int, Row[Any]]:
+    return {row.id: row for row in connection.execute(ADVANCES, {"advances": list(ids)})}
+
+
+def _follow(connection: Connection, ids: Sequence[int]) -> None:
+    """Sent advances for which all came are paid."""
+    connection.execute(PAID, {"advances": list(ids)})
+
+
+def _tax_payers(connection: Connection, sellers: set[int]) -> set[int]:
+    """Sellers that have a VAT number."""
+    query = select(party.c.id).where(party.c.id.in_(sellers), party.c.dic.is_not(None))
+    return set(connection.execute(query).scalars())

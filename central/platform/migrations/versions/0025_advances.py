@@ -57,7 +57,7 @@ CREATE TABLE advance_document (
         CONSTRAINT advance_document_document_type_check CHECK (document_type IN (5, 6)),
     seller bigint NOT NULL CONSTRAINT advance_document_seller_fkey REFERENCES party (id),
     payer bigint NOT NULL CONSTRAINT advance_document_payer_fkey REFERENCES party (id),
-    payment bigint NOT NULL,
+    payment bigint,
     issue_date date NOT NULL,
     tax_date date NOT NULL,
     currency text NOT NULL CONSTRAINT advance_document_currency_check CHECK (currency ~ '^[A-Z]{3}$'),
@@ -83,7 +83,7 @@ COMMENT ON TABLE advance_document IS
 CREATE TABLE advance_deposit (
     id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT advance_deposit_pkey PRIMARY KEY,
     advance bigint NOT NULL CONSTRAINT advance_deposit_advance_fkey REFERENCES advance (id),
-    payment bigint NOT NULL,
+    payment bigint,
     allocation bigint NOT NULL CONSTRAINT advance_deposit_allocation_key UNIQUE,
     received_on date NOT NULL,
     amount numeric(14, 2) NOT NULL CONSTRAINT advance_deposit_amount_check CHECK (amount > 0),

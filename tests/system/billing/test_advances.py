@@ -1,0 +1,168 @@
+"""Advances of a contract through the API on a real database: prescribed, sent, paid, taxed, released and deducted."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from central.invoicing.advances.deductions import deduct, plan_for, settle_period, undo_deductions
+from central.platform.database import transaction
+from central.platform.errors import Refused
+from central.platform.hooks import HOOKS
+from central.workflow.prepare import prepare
+from tests.system.billing.site import CLERK, NOW, BilledSite
+from tests.system.billing.test_checks_and_invoicing import approved_run, issue_all
+
+D = Decimal
+WHY = {"why": "zálohy na rok 2026"}
+
+CONTRACT = """
+    SELECT c.number FROM contract c JOIN contract_item ci ON ci.contract = c.id
+      JOIN supply_point sp ON sp.id = ci.supply_point
+     WHERE sp.commodity = 'electricity' AND sp.point_type = 'consumption' GROUP BY c.id
+    HAVING count(DISTINCT sp.id) = 1 ORDER BY c.number LIMIT 1
+"""
+
+
+def prescribed_contract(site: BilledSite, client: Any) -> str:
+    """A contract with monthly advances of 1000 Kč from January to December 2026."""
+    with transaction(site.engine) as connection:
+        prepare(connection, CLERK, NOW)
+    number: str = site.one(CONTRACT)
+    site.do(
+        "UPDATE contract SET statement_months = 12, advance_months = 1, advance_amount = 1000 WHERE number = :number",
+        number=number,
+    )
+    site.do("UPDATE contract SET valid = daterange('2026-01-01', upper(valid)) WHERE number = :number", number=number)
+    site.do(
+        "UPDATE contract_item SET valid = daterange('2026-01-01', upper(valid)) "
+        "WHERE contract = (SELECT id FROM contract WHERE number = :number)",
+        number=number,
+    )
+    body = {"start": "2026-01-01", "end": "2027-01-01", **WHY}
+    assert client.post(f"/v1/contracts/{number}/calendar/generate", json=body).status_code in (200, 201)
+    return number
+
+
+def ok(answer: Any, status: int = 200) -> Any:
+    assert answer.status_code == status, answer.text
+    return answer.json() if answer.content else None
+
+
+def pay(site: BilledSite, advances: list[int], amount: Decimal, payment: int, on: date) -> None:
+    """What the room of payments says when a payment is matched: the same sum for each advance."""
+    with transaction(site.engine) as connection:
+        allocations = [
+            {"allocation": payment * 100 + place, "advance": each, "payment": payment, "received_on": on,
+             "amount": amount}
+            for place, each in enumerate(advances)
+        ]  # fmt: skip
+        HOOKS.publish(connection, "payment.allocated", {"allocations": allocations, "person": CLERK, "at": NOW})
+
+
+def release(site: BilledSite, allocations: list[int]) -> None:
+    with transaction(site.engine) as connection:
+        rows = [{"allocation": each, "advance": 0} for each in allocations]
+        HOOKS.publish(connection, "payment.released", {"allocations": rows, "person": CLERK, "at": NOW})
+
+
+def test_a_year_of_advances_is_asked_for_paid_taxed_and_deducted_to_the_last_haler(site: BilledSite) -> None:
+    run = approved_run(site)
+    invoice_number = issue_all(site, run).numbers[0]
+    invoice = site.one("SELECT id FROM invoice WHERE number = :number", number=invoice_number)
+    with site.client() as client:
+        number = prescribed_contract(site, client)
+        order = {"since": "2026-01-01", "until": "2027-01-01", "contracts": [number]}
+        made = ok(client.post("/v1/advances/prescribe", json=order))
+        assert made == {"made": 12, "kept": 0, "removed": 0, "left_alone": 0}
+        assert ok(client.post("/v1/advances/prescribe", json=order))["kept"] == 12
+        sent = ok(client.post("/v1/advances/send", json={"until": "2026-07-01", "contracts": [number]}), 201)
+        assert sent["advances"] == [f"265{place:07d}" for place in range(1, 7)]
+
+        # the second half changes by an amendment; what was sent stays
+        site.do(
+            "UPDATE payment_calendar SET advance_amount = 1500 WHERE contract = "
+            "(SELECT id FROM contract WHERE number = :number)",
+            number=number,
+        )
+        again = ok(client.post("/v1/advances/prescribe", json=order))
+        assert again == {"made": 6, "kept": 0, "removed": 6, "left_alone": 6}
+        rows = ok(client.get(f"/v1/advances?contract_number={number}"))
+        assert [row["amount"] for row in rows] == ["1000.00"] * 6 + ["1500.00"] * 6
+        assert site.one("SELECT sum(amount) FROM receivable WHERE kind = 'advance'") == D("6000.00")
+        ids = [row["id"] for row in rows]
+        parts = ok(client.get(f"/v1/advances/{ids[0]}"))["parts"]
+        assert [part["amount"] for part in parts] == ["1000.00"]
+
+        # one payment for two advances is one tax document; a part of an advance leaves it open
+        pay(site, ids[:2], D("1000.00"), 1, date(2026, 2, 14))
+        pay(site, ids[2:3], D("400.00"), 2, date(2026, 3, 16))
+        pay(site, ids[3:4], D("1000.00"), 3, date(2026, 4, 16))
+        documents = ok(client.get("/v1/advances/documents"))
+        assert [(each["number"], each["net"], each["vat"], each["tax_date"]) for each in documents] == [
+            ("2660000001", "1652.89", "347.11", "2026-02-14"),  # 2000 x 21 / 121 = 347.107
+            ("2660000002", "330.58", "69.42", "2026-03-16"),
+            ("2660000003", "826.45", "173.55", "2026-04-16"),
+        ]
+        states = [row["state"] for row in ok(client.get(f"/v1/advances?contract_number={number}"))]
+        assert states[:5] == ["paid", "paid", "sent", "paid", "sent"]
+
+        # a payment taken back is credited
+        release(site, [300])
+        credit = ok(client.get("/v1/advances/documents?document_type=6"))[0]
+        assert (credit["number"], credit["gross"], credit["vat"]) == ("2670000001", "-1000.00", "-173.55")
+        assert ok(client.get(f"/v1/advances/{ids[3]}"))["state"] == "sent"
+        refused = client.post(f"/v1/advances/{ids[2]}/cancel", json=WHY)
+        assert (refused.status_code, refused.json()["code"]) == (409, "advance_paid")
+        ok(client.post(f"/v1/advances/{ids[3]}/cancel", json=WHY), 204)
+
+        sides = site_sides(site, ids[0])
+        with transaction(site.engine) as connection:
+            planned = plan_for(connection, [sides["contract"]], sides["seller"], sides["payer"], date(2027, 1, 1), None)
+            assert [(each.number, each.gross, each.vat) for each in planned] == [
+                ("2660000001", D("1000.00"), D("173.56")),
+                ("2660000001", D("1000.00"), D("173.55")),
+                ("2660000002", D("400.00"), D("69.42")),
+            ]
+            assert deduct(connection, invoice, planned, CLERK, NOW) == D("2400.00")
+            assert not plan_for(
+                connection, [sides["contract"]], sides["seller"], sides["payer"], date(2027, 1, 1), None
+            )
+            changed = settle_period(
+                connection, [sides["contract"]], sides["seller"], sides["payer"], date(2027, 1, 1),
+                "roční vyúčtování", CLERK, NOW,
+            )  # fmt: skip
+            assert changed == 11
+        states = [row["state"] for row in ok(client.get(f"/v1/advances?contract_number={number}"))]
+        assert states == ["deducted"] * 3 + ["cancelled"] * 9
+        assert site.one("SELECT count(*) FROM receivable WHERE kind = 'advance' AND is_open") == 0
+        assert site.one("SELECT sum(deducted) FROM advance_deposit WHERE released_on IS NULL") == D("2400.00")
+
+    with pytest.raises(Refused, match=r"a statement has deducted 1000\.00 Kč"):
+        release(site, [100])
+    with transaction(site.engine) as connection:
+        assert undo_deductions(connection, invoice, "chybné vyúčtování", CLERK, NOW) == D("2400.00")
+        assert undo_deductions(connection, invoice, "chybné vyúčtování", CLERK, NOW) == D("0.00")
+
+
+def site_sides(site: BilledSite, advance: int) -> dict[str, int]:
+    with transaction(site.engine) as connection:
+        query = text("SELECT contract, seller, payer FROM advance WHERE id = :id")
+        return dict(connection.execute(query, {"id": advance}).mappings().one())
+
+
+def test_what_cannot_be_asked_for_is_refused_in_a_sentence(site: BilledSite) -> None:
+    with site.client() as client:
+        none = client.post("/v1/advances/send", json={"until": "2026-07-01"})
+        assert (none.status_code, none.json()["code"]) == (409, "nothing_to_send")
+        empty = client.post("/v1/advances/prescribe", json={"since": "2026-07-01", "until": "2026-07-01"})
+        assert (empty.status_code, empty.json()["code"]) == (422, "period")
+        unknown = client.post(
+            "/v1/advances/prescribe", json={"since": "2026-01-01", "until": "2026-07-01", "contracts": ["nikdo"]}
+        )
+        assert (unknown.status_code, "nikdo" in unknown.json()["message"]) == (404, True)
+        assert client.get("/v1/advances/999").status_code == 404
