@@ -19,7 +19,7 @@ from central.platform.web import Db, Now
 from central.registry.tables import contract, supply_point
 from central.registry.web import Body, Day, Why
 
-router = APIRouter(prefix="/v1/advances", tags=["advances"])
+router = APIRouter(prefix="/v1/advances", tags=["invoicing"])
 
 Reader = Annotated[Person, Depends(require("read"))]
 Issuer = Annotated[Person, Depends(require("invoice"))]
