@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import io
+import json
 import runpy
 import shlex
 import subprocess
@@ -118,6 +119,23 @@ def demo(
     """A local distribution network's March 2026: meters, invoices, messages to OTE, and a report of what must hold."""
     command = importlib.import_module("deploy.demo.command")
     raise typer.Exit(command.main(once=once))
+
+
+@app.command("quote")
+def quote(
+    file: Annotated[Path, typer.Argument(help="The input: one JSON object, see docs/quote.md.")],
+    package: Annotated[
+        list[Path] | None, typer.Option(help="A package file to price by before those that ship; may be repeated.")
+    ] = None,
+) -> None:
+    """The price of given quantities by the rules and packages of a settlement run, without a database."""
+    room = importlib.import_module("central.workflow.quote")
+    errors = importlib.import_module("central.platform.errors")
+    try:
+        found = room.quote_file(file, package or [])
+    except errors.BadInput as error:
+        _refuse(str(error))
+    print(json.dumps(found, ensure_ascii=False, indent=2))
 
 
 @app.command("bench")
