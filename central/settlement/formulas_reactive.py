@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from decimal import ROUND_FLOOR, Decimal
 
 from central.settlement.case import Case, by_month
-from central.settlement.formulas_maximum import payer_of
+from central.settlement.formulas_maximum import payer_of, plain
 from central.settlement.lines import Share, lines_of
 from central.settlement.marks import czech, of_price, of_rule, weakest
 from central.settlement.model import CannotPriceError, Finding, Line
@@ -67,7 +67,7 @@ def _surcharge(rule: BillingRule, month: Sequence[Case], tangent: Decimal, limit
         chosen,
         zone.value,
         zone,
-        base / 100,
+        plain(base / 100),
         also=(*others, *assumed),
         text=(
             f"tg φ = {czech(tangent)}; základ {czech(maximum)} MW × {czech(capacity.value)} + "

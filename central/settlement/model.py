@@ -1,7 +1,7 @@
 """What goes into pricing one supply point for one month, and what comes out."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from typing import Any
@@ -107,6 +107,10 @@ class Line:
     @property
     def is_information(self) -> bool:
         return self.unit_price == 0
+
+    def cancelled(self) -> "Line":
+        """The line that takes this one back: quantity and amount negative, the price as it was."""
+        return replace(self, quantity=-self.quantity, amount=-self.amount)
 
     @property
     def mark(self) -> str:

@@ -65,10 +65,13 @@ def _rules(cases: Sequence[Case]) -> list[tuple[Law, list[tuple[BillingRule, lis
         if covered is None:
             covered = []
             books.append((case.law, covered))
+        rules = case.law.rules(case.point)
         at = -1
-        for rule in case.law.rules(case.point):
+        for rule in rules:
             found = next((index for index, (known, _) in enumerate(covered) if known is rule), None)
             if found is None:
+                while at + 1 < len(covered) and not any(covered[at + 1][0] is other for other in rules):
+                    at += 1
                 at += 1
                 covered.insert(at, (rule, [case]))
             else:
