@@ -12,6 +12,7 @@ from central.platform.errors import BadInput
 from central.platform.identity import Person, require
 from central.platform.web import Db, Now
 from central.settlement.scope import Scope
+from central.workflow.advances_api import router as advances_router
 from central.workflow.housekeeping.api import router as housekeeping_router
 from central.workflow.maintenance_api import router as maintenance_router
 from central.workflow.market_api import router as market_router
@@ -26,6 +27,7 @@ router.include_router(market_router)
 router.include_router(maintenance_router)
 router.include_router(meter_acts_router)
 router.include_router(registry_import_router)
+router.include_router(advances_router)
 
 Settler = Annotated[Person, Depends(require("settle"))]
 Admin = Annotated[Person, Depends(require("admin"))]

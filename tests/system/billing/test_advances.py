@@ -166,3 +166,37 @@ def test_what_cannot_be_asked_for_is_refused_in_a_sentence(site: BilledSite) -> 
         )
         assert (unknown.status_code, "nikdo" in unknown.json()["message"]) == (404, True)
         assert client.get("/v1/advances/999").status_code == 404
+
+
+def test_advances_are_proposed_from_last_year_and_the_plan_and_put_into_the_calendar(site: BilledSite) -> None:
+    approved_run(site)  # March 2026
+    with site.client() as client:
+        number = prescribed_contract(site, client)
+        order = {"contract": number, "start": "2027-01-01", "spread": "expected"}
+        proposal = ok(client.post("/v1/advance-proposals", json=order))
+        points = {point["month"]: point for point in proposal["points"]}
+        assert (len(points), points["2027-03-01"]["source"], points["2027-04-01"]["source"]) == (
+            12, "last_year", "load_profile",
+        )  # fmt: skip
+        march = site.one(
+            "SELECT sum(b.amount) FROM billing_basis b JOIN contract c ON c.id = b.contract WHERE c.number = :number",
+            number=number,
+        )
+        # without the law of 2027 its months are priced by that of 2026: March comes to what March was billed
+        assert points["2027-03-01"]["prices_of"] == "2026-03-01"
+        assert D(points["2027-03-01"]["net"]) == march
+        amounts = [D(each["amount"]) for each in proposal["advances"]]
+        assert len(amounts) == 12
+        assert all(amount % 10 == 0 for amount in amounts)
+        assert D(proposal["gross"]) <= sum(amounts) < D(proposal["gross"]) + 120
+
+        body = {**order, **WHY, "digest": proposal["digest"]}
+        assert ok(client.post("/v1/advance-proposals/accept", json=body)) == {"rows": 12}
+        rows = ok(client.get(f"/v1/contracts/{number}/calendar"))
+        assert [D(row["advance_amount"]) for row in rows if row["start"] >= "2027-01-01"] == amounts
+        stale = client.post("/v1/advance-proposals/accept", json={**body, "digest": "sha256:" + "0" * 64})
+        assert (stale.status_code, stale.json()["code"]) == (409, "proposal_changed")
+        middle = client.post("/v1/advance-proposals", json={**order, "start": "2027-01-02"})
+        assert (middle.status_code, middle.json()["code"]) == (422, "start")
+        late = client.post("/v1/advance-proposals", json={**order, "start": "2199-01-01"})
+        assert late.status_code == 409, late.text

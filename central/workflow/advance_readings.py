@@ -1,0 +1,167 @@
+"""What advances are predicted from: items of a contract, last year's settled months, classes, weather, law."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, Row, text
+
+from central.invoicing.advances.prediction import ENERGIES, Weather
+from central.readings.calendar import to_ms
+from central.readings.load_profiles import NORMALISED, LoadProfiles, read_load_profiles
+from central.tariffs.install import packages_in_force
+from central.tariffs.package import Package
+from shared.metering_day import STEP, month_bounds, next_month
+from shared.quantities import Commodity
+
+ITEMS = text("""
+    -- items of a contract that a distribution bill of the time will rest on, with their point and what is agreed
+    SELECT ci.id, ci.supply_point, sp.ean, sp.commodity, sp.voltage_level, sp.temperature_zone, sp.planned_mwh,
+           coalesce(sp.load_profile_class, rated.class) AS load_profile_class,
+           ci.prices, ci.rate, ci.breaker_phases, ci.breaker_amps, ci.annual_mwh, ci.gas_daily_capacity_m3,
+           ci.reserved_input_kw, lower(ci.valid) AS since, upper(ci.valid) AS until,
+           agreed.year_kw, agreed.month_kw
+      FROM contract_item ci
+      JOIN supply_point sp ON sp.id = ci.supply_point
+      LEFT JOIN load_profile_rate rated ON rated.commodity = sp.commodity AND rated.rate = ci.rate
+           AND rated.valid @> CAST(:start AS date)
+     CROSS JOIN LATERAL (
+           SELECT max(kw) FILTER (WHERE rc.kind = 'year') AS year_kw,
+                  max(kw) FILTER (WHERE rc.kind = 'month') AS month_kw
+             FROM reserved_capacity rc
+            WHERE rc.supply_point = sp.id AND rc.valid && daterange(:start, :end) * ci.valid) agreed
+     WHERE ci.contract = :contract AND ci.valid && daterange(:start, :end) AND contract_services(ci.kind) @> 1
+     ORDER BY sp.ean, lower(ci.valid)
+""")
+
+USED = text("""
+    -- what approved settlements of the year before found, by point and month, with how much of the month they hold
+    SELECT si.supply_point, date_trunc('month', lower(si.valid) AT TIME ZONE 'Europe/Prague')::date AS month,
+           si.quantities, extract(epoch FROM upper(si.valid) - lower(si.valid)) AS seconds
+      FROM settlement_input si
+     WHERE si.supply_point = ANY (:points) AND si.approved AND si.statement_type = 0
+       AND si.valid && tstzrange(CAST(:start AS timestamp) AT TIME ZONE 'Europe/Prague',
+                                 CAST(:end AS timestamp) AT TIME ZONE 'Europe/Prague')
+""")
+
+WEATHER = text("SELECT zone, month, normal, actual FROM degree_day WHERE month >= :start AND month < :end")
+
+MAXIMA = ("max_quarter_hour_kw", "max_quarter_hour_output_kw")
+REACTIVE = ("reactive_taken_mvarh", "reactive_delivery_mvarh")
+
+
+@dataclass(frozen=True, slots=True)
+class YearBefore:
+    """Months (their first days) with what a point used in them; only months that are held whole."""
+
+    used: Mapping[date, Mapping[str, Decimal]]
+
+
+def year_earlier(month: date, years: int = 1) -> date:
+    """The same month, some years before."""
+    return month.replace(year=month.year - years)
+
+
+def read_items(connection: Connection, contract: int, start: date, end: date) -> Sequence[Row[Any]]:
+    """Items that are billed for distribution, by EAN."""
+    return connection.execute(ITEMS, {"contract": contract, "start": start, "end": end}).all()
+
+
+def read_used(
+    connection: Connection, commodities: Mapping[int, Commodity], start: date, end: date
+) -> dict[int, YearBefore]:
+    """What points used in the months of [start, end), by point; parts of a month are added up."""
+    sums: dict[tuple[int, date], dict[str, Decimal]] = defaultdict(dict)
+    held: dict[tuple[int, date], Decimal] = defaultdict(Decimal)
+    asked = {"points": list(commodities), "start": start, "end": end}
+    for row in connection.execute(USED, asked):
+        key = (row.supply_point, row.month)
+        held[key] += row.seconds
+        for name in (*ENERGIES, *MAXIMA, *REACTIVE):
+            if name in row.quantities:
+                value, before = Decimal(row.quantities[name]), sums[key].get(name)
+                known = Decimal() if before is None else before
+                sums[key][name] = max(known, value) if name in MAXIMA else known + value
+    whole: dict[int, dict[date, dict[str, Decimal]]] = defaultdict(dict)
+    for (point, month), used in sums.items():
+        first, last = month_bounds(commodities[point], month.year, month.month)
+        if start <= month < end and held[point, month] == Decimal((last - first) // timedelta(seconds=1)):
+            whole[point][month] = used
+    return {point: YearBefore(whole[point]) for point in commodities}
+
+
+def read_weather(connection: Connection, start: date, end: date) -> dict[tuple[str, date], Weather]:
+    """Degree days by temperature zone and month; empty where the operator keeps none."""
+    rows = connection.execute(WEATHER, {"start": start, "end": end})
+    return {(row.zone, row.month): Weather(row.normal, row.actual) for row in rows}
+
+
+class Weights:
+    """Weights of months by load-profile classes: the normalised series of the month, else of its like a year before,
+    else its days."""
+
+    def __init__(
+        self, connection: Connection, commodity: Commodity, classes: Sequence[str], months: Sequence[date]
+    ) -> None:
+        self._commodity, self._months = commodity, months
+        first = month_bounds(commodity, months[0].year - 1, months[0].month)[0]
+        last = month_bounds(commodity, months[-1].year, months[-1].month)[1]
+        self._profiles: LoadProfiles | None = None
+        if classes:
+            bounds = to_ms(first), to_ms(last)
+            self._profiles = read_load_profiles(connection, commodity, sorted(set(classes)), *bounds)
+
+    def of(self, name: str | None) -> list[Fraction]:
+        """The weight of each month; the same source for all of them."""
+        for years in (0, 1):
+            found = [None if name is None else self._sum(name, year_earlier(month, years)) for month in self._months]
+            known = [weight for weight in found if weight is not None]
+            if len(known) == len(self._months):
+                return known
+        return [Fraction((next_month(month.year, month.month) - month).days) for month in self._months]
+
+    def _sum(self, name: str, month: date) -> Fraction | None:
+        if self._profiles is None:
+            return None
+        first, last = month_bounds(self._commodity, month.year, month.month)
+        step = STEP[self._commodity] // timedelta(milliseconds=1)
+        starts = np.arange(to_ms(first), to_ms(last), step, dtype=np.int64)
+        weights = self._profiles.known(name, starts, NORMALISED)
+        if np.isnan(weights).any():
+            return None
+        return Fraction(float(weights.sum())).limit_denominator(10**9)
+
+
+class Law:
+    """Packages by month, commodity and price list; months that no package reaches yet take the year before."""
+
+    MOST_YEARS_BACK = 3
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._years: dict[date, list[Package]] = {}
+
+    def of(self, commodity: Commodity, prices: str, month: date) -> tuple[Package, date] | None:
+        """The package, and the month in it whose prices stand for `month`; None where there is none."""
+        for years in range(self.MOST_YEARS_BACK + 1):
+            meant = year_earlier(month, years)
+            for package in self._in(meant):
+                if package.commodity == commodity.value and prices in package.file.operators:
+                    return package, meant
+        return None
+
+    def _in(self, month: date) -> list[Package]:
+        """Packages in force in a month: those of the whole year are read once."""
+        year = month.replace(month=1)
+        if year not in self._years:
+            self._years[year] = packages_in_force(self._connection, year, year.replace(year=year.year + 1))
+        if self._years[year]:
+            return self._years[year]
+        if month not in self._years:
+            self._years[month] = packages_in_force(self._connection, month, next_month(month.year, month.month))
+        return self._years[month]
