@@ -61,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
         _service("central.workflow.housekeeping.service"),
         "drop old data by rule, once a day; open and close service cases",
     )
+    command("post", _service("central.invoicing.delivery.post"), "send queued documents by mail (ROZVODNA_SMTP_URL)")
     api = command("api", _api, "serve the HTTP interface")
     api.add_argument("--host", help="address to listen on (ROZVODNA_API_HOST)")
     api.add_argument("--port", type=int, help="port to listen on (ROZVODNA_API_PORT)")

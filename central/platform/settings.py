@@ -57,6 +57,10 @@ class Settings(BaseSettings):
     """Central's private key (Ed25519), with which it signs configurations and commands; `control.key` below `home`."""
     store_key_file: Path | None = None
     """The key under which keys of meters are stored in the database; `store.key` below `home`."""
+    smtp_url: SecretStr | None = None
+    """The mail server for issued documents: smtp://, smtp+starttls:// or smtps://, with user and password in it."""
+    mail_from: str | None = None
+    """The sender of mails, such as "Fakturace <fakturace@example.cz>"."""
     log_level: str = "info"
     log_json: bool = True
     day_deadline: time = time(10, 0)

@@ -1,0 +1,113 @@
+"""Order deliveries, take them back, say that one came back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, text, update
+
+from central.invoicing.delivery.mail import require_address
+from central.invoicing.delivery.states import QUEUED, following
+from central.invoicing.delivery.tables import delivery
+from central.platform import audit
+from central.platform.errors import BadInput, NotFound, Refused
+from central.platform.identity import Person
+
+_WANTED = text("""
+    -- documents and where they would go; one that is under way or was sent this way already stays where it is
+    SELECT i.id, i.number, payer.email, payer.name, payer.street, payer.postal_code, payer.city,
+           (SELECT d.state FROM delivery d WHERE d.invoice = i.id AND d.kind = :kind
+                AND d.state IN ('queued', 'sending', 'deferred', 'sent') LIMIT 1) AS already,
+           i.state, (SELECT count(*) FROM invoice_file f WHERE f.invoice = i.id AND f.kind = 'pdf') AS files
+      FROM invoice i JOIN party payer ON payer.id = i.payer
+     WHERE CAST(:numbers AS text[]) IS NULL AND i.state = 'issued' OR i.number = ANY (CAST(:numbers AS text[]))
+     ORDER BY i.number
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """How many deliveries wait now, and the documents left out with the reason."""
+
+    queued: int
+    left_out: list[dict[str, str]]
+
+
+def order_deliveries(
+    connection: Connection,
+    kind: str,
+    numbers: Sequence[str] | None,
+    address: str | None,
+    person: Person,
+    at: datetime,
+) -> Ordered:
+    """Queue documents for mail or print: these numbers, or all issued ones that did not leave yet.
+
+    `address` is for one document whose payer gets it elsewhere this time. Raises NotFound for an unknown number.
+    """
+    if address is not None and (numbers is None or len(numbers) != 1 or kind != "mail"):
+        raise BadInput("address", "An address of its own is for the mail of one document; name that document.")
+    given = None if numbers is None else list(dict.fromkeys(numbers))
+    rows = connection.execute(_WANTED, {"kind": kind, "numbers": given}).all()
+    if given is not None and (unknown := sorted(set(given) - {row.number for row in rows})):
+        raise NotFound("invoice_not_found", f"There is no document {unknown[0]}; see GET /v1/invoices.")
+    wanted: list[dict[str, Any]] = []
+    left_out: list[dict[str, str]] = []
+    for row in rows:
+        reason, to = _where(row, kind, address)
+        if reason:
+            left_out.append({"number": row.number, "reason": reason})
+            continue
+        wanted.append(
+            {
+                "invoice": row.id,
+                "kind": kind,
+                "state": QUEUED,
+                "address": to,
+                "message_id": f"<{row.number}.{at:%Y%m%d%H%M%S%f}@rozvodna>",
+                "due_at": at if kind == "mail" else None,
+                "queued_at": at,
+                "queued_by": person.name,
+            }
+        )
+    if wanted:
+        connection.execute(insert(delivery), wanted)
+        details = {"kind": kind, "documents": len(wanted)}
+        audit.record(connection, person, "delivery.order", "delivery", details, at)
+    return Ordered(len(wanted), left_out)
+
+
+def _where(row: Row[Any], kind: str, address: str | None) -> tuple[str, str]:
+    """Why a document is left out, or nothing and its address."""
+    if row.already is not None:
+        return f"It is {row.already} already.", ""
+    if row.state == "cancelled":
+        return "It is cancelled.", ""
+    if not row.files:
+        return "It has no PDF.", ""
+    if kind == "print":
+        return "", f"{row.name}, {row.street}, {row.postal_code} {row.city}"
+    if address is None and not row.email:
+        return f"{row.name} has no mail address; fill it in or send the document in print.", ""
+    try:
+        return "", require_address(address or row.email)
+    except BadInput as error:
+        if address is not None:
+            raise
+        return error.message, ""
+
+
+def change_state(
+    connection: Connection, number: int, event: str, why: str, person: Person, at: datetime
+) -> dict[str, Any]:
+    """Take back what has not left ("withdraw"), or say that a message came back ("bounce")."""
+    row = connection.execute(select(delivery).where(delivery.c.id == number).with_for_update()).one_or_none()
+    if row is None:
+        raise NotFound("delivery_not_found", f"There is no delivery {number}; see GET /v1/deliveries.")
+    state = following(row.state, event)
+    if state is None or (event == "bounce" and row.kind != "mail"):
+        raise Refused("delivery_state", f"Delivery {number} is {row.state} by {row.kind}; it cannot {event}.")
+    connection.execute(update(delivery).where(delivery.c.id == number).values(state=state, due_at=None, answer=why))
+    audit.record(connection, person, f"delivery.{event}", f"delivery/{number}", {"state": state}, at, why=why)
+    return {"id": number, "state": state}
