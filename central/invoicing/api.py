@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel
 
 from central.invoicing.advances.api import router as advances_router
+from central.invoicing.delivery.api import router as delivery_router
 from central.invoicing.invoices import find_invoices, get_lines, require_file, require_invoice
 from central.invoicing.issue import issue_invoices
 from central.invoicing.trace import trace_line
@@ -123,3 +124,4 @@ def _file(content: bytes, media_type: str, name: str) -> Response:
 router = APIRouter()
 router.include_router(invoices)
 router.include_router(advances_router)
+router.include_router(delivery_router)

@@ -30,6 +30,7 @@ from central.invoicing.advances.tables import (
     year_end,
     year_end_contract,
 )
+from central.invoicing.delivery.tables import delivery, print_batch
 from central.invoicing.payments.tables import receivable
 from central.platform.database import metadata
 from central.registry.past import one_of
@@ -145,11 +146,13 @@ __all__ = [
     "advance_document",
     "advance_part",
     "degree_day",
+    "delivery",
     "document_language",
     "invoice",
     "invoice_file",
     "invoice_line",
     "invoice_series",
+    "print_batch",
     "receivable",
     "year_end",
     "year_end_contract",

@@ -37,7 +37,7 @@ PAY: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """What is sent: the issued files of a document and what the message says of it; `payable` is None where nothing is."""
+    """What is sent: the issued files of a document and what the message says of it; `payable` None: nothing is."""
 
     delivery: int
     number: str

@@ -19,6 +19,7 @@ _WANTED = text("""
     SELECT i.id, i.number, payer.email, payer.name, payer.street, payer.postal_code, payer.city,
            (SELECT d.state FROM delivery d WHERE d.invoice = i.id AND d.kind = :kind
                 AND d.state IN ('queued', 'sending', 'deferred', 'sent') LIMIT 1) AS already,
+           (SELECT count(*) FROM delivery d WHERE d.invoice = i.id) AS earlier,
            i.state, (SELECT count(*) FROM invoice_file f WHERE f.invoice = i.id AND f.kind = 'pdf') AS files
       FROM invoice i JOIN party payer ON payer.id = i.payer
      WHERE CAST(:numbers AS text[]) IS NULL AND i.state = 'issued' OR i.number = ANY (CAST(:numbers AS text[]))
@@ -65,7 +66,7 @@ def order_deliveries(
                 "kind": kind,
                 "state": QUEUED,
                 "address": to,
-                "message_id": f"<{row.number}.{at:%Y%m%d%H%M%S%f}@rozvodna>",
+                "message_id": f"<{row.number}.{row.earlier + 1}@rozvodna>",
                 "due_at": at if kind == "mail" else None,
                 "queued_at": at,
                 "queued_by": person.name,
