@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
@@ -30,7 +30,10 @@ class ProfileVersion:
 
 @dataclass(frozen=True, slots=True)
 class PointMonth:
-    """All complete profiles of one supply point for [first_day, end_day), with the versions they are."""
+    """All complete profiles of one supply point for [first_day, end_day), with the versions they are.
+
+    `corrections` tell what else the values were made by, beside the profiles: another one makes another version.
+    """
 
     supply_point: int
     ean: str
@@ -39,6 +42,7 @@ class PointMonth:
     end_day: date
     profiles: Sequence[Profile]
     versions: Sequence[ProfileVersion]
+    corrections: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +63,15 @@ def report_point(
     *,
     again: bool = False,
 ) -> Reported | None:
-    """Write, check and save the message; None if the last one was made from the same versions.
+    """Write, check and save the message; None if the last one was made from the same versions and corrections.
 
     `again` makes a new version also of the same data where the last message was rejected or never answered. Raises
     OutboundError where the data must not leave.
     """
-    basis = {"profiles": [[version.channel, version.day.isoformat(), version.version] for version in month.versions]}
+    versions = [[version.channel, version.day.isoformat(), version.version] for version in month.versions]
+    basis: dict[str, Any] = {"profiles": versions}
+    if month.corrections:
+        basis["corrections"] = list(month.corrections)
     if last is not None and last.basis == basis and not (again and last.state in _WORTH_REPEATING):
         return None
     version = 1 if last is None else last.version + 1

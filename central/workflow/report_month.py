@@ -2,6 +2,9 @@
 
 Collects the newest day profiles and hands them to the market room as plain data. A point with a missing value gets no
 message: it is listed as incomplete. Repeating it changes nothing while the profiles are the same versions.
+
+Where a point is metered behind its transformer, the energy it took is told with the surcharge for losses, as it is
+billed (`central/settlement/loss.py` says how whole units are made of it).
 """
 
 from collections import defaultdict
@@ -11,6 +14,7 @@ from datetime import date
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection, select, text
 
 from central.market.cdsdata import INTERVAL_DATA, Profile, ProfileDay
@@ -23,11 +27,14 @@ from central.platform import audit
 from central.platform.errors import Refused
 from central.platform.identity import Person
 from central.readings.profiles import Profiles, read_newest
+from central.settlement.loss import LossTerm, raised
 from shared.clock import Clock
 from shared.metering_day import month_bounds, next_month
 from shared.quantities import MISSING_VALUE, Commodity, Kind, Quality
 
 METERING_TYPES: Final = ("A", "B")
+TAKEN: Final = "A+"
+"""The direction that losses of the customer's transformer are added to."""
 POINTS_AT_ONCE: Final = 50
 """Points whose profiles are in memory together: 50 x 4 x 2,976 values are about 30 MB of Python integers."""
 
@@ -65,6 +72,7 @@ class _Point:
     id: int
     ean: str
     sender: str | None
+    losses: Sequence[LossTerm] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +155,23 @@ POINTS = text("""
 """)
 
 
+LOSSES = text("""
+    -- surcharges for transformer losses within the month
+    SELECT supply_point, percent, greatest(lower(valid), :first) AS first,
+           least(coalesce(upper(valid), :end), :end) AS stop
+      FROM point_condition
+     WHERE kind = 'loss' AND supply_point = ANY (:points) AND valid && daterange(:first, :end)
+     ORDER BY supply_point, lower(valid)
+""")
+
+
 def _points(connection: Connection, sender: str | None, month: date) -> list[_Point]:
-    period = {"first": month, "end": next_month(month.year, month.month), "types": list(METERING_TYPES)}
-    rows = connection.execute(POINTS, period)
-    return [_Point(number, ean, sender or operator) for number, ean, operator in rows]
+    period = {"first": month, "end": next_month(month.year, month.month)}
+    rows = connection.execute(POINTS, {**period, "types": list(METERING_TYPES)}).all()
+    losses: dict[int, list[LossTerm]] = defaultdict(list)
+    for row in connection.execute(LOSSES, {**period, "points": [number for number, *_ in rows]}):
+        losses[row.supply_point].append(LossTerm(row.percent, row.first, row.stop))
+    return [_Point(number, ean, sender or operator, losses.get(number, ())) for number, ean, operator in rows]
 
 
 def _channels(connection: Connection, package: FormatPackage, points: Sequence[_Point]) -> dict[int, list[_Channel]]:
@@ -188,6 +209,13 @@ def _collect(point: _Point, channels: Sequence[_Channel], profiles: Profiles) ->
         first = int(np.searchsorted(profiles.offset, lacking.any(axis=0).argmax(), side="right")) - 1
         why = f"{missing} values are missing, the first on {profiles.days[first].date}."
         return Incomplete(point.ean, why, missing)
+    try:
+        values = [
+            _with_losses(profiles, row, point.losses if item.direction == TAKEN else ())
+            for item, row in zip(channels, chosen, strict=True)
+        ]
+    except OverflowError as error:
+        return Incomplete(point.ean, str(error))
     return PointMonth(
         supply_point=point.id,
         ean=point.ean,
@@ -195,20 +223,25 @@ def _collect(point: _Point, channels: Sequence[_Channel], profiles: Profiles) ->
         first_day=profiles.days[0].date,
         end_day=profiles.days[-1].next.date,
         profiles=[
-            Profile(item.direction, item.unit, item.exponent, list(_days(profiles, row)))
-            for item, row in zip(channels, chosen, strict=True)
+            Profile(item.direction, item.unit, item.exponent, list(_days(profiles, row, told)))
+            for item, row, told in zip(channels, chosen, values, strict=True)
         ],
         versions=[
             ProfileVersion(item.id, day.date, int(version))
             for item, row in zip(channels, chosen, strict=True)
             for day, version in zip(profiles.days, profiles.versions[row], strict=True)
         ],
+        corrections=[f"loss {term.percent:f} % {term.first} {term.end}" for term in point.losses],
     )
 
 
-def _days(profiles: Profiles, row: int) -> Iterator[ProfileDay]:
+def _with_losses(profiles: Profiles, row: int, losses: Sequence[LossTerm]) -> NDArray[np.int32]:
+    return raised(profiles.values[row], [day.date for day in profiles.days], profiles.offset, losses)
+
+
+def _days(profiles: Profiles, row: int, values: NDArray[np.int32]) -> Iterator[ProfileDay]:
     for place, day in enumerate(profiles.days):
         columns = slice(int(profiles.offset[place]), int(profiles.offset[place + 1]))
         quality = profiles.quality[row, columns]
         told = quality.tolist() if quality.any() else None
-        yield ProfileDay(day, profiles.values[row, columns].tolist(), told)
+        yield ProfileDay(day, values[columns].tolist(), told)

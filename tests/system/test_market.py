@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,10 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from pydantic import SecretStr
-from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy import Connection, Engine, func, insert, select, text, update
 
 from central.api.app import create_app
+from central.market.cdsdata_reader import read_interval_data
 from central.market.envelope import Envelope, Participant
 from central.market.format_package import load_package
 from central.market.response import Reason, Response, write_response
@@ -325,6 +327,38 @@ def test_a_correction_replaces_what_was_not_sent_yet(house: House) -> None:
     house.start_sandbox()
     assert len(house.send()["sent"]) == 3
     wait_for(lambda: house.states() == {"accepted": 3, "repaired": 1})
+
+
+def test_losses_of_the_transformer_are_in_what_the_market_gets(house: House) -> None:
+    house.make_month()
+    plain = house.messages(ean=house.eans[0])[0]
+    with transaction(house.engine) as db:
+        db.execute(
+            text("""
+                INSERT INTO point_condition (supply_point, kind, percent, valid, source)
+                SELECT id, 'loss', 3.7, daterange('2026-03-11', NULL), 'protokol 7' FROM supply_point WHERE ean = :ean
+            """),
+            {"ean": house.eans[0]},
+        )
+    assert [(item["ean"], item["version"]) for item in house.make_month()["made"]] == [(house.eans[0], 2)]
+    raised = house.messages(ean=house.eans[0])[-1]
+    before, after = (taken_by_day(house, message["id"]) for message in (plain, raised))
+    assert list(before) == list(after) and len(before) == 31
+    for day, wh in before.items():
+        # an exact product of the day, half up, from the day on which the coefficient holds
+        assert after[day] == (wh if day < "2026-03-11" else (2 * wh * 1037 + 1000) // 2000)
+    assert house.make_month()["made"] == []
+
+
+def taken_by_day(house: House, message: int) -> dict[str, int]:
+    """Wh of A+ by metering day in a message."""
+    found: dict[str, int] = {}
+    data = read_interval_data(PACKAGE, house.call("GET", f"/messages/{message}/xml").content)
+    for profile in data.locations[0].profiles:
+        if profile.direction == "A+":
+            for each in profile.days:
+                found[each.day.date.isoformat()] = int(Decimal(sum(each.values)).scaleb(profile.exponent))
+    return found
 
 
 def test_a_point_with_missing_values_gets_no_message(house: House) -> None:
