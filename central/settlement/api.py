@@ -7,11 +7,14 @@ from fastapi import APIRouter, Depends, Query
 
 from central.platform.identity import Person, require
 from central.platform.web import Db, Now
+from central.settlement import catalogue_api, sales_api
 from central.settlement.bases import find_bases, find_omissions, find_runs
 from central.settlement.late import find_late_versions
 from central.settlement.runs import approve_run, require_run
 
 router = APIRouter(prefix="/v1", tags=["settlement"])
+for part in (catalogue_api, sales_api):
+    router.include_router(part.router)
 
 Reader = Annotated[Person, Depends(require("read"))]
 Settler = Annotated[Person, Depends(require("settle"))]

@@ -84,7 +84,8 @@ class Line:
     `first` and `end` are the days that it covers (half-open), `item` and `payer` whose part of the period it is.
     `code` is the rate code (číslo sazby). A line is only information where its legal price is 0: it gives no billing
     basis. `why` says in Czech how the number came about, `inputs` holds the same for programs. `assumptions`: what it
-    stands on that is not documented for the settled time.
+    stands on that is not documented for the settled time. `service` is one of `tables.SERVICES`; `vat_percent` None:
+    that of the package.
     """
 
     component: str
@@ -103,6 +104,8 @@ class Line:
     why: str
     inputs: Mapping[str, Any] = field(default_factory=dict)
     assumptions: tuple[Assumption, ...] = ()
+    service: str = "distribution"
+    vat_percent: Decimal | None = None
 
     @property
     def is_information(self) -> bool:

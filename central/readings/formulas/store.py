@@ -167,11 +167,11 @@ def check_formula(connection: Connection, channel: int, formula_text: str) -> tu
     if target["kind"] != "interval" or target["unit"] not in BASIC:
         raise BadInput("formula_channel", f"The channel {name} has {target['kind']}s in {target['unit']}; none fits.")
     node = parse(formula_text)
-    bound = _bind(connection, node, target)
-    units = _coefficient_units(connection, coefficients(node))
+    bound = bind(connection, node, target)
+    units = coefficient_units(connection, coefficients(node))
     found = unit_of(node, lambda ref: Unit.of(bound[ref.name].unit), lambda coefficient: units[coefficient.name])
     check_result(node, found, Unit.of(target["unit"]), name)
-    _check_size(node, bound, list(units))
+    check_size(node, bound, list(units))
     return node, bound
 
 
@@ -288,7 +288,8 @@ def _enqueue(connection: Connection, channel: int, first: date, end: date | None
     connection.execute(_WORK, {"channel": channel, "first": first, "end": end or _FOREVER, "now": at})
 
 
-def _bind(connection: Connection, node: Node, target: Any) -> dict[tuple[str, str], Any]:
+def bind(connection: Connection, node: Node, target: Any = None) -> dict[tuple[str, str], Any]:
+    """The interval channels that a formula names, all of the commodity and step of `target` (None: of one another)."""
     named = references(node)
     table = channel_table.c
     rows = connection.execute(
@@ -299,6 +300,7 @@ def _bind(connection: Connection, node: Node, target: Any) -> dict[tuple[str, st
         found = bound.get(name)
         if found is None:
             raise FormulaError("formula_channel", reference.place, f"There is no interval channel {reference}.")
+        target = target or found._mapping
         _check_channel(reference, found, target)
     return bound
 
@@ -308,14 +310,15 @@ def _check_channel(reference: Reference, found: Any, target: Any) -> None:
         raise FormulaError(
             "formula_channel",
             reference.place,
-            f"{reference} is {found.commodity} in steps of {found.step_ms // 60_000} min, the virtual channel "
+            f"{reference} is {found.commodity} in steps of {found.step_ms // 60_000} min, the first or virtual one "
             f"{target['commodity']} in steps of {target['step_ms'] // 60_000} min.",
         )
     if found.unit not in BASIC:
         raise FormulaError("formula_unit", reference.place, f"{reference} is in {found.unit}; formulas have no such.")
 
 
-def _coefficient_units(connection: Connection, named: dict[str, Coefficient]) -> dict[str, Unit]:
+def coefficient_units(connection: Connection, named: dict[str, Coefficient]) -> dict[str, Unit]:
+    """The units of named coefficients; FormulaError for one that was never entered."""
     table = formula_coefficient.c
     rows = connection.execute(select(table.name, table.unit).where(table.name.in_(named)).distinct())
     units = {row.name: Unit.of(row.unit) for row in rows}
@@ -325,7 +328,7 @@ def _coefficient_units(connection: Connection, named: dict[str, Coefficient]) ->
     return units
 
 
-def _check_size(node: Node, bound: dict[tuple[str, str], Any], names: Sequence[str]) -> None:
+def check_size(node: Node, bound: dict[tuple[str, str], Any], names: Sequence[str]) -> None:
     """Compute one interval with the largest numbers that coefficients may have."""
     rows = {name: (place, found.exponent) for place, (name, found) in enumerate(bound.items())}
     matrix = Matrix(np.ones((len(rows) or 1, 1), np.int32), np.zeros((len(rows) or 1, 1), np.uint8))
