@@ -92,7 +92,7 @@ def balance_nodes(
     links = [
         Link(place, channel, sign, begin, stop)
         for place, node in enumerate(balanced)
-        for channel, sign, begin, stop in _children(node, below, max(node.first, first), min(node.end, end))
+        for channel, sign, begin, stop in children_of(node, below, max(node.first, first), min(node.end, end))
     ]
     own = [node.channel for node in balanced if node.channel is not None]
     channels = sorted({*own, *(link.channel for link in links)})
@@ -109,10 +109,13 @@ def balance_nodes(
     return list(_by_node(balanced, sums.balance(), days, facts, lowest))
 
 
-def _children(
+def children_of(
     node: Node, below: dict[str, list[Node]], first: date, end: date, sign: int = 1
 ) -> Iterator[tuple[int, int, date, date]]:
-    """Channel, sign and days of what stands below a node; through nodes that nothing measures."""
+    """Channel, sign and days of what stands below a node within [first, end); through nodes that nothing measures.
+
+    `below` are the nodes by their parent's name.
+    """
     for child in below[node.name]:
         begin, stop = max(child.first, first), min(child.end, end)
         if begin >= stop:
@@ -120,7 +123,7 @@ def _children(
         if child.channel is not None:
             yield child.channel, sign * child.sign, begin, stop
         elif child.meter is None:
-            yield from _children(child, below, begin, stop, sign * child.sign)
+            yield from children_of(child, below, begin, stop, sign * child.sign)
 
 
 def _facts(connection: Connection, channels: Sequence[int]) -> dict[int, RowMapping]:

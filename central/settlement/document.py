@@ -54,6 +54,9 @@ def tenure_document(facts: PointFacts, tenure: Tenure) -> dict[str, Any]:
         "channels": [_channel(channel) for channel in facts.channels],
         "parts": [_part(span) for span in tenure.spans],
     }
+    own = facts.record.own.document(last.item.id, tenure.first, tenure.end)
+    if own:
+        document["own"] = own
     if facts.record.gas:
         document["gas"] = [
             {"channel": channel, **terms.document()} for channel, terms in sorted(facts.record.gas.items())

@@ -15,6 +15,7 @@ from central.readings.gas.terms import GasTerms
 from central.settlement.books import BookInForce, find_book, price_borders
 from central.settlement.cuts import Held, cut, fact_on, merged, month_borders
 from central.settlement.model import TariffPoint
+from central.settlement.own import NOTHING, OwnFacts
 from central.settlement.prices import PriceBook
 from shared.metering_day import MeteringDay
 from shared.quantities import Commodity
@@ -23,6 +24,8 @@ SUPPLIED = frozenset({"connected", "suspended"})
 """States of a supply point in which its network services are billed."""
 FRAMEWORK = "framework"
 """Kind of contract by which the supplier pays for its customers' points (rámcová smlouva, sdružené služby)."""
+PURCHASE = "purchase"
+"""Kind of contract by which the superior distributor bills an entry of the network: settled and never invoiced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,10 @@ class PointVersion:
 
 @dataclass(frozen=True, slots=True)
 class ContractItem:
-    """An item of a contract for network services: what decides its prices."""
+    """An item of a contract for network services: what decides its prices.
+
+    `seller` is who bills it where that is not the point's operator: the superior distributor, of a network's entry.
+    """
 
     id: int
     contract: int
@@ -83,6 +89,7 @@ class ContractItem:
     annual_mwh: Decimal | None
     gas_daily_capacity_m3: Decimal | None
     gas_category: str | None
+    seller: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +105,8 @@ class PointRecord:
     """All that the registry holds of one point over a period, as it was read; timelines are in the order of time.
 
     `agreed` has a timeline for each agreed value by its name in `QUANTITIES`. `settled`: by contract item the days that
-    an approved run holds already.
+    an approved run holds already. `own`: conditions, services and price lists; `others`: the channels of other points
+    that an item is settled from.
     """
 
     id: int
@@ -111,6 +119,8 @@ class PointRecord:
     channels: tuple[ChannelFacts, ...]
     settled: Mapping[int, Sequence[Held[str]]] = field(default_factory=dict)
     gas: Mapping[int, GasTerms] = field(default_factory=dict)
+    own: OwnFacts = NOTHING
+    others: Mapping[int, ChannelFacts] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +207,8 @@ class PointFacts:
 
     @property
     def channels(self) -> tuple[ChannelFacts, ...]:
-        return self.record.channels
+        """The point's own channels, and others that an item of it is settled from."""
+        return (*self.record.channels, *self.record.others.values())
 
     def tenures(self) -> list[Tenure]:
         """The parts by item, customer and payer, as far as they follow one another without a gap."""
@@ -212,9 +223,14 @@ class PointFacts:
                 grouped.append([span])
         return [Tenure(owners[spans[0].owner], tuple(spans)) for spans in grouped]
 
+    def channel_of(self, span: Span, direction: str, kind: str) -> ChannelFacts | None:
+        """The channel that a part is settled from: what its item says, else the point's own."""
+        other = self.record.own.channel(span.item.id, direction, span.first)
+        return self.channel(direction, kind) if other is None else self.record.others.get(other)
+
     def channel(self, direction: str, kind: str) -> ChannelFacts | None:
         """The point's channel of a direction ("A+", "VT", ...) and kind ("interval", "state")."""
-        for channel in self.channels:
+        for channel in self.record.channels:
             if channel.direction == direction and channel.kind == kind:
                 return channel
         return None
@@ -277,6 +293,7 @@ def _stretches(
         *(record.terms.get(contract, ()) for contract in contracts),
         *record.agreed.values(),
         *record.settled.values(),
+        *record.own.timelines(),
     ]
     for begin, until in cut(first, end, *timelines, at=price_borders(books, record.commodity)):
         version = fact_on(record.versions, begin)
@@ -310,6 +327,7 @@ def _span(
     agreed = {name: value for name, held in record.agreed.items() if (value := fact_on(held, first)) is not None}
     if item.gas_daily_capacity_m3 is not None:
         agreed["daily_capacity_thousand_m3"] = item.gas_daily_capacity_m3 / 1000
+    storage, loss = (record.own.condition(kind, first) for kind in ("storage", "loss"))
     return Span(
         first=first,
         end=end,
@@ -324,6 +342,11 @@ def _span(
             breaker_phases=item.breaker_phases,
             breaker_amperes=None if item.breaker_amps is None else Decimal(item.breaker_amps),
             annual_mwh=item.annual_mwh,
+            tariff_choice="single_component" if record.own.condition("single_component", first) else None,
+            capacity_exempt=record.own.condition("capacity_exempt", first) is not None,
+            network_entry=item.contract_kind == PURCHASE,
+            storage=None if storage is None else storage.choice,
+            loss_coefficient=None if loss is None or loss.percent is None else 1 + loss.percent / 100,
         ),
         agreed=agreed,
         book=book,

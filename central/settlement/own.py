@@ -119,6 +119,10 @@ class OwnFacts:
         """The channel that an item is settled from instead of the point's own."""
         return fact_on(self.channels.get(item, {}).get(direction, ()), day)
 
+    def others(self) -> set[int]:
+        """The channels of other points that items are settled from."""
+        return {held.fact for by in self.channels.values() for timeline in by.values() for held in timeline}
+
     def document(self, item: int, first: date, end: date) -> dict[str, Any]:
         """What of it held under an item in [first, end), as pinned facts hold it; empty where nothing did."""
         told: dict[str, Any] = {}

@@ -22,11 +22,16 @@ from central.settlement.measured import (
     register_consumption,
 )
 from central.settlement.model import CannotPriceError
+from central.settlement.services import Count, nothing_counted
 from shared.quantities import Commodity
 
 LOW_VOLTAGE = "NN"
 """Level that is billed by register states; the others are billed by profiles."""
-PEAKS = {"max_quarter_hour_kw": "max_quarter_hour_at", "max_quarter_hour_output_kw": "max_quarter_hour_output_at"}
+PEAKS = {
+    "max_quarter_hour_kw": "max_quarter_hour_at",
+    "max_quarter_hour_output_kw": "max_quarter_hour_output_at",
+    "max_quarter_hour_without_exempt_kw": "max_quarter_hour_without_exempt_at",
+}
 """Quantities that are a highest value, and what tells when it was; the others add up."""
 MEANS = frozenset({"volume_coefficient", "calorific_value_kwh_m3"})
 """Quantities that are told by part only."""
@@ -45,12 +50,16 @@ class Waiting:
 class Measured:
     """What was measured of some points: profiles by day, register periods by channel and first instant.
 
-    `waiting`: the channels with days that are not fit to be settled yet.
+    `waiting`: the channels with days that are not fit to be settled yet. `count`: what own services are billed by.
+    `without_exempt`: by entry of a network, what it took (under its own channel) less what exempt points behind it did,
+    and the exponent of that.
     """
 
     days: Mapping[Commodity, DaySums] = field(default_factory=dict)
     states: Mapping[tuple[int, datetime], Sequence[RegisterPeriod]] = field(default_factory=dict)
     waiting: Mapping[int, Waiting] = field(default_factory=dict)
+    count: Count = nothing_counted
+    without_exempt: Mapping[int, tuple[DaySums, int]] = field(default_factory=dict)
 
 
 @dataclass
@@ -97,6 +106,13 @@ def _high(facts: PointFacts, span: Span, measured: Measured) -> PartMeasured:
         at = {"maximum_at": total.maximum_at.isoformat()}
         part.put("max_quarter_hour_kw", quarter_hour_kw(total.maximum, active.exponent), [{**source, **at}])
         part.peaks_at["max_quarter_hour_kw"] = total.maximum_at
+        if span.tariff.network_entry and facts.supply_point in measured.without_exempt:
+            rest, exponent = measured.without_exempt[facts.supply_point]
+            total = rest.between(active.id, span.first, span.end)
+            _require_complete("A+ bez osvobozených míst", total)
+            power = max(quarter_hour_kw(total.maximum, exponent), Decimal(0))
+            part.put("max_quarter_hour_without_exempt_kw", power, [source])
+            part.peaks_at["max_quarter_hour_without_exempt_kw"] = total.maximum_at
     given, total = _interval(facts, span, "A-", measured, required=False)
     if given is not None and total is not None:
         source = _profile_source(facts, span, given, total)
@@ -115,9 +131,15 @@ def _low_voltage(facts: PointFacts, span: Span, measured: Measured) -> PartMeasu
     part = PartMeasured()
     energy, sources = Decimal(0), []
     for register in registers_of(span):
-        channel = facts.channel(register, "state")
+        channel = facts.channel_of(span, register, "state")
         if channel is None:
             raise NotMeasuredError(f"sazba {span.tariff.rate} potřebuje registr {register}, místo ho nemá.")
+        if channel.kind == "interval":
+            total = _complete(facts, span, channel, measured)
+            part.put(
+                "energy_mwh", in_mega(total.total, channel.exponent), [_profile_source(facts, span, channel, total)]
+            )
+            return part
         periods = measured.states.get((channel.id, facts.instant(span.first)), ())
         consumed = in_mega(register_consumption(periods, f"registr {register}"), channel.exponent)
         source = _state_source(channel, periods)
@@ -137,7 +159,9 @@ def _gas(facts: PointFacts, measured: Measured) -> list[PartMeasured]:
             source = _profile_source(facts, span, volume, total)
             part.put("volume_m3", in_cubic_metres(total.total, volume.exponent), [source])
             part.sources["energy_mwh"] = [source]
-    channel = facts.channel("V", "interval")
+    channel = facts.channel_of(facts.spans[0], "V", "interval")
+    if any(facts.channel_of(span, "V", "interval") != channel for span in facts.spans):
+        raise NotMeasuredError("místo se v období účtuje z různých kanálů objemu; zúčtujte každou část zvlášť.")
     terms = None if channel is None else facts.record.gas.get(channel.id)
     if channel is None or terms is None:
         return parts
@@ -157,18 +181,26 @@ def _gas(facts: PointFacts, measured: Measured) -> list[PartMeasured]:
 def _interval(
     facts: PointFacts, span: Span, direction: str, measured: Measured, *, required: bool
 ) -> tuple[ChannelFacts | None, ChannelSum | None]:
-    channel = facts.channel(direction, "interval")
+    channel = facts.channel_of(span, direction, "interval")
     if channel is None:
         if required:
             raise NotMeasuredError(f"místo nemá průběhový kanál {direction}.")
         return None, None
+    return channel, _complete(facts, span, channel, measured)
+
+
+def _complete(facts: PointFacts, span: Span, channel: ChannelFacts, measured: Measured) -> ChannelSum:
     total = measured.days[facts.commodity].between(channel.id, span.first, span.end)
+    _require_complete(channel.direction, total)
+    return total
+
+
+def _require_complete(what: str, total: ChannelSum) -> None:
     if total.missing_day is not None:
         raise NotMeasuredError(
-            f"kanál {direction}: období není úplné, chybí {total.missing_count} hodnot, první dne {total.missing_day}.",
+            f"kanál {what}: období není úplné, chybí {total.missing_count} hodnot, první dne {total.missing_day}.",
             total.missing_day,
         )
-    return channel, total
 
 
 def _profile_source(facts: PointFacts, span: Span, channel: ChannelFacts, total: ChannelSum) -> dict[str, Any]:

@@ -22,6 +22,8 @@ from central.settlement.facts import (
     PointVersion,
     facts_of,
 )
+from central.settlement.own import NOTHING
+from central.settlement.own_registry import read_own
 from shared.metering_day import MeteringDay
 from shared.quantities import Commodity
 
@@ -41,9 +43,12 @@ ITEMS = text("""
     -- items of the points within the period: for network services, and others that agree a reserved input or output
     SELECT i.supply_point, lower(i.valid) AS since, upper(i.valid) AS until, contract_services(i.kind) @> 1 AS network,
            i.id, i.contract, c.number, i.kind, i.prices, i.rate, i.breaker_phases, i.breaker_amps, i.annual_mwh,
-           i.gas_daily_capacity_m3, i.gas_category, i.reserved_input_kw, i.reserved_output_kw
+           i.gas_daily_capacity_m3, i.gas_category, i.reserved_input_kw, i.reserved_output_kw,
+           CASE i.kind WHEN 'purchase' THEN coalesce(i.operator, a.superior) END AS seller
       FROM contract_item i
       JOIN contract c ON c.id = i.contract
+      JOIN supply_point sp ON sp.id = i.supply_point
+      LEFT JOIN network_area a ON a.id = sp.area
      WHERE i.supply_point = ANY (CAST(:points AS bigint[])) AND i.valid && daterange(:first, :end)
      ORDER BY i.supply_point, lower(i.valid) NULLS FIRST, i.id
 """)
@@ -76,8 +81,8 @@ SETTLED = text("""
      ORDER BY contract_item, lower(valid)
 """)
 
-CHANNELS = text("""
-    -- channels of the points with every register that feeds them within the period
+_CHANNELS = """
+    -- channels with every register that feeds them within the period
     SELECT ch.id, ch.supply_point, ch.direction, ch.kind, ch.unit, ch.exponent,
            ec.id AS evidence_channel, ec.device, ec.register, ec.concentrator, m.serial, m.model,
            cm.multiplier, cm.sign, lower(cm.valid) AS mapped_from, upper(cm.valid) AS mapped_to
@@ -85,9 +90,11 @@ CHANNELS = text("""
       LEFT JOIN channel_mapping cm ON cm.channel = ch.id AND cm.valid && tstzrange(:start, :stop, '[]')
       LEFT JOIN evidence_channel ec ON ec.id = cm.evidence_channel
       LEFT JOIN meter m ON m.id = ec.device
-     WHERE ch.supply_point = ANY (CAST(:points AS bigint[]))
+     WHERE ch.{by} = ANY (CAST(:{by}s AS bigint[]))
      ORDER BY ch.supply_point, ch.id, lower(cm.valid)
-""")
+"""
+CHANNELS = text(_CHANNELS.format(by="supply_point"))
+NAMED_CHANNELS = text(_CHANNELS.format(by="id"))
 
 _CAPACITY = {"year": "reserved_capacity_year_kw", "month": "reserved_capacity_month_kw"}
 
@@ -120,32 +127,49 @@ def read_records(
     capacities = _grouped(connection.execute(CAPACITIES, asked).all(), "supply_point")
     taken = {"items": int_array(sorted(row.id for row in network)), "statement_type": statement_type}
     settled = _grouped(connection.execute(SETTLED, {**asked, **taken}).all(), "contract_item")
-    channels = _grouped(connection.execute(CHANNELS, asked).all(), "supply_point")
+    channels = _grouped(connection.execute(CHANNELS, {**asked, "supply_points": asked["points"]}).all(), "supply_point")
+    own = read_own(connection, points, first, end)
+    others = read_channels(connection, sorted({each for facts in own.values() for each in facts.others()}), start, stop)
     volumes = sorted({row.id for rows in channels.values() for row in rows if row.direction == "V"})
+    volumes += [channel.id for channel in others.values() if channel.direction == "V"]
     gas = read_terms(connection, volumes, first, end)
     records = []
     for point, rows in versions.items():
-        own = [row for row in items.get(point, ()) if row.network]
+        network_items = [row for row in items.get(point, ()) if row.network]
         found = _channels(channels.get(point, ()))
+        sold = own.get(point, NOTHING)
+        replaced = {channel: others[channel] for channel in sold.others()}
         records.append(
             PointRecord(
                 id=point,
                 ean=rows[0].ean,
                 commodity=Commodity(rows[0].commodity),
                 versions=[Held(row.since, row.until, _version(row)) for row in rows],
-                items=[Held(row.since, row.until, _item(row)) for row in own],
-                terms={row.contract: terms.get(row.contract, []) for row in own},
+                items=[Held(row.since, row.until, _item(row)) for row in network_items],
+                terms={row.contract: terms.get(row.contract, []) for row in network_items},
                 agreed=_agreed(items.get(point, ()), capacities.get(point, ())),
                 channels=found,
                 settled={
                     row.id: [Held(each.since, each.until, "approved") for each in settled[row.id]]
-                    for row in own
+                    for row in network_items
                     if row.id in settled
                 },
-                gas={channel.id: gas[channel.id] for channel in found if channel.id in gas},
+                gas={channel.id: gas[channel.id] for channel in (*found, *replaced.values()) if channel.id in gas},
+                own=sold,
+                others=replaced,
             )
         )
     return records
+
+
+def read_channels(
+    connection: Connection, channels: Sequence[int], start: datetime, stop: datetime
+) -> dict[int, ChannelFacts]:
+    """Channels by id, whosever they are, with the registers that feed them between two instants."""
+    if not channels:
+        return {}
+    rows = connection.execute(NAMED_CHANNELS, {"ids": int_array(channels), "start": start, "stop": stop}).all()
+    return {channel.id: channel for channel in _channels(rows)}
 
 
 def _grouped(rows: Sequence[Row[Any]], key: str) -> dict[int, list[Row[Any]]]:
@@ -185,6 +209,7 @@ def _item(row: Row[Any]) -> ContractItem:
         annual_mwh=row.annual_mwh,
         gas_daily_capacity_m3=row.gas_daily_capacity_m3,
         gas_category=row.gas_category,
+        seller=row.seller,
     )
 
 

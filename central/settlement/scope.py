@@ -11,11 +11,14 @@ from central.platform.arrays import int_array
 from central.platform.errors import NotFound
 
 _POINTS = text("""
-    -- points of consumption that were supplied in the period, in the order of EANs
+    -- points of consumption that were supplied in the period, and entries with a purchase contract, by EAN
     SELECT v.id
       FROM supply_point_valid v
       LEFT JOIN network_area a ON a.id = v.area
-     WHERE v.point_type = 'consumption' AND v.state IN ('connected', 'suspended')
+     WHERE (v.point_type = 'consumption' OR v.point_type = 'entry' AND EXISTS (
+            SELECT FROM contract_item i
+             WHERE i.supply_point = v.id AND i.kind = 'purchase' AND i.valid && daterange(:first, :end)))
+       AND v.state IN ('connected', 'suspended')
        AND v.valid && daterange(:first, :end)
        AND (CAST(:points AS bigint[]) IS NULL OR v.id = ANY (CAST(:points AS bigint[])))
        AND (CAST(:area AS text) IS NULL OR a.code = :area)
@@ -40,9 +43,10 @@ _KNOWN = {
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a run is limited to; conditions add up, an empty scope is every consumption point.
+    """What a run is limited to; conditions add up, an empty scope is every consumption point, and every
+    entry of the network that has a purchase contract.
 
-    `area` and `collection` are codes. Entry points and production are never settled here.
+    `area` and `collection` are codes. Production is never settled here.
     """
 
     points: Sequence[int] | None = None

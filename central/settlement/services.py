@@ -40,6 +40,13 @@ Count = Callable[[Attached, date, date], Counted]
 """Counts a service's quantity over days [first, end); raises NotMeasuredError where something is missing."""
 
 
+def nothing_counted(attached: Attached, first: date, end: date) -> Counted:
+    """Of a settlement that reads no services."""
+    raise CannotPriceError(
+        f"service:{attached.service.code}", f"Služba {attached.service.code} se zde nepočítá.", first
+    )
+
+
 def service_lines(
     attached: Sequence[Held[Attached]], first: date, end: date, item: int, payer: int, count: Count
 ) -> list[Line]:
@@ -56,7 +63,7 @@ def service_lines(
         pieces = [
             _piece(held.fact, price, begin, until, count)
             for held in by_service[code]
-            for begin, until, price in _stretches(held, first, end)
+            for begin, until, price in stretches(held, first, end)
         ]
         named = Named(
             f"service:{code}", service.rate, service.name, service.name_en, service.unit, SERVICE, service.vat_percent
@@ -65,7 +72,7 @@ def service_lines(
     return lines
 
 
-def _stretches(held: Held[Attached], first: date, end: date) -> list[tuple[date, date, OwnPrice]]:
+def stretches(held: Held[Attached], first: date, end: date) -> list[tuple[date, date, OwnPrice]]:
     """The days of a service within [first, end), cut where its price changes."""
     service = held.fact.service
     begin = first if held.since is None else max(first, held.since)

@@ -1,15 +1,18 @@
 """Settle points from their facts and what was measured. Pure: one point's failure is its own."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
+from central.settlement.case import cases_of
 from central.settlement.facts import PointFacts, Tenure
 from central.settlement.measured import NotMeasuredError
-from central.settlement.model import QUANTITIES, CannotPriceError, Finding, Line, Part
+from central.settlement.model import QUANTITIES, CannotPriceError, Finding, Line, Part, Priced
 from central.settlement.price_parts import price_parts
 from central.settlement.quantities import Measured, PartMeasured, measure_parts
+from central.settlement.services import service_lines
+from central.settlement.supply import supply_lines
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,8 @@ class Settled:
 
     def measurements(self, line: Line) -> list[dict[str, Any]]:
         """The measurements behind one line, by the quantities that its rule names, of the parts that it covers."""
+        if "measurements" in line.inputs:
+            return list(line.inputs["measurements"])
         named = {
             name
             for value in line.inputs.get("parameters", {}).values()
@@ -80,33 +85,56 @@ def settle_point(facts: PointFacts, measured: Measured, now: datetime) -> list[S
         parts = measure_parts(facts, measured)
         tenures = facts.tenures()
         owners = [tenure.owner for tenure in tenures for _ in tenure.spans]
-        priced = price_parts(
-            [
-                Part(
-                    first=span.first,
-                    end=span.end,
-                    item=span.item.id,
-                    point=span.tariff,
-                    agreed=span.agreed,
-                    measured=part.quantities,
-                    prices=span.book,
-                    payer=owner,
-                )
-                for span, part, owner in zip(facts.spans, parts, owners, strict=True)
-            ]
-        )
+        priced = _priced(facts, parts, owners)
+        services = [
+            service_lines(
+                facts.record.own.services.get(tenure.last.item.id, ()),
+                tenure.first,
+                tenure.end,
+                tenure.last.item.id,
+                tenure.owner,
+                measured.count,
+            )
+            for tenure in tenures
+        ]
     except NotMeasuredError as error:
         return Omitted(facts, "measurement", f"Místo {facts.ean}: {error.reason}", error.day)
     except CannotPriceError as error:
         return Omitted(facts, error.component, f"Místo {facts.ean}: {error.reason}", error.day)
     findings = (*priced.findings, *_uncovered(facts))
     remaining, settled = list(parts), []
-    for tenure in tenures:
+    for tenure, sold in zip(tenures, services, strict=True):
         own = tuple(remaining[: len(tenure.spans)])
         del remaining[: len(tenure.spans)]
-        lines = tuple(line for line in priced.lines if _belongs(line, tenure))
+        lines = (*(line for line in priced.lines if _belongs(line, tenure)), *sold)
         settled.append(Settled(facts, tenure, own, lines, findings))
     return settled
+
+
+def _priced(facts: PointFacts, parts: Sequence[PartMeasured], owners: Sequence[int]) -> Priced:
+    """The regulated lines of a point and those of supply; of a network's entry what the superior should bill."""
+    ready = [
+        Part(
+            first=span.first,
+            end=span.end,
+            item=span.item.id,
+            point=span.tariff,
+            agreed=span.agreed,
+            measured=part.quantities,
+            prices=span.book,
+            payer=owner,
+        )
+        for span, part, owner in zip(facts.spans, parts, owners, strict=True)
+    ]
+    priced = price_parts(ready)
+    entries = {span.item.id for span in facts.spans if span.tariff.network_entry}
+    if entries:
+        marked = (replace(line, service="purchase") if line.item in entries else line for line in priced.lines)
+        priced = Priced(tuple(marked), priced.findings)
+    if not facts.record.own.lists:
+        return priced
+    lines, findings = supply_lines(cases_of(ready), facts.commodity, facts.record.own)
+    return Priced((*priced.lines, *lines), (*priced.findings, *findings))
 
 
 def _belongs(line: Line, tenure: Tenure) -> bool:

@@ -19,7 +19,9 @@ from central.readings.profiles import read_newest
 from central.readings.vee.work import unvalidated
 from central.settlement.books import BookInForce
 from central.settlement.classes import read_classes
+from central.settlement.counting import read_counts
 from central.settlement.evidence import Wanted, read_states
+from central.settlement.exempt import read_without_exempt
 from central.settlement.facts import PointFacts, Span
 from central.settlement.measured import DaySums, RegisterPeriod, sum_days
 from central.settlement.model import CannotPriceError
@@ -119,7 +121,18 @@ def read_measured(
         channels = _profiled(facts, commodity)
         if channels:
             days[commodity] = sum_days(read_newest(connection, commodity, channels, period.first, period.end))
-    return Measured(days, _states(connection, facts, packages), _waiting(connection, facts, period))
+    own = [channel.id for point in facts for channel in point.channels]
+
+    def waiting_of(channels: Sequence[int]) -> dict[int, Waiting]:
+        return _waiting(connection, channels, period)
+
+    return Measured(
+        days,
+        _states(connection, facts, packages),
+        waiting_of(own),
+        read_counts(connection, facts, period.first, period.end, waiting_of).count,
+        read_without_exempt(connection, facts, period.first, period.end),
+    )
 
 
 def _profiled(facts: Iterable[PointFacts], commodity: Commodity) -> list[int]:
@@ -127,8 +140,12 @@ def _profiled(facts: Iterable[PointFacts], commodity: Commodity) -> list[int]:
     return sorted(
         channel.id
         for point in facts
-        if point.commodity is commodity and any(span.version.level != LOW_VOLTAGE for span in point.spans)
-        for channel in point.channels
+        if point.commodity is commodity
+        for channel in (
+            point.channels
+            if any(span.version.level != LOW_VOLTAGE for span in point.spans)
+            else point.record.others.values()
+        )
         if channel.kind == "interval"
     )
 
@@ -142,8 +159,8 @@ def _states(
     for point in facts:
         for span in point.spans:
             for register in _registers(span):
-                channel = point.channel(register, "state")
-                if channel is not None:
+                channel = point.channel_of(span, register, "state")
+                if channel is not None and channel.kind == "state":
                     wanted.append(Wanted(channel, point.instant(span.first), point.instant(span.end)))
                     if channel.id not in channels[point.supply_point]:
                         channels[point.supply_point].append(channel.id)
@@ -162,9 +179,8 @@ def _registers(span: Span) -> Sequence[str]:
         return ()
 
 
-def _waiting(connection: Connection, facts: Sequence[PointFacts], period: Period) -> dict[int, Waiting]:
+def _waiting(connection: Connection, channels: Sequence[int], period: Period) -> dict[int, Waiting]:
     """What must not be settled yet: an edit that waits for a second person, validation that is still to be done."""
-    channels = [channel.id for point in facts for channel in point.channels]
     waiting = {
         channel: Waiting("edit", "v nichž ruční úprava čeká na schválení druhou osobou", day)
         for channel, day in waiting_edits(connection, channels, period.first, period.end).items()
