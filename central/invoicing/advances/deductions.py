@@ -47,6 +47,12 @@ UNDONE = text("""
     RETURNING deposit, amount
 """)
 
+RESTORED = text("""
+    -- advances that a cancelled statement had deducted are paid again; what it closed of them stays closed
+    UPDATE advance SET state = 'paid'
+     WHERE state = 'deducted' AND id IN (SELECT advance FROM advance_deposit WHERE id = ANY (:deposits))
+""")
+
 OF_PERIOD = text("""
     -- advances of a settled time that are still asked for, with their open items
     SELECT a.id, a.number, a.state, r.id AS receivable,
@@ -179,6 +185,7 @@ def undo_deductions(connection: Connection, invoice: int, reason: str, person: P
     if not rows:
         return ZERO
     connection.execute(TAKE, {"deposits": [row.deposit for row in rows], "amounts": [-row.amount for row in rows]})
+    connection.execute(RESTORED, {"deposits": [row.deposit for row in rows]})
     total: Decimal = sum((row.amount for row in rows), ZERO)
     details = {"deposits": len(rows), "gross": f"{total:f}"}
     audit.record(connection, person, "advance.undo", f"invoice/{invoice}", details, now, why=reason)

@@ -31,7 +31,7 @@ ZERO = Decimal("0.00")
 
 ADVANCES = text("""
     -- advances that something came for, with a commodity of their points
-    SELECT a.id, a.number, a.contract, a.seller, a.payer, a.amount, a.currency, a.state,
+    SELECT a.id, a.number, a.contract, a.seller, a.payer, a.amount, a.vat_percent, a.currency, a.state,
            (SELECT min(sp.commodity) FROM advance_part ap JOIN supply_point sp ON sp.id = ap.supply_point
              WHERE ap.advance = a.id) AS commodity
       FROM advance a WHERE a.id = ANY (:advances) ORDER BY a.id FOR UPDATE OF a
@@ -112,7 +112,7 @@ def take_deposits(connection: Connection, allocated: Sequence[Allocated], person
     documents: list[_NewDocument] = []
     deposits: list[dict[str, Any]] = []
     for (seller, payer, currency, received_on, _), group in groups.items():
-        received = [(rates.on(rows[each.advance].commodity, received_on), each.amount) for each in group]
+        received = [(_percent(rates, rows[each.advance], received_on), each.amount) for each in group]
         vats, place = [ZERO] * len(group), None
         if seller in taxed:
             vats, place = vat_of_each(received), len(documents)
@@ -258,6 +258,13 @@ def _write(
 
 def _advances(connection: Connection, ids: Sequence[int]) -> dict[int, Row[Any]]:
     return {row.id: row for row in connection.execute(ADVANCES, {"advances": list(ids)})}
+
+
+def _percent(rates: VatRates, row: Row[Any], day: date) -> Decimal:
+    """VAT on the day of receipt; that of the prescription where no package says, so that money is always taken in."""
+    found = rates.find(row.commodity, day)
+    percent: Decimal = row.vat_percent if found is None else found
+    return percent
 
 
 def _follow(connection: Connection, ids: Sequence[int]) -> None:

@@ -29,13 +29,17 @@ class VatRates:
         A day after the end of the last package has that one's rate: advances of a year are asked for before its law is
         out.
         """
-        if day not in self._known:
-            rows = self._connection.execute(RATES, {"day": day})
-            self._known[day] = {row.commodity: Decimal(row.percent) for row in rows}
-        percent = self._known[day].get(commodity)
+        percent = self.find(commodity, day)
         if percent is None:
             raise Refused(
                 "no_package",
                 f"No legislative package for {commodity} says the VAT of {day}; install the package of that time.",
             )
         return percent
+
+    def find(self, commodity: str, day: date) -> Decimal | None:
+        """The same, or None where no package says."""
+        if day not in self._known:
+            rows = self._connection.execute(RATES, {"day": day})
+            self._known[day] = {row.commodity: Decimal(row.percent) for row in rows}
+        return self._known[day].get(commodity)

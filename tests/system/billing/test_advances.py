@@ -147,6 +147,7 @@ def test_a_year_of_advances_is_asked_for_paid_taxed_and_deducted_to_the_last_hal
     with transaction(site.engine) as connection:
         assert undo_deductions(connection, invoice, "chybné vyúčtování", CLERK, NOW) == D("2400.00")
         assert undo_deductions(connection, invoice, "chybné vyúčtování", CLERK, NOW) == D("0.00")
+    assert site.one("SELECT count(*) FROM advance WHERE state = 'paid'") == 3
 
 
 def site_sides(site: BilledSite, advance: int) -> dict[str, int]:

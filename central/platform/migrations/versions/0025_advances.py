@@ -148,7 +148,7 @@ CREATE TABLE year_end_contract (
     done_at timestamptz,
     CONSTRAINT year_end_contract_pkey PRIMARY KEY (year_end, contract),
     CONSTRAINT year_end_contract_done_check CHECK ((state = 'waiting') = (done_at IS NULL)),
-    CONSTRAINT year_end_contract_reason_check CHECK ((state = 'failed') = (reason IS NOT NULL))
+    CONSTRAINT year_end_contract_reason_check CHECK (state <> 'failed' OR reason IS NOT NULL)
 );
 CREATE INDEX year_end_contract_contract_ix ON year_end_contract (contract);
 CREATE INDEX year_end_contract_run_ix ON year_end_contract (run);
