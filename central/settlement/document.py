@@ -1,18 +1,19 @@
 """The canonical document of a tenure: the registry facts that its input stands on, as they were known."""
 
 import hashlib
-import json
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any
+
+import msgspec
 
 from central.settlement.facts import ChannelFacts, Named, PointFacts, Span, Tenure
 
 
 def spelled(document: Any) -> str:
     """The one spelling of a document that digests are made of: JSON, sorted keys, no spaces."""
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return msgspec.json.encode(document, order="sorted").decode()
 
 
 def digest_of(document: Any) -> str:

@@ -133,11 +133,15 @@ class NotMeasuredError(Exception):
 def sum_days(profiles: Profiles) -> DaySums:
     """Reduce every channel to its days at once; sums are exact int64."""
     begins = profiles.offset[:-1]
-    missing = profiles.values == MISSING_VALUE
-    gaps = np.add.reduceat(missing, begins, axis=1, dtype=np.int64)
-    total = np.add.reduceat(profiles.values, begins, axis=1, dtype=np.int64) - gaps * MISSING_VALUE
     # a missing value is the lowest there is and never wins the maximum, not even among negative ones
     peak = np.maximum.reduceat(profiles.values, begins, axis=1)
+    total = np.add.reduceat(profiles.values, begins, axis=1, dtype=np.int64)
+    gaps = np.zeros_like(total)
+    holed = np.flatnonzero((np.minimum.reduceat(profiles.values, begins, axis=1) == MISSING_VALUE).any(axis=1))
+    if len(holed):
+        missing = profiles.values[holed] == MISSING_VALUE
+        gaps[holed] = np.add.reduceat(missing, begins, axis=1, dtype=np.int64)
+        total -= gaps * MISSING_VALUE
     used = (Quality.PROVISIONAL, Quality.ESTIMATED, Quality.SUBSTITUTE, Quality.EDITED)
     quality = {}
     if ((profiles.quality != Quality.MEASURED) & (profiles.quality != Quality.MISSING)).any():

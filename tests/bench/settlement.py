@@ -1,0 +1,142 @@
+"""What a month's settlement costs: from profiles and states in the database to approved billing bases.
+
+`make bench ONLY=settlement`; for developing `python -m tests.bench.settlement --points 1000`, which writes no result
+file. The settlement runs in a process of its own, whose memory is measured. Method: README.md.
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import psycopg
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # where `tests` lies, when this file itself is run
+
+from central.platform.database import make_engine, transaction
+from central.platform.identity import SYSTEM
+from central.platform.migrations import upgrade
+from central.settlement.runs import approve_run
+from central.settlement.scope import Scope
+from central.workflow.prepare import prepare
+from central.workflow.settle_month import Period, settle
+from deploy.stack import process
+from deploy.stack.local import LocalStack, home_folder
+from shared.testing import ManualClock
+from tests.bench import harness
+from tests.bench.harness import Figure
+from tests.bench.parts.month_of_points import FIRST, NOW, store_points
+
+SMALL: Final = 1_000
+POINTS: Final = 10_000
+LARGE: Final = 50_000
+REPEATS: Final = 3
+"""Of the small sizes; the largest is settled once."""
+
+
+def settle_once(url: str) -> dict[str, float]:
+    """Settle and approve the month; seconds of both, and the most memory that this process held, in MB."""
+    engine = make_engine(url, name="bench", pool_size=1)
+    clock = ManualClock(NOW)
+    begun = time.perf_counter()
+    with transaction(engine) as connection:
+        made = settle(connection, Period.of_month(FIRST), "regular", Scope(), clock, SYSTEM)
+    settled = time.perf_counter()
+    with transaction(engine) as connection:
+        bases = approve_run(connection, made.id, SYSTEM, clock.now())
+    approved = time.perf_counter()
+    engine.dispose()
+    if made.omitted or bases != made.bases:
+        raise RuntimeError(f"{made.omitted} points were left out; {bases} of {made.bases} bases were approved.")
+    return {
+        "settle_s": settled - begun,
+        "approve_s": approved - settled,
+        "points": made.settled,
+        "bases": bases,
+        "rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+def measure(stack: LocalStack, sizes: tuple[int, ...] = (SMALL, POINTS, LARGE)) -> dict[str, Figure]:
+    """Seconds for 10,000 points, memory, and how the cost of a point grows."""
+    results = {points: _size(stack, points) for points in sizes}
+    for points, result in results.items():
+        cost = (result["settle_s"] + result["approve_s"]) / points * 1000
+        print(f"{points} points: {cost:.3f} ms each, {json.dumps(result)}", flush=True)
+    seconds = {points: result["settle_s"] + result["approve_s"] for points, result in results.items()}
+    figures = {"rss_mb": Figure(round(max(result["rss_mb"] for result in results.values())), "MB")}
+    if POINTS in seconds:
+        figures["month_10k_s"] = Figure(round(seconds[POINTS], 1), "s")
+    if LARGE in seconds and SMALL in seconds:
+        growth = (seconds[LARGE] / LARGE) / (seconds[SMALL] / SMALL)
+        figures["growth_50k"] = Figure(round(growth, 2), "times")
+    return figures
+
+
+def _size(stack: LocalStack, points: int) -> dict[str, float]:
+    name = f"bench_settlement_{points}"
+    url = stack.create_database(name)
+    upgrade(url)
+    begun = time.perf_counter()
+    store_points(url, points)
+    engine = make_engine(url, name="bench")
+    with transaction(engine) as connection:
+        prepare(connection, SYSTEM, NOW)
+    engine.dispose()
+    print(f"{points} points stored in {time.perf_counter() - begun:.1f} s", flush=True)
+    runs = []
+    for repeat in range(REPEATS if points < LARGE else 1):
+        if repeat:
+            _forget(url)
+        runs.append(_in_a_process(url))
+    stack.drop_database(name)
+    return sorted(runs, key=lambda run: run["settle_s"] + run["approve_s"])[len(runs) // 2]
+
+
+def _forget(url: str) -> None:
+    """Take the run away, so that the same month is settled again."""
+    tables = "billing_basis, settlement_input, settlement_omission, settlement_run, closed_period"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"TRUNCATE {tables} CASCADE".encode())
+        connection.execute(b"VACUUM ANALYZE")
+
+
+def _in_a_process(url: str) -> dict[str, float]:
+    done = subprocess.run(
+        [sys.executable, str(Path(__file__).resolve()), "--settle", url], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(done.stderr[-2_000:])
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def main() -> int:
+    """Measure and write the result; with --points only measure one size."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--points", type=int, help="of this size alone; writes nothing")
+    parser.add_argument("--settle", metavar="URL", help="settle the month that stands in this database, and tell")
+    options = parser.parse_args()
+    if options.settle:
+        print(json.dumps(settle_once(options.settle)))
+        return 0
+    stack = LocalStack(home_folder(), instance=f"bench-{os.getpid()}", owner=process.this_process())
+    try:
+        stack.up()
+        if options.points:
+            figures = measure(stack, (options.points,))
+            print({name: (figure.value, figure.unit) for name, figure in figures.items()})
+        else:
+            print(harness.write("settlement", measure(stack)).read_text())
+    finally:
+        stack.destroy()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
