@@ -19,6 +19,11 @@ class Person:
     rights: frozenset[str]
 
 
+def name_of(person: Person | str) -> str:
+    """The name that an act is recorded under; programs may be given by their name alone."""
+    return person.name if isinstance(person, Person) else person
+
+
 SYSTEM = Person("system", frozenset({"read", "operate", "settle", "invoice", "market", "admin"}))
 """The system's own services and command lines, run by whoever may run them on the machine."""
 

@@ -18,7 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import DATERANGE, JSONB, TSTZRANGE, ExcludeConstraint
+from sqlalchemy.dialects.postgresql import ARRAY, DATERANGE, JSONB, TSTZRANGE, ExcludeConstraint
 
 from central.platform.database import metadata
 from central.settlement.service_tables import contract_service as contract_service
@@ -29,7 +29,7 @@ from central.settlement.service_tables import own_service as own_service
 from central.settlement.service_tables import own_service_price as own_service_price
 from central.settlement.service_tables import settled_from as settled_from
 
-RUN_STATES = ("draft", "approved")
+RUN_STATES = ("draft", "approved", "discarded")
 STATEMENTS = ("regular", "preliminary", "accrual", "annual", "corrective", "final")
 SERVICES = ("distribution", "supply", "other", "purchase")
 """What a basis bills; "purchase" is what the superior distributor should bill: compared, never invoiced."""
@@ -50,7 +50,7 @@ settlement_run = Table(
     Column("made_by", Text, nullable=False),
     Column("approved_at", DateTime(timezone=True)),
     Column("approved_by", Text),
-    CheckConstraint("state IN ('draft', 'approved')", name="state"),
+    CheckConstraint("state IN ('draft', 'approved', 'discarded')", name="state"),
     CheckConstraint(
         "statement IN ('regular', 'preliminary', 'accrual', 'annual', 'corrective', 'final')", name="statement"
     ),
@@ -78,6 +78,13 @@ settlement_input = Table(
     Column("readings", JSONB, nullable=False),
     Column("information", JSONB, nullable=False),
     Column("findings", JSONB, nullable=False),
+    Column(
+        "replaced_by",
+        BigInteger,
+        ForeignKey("settlement_run.id"),
+        comment="The run of the update that took the place of this input",
+    ),
+    CheckConstraint("replaced_by IS NULL OR NOT approved", name="replaced"),
     UniqueConstraint("run", "contract_item", "statement_type", "valid"),
     ExcludeConstraint(
         ("contract_item", "="),
@@ -145,6 +152,28 @@ billing_basis = Table(
     Column("reason", Text),
     Column("made_at", DateTime(timezone=True), nullable=False),
     Column("made_by", Text, nullable=False),
+    Column(
+        "earlier_runs",
+        ARRAY(BigInteger),
+        nullable=False,
+        server_default=text("'{}'"),
+        comment="Runs that held the basis before updates that found it unchanged",
+    ),
+    Column("cancelled_at", DateTime(timezone=True)),
+    Column("cancelled_by", Text),
+    Column("cancelled_why", Text),
+    Column(
+        "replaced_by",
+        BigInteger,
+        ForeignKey("settlement_run.id"),
+        comment="The run of the update that cancelled this basis",
+    ),
+    CheckConstraint(
+        "(state = 'cancelled') = (cancelled_at IS NOT NULL) AND (cancelled_at IS NULL) = (cancelled_by IS NULL) "
+        "AND (cancelled_at IS NULL) = (cancelled_why IS NULL)",
+        name="cancelled",
+    ),
+    CheckConstraint("run IS NOT NULL OR original IS NOT NULL OR reason IS NOT NULL", name="by_hand"),
     CheckConstraint("state IN ('new', 'approved', 'invoiced', 'cancelled')", name="state"),
     CheckConstraint("statement_type BETWEEN 0 AND 16", name="statement_type"),
     CheckConstraint("NOT isempty(valid)", name="valid"),
@@ -154,6 +183,12 @@ billing_basis = Table(
     CheckConstraint("statement_type NOT IN (7, 8, 9, 10, 12, 13, 14, 15, 16) OR reason IS NOT NULL", name="reason"),
     Index("billing_basis_run_ix", "run", "supply_point"),
     Index("billing_basis_original_ix", "original", postgresql_where=text("original IS NOT NULL")),
+    Index(
+        "billing_basis_earlier_runs_ix",
+        "earlier_runs",
+        postgresql_using="gin",
+        postgresql_where=text("earlier_runs <> '{}'"),
+    ),
     Index("billing_basis_payer_ix", "payer", postgresql_where=text("state = 'approved'")),
     comment="Podklad pro fakturaci: one line to be invoiced, by rate code (sazba) and statement type",
 )

@@ -1,0 +1,201 @@
+"""Take bases back: delete an uninvoiced one, cancel an invoiced one by another, settle what was billed preliminarily."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, Row, bindparam, select, text, update
+
+from central.platform import audit
+from central.platform.errors import NotFound, Refused
+from central.platform.hooks import HOOKS
+from central.platform.identity import Person, name_of
+from central.settlement.statements import (
+    BILLED_PRELIMINARILY,
+    CANCELS,
+    GROUPS,
+    StatementType,
+    cancelling_type,
+    is_cancelling,
+)
+from central.settlement.tables import billing_basis
+
+BASES_CANCELLED = "bases.cancelled"
+"""Topic: bases were deleted or replaced; what was derived from them (results shown elsewhere) is computed anew."""
+
+_NAMED = """
+    SELECT b.id, b.state, b.statement_type, b.name, b.service, sp.ean,
+           (SELECT min(o.id) FROM billing_basis o WHERE o.original = b.id AND o.state <> 'cancelled') AS follower,
+           (SELECT min(o.id) FROM billing_basis o
+             WHERE o.original = b.id AND o.state <> 'cancelled' AND o.statement_type = ANY (:cancelling)) AS canceller
+      FROM billing_basis b JOIN supply_point sp ON sp.id = b.supply_point
+"""
+_LOCKED = text(f"{_NAMED} WHERE b.id = ANY (:bases) ORDER BY b.id FOR UPDATE OF b")
+
+_OPPOSITES = text("""
+    -- the same lines with the opposite sign: nothing is computed again, so both add up to nothing to the haléř
+    INSERT INTO billing_basis (
+           run, input, supply_point, contract_item, contract, customer, payer, seller, service, rate, component, name,
+           quantity, unit, unit_price, price_unit, amount, vat_percent, valid, statement_type, measurements, why,
+           state, fingerprint, original, reason, made_at, made_by)
+    SELECT CAST(:run AS bigint), b.input, b.supply_point, b.contract_item, b.contract, b.customer, b.payer, b.seller,
+           b.service, b.rate, b.component, b.name, -b.quantity, b.unit, b.unit_price, b.price_unit, -b.amount,
+           b.vat_percent, b.valid, pair.opposite, b.measurements,
+           b.why || jsonb_build_object('text', :why || ' ' || coalesce(b.why ->> 'text', ''), 'original', b.id),
+           CAST(:state AS text), 'opposite of ' || b.id, b.id, CAST(:reason AS text), :at, :by
+      FROM billing_basis b
+      JOIN unnest(CAST(:types AS integer[]), CAST(:opposites AS integer[])) AS pair (type, opposite)
+        ON pair.type = b.statement_type
+     WHERE b.id = ANY (:bases)
+     ORDER BY b.id
+    RETURNING id
+""")
+
+_PRELIMINARY = text("""
+    -- what was invoiced preliminarily within a time and no negative settlement has taken back
+    SELECT b.id FROM billing_basis b
+     WHERE b.contract = ANY (:contracts) AND b.supply_point = ANY (:points)
+       AND b.statement_type = ANY (:types) AND b.state = 'invoiced' AND b.valid <@ tstzrange(:start, :end)
+       AND NOT EXISTS (
+           SELECT FROM billing_basis o
+            WHERE o.original = b.id AND o.statement_type = :negative AND o.state <> 'cancelled'
+              AND NOT EXISTS (SELECT FROM billing_basis c
+                               WHERE c.original = o.id AND c.statement_type = :undone AND c.state <> 'cancelled'))
+     ORDER BY b.id
+""")
+
+
+def delete_basis(connection: Connection, basis: int, why: str, person: Person | str, at: datetime) -> None:
+    """Delete (Zrušit) a basis that is not invoiced: it stays as cancelled, with who, when and why.
+
+    Raises NotFound, and Refused where it is invoiced, cancelled already, or the original of a living basis.
+    """
+    row = _locked(connection, [basis])[0]
+    if row.state == "cancelled":
+        raise Refused("basis_cancelled", f"Basis {basis} ({row.name}, {row.ean}) is cancelled already.")
+    if row.state == "invoiced":
+        raise Refused(
+            "basis_invoiced",
+            f"Basis {basis} ({row.name}, {row.ean}) is invoiced; it is not deleted but taken back by a cancelling "
+            "basis: POST /v1/bases/cancel.",
+        )
+    if row.follower is not None:
+        raise Refused("basis_followed", f"Basis {basis} is the original of basis {row.follower}; delete that one first.")
+    connection.execute(
+        update(billing_basis)
+        .where(billing_basis.c.id == basis)
+        .values(state="cancelled", cancelled_at=at, cancelled_by=name_of(person), cancelled_why=why)
+    )
+    audit.record(
+        connection, person, "basis.delete", f"billing_basis/{basis}", {}, at,
+        before={"state": row.state}, after={"state": "cancelled"}, why=why,
+    )  # fmt: skip
+    HOOKS.publish(connection, BASES_CANCELLED, {"bases": [basis], "at": at})
+
+
+def cancel_bases(
+    connection: Connection,
+    bases: Sequence[int],
+    reason: str,
+    person: Person | str,
+    at: datetime,
+    run: int | None = None,
+) -> list[int]:
+    """Make the cancelling bases (types 7, 12, 13, 14, 16) of invoiced bases or of approved accruals; their ids.
+
+    They stand under `run` where a corrective run is given, and may be invoiced at once. Raises NotFound, and Refused
+    where one is not invoiced, cancelled by another, or of a type that is not cancelled; then none is made.
+    """
+    rows = _locked(connection, bases)
+    for row in rows:
+        cancelling_type(row.statement_type)
+        _require_cancellable(row)
+    made = _insert_opposites(connection, [row.id for row in rows], CANCELS, f"Storno: {reason}", reason, person, at, run)
+    audit.record(
+        connection, person, "bases.cancel", "billing_basis", {"originals": [row.id for row in rows], "made": made}, at,
+        why=reason,
+    )  # fmt: skip
+    return made
+
+
+def settle_preliminary(
+    connection: Connection,
+    run: int,
+    contracts: Sequence[int],
+    points: Sequence[int],
+    start: datetime,
+    end: datetime,
+    person: Person | str,
+    at: datetime,
+) -> list[int]:
+    """Make the negative settlement (5) under an annual run of everything invoiced preliminarily in [start, end).
+
+    With it 5 + 6 + what was billed preliminarily is 6. The bases are new until the run is approved.
+    """
+    found = connection.execute(
+        _PRELIMINARY,
+        {
+            "contracts": list(contracts),
+            "points": list(points),
+            "types": [int(kind) for kind in BILLED_PRELIMINARILY],
+            "negative": int(StatementType.NEGATIVE_SETTLEMENT),
+            "undone": int(StatementType.CANCELS_NEGATIVE),
+            "start": start,
+            "end": end,
+        },
+    ).scalars()
+    types = dict.fromkeys(BILLED_PRELIMINARILY, StatementType.NEGATIVE_SETTLEMENT)
+    return _insert_opposites(connection, found.all(), types, "Odečet předběžného vyúčtování:", None, person, at, run, "new")
+
+
+def _require_cancellable(row: Row[object]) -> None:
+    accrual = row.statement_type in GROUPS["accrual"]
+    if row.state != "invoiced" and not (accrual and row.state == "approved"):
+        raise Refused(
+            "basis_not_invoiced",
+            f"Basis {row.id} ({row.name}, {row.ean}) is {row.state}, not invoiced; delete it instead: "
+            f"POST /v1/bases/{row.id}/delete.",
+        )
+    if row.canceller is not None:
+        raise Refused("basis_cancelled", f"Basis {row.id} ({row.name}, {row.ean}) is cancelled by basis {row.canceller}.")
+
+
+def _locked(connection: Connection, bases: Sequence[int]) -> Sequence[Row[object]]:
+    wanted = sorted(set(bases))
+    kinds = [int(kind) for kind in StatementType if is_cancelling(kind)]
+    # locked by a statement of its own first: the followers are looked up only when nobody else can make one
+    connection.execute(select(billing_basis.c.id).where(billing_basis.c.id.in_(wanted)).with_for_update())
+    rows = connection.execute(_LOCKED, {"bases": wanted, "cancelling": kinds}).all()
+    missing = set(wanted) - {row.id for row in rows}
+    if missing:
+        raise NotFound("basis_not_found", f"There is no billing basis {min(missing)}; see GET /v1/bases.")
+    return rows
+
+
+def _insert_opposites(
+    connection: Connection,
+    bases: Sequence[int],
+    types: Mapping[StatementType, StatementType],
+    why: str,
+    reason: str | None,
+    person: Person | str,
+    at: datetime,
+    run: int | None,
+    state: str = "approved",
+) -> list[int]:
+    if not bases:
+        return []
+    made = connection.execute(
+        _OPPOSITES.bindparams(bindparam("run", type_=billing_basis.c.run.type)),
+        {
+            "bases": list(bases),
+            "types": [int(kind) for kind in types],
+            "opposites": [int(kind) for kind in types.values()],
+            "why": why,
+            "reason": reason,
+            "state": state,
+            "run": run,
+            "at": at,
+            "by": name_of(person),
+        },
+    )
+    return sorted(made.scalars())
