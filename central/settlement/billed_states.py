@@ -13,7 +13,7 @@ _STATES = text("""
      CROSS JOIN LATERAL jsonb_array_elements(si.readings) source
      CROSS JOIN LATERAL jsonb_array_elements(source -> 'periods') period
      CROSS JOIN LATERAL (VALUES (period -> 'from'), (period -> 'to')) ends (state)
-     WHERE si.run = :run AND state ->> 'kind' <> 'remote'
+     WHERE si.run = :run AND si.replaced_by IS NULL AND state ->> 'kind' <> 'remote'
      ORDER BY state ->> 'evidence_channel', state ->> 'at'
 """)
 

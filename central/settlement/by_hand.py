@@ -1,4 +1,4 @@
-"""Make a billing basis by hand: what no run settles, or settles wrongly. It is never changed: delete it, make another."""
+"""Make a billing basis by hand: what no run settles, or settles wrongly. It is never changed but deleted."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -12,11 +12,11 @@ from central.platform import audit
 from central.platform.errors import BadInput, NotFound, Refused
 from central.platform.identity import Person, name_of
 from central.platform.plain import plain
-from central.settlement.facts import digest_of
+from central.settlement.document import digest_of
 from central.settlement.model import half_up
 from central.settlement.statements import CORRECTS, NAMES, StatementType, is_cancelling
 from central.settlement.tables import billing_basis
-from shared.metering_day import day_start
+from shared.metering_day import MeteringDay
 from shared.quantities import Commodity
 
 COMPONENT = "by_hand"
@@ -98,7 +98,7 @@ def make_basis(connection: Connection, order: ByHand, vat_percent: Decimal, pers
         "price_unit": order.price_unit,
         "amount": half_up(order.quantity * order.unit_price, Decimal("0.01")),
         "vat_percent": vat_percent,
-        "valid": Range(day_start(commodity, order.first), day_start(commodity, order.end)),
+        "valid": Range(MeteringDay(commodity, order.first).start, MeteringDay(commodity, order.end).start),
         "statement_type": order.statement_type,
         "measurements": [],
         "original": order.original,

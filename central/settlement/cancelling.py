@@ -1,4 +1,4 @@
-"""Take bases back: delete an uninvoiced one, cancel an invoiced one by another, settle what was billed preliminarily."""
+"""Take bases back: delete an uninvoiced one, cancel an invoiced one by another, settle preliminary ones."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -79,7 +79,9 @@ def delete_basis(connection: Connection, basis: int, why: str, person: Person | 
             "basis: POST /v1/bases/cancel.",
         )
     if row.follower is not None:
-        raise Refused("basis_followed", f"Basis {basis} is the original of basis {row.follower}; delete that one first.")
+        raise Refused(
+            "basis_followed", f"Basis {basis} is the original of basis {row.follower}; delete that one first."
+        )
     connection.execute(
         update(billing_basis)
         .where(billing_basis.c.id == basis)
@@ -109,7 +111,9 @@ def cancel_bases(
     for row in rows:
         cancelling_type(row.statement_type)
         _require_cancellable(row)
-    made = _insert_opposites(connection, [row.id for row in rows], CANCELS, f"Storno: {reason}", reason, person, at, run)
+    made = _insert_opposites(
+        connection, [row.id for row in rows], CANCELS, f"Storno: {reason}", reason, person, at, run
+    )
     audit.record(
         connection, person, "bases.cancel", "billing_basis", {"originals": [row.id for row in rows], "made": made}, at,
         why=reason,
@@ -144,7 +148,9 @@ def settle_preliminary(
         },
     ).scalars()
     types = dict.fromkeys(BILLED_PRELIMINARILY, StatementType.NEGATIVE_SETTLEMENT)
-    return _insert_opposites(connection, found.all(), types, "Odečet předběžného vyúčtování:", None, person, at, run, "new")
+    return _insert_opposites(
+        connection, found.all(), types, "Odečet předběžného vyúčtování:", None, person, at, run, "new"
+    )
 
 
 def _require_cancellable(row: Row[object]) -> None:
@@ -156,7 +162,9 @@ def _require_cancellable(row: Row[object]) -> None:
             f"POST /v1/bases/{row.id}/delete.",
         )
     if row.canceller is not None:
-        raise Refused("basis_cancelled", f"Basis {row.id} ({row.name}, {row.ean}) is cancelled by basis {row.canceller}.")
+        raise Refused(
+            "basis_cancelled", f"Basis {row.id} ({row.name}, {row.ean}) is cancelled by basis {row.canceller}."
+        )
 
 
 def _locked(connection: Connection, bases: Sequence[int]) -> Sequence[Row[object]]:

@@ -14,7 +14,7 @@ from central.readings.closing import close_days
 from central.readings.tables import day_profile
 
 LATE = text("""
-    -- pinned versions of a run that have a later one by now
+    -- pinned versions of a run that have a later one by now; what an update took over is late in its run
     SELECT sp.ean, pin.channel, pin.direction, pin.day, pin.version AS pinned_version, later.version AS newest_version,
            later.made_at
       FROM settlement_input si
@@ -29,14 +29,15 @@ LATE = text("""
            SELECT p.version, p.made_at FROM day_profile p
             WHERE p.channel = pin.channel AND p.day = pin.day AND p.version > pin.version
             ORDER BY p.version DESC LIMIT 1) later
-     WHERE si.run = :run
+     WHERE si.run = :run AND si.replaced_by IS NULL
      ORDER BY sp.ean, pin.channel, pin.day
 """)
 
 
 _PINNED_CHANNELS = text("""
     SELECT DISTINCT (profile ->> 'channel')::integer FROM settlement_input si
-     CROSS JOIN LATERAL jsonb_array_elements(si.profiles) profile WHERE si.run = :run ORDER BY 1
+     CROSS JOIN LATERAL jsonb_array_elements(si.profiles) profile
+     WHERE si.run = :run AND si.replaced_by IS NULL ORDER BY 1
 """)
 
 

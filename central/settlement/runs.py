@@ -1,4 +1,4 @@
-"""Settlement runs in the database: find one, approve it."""
+"""Settlement runs in the database: find one, approve it, throw it away."""
 
 from datetime import datetime
 from typing import Any
@@ -8,10 +8,15 @@ from sqlalchemy.exc import IntegrityError
 
 from central.platform import audit
 from central.platform.errors import NotFound, Refused
-from central.platform.identity import Person
+from central.platform.hooks import HOOKS
+from central.platform.identity import Person, name_of
 from central.settlement.billed_states import lock_billed_states
+from central.settlement.cancelling import BASES_CANCELLED
 from central.settlement.late import close_pinned_days
 from central.settlement.tables import billing_basis, settlement_input, settlement_run
+
+FINAL_APPROVED = "settlement.final"
+"""Topic: an extraordinary final settlement was approved (who leaves, until when: the run's period and scope)."""
 
 
 def require_run(connection: Connection, run: int, *, lock: bool = False) -> Row[Any]:
@@ -30,14 +35,13 @@ def approve_run(connection: Connection, run: int, person: Person | str, at: date
     its points for the same time.
     """
     row = require_run(connection, run, lock=True)
-    if row.state != "draft":
-        raise Refused(
-            "run_not_draft", f"Run {row.number} was approved by {row.approved_by} at {row.approved_at.isoformat()}."
-        )
+    _require_draft(row)
     _refuse_settled_already(connection, run, row.number)
     try:
         pinned = connection.execute(
-            update(settlement_input).where(settlement_input.c.run == run).values(approved=True)
+            update(settlement_input)
+            .where(settlement_input.c.run == run, settlement_input.c.replaced_by.is_(None))
+            .values(approved=True)
         ).rowcount
     except IntegrityError as error:
         raise Refused(
@@ -51,14 +55,49 @@ def approve_run(connection: Connection, run: int, person: Person | str, at: date
     connection.execute(
         update(settlement_run)
         .where(settlement_run.c.id == run)
-        .values(state="approved", approved_at=at, approved_by=_name(person))
+        .values(state="approved", approved_at=at, approved_by=name_of(person))
     )
     bases = connection.execute(
         update(billing_basis).where(billing_basis.c.run == run, billing_basis.c.state == "new").values(state="approved")
     ).rowcount
     lock_billed_states(connection, run, row.number, at)
     audit.record(connection, person, "settlement.approve", f"settlement_run/{run}", {"bases": bases}, at)
+    if row.statement == "final":
+        HOOKS.publish(connection, FINAL_APPROVED, {"run": run, "period": row.period, "scope": row.scope, "at": at})
     return int(bases)
+
+
+def discard_run(connection: Connection, run: int, why: str, person: Person | str, at: datetime) -> int:
+    """Throw a draft away: its bases are cancelled, the run stays as discarded. Returns the number of bases.
+
+    What an update replaced does not come back: its points are open, settle them anew. Refused where the run is approved
+    or discarded.
+    """
+    row = require_run(connection, run, lock=True)
+    _require_draft(row)
+    cancelled = connection.execute(
+        update(billing_basis)
+        .where(billing_basis.c.run == run, billing_basis.c.state == "new")
+        .values(state="cancelled", cancelled_at=at, cancelled_by=name_of(person), cancelled_why=why)
+        .returning(billing_basis.c.id)
+    )
+    bases = sorted(cancelled.scalars())
+    connection.execute(update(settlement_run).where(settlement_run.c.id == run).values(state="discarded"))
+    audit.record(
+        connection, person, "settlement.discard", f"settlement_run/{run}", {"bases": len(bases)}, at,
+        before={"state": "draft"}, after={"state": "discarded"}, why=why,
+    )  # fmt: skip
+    HOOKS.publish(connection, BASES_CANCELLED, {"bases": bases, "at": at})
+    return len(bases)
+
+
+def _require_draft(row: Row[Any]) -> None:
+    if row.state == "approved":
+        raise Refused(
+            "run_not_draft", f"Run {row.number} was approved by {row.approved_by} at {row.approved_at.isoformat()}."
+        )
+    if row.state == "discarded":
+        raise Refused("run_not_draft", f"Run {row.number} was thrown away; settle its points anew.")
 
 
 def _refuse_settled_already(connection: Connection, run: int, number: str) -> None:
@@ -71,7 +110,7 @@ def _refuse_settled_already(connection: Connection, run: int, number: str) -> No
                AND theirs.valid && mine.valid AND theirs.approved AND theirs.run <> mine.run
               JOIN settlement_run other ON other.id = theirs.run
               JOIN supply_point sp ON sp.id = mine.supply_point
-             WHERE mine.run = :run
+             WHERE mine.run = :run AND mine.replaced_by IS NULL
              ORDER BY sp.ean LIMIT 5
         """),
         {"run": run},
@@ -83,7 +122,3 @@ def _refuse_settled_already(connection: Connection, run: int, number: str) -> No
             f"Run {number} cannot be approved: these points are settled for the month in an approved run: {named}. "
             "Make a new run; it takes only the points that remain.",
         )
-
-
-def _name(person: Person | str) -> str:
-    return person.name if isinstance(person, Person) else person

@@ -313,7 +313,7 @@ def test_the_interface(site: BilledSite) -> None:
         assert (found["state"], found["settled"], found["omissions"]) == ("draft", POINTS, [])
         approved = client.post(f"/v1/settlement/runs/{run}/approve", json={}).json()
         assert approved == {"id": run, "state": "approved", "billing_bases": made.json()["billing_bases"]}
-        bases = client.get("/v1/bases", params={"run": run, "limit": 10_000}).json()
+        bases = client.get("/v1/bases", params={"run": run, "limit": 1_000}).json()
         assert len(bases) == made.json()["billing_bases"]
         assert all(Decimal(basis["amount"]) >= 0 and basis["state"] == "approved" for basis in bases)
         assert client.get("/v1/settlement/runs").json()[0]["net"] == str(

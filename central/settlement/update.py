@@ -1,0 +1,245 @@
+"""Update bases (Aktualizace podkladů): a new draft takes the place of what is not invoiced, where something changed.
+
+Three steps in one transaction: `release` locks what stands now and opens its time, the caller settles the points anew
+into a draft run, `reconcile` compares both. A point whose whole input and lines are unchanged stays in its own run as
+if nothing had been done. Of the others a line that says the same to the same payer keeps its row (and with it the
+results of checks and a cancelled error) under the new input; what differs is cancelled, never changed.
+
+An input with an invoiced line is not touched at all: what changed there is for a correction.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, text
+
+from central.platform import audit
+from central.platform.arrays import int_array
+from central.platform.hooks import HOOKS
+from central.platform.identity import Person, name_of
+from central.settlement.cancelling import BASES_CANCELLED
+from central.settlement.statements import StatementType
+from central.settlement.tables import settlement_omission, settlement_run
+
+_STANDING = text("""
+    -- bases that stand now within the time, locked so that nobody invoices them meanwhile
+    SELECT b.id, b.input, b.state FROM billing_basis b
+      JOIN settlement_input si ON si.id = b.input
+     WHERE si.supply_point = ANY (CAST(:points AS bigint[])) AND si.statement_type = :type
+       AND si.valid && tstzrange(:start, :end)
+       AND si.replaced_by IS NULL AND b.original IS NULL AND b.state <> 'cancelled'
+     ORDER BY b.id
+       FOR UPDATE OF b
+""")
+_INPUTS = text("""
+    -- inputs within the time that no earlier update replaced
+    SELECT si.id, si.approved, si.supply_point, sp.ean, r.state = 'discarded' AS discarded
+      FROM settlement_input si
+      JOIN settlement_run r ON r.id = si.run
+      JOIN supply_point sp ON sp.id = si.supply_point
+     WHERE si.supply_point = ANY (CAST(:points AS bigint[])) AND si.statement_type = :type
+       AND si.valid && tstzrange(:start, :end)
+       AND si.replaced_by IS NULL
+     ORDER BY si.id
+       FOR UPDATE OF si
+""")
+_APPROVED = text("UPDATE settlement_input SET approved = :approved WHERE id = ANY (CAST(:inputs AS bigint[]))")
+
+_MATCH = (
+    text("""
+        CREATE TEMPORARY TABLE basis_match (
+            old bigint PRIMARY KEY, new bigint UNIQUE, old_input bigint, new_input bigint
+        ) ON COMMIT DROP
+    """),
+    text("""
+        -- lines that say the same to the same payer, one to one; an approved one before a draft
+        INSERT INTO basis_match
+        WITH line AS (
+            SELECT id, input, run = :run AS new, state,
+                   ROW (supply_point, contract_item, contract, customer, payer, seller, service, vat_percent,
+                        statement_type, fingerprint) AS said
+              FROM billing_basis
+             WHERE (input = ANY (CAST(:inputs AS bigint[])) OR run = :run)
+               AND original IS NULL AND state IN ('new', 'approved')
+        ), placed AS (
+            SELECT *, row_number() OVER (PARTITION BY new, said ORDER BY state = 'approved' DESC, id) AS place FROM line
+        )
+        SELECT old.id, new.id, old.input, new.input
+          FROM placed old JOIN placed new ON new.said = old.said AND new.place = old.place AND new.new
+         WHERE NOT old.new
+    """),
+    text("ANALYZE basis_match"),
+)
+_UNCHANGED = text("""
+    -- inputs that are the same with all their lines, old and new
+    SELECT o.id AS old, n.id AS new
+      FROM settlement_input o
+      JOIN settlement_input n
+        ON n.run = :run AND n.contract_item = o.contract_item AND n.statement_type = o.statement_type
+       AND n.valid = o.valid AND n.digest = o.digest AND n.package = o.package AND n.quantities = o.quantities
+       AND n.profiles = o.profiles AND n.readings = o.readings AND n.information = o.information
+       AND n.findings = o.findings
+     WHERE o.id = ANY (CAST(:inputs AS bigint[]))
+       AND NOT EXISTS (SELECT FROM billing_basis b LEFT JOIN basis_match m ON m.old = b.id AND m.new_input = n.id
+                        WHERE b.input = o.id AND b.original IS NULL AND b.state IN ('new', 'approved')
+                          AND m.old IS NULL)
+       AND NOT EXISTS (SELECT FROM billing_basis b LEFT JOIN basis_match m ON m.new = b.id AND m.old_input = o.id
+                        WHERE b.input = n.id AND m.new IS NULL)
+""")
+_KEEP = text("""
+    UPDATE billing_basis b
+       SET run = new.run, input = new.input, measurements = new.measurements, why = new.why, state = 'new',
+           earlier_runs = b.earlier_runs || b.run
+      FROM basis_match m JOIN billing_basis new ON new.id = m.new
+     WHERE b.id = m.old AND NOT m.old_input = ANY (CAST(:unchanged AS bigint[]))
+""")
+_DROP_DOUBLES = text("DELETE FROM billing_basis b USING basis_match m WHERE b.id = m.new")
+_DROP_INPUTS = text("DELETE FROM settlement_input WHERE id = ANY (CAST(:inputs AS bigint[]))")
+
+_SUPERSEDED = text("""
+    -- old inputs whose place is taken: a new input for the time, or a point that is not settled any more at all
+    SELECT o.id FROM settlement_input o
+     WHERE o.id = ANY (CAST(:inputs AS bigint[]))
+       AND (EXISTS (SELECT FROM settlement_input n
+                     WHERE n.run = :run AND n.supply_point = o.supply_point AND n.valid && o.valid)
+            OR NOT EXISTS (SELECT FROM settlement_omission x WHERE x.run = :run AND x.supply_point = o.supply_point))
+""")
+_REPLACE_INPUTS = text("UPDATE settlement_input SET replaced_by = :run WHERE id = ANY (CAST(:inputs AS bigint[]))")
+_CANCEL = text("""
+    UPDATE billing_basis b
+       SET state = 'cancelled', cancelled_at = :at, cancelled_by = :by, cancelled_why = :why, replaced_by = :run
+     WHERE b.input = ANY (CAST(:inputs AS bigint[])) AND b.original IS NULL AND b.state IN ('new', 'approved')
+    RETURNING b.id
+""")
+_COUNTS = text("""
+    -- a cancelled line with a new one for the same thing and time is replaced, without one removed
+    SELECT count(*) FILTER (WHERE side = 'old' AND paired) AS replaced,
+           count(*) FILTER (WHERE side = 'old' AND NOT paired) AS removed,
+           count(*) FILTER (WHERE side = 'new' AND NOT paired) AS added
+      FROM (
+        SELECT 'old' AS side, EXISTS (
+                 SELECT FROM billing_basis n WHERE n.run = :run AND n.supply_point = o.supply_point
+                    AND n.component = o.component AND n.service = o.service AND n.valid && o.valid
+                    AND NOT n.id = ANY (CAST(:kept AS bigint[]))) AS paired
+          FROM billing_basis o WHERE o.id = ANY (CAST(:cancelled AS bigint[]))
+        UNION ALL
+        SELECT 'new', EXISTS (
+                 SELECT FROM billing_basis o
+                  WHERE o.id = ANY (CAST(:cancelled AS bigint[])) AND o.supply_point = n.supply_point
+                    AND o.component = n.component AND o.service = n.service AND o.valid && n.valid)
+          FROM billing_basis n WHERE n.run = :run AND n.original IS NULL AND NOT n.id = ANY (CAST(:kept AS bigint[]))
+      ) lines
+""")
+_OMITTED = text("""
+    SELECT sp.ean, x.component, x.day, x.reason
+      FROM settlement_omission x JOIN supply_point sp ON sp.id = x.supply_point WHERE x.run = :run ORDER BY sp.ean
+""")
+_HELD = text("SELECT EXISTS (SELECT FROM settlement_input WHERE run = :run)")
+_MOVE_NEGATIVE = text("""
+    -- the negative settlement of an annual run that was replaced goes on under the new one
+    UPDATE billing_basis b
+       SET run = :run, state = 'new', earlier_runs = b.earlier_runs || b.run
+      FROM settlement_input o
+     WHERE o.id = ANY (CAST(:inputs AS bigint[])) AND b.run = o.run AND b.supply_point = o.supply_point
+       AND b.statement_type = :negative AND b.state IN ('new', 'approved')
+    RETURNING b.id
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """What stands and may be replaced: inputs, those of them that were approved, and what is left alone and why."""
+
+    inputs: tuple[int, ...]
+    approved: frozenset[int]
+    left_out: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Updated:
+    """What an update did to the lines: `run` is None where nothing had changed."""
+
+    run: int | None
+    kept: int
+    replaced: int
+    added: int
+    removed: int
+    left_out: tuple[dict[str, Any], ...]
+
+
+def release(connection: Connection, points: Sequence[int], kind: int, start: datetime, end: datetime) -> Released:
+    """Lock what stands of these points within [start, end) for a statement type, and open its time for a new run."""
+    asked = {"points": int_array(points), "type": kind, "start": start, "end": end}
+    inputs = connection.execute(_INPUTS, asked).all()
+    bases = connection.execute(_STANDING, asked).all()
+    invoiced = {row.input for row in bases if row.state == "invoiced"}
+    open_ones = [row for row in inputs if row.id not in invoiced and not row.discarded]
+    approved = [row.id for row in open_ones if row.approved]
+    connection.execute(_APPROVED, {"approved": False, "inputs": int_array(approved)})
+    left_out = {
+        row.ean: {"ean": row.ean, "reason": "Podklady jsou vyfakturovány; co se změnilo, patří do opravy."}
+        for row in inputs
+        if row.id in invoiced
+    }
+    return Released(tuple(row.id for row in open_ones), frozenset(approved), tuple(left_out.values()))
+
+
+def reconcile(
+    connection: Connection, run: int, released: Released, why: str, person: Person | str, at: datetime
+) -> Updated:
+    """Compare the draft `run` with what was released: keep, replace, add, remove; a run that changed nothing goes.
+
+    A point that the run had to leave out keeps its bases as they were.
+    """
+    inputs = int_array(released.inputs)
+    connection.execute(text("DROP TABLE IF EXISTS basis_match"))
+    for step in _MATCH:
+        connection.execute(step, {"run": run, "inputs": inputs} if step is _MATCH[1] else {})
+    unchanged = connection.execute(_UNCHANGED, {"run": run, "inputs": inputs}).all()
+    untouched = {row.old for row in unchanged}
+    others = int_array([each for each in released.inputs if each not in untouched])
+    taken = set(connection.execute(_SUPERSEDED, {"run": run, "inputs": others}).scalars())
+    kept = connection.execute(
+        text("SELECT old FROM basis_match WHERE NOT old_input = ANY (CAST(:unchanged AS bigint[]))"),
+        {"unchanged": int_array(sorted(untouched))},
+    )
+    kept_ids = list(kept.scalars())
+    same = connection.execute(text("SELECT count(*) FROM basis_match")).scalar_one() - len(kept_ids)
+    connection.execute(_KEEP, {"unchanged": int_array(sorted(untouched))})
+    connection.execute(_DROP_DOUBLES)
+    connection.execute(_DROP_INPUTS, {"inputs": int_array([row.new for row in unchanged])})
+    gone = {"run": run, "inputs": int_array(sorted(taken))}
+    cancelled = list(connection.execute(_CANCEL, {**gone, "at": at, "by": name_of(person), "why": why}).scalars())
+    moved = connection.execute(_MOVE_NEGATIVE, {**gone, "negative": int(StatementType.NEGATIVE_SETTLEMENT)}).all()
+    connection.execute(_REPLACE_INPUTS, gone)
+    connection.execute(_APPROVED, {"approved": True, "inputs": int_array(sorted(released.approved - taken))})
+    counts = connection.execute(
+        _COUNTS, {"run": run, "cancelled": int_array(cancelled), "kept": int_array(kept_ids)}
+    ).one()
+    omitted = [dict(row._mapping) for row in connection.execute(_OMITTED, {"run": run})]
+    held = connection.execute(_HELD, {"run": run}).scalar_one()
+    changed = held or bool(taken)
+    done = Updated(
+        run=run if changed else None,
+        kept=same + len(kept_ids) + len(moved),
+        replaced=counts.replaced,
+        added=counts.added,
+        removed=counts.removed,
+        left_out=(*released.left_out, *omitted),
+    )
+    if not changed:
+        _forget(connection, run)
+    details = {"kept": done.kept, "replaced": done.replaced, "added": done.added, "removed": done.removed}
+    subject = f"settlement_run/{run}" if changed else "billing_basis"
+    audit.record(connection, person, "bases.update", subject, details, at, why=why)
+    if cancelled:
+        HOOKS.publish(connection, BASES_CANCELLED, {"bases": cancelled, "at": at})
+    return done
+
+
+def _forget(connection: Connection, run: int) -> None:
+    """Take away a draft that holds nothing: an update that changes nothing leaves nothing behind."""
+    connection.execute(delete(settlement_omission).where(settlement_omission.c.run == run))
+    connection.execute(delete(settlement_run).where(settlement_run.c.id == run))
