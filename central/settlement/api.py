@@ -13,7 +13,7 @@ from central.platform.web import Db, Now
 from central.settlement import catalogue_api, sales_api
 from central.settlement.bases import OVERVIEW, find_omissions, find_runs, get_basis
 from central.settlement.calendar_rows import row_sums
-from central.settlement.cancelling import cancel_bases, delete_basis
+from central.settlement.cancelling import cancel_accruals, cancel_bases, delete_basis
 from central.settlement.compared import compare_runs
 from central.settlement.late import find_late_versions
 from central.settlement.runs import approve_run, discard_run, require_run
@@ -107,6 +107,12 @@ def discard(run: Id, order: Reason, connection: Db, clock: Now, person: Settler)
     """Its bases are cancelled and its points are open again; nothing is taken off the record."""
     bases = discard_run(connection, run, order.why, person, clock.now())
     return {"id": run, "state": "discarded", "billing_bases": bases}
+
+
+@router.post("/settlement/runs/{run}/cancel-accrual", status_code=201, summary="Cancel what a run has accrued")
+def cancel_accrual(run: Id, order: Reason, connection: Db, clock: Now, person: Settler) -> dict[str, Any]:
+    """Dohadné storno (16) of all its accruals, as the next accounting period opens."""
+    return {"made": cancel_accruals(connection, run, order.why, person, clock.now())}
 
 
 @router.get("/settlement/runs/{first}/compare/{second}", summary="What differs between two runs, and why")

@@ -17,7 +17,7 @@ from central.settlement.statements import (
     cancelling_type,
     is_cancelling,
 )
-from central.settlement.tables import billing_basis
+from central.settlement.tables import billing_basis, settlement_run
 
 BASES_CANCELLED = "bases.cancelled"
 """Topic: bases were deleted or replaced; what was derived from them (results shown elsewhere) is computed anew."""
@@ -51,10 +51,18 @@ _OPPOSITES = text("""
 """)
 
 _PRELIMINARY = text("""
-    -- what was invoiced preliminarily within a time and no negative settlement has taken back
-    SELECT b.id FROM billing_basis b
-     WHERE b.contract = ANY (:contracts) AND b.supply_point = ANY (:points)
-       AND b.statement_type = ANY (:types) AND b.state = 'invoiced' AND b.valid <@ tstzrange(:start, :end)
+    -- what was invoiced preliminarily within the time that a run settled of a contract's point, and no negative
+    -- settlement has taken back
+    WITH settled AS (
+        SELECT ci.contract, si.supply_point, tstzrange(min(lower(si.valid)), max(upper(si.valid))) AS valid
+          FROM settlement_input si JOIN contract_item ci ON ci.id = si.contract_item
+         WHERE si.run = :run AND si.statement_type = :final
+         GROUP BY ci.contract, si.supply_point
+    )
+    SELECT b.id
+      FROM settled s
+      JOIN billing_basis b ON b.contract = s.contract AND b.supply_point = s.supply_point AND b.valid <@ s.valid
+     WHERE b.statement_type = ANY (:types) AND b.state = 'invoiced'
        AND NOT EXISTS (
            SELECT FROM billing_basis o
             WHERE o.original = b.id AND o.statement_type = :negative AND o.state <> 'cancelled'
@@ -62,6 +70,15 @@ _PRELIMINARY = text("""
                                WHERE c.original = o.id AND c.statement_type = :undone AND c.state <> 'cancelled'))
      ORDER BY b.id
 """)
+_ACCRUALS = text("""
+    -- living accruals of a run that nothing has cancelled
+    SELECT b.id FROM billing_basis b
+     WHERE b.run = :run AND b.statement_type = ANY (:types) AND b.state IN ('approved', 'invoiced')
+       AND NOT EXISTS (SELECT FROM billing_basis c
+                        WHERE c.original = b.id AND c.statement_type = :storno AND c.state <> 'cancelled')
+     ORDER BY b.id
+""")
+_OPEN_AGAIN = text("UPDATE settlement_input SET approved = false WHERE run = :run AND approved")
 
 
 def delete_basis(connection: Connection, basis: int, why: str, person: Person | str, at: datetime) -> None:
@@ -121,36 +138,43 @@ def cancel_bases(
     return made
 
 
-def settle_preliminary(
-    connection: Connection,
-    run: int,
-    contracts: Sequence[int],
-    points: Sequence[int],
-    start: datetime,
-    end: datetime,
-    person: Person | str,
-    at: datetime,
-) -> list[int]:
-    """Make the negative settlement (5) under an annual run of everything invoiced preliminarily in [start, end).
+def settle_preliminary(connection: Connection, run: int, person: Person | str, at: datetime) -> list[int]:
+    """Make the negative settlement (5) under an annual run of everything invoiced preliminarily in what it settles.
 
     With it 5 + 6 + what was billed preliminarily is 6. The bases are new until the run is approved.
     """
     found = connection.execute(
         _PRELIMINARY,
         {
-            "contracts": list(contracts),
-            "points": list(points),
+            "run": run,
             "types": [int(kind) for kind in BILLED_PRELIMINARILY],
+            "final": int(StatementType.FINAL_SETTLEMENT),
             "negative": int(StatementType.NEGATIVE_SETTLEMENT),
             "undone": int(StatementType.CANCELS_NEGATIVE),
-            "start": start,
-            "end": end,
         },
     ).scalars()
     types = dict.fromkeys(BILLED_PRELIMINARILY, StatementType.NEGATIVE_SETTLEMENT)
-    return _insert_opposites(
-        connection, found.all(), types, "Odečet předběžného vyúčtování:", None, person, at, run, "new"
-    )
+    why = "Odečet předběžného vyúčtování:"
+    return _insert_opposites(connection, found.all(), types, why, None, person, at, run, "new")
+
+
+def cancel_accruals(connection: Connection, run: int, reason: str, person: Person | str, at: datetime) -> list[int]:
+    """Cancel (16) all that an approved accrual run has accrued; its time may be accrued again. Returns the ids made.
+
+    Raises Refused where the run is no approved accrual, or nothing of it is left to cancel.
+    """
+    row = connection.execute(select(settlement_run).where(settlement_run.c.id == run).with_for_update()).one_or_none()
+    if row is None:
+        raise NotFound("run_not_found", f"There is no settlement run {run}; see GET /v1/settlement/runs.")
+    if row.statement != "accrual" or row.state != "approved":
+        raise Refused("run_no_accrual", f"Run {row.number} is a {row.state} {row.statement} run, no approved accrual.")
+    types = [int(kind) for kind in GROUPS["accrual"] if not is_cancelling(kind)]
+    asked = {"run": run, "types": types, "storno": int(StatementType.CANCELS_ACCRUAL)}
+    bases = connection.execute(_ACCRUALS, asked).scalars().all()
+    if not bases:
+        raise Refused("nothing_to_cancel", f"Nothing of the accrual run {row.number} is left to cancel.")
+    connection.execute(_OPEN_AGAIN, {"run": run})
+    return cancel_bases(connection, bases, reason, person, at)
 
 
 def _require_cancellable(row: Row[object]) -> None:

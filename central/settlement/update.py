@@ -10,7 +10,7 @@ An input with an invoiced line is not touched at all: what changed there is for 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, delete, text
@@ -24,26 +24,25 @@ from central.settlement.statements import StatementType
 from central.settlement.tables import settlement_omission, settlement_run
 
 _STANDING = text("""
-    -- bases that stand now within the time, locked so that nobody invoices them meanwhile
-    SELECT b.id, b.input, b.state FROM billing_basis b
-      JOIN settlement_input si ON si.id = b.input
-     WHERE si.supply_point = ANY (CAST(:points AS bigint[])) AND si.statement_type = :type
-       AND si.valid && tstzrange(:start, :end)
-       AND si.replaced_by IS NULL AND b.original IS NULL AND b.state <> 'cancelled'
-     ORDER BY b.id
-       FOR UPDATE OF b
-""")
-_INPUTS = text("""
-    -- inputs within the time that no earlier update replaced
-    SELECT si.id, si.approved, si.supply_point, sp.ean, r.state = 'discarded' AS discarded
+    -- inputs of the points that touch the days, which no earlier update replaced; locked against another update
+    SELECT si.id, si.approved, si.supply_point, sp.ean, r.number,
+           (lower(si.valid) AT TIME ZONE 'Europe/Prague')::date >= :first
+           AND (upper(si.valid) AT TIME ZONE 'Europe/Prague')::date <= :end AS within
       FROM settlement_input si
-      JOIN settlement_run r ON r.id = si.run
+      JOIN settlement_run r ON r.id = si.run AND r.state <> 'discarded'
       JOIN supply_point sp ON sp.id = si.supply_point
-     WHERE si.supply_point = ANY (CAST(:points AS bigint[])) AND si.statement_type = :type
-       AND si.valid && tstzrange(:start, :end)
-       AND si.replaced_by IS NULL
+     WHERE si.supply_point = ANY (CAST(:points AS bigint[])) AND si.statement_type = :type AND si.replaced_by IS NULL
+       AND (lower(si.valid) AT TIME ZONE 'Europe/Prague')::date < :end
+       AND (upper(si.valid) AT TIME ZONE 'Europe/Prague')::date > :first
      ORDER BY si.id
        FOR UPDATE OF si
+""")
+_INVOICED = text("""
+    -- locked, so that nobody invoices them meanwhile
+    SELECT b.input, b.state FROM billing_basis b
+     WHERE b.input = ANY (CAST(:inputs AS bigint[])) AND b.state <> 'cancelled'
+     ORDER BY b.id
+       FOR UPDATE
 """)
 _APPROVED = text("UPDATE settlement_input SET approved = :approved WHERE id = ANY (CAST(:inputs AS bigint[]))")
 
@@ -148,6 +147,9 @@ _MOVE_NEGATIVE = text("""
 """)
 
 
+_BILLED = "Podklady jsou vyfakturovány; co se změnilo, patří do opravy."
+
+
 @dataclass(frozen=True, slots=True)
 class Released:
     """What stands and may be replaced: inputs, those of them that were approved, and what is left alone and why."""
@@ -169,21 +171,25 @@ class Updated:
     left_out: tuple[dict[str, Any], ...]
 
 
-def release(connection: Connection, points: Sequence[int], kind: int, start: datetime, end: datetime) -> Released:
-    """Lock what stands of these points within [start, end) for a statement type, and open its time for a new run."""
-    asked = {"points": int_array(points), "type": kind, "start": start, "end": end}
-    inputs = connection.execute(_INPUTS, asked).all()
-    bases = connection.execute(_STANDING, asked).all()
+def release(connection: Connection, points: Sequence[int], kind: int, first: date, end: date) -> Released:
+    """Lock what stands of these points on the days [first, end) for a statement type, and open them for a new run.
+
+    What is invoiced, and what was settled over other days that only overlap these, is left alone.
+    """
+    asked = {"points": int_array(points), "type": kind, "first": first, "end": end}
+    inputs = connection.execute(_STANDING, asked).all()
+    bases = connection.execute(_INVOICED, {"inputs": int_array(row.id for row in inputs)}).all()
     invoiced = {row.input for row in bases if row.state == "invoiced"}
-    open_ones = [row for row in inputs if row.id not in invoiced and not row.discarded]
+    open_ones = [row for row in inputs if row.within and row.id not in invoiced]
     approved = [row.id for row in open_ones if row.approved]
     connection.execute(_APPROVED, {"approved": False, "inputs": int_array(approved)})
-    left_out = {
-        row.ean: {"ean": row.ean, "reason": "Podklady jsou vyfakturovány; co se změnilo, patří do opravy."}
+    left_out = [{"ean": row.ean, "reason": _BILLED} for row in inputs if row.id in invoiced]
+    left_out += [
+        {"ean": row.ean, "reason": f"Zúčtování {row.number} zahrnuje i jiné dny; aktualizujte celé jeho období."}
         for row in inputs
-        if row.id in invoiced
-    }
-    return Released(tuple(row.id for row in open_ones), frozenset(approved), tuple(left_out.values()))
+        if row.id not in invoiced and not row.within and row.approved
+    ]
+    return Released(tuple(row.id for row in open_ones), frozenset(approved), tuple(left_out))
 
 
 def reconcile(
