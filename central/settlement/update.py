@@ -39,10 +39,12 @@ _STANDING = text("""
 """)
 _INVOICED = text("""
     -- locked, so that nobody invoices them meanwhile
-    SELECT b.input, b.state FROM billing_basis b
+    SELECT b.input, b.state,
+           EXISTS (SELECT FROM billing_basis o WHERE o.original = b.id AND o.state <> 'cancelled') AS followed
+      FROM billing_basis b
      WHERE b.input = ANY (CAST(:inputs AS bigint[])) AND b.state <> 'cancelled'
      ORDER BY b.id
-       FOR UPDATE
+       FOR UPDATE OF b
 """)
 _APPROVED = text("UPDATE settlement_input SET approved = :approved WHERE id = ANY (CAST(:inputs AS bigint[]))")
 
@@ -174,20 +176,22 @@ class Updated:
 def release(connection: Connection, points: Sequence[int], kind: int, first: date, end: date) -> Released:
     """Lock what stands of these points on the days [first, end) for a statement type, and open them for a new run.
 
-    What is invoiced, and what was settled over other days that only overlap these, is left alone.
+    What is invoiced or cancelled by other lines, and what was settled over other days that only overlap these, is left
+    alone.
     """
     asked = {"points": int_array(points), "type": kind, "first": first, "end": end}
     inputs = connection.execute(_STANDING, asked).all()
     bases = connection.execute(_INVOICED, {"inputs": int_array(row.id for row in inputs)}).all()
     invoiced = {row.input for row in bases if row.state == "invoiced"}
-    open_ones = [row for row in inputs if row.within and row.id not in invoiced]
+    done_with = invoiced | {row.input for row in bases if row.followed}
+    open_ones = [row for row in inputs if row.within and row.id not in done_with]
     approved = [row.id for row in open_ones if row.approved]
     connection.execute(_APPROVED, {"approved": False, "inputs": int_array(approved)})
-    left_out = [{"ean": row.ean, "reason": _BILLED} for row in inputs if row.id in invoiced]
+    left_out = [{"ean": row.ean, "reason": _BILLED} for row in inputs if row.id in invoiced and row.approved]
     left_out += [
         {"ean": row.ean, "reason": f"Zúčtování {row.number} zahrnuje i jiné dny; aktualizujte celé jeho období."}
         for row in inputs
-        if row.id not in invoiced and not row.within and row.approved
+        if row.id not in done_with and not row.within and row.approved
     ]
     return Released(tuple(row.id for row in open_ones), frozenset(approved), tuple(left_out))
 

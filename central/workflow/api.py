@@ -13,6 +13,7 @@ from central.platform.identity import Person, require
 from central.platform.web import Db, Now
 from central.settlement.scope import Scope
 from central.workflow.advances_api import router as advances_router
+from central.workflow.bases_api import router as bases_router
 from central.workflow.housekeeping.api import router as housekeeping_router
 from central.workflow.maintenance_api import router as maintenance_router
 from central.workflow.market_api import router as market_router
@@ -22,6 +23,7 @@ from central.workflow.registry_import_api import router as registry_import_route
 from central.workflow.settle_month import Period, settle
 
 router = APIRouter(prefix="/v1", tags=["workflow"])
+router.include_router(bases_router)
 router.include_router(housekeeping_router)
 router.include_router(market_router)
 router.include_router(maintenance_router)

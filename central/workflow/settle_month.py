@@ -61,12 +61,19 @@ class Period:
 
 
 def settle(
-    connection: Connection, period: Period, statement: str, scope: Scope, clock: Clock, person: Person | str
+    connection: Connection,
+    period: Period,
+    statement: str,
+    scope: Scope,
+    clock: Clock,
+    person: Person | str,
+    statement_type: int | None = None,
 ) -> RunMade:
     """Settle the consumption points of a scope for a period, as far as no approved run of the statement holds them.
 
     Everything is read and written in the caller's transaction. What cannot be settled is listed in the run with its
-    reason, and taken by the next run once it is mended. Raises BadInput for an impossible period, NotFound for an
+    reason, and taken by the next run once it is mended. `statement_type` is that of the bases where it is not the usual
+    one of the statement (`statements.statement_type`). Raises BadInput for an impossible period, NotFound for an
     unknown scope, Refused where there is nothing to settle or no package is in force.
     """
     _require(period, statement)
@@ -78,7 +85,8 @@ def settle(
             f"No legislative package is in force from {period}; install one and settle again.",
         )
     books = [in_force(package) for package in packages]
-    order = RunOrder(period.first, period.end, statement, TYPES[statement], scope.document())
+    kind = TYPES[statement] if statement_type is None else statement_type
+    order = RunOrder(period.first, period.end, statement, kind, scope.document())
     points = points_in(connection, scope, period.first, period.end)
     writer: RunWriter | None = None
     for low in range(0, len(points), CHUNK):
