@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from enum import IntEnum
 
+from central.settlement import statements
+
 
 class Result(IntEnum):
     """Result of a check (výsledek kontroly), worst last.
@@ -44,9 +46,7 @@ COLOURS: dict[Result, str] = {
 """The colour that a result's column takes."""
 
 GROUPS: dict[str, frozenset[int]] = {
-    "regular": frozenset({0, 7, 8, 2, 12, 9}),
-    "accrual": frozenset({4, 11, 16}),
-    "annual": frozenset({5, 6, 10, 14, 13, 15}),
+    group: frozenset(int(kind) for kind in kinds) for group, kinds in statements.GROUPS.items()
 }
 """Statement types (typ vyúčtování) by the manual run that takes them."""
 

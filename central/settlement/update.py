@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, text
+from sqlalchemy import Connection, delete, text, update
 
 from central.platform import audit
 from central.platform.arrays import int_array
@@ -229,8 +229,7 @@ def reconcile(
         _COUNTS, {"run": run, "cancelled": int_array(cancelled), "kept": int_array(kept_ids)}
     ).one()
     omitted = [dict(row._mapping) for row in connection.execute(_OMITTED, {"run": run})]
-    held = connection.execute(_HELD, {"run": run}).scalar_one()
-    changed = held or bool(taken)
+    changed = connection.execute(_HELD, {"run": run}).scalar_one()
     done = Updated(
         run=run if changed else None,
         kept=same + len(kept_ids) + len(moved),
@@ -240,7 +239,7 @@ def reconcile(
         left_out=(*released.left_out, *omitted),
     )
     if not changed:
-        _forget(connection, run)
+        _forget(connection, run, replaced=bool(taken))
     details = {"kept": done.kept, "replaced": done.replaced, "added": done.added, "removed": done.removed}
     subject = f"settlement_run/{run}" if changed else "billing_basis"
     audit.record(connection, person, "bases.update", subject, details, at, why=why)
@@ -249,7 +248,14 @@ def reconcile(
     return done
 
 
-def _forget(connection: Connection, run: int) -> None:
-    """Take away a draft that holds nothing: an update that changes nothing leaves nothing behind."""
+def _forget(connection: Connection, run: int, *, replaced: bool) -> None:
+    """Take away a draft that holds nothing: an update that changes nothing leaves nothing behind.
+
+    One that only took old drafts or points away stays as discarded: what it replaced names it.
+    """
+    if replaced:
+        emptied = update(settlement_run).where(settlement_run.c.id == run).values(state="discarded")
+        connection.execute(emptied)
+        return
     connection.execute(delete(settlement_omission).where(settlement_omission.c.run == run))
     connection.execute(delete(settlement_run).where(settlement_run.c.id == run))

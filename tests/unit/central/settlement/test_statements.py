@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from central.checks import verdict
 from central.platform.errors import Refused
 from central.settlement.statements import (
     BILLED_PRELIMINARILY,
@@ -79,10 +78,9 @@ def test_a_correction_has_no_type_of_its_own() -> None:
         statement_type("corrective", settled_annually=False)
 
 
-def test_every_type_has_names_and_one_group_and_the_checks_count_alike() -> None:
+def test_every_type_has_names_and_one_group() -> None:
     assert set(NAMES) == set(StatementType) == frozenset().union(*GROUPS.values())
     assert sum(len(kinds) for kinds in GROUPS.values()) == len(StatementType)
-    assert {group: {int(kind) for kind in kinds} for group, kinds in GROUPS.items()} == verdict.GROUPS
     assert not {1, 3} & {int(kind) for kind in StatementType}
     assert all(cancelled not in CORRECTS for cancelled in CANCELS.values())
 
