@@ -37,7 +37,8 @@ from shared.metering_day import next_month
 from shared.quantities import Commodity
 
 CHUNK = 1_000
-"""Points from facts to written bases at a time: the profiles of a month of 1,000 are 75 MB."""
+"""Points of a month from facts to written bases at a time: profiles of 1,000 are 75 MB; of longer periods fewer."""
+MONTH_DAYS = 31
 LONGEST_DAYS = 800
 """Days of a period at most."""
 TYPES = {"regular": 0, "preliminary": 2, "accrual": 4, "annual": 6, "final": 0}
@@ -89,8 +90,9 @@ def settle(
     order = RunOrder(period.first, period.end, statement, kind, scope.document())
     points = points_in(connection, scope, period.first, period.end)
     writer: RunWriter | None = None
-    for low in range(0, len(points), CHUNK):
-        chunk = points[low : low + CHUNK]
+    size = max(1, CHUNK * MONTH_DAYS // max(MONTH_DAYS, (period.end - period.first).days))
+    for low in range(0, len(points), size):
+        chunk = points[low : low + size]
         facts = read_facts(connection, chunk, period.first, period.end, books, order.statement_type)
         if not facts:
             continue
