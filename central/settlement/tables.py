@@ -21,6 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, DATERANGE, JSONB, TSTZRANGE, ExcludeConstraint
 
 from central.platform.database import metadata
+from central.settlement.correction_tables import correction as correction
 from central.settlement.service_tables import contract_service as contract_service
 from central.settlement.service_tables import item_price_list as item_price_list
 from central.settlement.service_tables import own_price as own_price

@@ -32,7 +32,7 @@ _INPUT = (
 _BASIS = (
     "run", "input", "supply_point", "contract_item", "contract", "customer", "payer", "seller", "service", "rate",
     "component", "name", "quantity", "unit", "unit_price", "price_unit", "amount", "vat_percent", "valid",
-    "statement_type", "measurements", "why", "state", "fingerprint", "made_at", "made_by",
+    "statement_type", "measurements", "why", "state", "fingerprint", "reason", "made_at", "made_by",
 )  # fmt: skip
 _OMISSION = ("run", "supply_point", "component", "day", "reason")
 
@@ -149,7 +149,7 @@ class RunWriter:
             spelled(part)
             for part in (
                 quantities_document(tenure.spans, entry.parts),
-                _profiles(entry, measured),
+                profiles_document(entry, measured),
                 readings_document(entry.parts),
                 [_information(line) for line in entry.lines if line.is_information],
                 [{"component": each.component, "text": each.text, "mark": each.mark} for each in entry.findings],
@@ -207,6 +207,7 @@ class RunWriter:
                 spelled({"text": line.why, **line.inputs}),
                 "new",
                 mark,
+                self._order.reason,
                 self._at,
                 self._name,
             )
@@ -235,7 +236,7 @@ def _next_number(connection: Connection, first: date) -> str:
     return f"{first:%Y-%m}/{count + 1}"
 
 
-def _profiles(entry: Settled, measured: Measured) -> list[dict[str, Any]]:
+def profiles_document(entry: Settled, measured: Measured) -> list[dict[str, Any]]:
     """The pinned versions of each interval channel that was used, day by day from the first."""
     days = measured.days.get(entry.facts.commodity)
     used = {

@@ -15,6 +15,8 @@ from central.platform.clock import get_clock
 from central.platform.database import make_engine, transaction
 from central.platform.identity import SYSTEM
 from central.platform.settings import Settings
+from central.registry.capacity_rules import months_later
+from central.workflow import corrections
 from central.workflow.housekeeping import keep
 from central.workflow.housekeeping.edition import switch_on
 from central.workflow.service_cases import look
@@ -47,6 +49,7 @@ def run(engine: Engine, clock: Clock, settings: Settings, stop: threading.Event)
         # One that has to wait does not keep the other.
         if today != done and _done(partial(keep_house, engine, now, settings)):
             done = today
+            _done(partial(look_for_corrections, engine, clock))
         if look_due(looked, now, settings.service_cases_every) and _done(partial(look_at_cases, engine, now)):
             looked = now
         stop.wait(LOOK_S)
@@ -79,6 +82,15 @@ def look_at_cases(engine: Engine, now: datetime) -> None:
         looked = look(connection, now)
     if looked.opened or looked.closed or looked.orders:
         _log.info("service cases", opened=looked.opened, closed=looked.closed, orders=looked.orders)
+
+
+def look_for_corrections(engine: Engine, clock: Clock) -> None:
+    """One look at what is invoiced and may still be corrected; what would be billed otherwise comes on the list."""
+    today = clock.now().astimezone(PRAGUE).date()
+    with transaction(engine) as connection:
+        looked = corrections.look(connection, months_later(today.replace(day=1), -corrections.MONTHS), today, clock)
+    if looked.open or looked.gone:
+        _log.info("corrections", points=looked.points, open=looked.open, gone=looked.gone)
 
 
 def keep_house(engine: Engine, now: datetime, settings: Settings) -> None:

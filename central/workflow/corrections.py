@@ -1,0 +1,212 @@
+"""Look for what is invoiced and would be billed otherwise today, and order its correction.
+
+Looking settles invoiced periods anew without writing, and keeps what differs with its difference in money. Ordering
+settles once more at that moment, cancels the lines that differ and makes corrective ones in their place.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+from sqlalchemy import Connection
+
+from central.platform import audit
+from central.platform.errors import Refused
+from central.platform.identity import Person, name_of
+from central.registry.capacity_rules import months_later
+from central.settlement.cancelling import cancel_bases, delete_basis
+from central.settlement.corrections import (
+    Difference,
+    Group,
+    decide,
+    differences,
+    dismissed,
+    find_groups,
+    lock_open,
+    make_room,
+    read_living,
+    store_found,
+)
+from central.settlement.document import spelled
+from central.settlement.quantities import Measured
+from central.settlement.registry import read_facts
+from central.settlement.runs import approve_run
+from central.settlement.settle import Settled, settle_points
+from central.settlement.statements import corrective_type
+from central.settlement.write import RunOrder, RunWriter
+from central.tariffs.install import packages_in_force
+from central.tariffs.package import Package
+from central.workflow.settle_month import CHUNK, Period, described, in_force, read_measured
+from shared.clock import Clock
+from shared.metering_day import PRAGUE
+
+WINDOW = "correction_window"
+"""The deadline of a package within which a bill is corrected."""
+MONTHS = 36
+"""Where no package says: 36 months before the fault was found (decree 359/2020, section 7(4), as amended)."""
+NO_STATEMENT = -1
+"""No run holds anything of this type: points are taken although they are settled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a look did: points judged, corrections open now, those that are gone, points that could not be settled."""
+
+    points: int
+    open: int
+    gone: int
+    left_out: tuple[dict[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """Corrective runs, how many lines were cancelled and made, and corrections with nothing left to correct."""
+
+    runs: tuple[int, ...]
+    cancelled: int
+    corrective: int
+    gone: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    group: Group
+    settled: list[Settled]
+    measured: Measured
+    found: list[Difference]
+    omitted: frozenset[int]
+    left_out: tuple[dict[str, str], ...]
+    packages: Sequence[Package]
+
+
+def look(connection: Connection, first: date, end: date, clock: Clock, points: Sequence[int] | None = None) -> Looked:
+    """Judge all invoiced periods that touch [first, end), and keep what differs in the list of corrections."""
+    at = clock.now()
+    judged = found = gone = 0
+    left_out: list[dict[str, str]] = []
+    for group in find_groups(connection, first, end, points):
+        for each in _judge(connection, group, at):
+            set_aside = dismissed(connection, each.group)
+            documents = [difference.document() for difference in each.found]
+            told = [one for one in documents if (one["supply_point"], one["digest"]) not in set_aside]
+            kept = {one["supply_point"] for one in told}
+            listed = [difference for difference in each.found if difference.supply_point in kept]
+            opened, closed = store_found(connection, each.group, listed, each.omitted, spelled(told), at)
+            judged, found, gone = judged + len(each.group.points), found + opened, gone + closed
+            left_out += each.left_out
+    return Looked(judged, found, gone, tuple(left_out))
+
+
+def order_corrections(connection: Connection, ids: Sequence[int], reason: str, clock: Clock, person: Person) -> Ordered:
+    """Correct what differs now: cancelling and corrective bases that name their originals and the reason.
+
+    Raises NotFound or Refused for what is not open, and Refused where the period is older than the law allows, or a
+    point cannot be settled; then nothing is made.
+    """
+    at = clock.now()
+    rows = lock_open(connection, ids)
+    groups: dict[tuple[date, date, int], list[int]] = {}
+    numbers: dict[tuple[date, date, int, int], int] = {}
+    for row in rows:
+        groups.setdefault((row.first, row.end, row.statement_type), []).append(row.supply_point)
+        numbers[row.first, row.end, row.statement_type, row.supply_point] = row.id
+    runs: list[int] = []
+    gone: list[int] = []
+    cancelled = corrective = 0
+    for (first, end, root), wanted in sorted(groups.items()):
+        for each in _judge(connection, Group(first, end, root, tuple(sorted(wanted))), at):
+            _require_window(each, at.astimezone(PRAGUE).date())
+            if each.left_out:
+                told = each.left_out[0]
+                raise Refused("correction_not_settled", f"Point {told['ean']} cannot be settled: {told['reason']}")
+            differing = {difference.supply_point for difference in each.found}
+            same = [numbers[first, end, root, point] for point in each.group.points if point not in differing]
+            gone += same
+            if same:
+                decide(connection, same, "dismissed", None, name_of(person), "Není co opravit.", at)
+            if not each.found:
+                continue
+            run, taken_back, made = _correct(connection, each, reason, person, at)
+            runs += [] if run is None else [run]
+            cancelled, corrective = cancelled + taken_back, corrective + made
+            done = [numbers[first, end, root, point] for point in sorted(differing)]
+            decide(connection, done, "ordered", run, name_of(person), reason, at)
+            details = {"run": run, "corrections": done}
+            audit.record(connection, person, "correction.order", "correction", details, at, why=reason)
+    return Ordered(tuple(runs), cancelled, corrective, tuple(gone))
+
+
+def dismiss(connection: Connection, number: int, why: str, person: Person, at: datetime) -> None:
+    """Leave a difference as it is; it comes back only when it becomes another one."""
+    lock_open(connection, [number])
+    decide(connection, [number], "dismissed", None, name_of(person), why, at)
+    audit.record(connection, person, "correction.dismiss", f"correction/{number}", {}, at, why=why)
+
+
+def _judge(connection: Connection, group: Group, at: datetime) -> Iterator[_Judged]:
+    """Settle a group anew, in chunks, without writing, and compare."""
+    packages = packages_in_force(connection, group.first, group.end)
+    books = [in_force(package) for package in packages]
+    period = Period(group.first, group.end)
+    for low in range(0, len(group.points), CHUNK):
+        part = replace(group, points=group.points[low : low + CHUNK])
+        facts = read_facts(connection, part.points, group.first, group.end, books, NO_STATEMENT)
+        measured = read_measured(connection, period, facts, packages)
+        settled, omitted = settle_points(facts, measured, at)
+        left_out = tuple({"ean": each.facts.ean, "reason": each.reason} for each in omitted)
+        unsettled = frozenset(each.facts.supply_point for each in omitted)
+        found = differences(connection, read_living(connection, part), settled, measured, unsettled)
+        yield _Judged(part, settled, measured, found, unsettled, left_out, packages)
+
+
+def _correct(
+    connection: Connection, each: _Judged, reason: str, person: Person, at: datetime
+) -> tuple[int | None, int, int]:
+    """Cancel the lines that differ and write those in their place; the run, and how many of both."""
+    changed = {key for difference in each.found for key in difference.changed()}
+    touched = [line for difference in each.found for line in difference.touched]
+    entries = [entry for entry in (_only(entry, changed) for entry in each.settled) if entry.lines]
+    run: int | None = None
+    made = 0
+    if entries:
+        group = each.group
+        scope = {"points": sorted({entry.facts.supply_point for entry in entries})}
+        order = RunOrder(group.first, group.end, "corrective", corrective_type(group.root), scope, reason)
+        vat = {package.name: package.vat_percent for package in each.packages}
+        packages = [described(package) for package in each.packages]
+        writer = RunWriter(connection, order, packages, vat, person, at)
+        writer.add(entries, [], each.measured)
+        written = writer.finish()
+        run, made = written.id, written.bases
+    invoiced = [line.id for line in touched if line.invoiced]
+    if invoiced:
+        cancel_bases(connection, invoiced, reason, person, at, run)
+    for line in touched:
+        if not line.invoiced:
+            delete_basis(connection, line.id, reason, person, at)
+    if run is not None:
+        make_room(connection, run, [line.id for line in touched])
+        approve_run(connection, run, person, at)
+    return run, len(touched), made
+
+
+def _only(entry: Settled, changed: set[tuple[int, int, str, str]]) -> Settled:
+    """The settled tenure with those of its lines that changed."""
+    item, payer = entry.tenure.last.item.id, entry.tenure.last.payer.id
+    lines = tuple(
+        line
+        for line in entry.lines
+        if not line.is_information and (item, payer, line.service, line.component) in changed
+    )
+    return replace(entry, lines=lines)
+
+
+def _require_window(each: _Judged, today: date) -> None:
+    deadlines = [found for package in each.packages if (found := package.find_deadline(WINDOW)) is not None]
+    months = min((deadline.count for deadline in deadlines), default=MONTHS)
+    if months_later(each.group.end.replace(day=1), months) < today.replace(day=1):
+        raise Refused(
+            "correction_too_old",
+            f"The period {each.group.first} to {each.group.end} ended more than {months} months ago; the law does not "
+            "let it be corrected any more. Dismiss the correction with a reason.",
+        )
