@@ -1,7 +1,7 @@
 """What is billed and would be billed otherwise today: living lines, compared with those of a settlement made anew.
 
-A line *lives* while no other line cancels it. Compared are the lines of one contract item and payer, so that a change of
-who pays is a change of both. What was made by hand is never settled anew and so never corrected here.
+A line *lives* while no other line cancels it. Compared are the lines of one contract item and payer, so that a change
+of who pays is a change of both. What was made by hand is never settled anew and so never corrected here.
 """
 
 from collections import defaultdict
@@ -253,14 +253,14 @@ def differences(
     changed = {point: each for point, each in found.items() if each}
     reasons = _causes(connection, [each for each in living if each.supply_point in changed], new, measured)
     result = []
-    for point, each in changed.items():
-        keys = {(item, payer, change.service, change.component) for item, payer, change in each}
+    for point, differing in changed.items():
+        keys = {(item, payer, change.service, change.component) for item, payer, change in differing}
         touched = tuple(
             one
             for one in living
             if one.supply_point == point and (one.item, one.payer, one.line.service, one.line.component) in keys
         )
-        result.append(Difference(point, tuple(each), touched, tuple(reasons.get(point, ()))))
+        result.append(Difference(point, tuple(differing), touched, tuple(reasons.get(point, ()))))
     return result
 
 

@@ -1,0 +1,155 @@
+"""What changes under invoiced lines is found with its difference in money, and corrected on order."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from central.invoicing.issue import issue_invoices
+from central.platform.database import transaction
+from central.settlement.runs import approve_run
+from central.workflow.prepare import prepare
+from shared.testing import ManualClock
+from tests.system.billing.site import CLERK, NOW, READER_TOKEN, BilledSite, settle_march
+
+LOOK = {"from": "2026-03-01", "to": "2026-04-01"}
+LEVEL = "VN"
+
+
+def invoiced(site: BilledSite) -> None:
+    with transaction(site.engine) as connection:
+        prepare(connection, CLERK, NOW)
+        run = settle_march(connection, site.clock).id
+        approve_run(connection, run, CLERK, NOW)
+        issue_invoices(connection, run, CLERK, NOW)
+
+
+def newer_profile(site: BilledSite, point: int, more: int) -> None:
+    """A version of 10 March in which one quarter-hour of take-off is higher by `more` (Wh x 10^exponent)."""
+    site.do(
+        """
+        INSERT INTO day_profile (channel, day, version, step_ms, "values", quality, missing, batches, digest, made_at,
+                                 made_by)
+        SELECT channel, day, version + 1, step_ms, "values"[1:10] || ("values"[11] + :more) || "values"[12:],
+               quality, missing, batches, decode(md5("values"::text || :more), 'hex'), :at, 'test'
+          FROM day_profile p
+         WHERE p.day = '2026-03-10' AND p.channel = (
+               SELECT id FROM channel WHERE supply_point = :point AND direction = 'A+' AND kind = 'interval')
+         ORDER BY version DESC LIMIT 1
+        """,
+        point=point,
+        more=more,
+        at=NOW,
+    )
+
+
+def high_voltage(site: BilledSite, place: int = 0) -> int:
+    point: int = site.one(
+        "SELECT DISTINCT b.supply_point FROM billing_basis b JOIN supply_point sp ON sp.id = b.supply_point"
+        " WHERE sp.voltage_level = :level ORDER BY 1 OFFSET :place LIMIT 1",
+        level=LEVEL,
+        place=place,
+    )
+    return point
+
+
+def look(client: Any) -> Any:
+    answer = client.post("/v1/corrections/look", json=LOOK)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_nothing_changed_is_nothing_to_correct(site: BilledSite) -> None:
+    invoiced(site)
+    with site.client() as client:
+        assert look(client) == {"points": 47, "open": 0, "gone": 0, "left_out": []}
+        assert client.get("/v1/corrections").json() == []
+
+
+def test_a_newer_profile_is_found_valued_and_corrected_once(site: BilledSite) -> None:
+    invoiced(site)
+    point = high_voltage(site)
+    before: Decimal = site.one("SELECT sum(amount) FROM billing_basis WHERE supply_point = :p", p=point)
+    newer_profile(site, point, 4_000)
+    with site.client() as client:
+        assert look(client)["open"] == 1
+        (found,) = client.get("/v1/corrections", params={"state": "open"}).json()
+        assert [cause["kind"] for cause in found["causes"]] == ["profile"]
+        changed = {line["component"]: Decimal(line["difference"]) for line in found["lines"]}
+        assert {"use_of_networks", "system_services"} <= changed.keys()
+        assert "reserved_capacity_year" not in changed
+        assert Decimal(found["difference"]) == sum(changed.values()) > 0
+
+        ordered = client.post(
+            "/v1/corrections/order", json={"corrections": [found["id"]], "why": "oprava měření 10. 3."}
+        )
+        assert ordered.status_code == 201, ordered.text
+        assert ordered.json()["cancelled"] == ordered.json()["corrective"] == len(changed)
+        types = "SELECT array_agg(DISTINCT statement_type ORDER BY statement_type) FROM billing_basis WHERE run = :run"
+        (run,) = ordered.json()["runs"]
+        assert site.one(types, run=run) == [7, 8]
+        assert site.one("SELECT bool_and(original IS NOT NULL AND reason LIKE 'oprava%' AND state = 'approved')"
+                        " FROM billing_basis WHERE run = :run", run=run)  # fmt: skip
+        net: Decimal = site.one("SELECT sum(amount) FROM billing_basis WHERE run = :run", run=run)
+        assert net == Decimal(found["difference"])
+        assert site.one("SELECT sum(amount) FROM billing_basis WHERE supply_point = :p", p=point) == before + net
+        assert site.one("SELECT state FROM settlement_run WHERE id = :run", run=run) == "approved"
+
+        assert look(client)["open"] == 0
+        again = client.post("/v1/corrections/order", json={"corrections": [found["id"]], "why": "ještě jednou"})
+        assert (again.status_code, again.json()["code"]) == (409, "correction_decided")
+
+        # the correction itself turns out wrong before it is invoiced: its lines give way, the originals stay cancelled
+        newer_profile(site, point, -4_000)
+        assert look(client)["open"] == 1
+        (second,) = client.get("/v1/corrections", params={"state": "open"}).json()
+        assert Decimal(second["difference"]) == -net
+        client.post("/v1/corrections/order", json={"corrections": [second["id"]], "why": "zpět na původní"})
+        living = "SELECT sum(amount) FROM billing_basis WHERE supply_point = :p AND state <> 'cancelled'"
+        assert site.one(living, p=point) == before
+        assert look(client)["open"] == 0
+
+
+def test_what_is_left_as_it_is_comes_back_only_when_it_changes(site: BilledSite) -> None:
+    invoiced(site)
+    point = high_voltage(site)
+    newer_profile(site, point, 4_000)
+    with site.client() as client:
+        look(client)
+        (found,) = client.get("/v1/corrections").json()
+        assert client.post(f"/v1/corrections/{found['id']}/dismiss", json={"why": "pod hranicí"}).status_code == 200
+        assert look(client)["open"] == 0
+        newer_profile(site, point, 3_000)
+        assert look(client)["open"] == 1
+        # and one whose cause is undone is gone
+        newer_profile(site, point, -7_000)
+        assert look(client) == {"points": 47, "open": 0, "gone": 1, "left_out": []}
+
+
+def test_a_registry_fact_and_the_time_limit_of_the_law(site: BilledSite) -> None:
+    invoiced(site)
+    point = high_voltage(site, 1)
+    site.do("UPDATE reserved_capacity SET kw = kw - 1 WHERE supply_point = :point AND kind = 'year'", point=point)
+    with site.client() as client:
+        assert look(client)["open"] == 1
+        (found,) = client.get("/v1/corrections").json()
+        assert "registry" in {cause["kind"] for cause in found["causes"]}
+        assert "reserved_capacity_year" in {line["component"] for line in found["lines"]}
+        assert isinstance(site.clock, ManualClock)
+        site.clock.set(datetime(2029, 5, 2, tzinfo=UTC))
+        late = client.post("/v1/corrections/order", json={"corrections": [found["id"]], "why": "příliš pozdě"})
+        assert (late.status_code, late.json()["code"]) == (409, "correction_too_old")
+        site.clock.set(NOW + timedelta(days=1))
+        early = client.post("/v1/corrections/order", json={"corrections": [found["id"]], "why": "chybná kapacita"})
+        assert early.status_code == 201, early.text
+
+
+def test_bad_orders_are_sentences(site: BilledSite) -> None:
+    with site.client() as client:
+        assert client.post("/v1/corrections/order", json={"corrections": [9], "why": "proč"}).status_code == 404
+        assert client.post("/v1/corrections/9/dismiss", json={"why": "proč"}).status_code == 404
+        turned = client.post("/v1/corrections/look", json={"from": "2026-04-01", "to": "2026-03-01"})
+        assert (turned.status_code, turned.json()["code"]) == (422, "period")
+    with site.client(READER_TOKEN) as reader:
+        assert reader.post("/v1/corrections/look", json=LOOK).status_code == 403
