@@ -17,6 +17,7 @@ from central.settlement.cancelling import cancel_accruals, cancel_bases, delete_
 from central.settlement.compared import compare_runs
 from central.settlement.late import find_late_versions
 from central.settlement.runs import approve_run, discard_run, require_run
+from central.settlement.superior_split_api import router as splits
 
 router = APIRouter(prefix="/v1", tags=["settlement"])
 for part in (catalogue_api, sales_api):
@@ -163,3 +164,6 @@ def calendar_row(row: Id, connection: Db, person: Reader) -> dict[str, Any]:
 def _plain(row: Any) -> dict[str, Any]:
     """Decimals as text: a JSON number would pass through a binary float at the other end."""
     return {name: format(value, "f") if isinstance(value, Decimal) else value for name, value in row.items()}
+
+
+router.include_router(splits)

@@ -262,7 +262,7 @@ def _put(
 def _wanted(facts: Iterable[PointFacts]) -> Iterable[tuple[int, Held[Attached], date, date]]:
     """The supply point and days of every service that is counted, cut as its lines will be."""
     for point in facts:
-        for tenure in point.tenures():
+        for tenure in (*point.tenures(), *point.supply_tenures()):
             for held in point.record.own.services.get(tenure.last.item.id, ()):
                 if held.fact.quantity in ("fixed", "area"):
                     continue

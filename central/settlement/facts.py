@@ -6,7 +6,7 @@ a payer. Validity alone cannot say what was *known* when a run was made, so the 
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -104,6 +104,8 @@ class ContractTerms:
 class PointRecord:
     """All that the registry holds of one point over a period, as it was read; timelines are in the order of time.
 
+    `supplies` are items of contracts for supply alone; network services come under `items`.
+
     `agreed` has a timeline for each agreed value by its name in `QUANTITIES`. `settled`: by contract item the days that
     an approved run holds already. `own`: conditions, services and price lists; `others`: the channels of other points
     that an item is settled from.
@@ -120,6 +122,7 @@ class PointRecord:
     settled: Mapping[int, Sequence[Held[str]]] = field(default_factory=dict)
     gas: Mapping[int, GasTerms] = field(default_factory=dict)
     own: OwnFacts = NOTHING
+    supplies: Sequence[Held[ContractItem]] = ()
     others: Mapping[int, ChannelFacts] = field(default_factory=dict)
 
 
@@ -136,6 +139,8 @@ class Span:
     tariff: TariffPoint
     agreed: Mapping[str, Decimal]
     book: PriceBook
+    supply: tuple[ContractItem, Named, Named] | None = None
+    """The item of a contract for supply alone, its customer and payer."""
 
     @property
     def owner(self) -> tuple[Named, Named, Named]:
@@ -212,16 +217,17 @@ class PointFacts:
 
     def tenures(self) -> list[Tenure]:
         """The parts by item, customer and payer, as far as they follow one another without a gap."""
-        owners: dict[tuple[Named, Named, Named], int] = {}
-        grouped: list[list[Span]] = []
-        for span in self.spans:
-            owners.setdefault(span.owner, len(owners))
-            last = grouped[-1][-1] if grouped else None
-            if last is not None and (last.end, last.item.id, last.owner) == (span.first, span.item.id, span.owner):
-                grouped[-1].append(span)
-            else:
-                grouped.append([span])
-        return [Tenure(owners[spans[0].owner], tuple(spans)) for spans in grouped]
+        return _tenures(self.spans, 0)
+
+    def supply_tenures(self) -> list[Tenure]:
+        """The parts that are supplied under a contract for supply alone, as parts of its item; owners are others."""
+        spans = [
+            replace(span, item=item, customer=customer, payer=payer)
+            for span in self.spans
+            if span.supply is not None
+            for item, customer, payer in [span.supply]
+        ]
+        return _tenures(spans, len(self.spans))
 
     def channel_of(self, span: Span, direction: str, kind: str) -> ChannelFacts | None:
         """The channel that a part is settled from: what its item says, else the point's own."""
@@ -238,6 +244,20 @@ class PointFacts:
     def instant(self, day: date) -> datetime:
         """When a day of the point's commodity begins."""
         return MeteringDay(self.commodity, day).start
+
+
+def _tenures(spans: Sequence[Span], base: int) -> list[Tenure]:
+    """Spans by item, customer and payer; owners are numbered from `base`."""
+    owners: dict[tuple[Named, Named, Named], int] = {}
+    grouped: list[list[Span]] = []
+    for span in spans:
+        owners.setdefault(span.owner, base + len(owners))
+        last = grouped[-1][-1] if grouped else None
+        if last is not None and (last.end, last.item.id, last.owner) == (span.first, span.item.id, span.owner):
+            grouped[-1].append(span)
+        else:
+            grouped.append([span])
+    return [Tenure(owners[each[0].owner], tuple(each)) for each in grouped]
 
 
 class _UnsettledError(Exception):
@@ -285,11 +305,12 @@ def _stretches(
     record: PointRecord, first: date, end: date, books: Sequence[BookInForce]
 ) -> Iterator[tuple[date, date]]:
     """Cut where anything changes; at borders of months only where the point is above low voltage then."""
-    contracts = {held.fact.contract for held in record.items}
+    contracts = {held.fact.contract for held in (*record.items, *record.supplies)}
     suppliers = any(held.fact.contract_kind == FRAMEWORK for held in record.items)
     timelines: list[Iterable[Held[object]]] = [
         merged(record.versions, lambda version: version.deciding(suppliers)),
         record.items,
+        record.supplies,
         *(record.terms.get(contract, ()) for contract in contracts),
         *record.agreed.values(),
         *record.settled.values(),
@@ -350,7 +371,14 @@ def _span(
         ),
         agreed=agreed,
         book=book,
+        supply=_supply(record, first),
     )
+
+
+def _supply(record: PointRecord, day: date) -> tuple[ContractItem, Named, Named] | None:
+    item = fact_on(record.supplies, day)
+    terms = None if item is None else fact_on(record.terms.get(item.contract, ()), day)
+    return None if item is None or terms is None else (item, terms.customer, terms.payer)
 
 
 def _payer(record: PointRecord, day: date, version: PointVersion, item: ContractItem, terms: ContractTerms) -> Named:

@@ -40,7 +40,8 @@ VERSIONS = text("""
 """)
 
 ITEMS = text("""
-    -- items of the points within the period: for network services, and others that agree a reserved input or output
+    -- items of the points within the period: for network services, for supply, and others that agree a reserved input
+    -- or output
     SELECT i.supply_point, lower(i.valid) AS since, upper(i.valid) AS until, contract_services(i.kind) @> 1 AS network,
            i.id, i.contract, c.number, i.kind, i.prices, i.rate, i.breaker_phases, i.breaker_amps, i.annual_mwh,
            i.gas_daily_capacity_m3, i.gas_category, i.reserved_input_kw, i.reserved_output_kw,
@@ -80,6 +81,9 @@ SETTLED = text("""
        AND valid && tstzrange(:start, :stop)
      ORDER BY contract_item, lower(valid)
 """)
+
+SUPPLY = "supply"
+"""Kind of contract for supply alone; under a combined one supply comes with the network services."""
 
 _CHANNELS = """
     -- channels with every register that feeds them within the period
@@ -122,7 +126,8 @@ def read_records(
     versions = _grouped(connection.execute(VERSIONS, asked).all(), "id")
     items = _grouped(connection.execute(ITEMS, asked).all(), "supply_point")
     network = [row for rows in items.values() for row in rows if row.network]
-    contracts = {"contracts": int_array(sorted({row.contract for row in network}))}
+    supplied = [row for rows in items.values() for row in rows if row.kind == SUPPLY]
+    contracts = {"contracts": int_array(sorted({row.contract for row in (*network, *supplied)}))}
     terms = _terms(connection.execute(TERMS, {**asked, **contracts}).all())
     capacities = _grouped(connection.execute(CAPACITIES, asked).all(), "supply_point")
     taken = {"items": int_array(sorted(row.id for row in network)), "statement_type": statement_type}
@@ -136,6 +141,7 @@ def read_records(
     records = []
     for point, rows in versions.items():
         network_items = [row for row in items.get(point, ()) if row.network]
+        supply_items = [row for row in items.get(point, ()) if row.kind == SUPPLY]
         found = _channels(channels.get(point, ()))
         sold = own.get(point, NOTHING)
         replaced = {channel: others[channel] for channel in sold.others()}
@@ -146,7 +152,7 @@ def read_records(
                 commodity=Commodity(rows[0].commodity),
                 versions=[Held(row.since, row.until, _version(row)) for row in rows],
                 items=[Held(row.since, row.until, _item(row)) for row in network_items],
-                terms={row.contract: terms.get(row.contract, []) for row in network_items},
+                terms={row.contract: terms.get(row.contract, []) for row in (*network_items, *supply_items)},
                 agreed=_agreed(items.get(point, ()), capacities.get(point, ())),
                 channels=found,
                 settled={
@@ -156,6 +162,7 @@ def read_records(
                 },
                 gas={channel.id: gas[channel.id] for channel in (*found, *replaced.values()) if channel.id in gas},
                 own=sold,
+                supplies=[Held(row.since, row.until, _item(row)) for row in supply_items],
                 others=replaced,
             )
         )

@@ -83,9 +83,8 @@ def settle_point(facts: PointFacts, measured: Measured, now: datetime) -> list[S
             return Omitted(facts, waiting.component, sentence, waiting.day)
     try:
         parts = measure_parts(facts, measured)
-        tenures = facts.tenures()
-        owners = [tenure.owner for tenure in tenures for _ in tenure.spans]
-        priced = _priced(facts, parts, owners)
+        tenures = [*facts.tenures(), *facts.supply_tenures()]
+        priced = _priced(facts, parts, tenures)
         services = [
             service_lines(
                 facts.record.own.services.get(tenure.last.item.id, ()),
@@ -102,17 +101,18 @@ def settle_point(facts: PointFacts, measured: Measured, now: datetime) -> list[S
     except CannotPriceError as error:
         return Omitted(facts, error.component, f"Místo {facts.ean}: {error.reason}", error.day)
     findings = (*priced.findings, *_uncovered(facts))
-    remaining, settled = list(parts), []
+    part_of = {span.first: part for span, part in zip(facts.spans, parts, strict=True)}
+    settled = []
     for tenure, sold in zip(tenures, services, strict=True):
-        own = tuple(remaining[: len(tenure.spans)])
-        del remaining[: len(tenure.spans)]
+        own = tuple(part_of[span.first] for span in tenure.spans)
         lines = (*(line for line in priced.lines if _belongs(line, tenure)), *sold)
         settled.append(Settled(facts, tenure, own, lines, findings))
     return settled
 
 
-def _priced(facts: PointFacts, parts: Sequence[PartMeasured], owners: Sequence[int]) -> Priced:
+def _priced(facts: PointFacts, parts: Sequence[PartMeasured], tenures: Sequence[Tenure]) -> Priced:
     """The regulated lines of a point and those of supply; of a network's entry what the superior should bill."""
+    owner_of = {(span.item.id, span.first): tenure.owner for tenure in tenures for span in tenure.spans}
     ready = [
         Part(
             first=span.first,
@@ -122,9 +122,9 @@ def _priced(facts: PointFacts, parts: Sequence[PartMeasured], owners: Sequence[i
             agreed=span.agreed,
             measured=part.quantities,
             prices=span.book,
-            payer=owner,
+            payer=owner_of[span.item.id, span.first],
         )
-        for span, part, owner in zip(facts.spans, parts, owners, strict=True)
+        for span, part in zip(facts.spans, parts, strict=True)
     ]
     priced = price_parts(ready)
     entries = {span.item.id for span in facts.spans if span.tariff.network_entry}
@@ -133,7 +133,13 @@ def _priced(facts: PointFacts, parts: Sequence[PartMeasured], owners: Sequence[i
         priced = Priced(tuple(marked), priced.findings)
     if not facts.record.own.lists:
         return priced
-    lines, findings = supply_lines(cases_of(ready), facts.commodity, facts.record.own)
+    supplied = [
+        part
+        if span.supply is None
+        else replace(part, item=span.supply[0].id, payer=owner_of[span.supply[0].id, span.first])
+        for span, part in zip(facts.spans, ready, strict=True)
+    ]
+    lines, findings = supply_lines(cases_of(supplied), facts.commodity, facts.record.own)
     return Priced((*priced.lines, *lines), (*priced.findings, *findings))
 
 

@@ -22,7 +22,6 @@ from central.workflow.meter_acts_api import router as meter_acts_router
 from central.workflow.prepare import prepare
 from central.workflow.registry_import_api import router as registry_import_router
 from central.workflow.settle_month import Period, settle
-from central.workflow.year_end_api import router as year_end_router
 
 router = APIRouter(prefix="/v1", tags=["workflow"])
 router.include_router(bases_router)
@@ -33,7 +32,6 @@ router.include_router(maintenance_router)
 router.include_router(meter_acts_router)
 router.include_router(registry_import_router)
 router.include_router(advances_router)
-router.include_router(year_end_router)
 
 Settler = Annotated[Person, Depends(require("settle"))]
 Admin = Annotated[Person, Depends(require("admin"))]

@@ -146,17 +146,20 @@ def read_measured(
 
 
 def _profiled(facts: Iterable[PointFacts], commodity: Commodity) -> list[int]:
-    """The interval channels of points that are billed by profiles (high voltage, gas)."""
+    """The interval channels of points that are billed by profiles (high voltage, gas), and of others that an item is
+    settled from; two points may be settled from one."""
     return sorted(
-        channel.id
-        for point in facts
-        if point.commodity is commodity
-        for channel in (
-            point.channels
-            if any(span.version.level != LOW_VOLTAGE for span in point.spans)
-            else point.record.others.values()
-        )
-        if channel.kind == "interval"
+        {
+            channel.id
+            for point in facts
+            if point.commodity is commodity
+            for channel in (
+                point.channels
+                if any(span.version.level != LOW_VOLTAGE for span in point.spans)
+                else point.record.others.values()
+            )
+            if channel.kind == "interval"
+        }
     )
 
 
