@@ -128,9 +128,7 @@ def cancel_bases(
     for row in rows:
         cancelling_type(row.statement_type)
         _require_cancellable(row)
-    made = _insert_opposites(
-        connection, [row.id for row in rows], CANCELS, f"Storno: {reason}", reason, person, at, run
-    )
+    made = insert_opposites(connection, [row.id for row in rows], CANCELS, f"Storno: {reason}", reason, person, at, run)
     audit.record(
         connection, person, "bases.cancel", "billing_basis", {"originals": [row.id for row in rows], "made": made}, at,
         why=reason,
@@ -155,7 +153,7 @@ def settle_preliminary(connection: Connection, run: int, person: Person | str, a
     ).scalars()
     types = dict.fromkeys(BILLED_PRELIMINARILY, StatementType.NEGATIVE_SETTLEMENT)
     why = "Odečet předběžného vyúčtování:"
-    return _insert_opposites(connection, found.all(), types, why, None, person, at, run, "new")
+    return insert_opposites(connection, found.all(), types, why, None, person, at, run, "new")
 
 
 def cancel_accruals(connection: Connection, run: int, reason: str, person: Person | str, at: datetime) -> list[int]:
@@ -203,7 +201,7 @@ def _locked(connection: Connection, bases: Sequence[int]) -> Sequence[Row[object
     return rows
 
 
-def _insert_opposites(
+def insert_opposites(
     connection: Connection,
     bases: Sequence[int],
     types: Mapping[StatementType, StatementType],
@@ -214,6 +212,7 @@ def _insert_opposites(
     run: int | None,
     state: str = "approved",
 ) -> list[int]:
+    """Insert the opposite of each basis, of the type that `types` gives for its own; their ids. Lock them before."""
     if not bases:
         return []
     made = connection.execute(

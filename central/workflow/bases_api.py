@@ -14,6 +14,7 @@ from central.settlement.by_hand import ByHand, commodity_of, make_basis
 from central.settlement.calendar_rows import require_rows
 from central.settlement.scope import Scope
 from central.tariffs.install import packages_in_force
+from central.workflow.correct_bases import correct_bases
 from central.workflow.prepare import prepare
 from central.workflow.settle_month import Period
 from central.workflow.update_bases import UpdateDone, accrue, settle_leaver, update_bases, update_rows
@@ -29,11 +30,9 @@ Why = Annotated[str, Field(min_length=3, max_length=1_000, pattern="^[^\x00]*$",
 Figure = Annotated[Decimal, Field(ge=-(10**9), le=10**9, max_digits=20, decimal_places=8)]
 
 
-class UpdateOrder(BaseModel, extra="forbid"):
-    """Update what is not invoiced: of calendar rows by what they order, or of points, contracts or all for a time."""
+class Time(BaseModel, extra="forbid"):
+    """A month, or the days `from` to before `to`, of points, of contracts or of all."""
 
-    why: Why
-    calendar_rows: Annotated[list[Id], Field(min_length=1, max_length=100_000)] | None = None
     points: Annotated[list[Id], Field(min_length=1, max_length=100_000)] | None = None
     contracts: Annotated[list[Id], Field(min_length=1, max_length=100_000)] | None = None
     month: Annotated[str, Field(pattern=r"^20\d{2}-(0[1-9]|1[0-2])$", examples=["2026-03"])] | None = None
@@ -48,9 +47,24 @@ class UpdateOrder(BaseModel, extra="forbid"):
             return Period(first, next_month(first.year, first.month))
         if self.month is None and self.first is not None and self.end is not None and self.first < self.end:
             return Period(self.first, self.end)
-        raise BadInput(
-            "period", "Give rows of the payment calendar, or a month, or a first day (from) and a later end (to)."
-        )
+        raise BadInput("period", "Give a month, or a first day (from) and a later end (to).")
+
+    def scope(self) -> Scope:
+        """The points and contracts that are meant."""
+        return Scope(points=_ids(self.points), contracts=_ids(self.contracts))
+
+
+class UpdateOrder(Time):
+    """Update what is not invoiced: of calendar rows by what they order, or of points, contracts or all for a time."""
+
+    why: Why
+    calendar_rows: Annotated[list[Id], Field(min_length=1, max_length=100_000)] | None = None
+
+
+class CorrectionOrder(Time):
+    """Correct what is invoiced of a statement; the reason stands on the document."""
+
+    reason: Why
 
 
 class AccrualOrder(BaseModel, extra="forbid"):
@@ -121,14 +135,27 @@ def update(order: UpdateOrder, connection: Db, clock: Now, person: Settler) -> d
     invoiced bases are never touched. The active checks run over the draft at once."""
     prepare(connection, person, clock.now())
     if order.calendar_rows is None:
-        scope = Scope(points=_ids(order.points), contracts=_ids(order.contracts))
-        done = [update_bases(connection, order.period(), order.statement, scope, order.why, clock, person)]
+        done = [update_bases(connection, order.period(), order.statement, order.scope(), order.why, clock, person)]
         return {"updates": [_shown(each) for each in done], "idle_rows": []}
     if order.points or order.contracts or order.month or order.first or order.end:
         raise BadInput("calendar_rows", "Rows of the payment calendar say themselves what they order: give them alone.")
     rows = require_rows(connection, order.calendar_rows)
     done, idle = update_rows(connection, rows, order.why, clock, person)
     return {"updates": [_shown(each) for each in done], "idle_rows": idle}
+
+
+@router.post("/bases/correct", summary="Correct invoiced bases")
+def correct(order: CorrectionOrder, connection: Db, clock: Now, person: Settler) -> dict[str, Any]:
+    """A draft run of cancelling and corrective bases for the invoiced lines that another truth has changed; `run` is
+    null where nothing has. What they name as original says which document they correct."""
+    prepare(connection, person, clock.now())
+    done = correct_bases(connection, order.period(), order.statement, order.scope(), order.reason, clock, person)
+    return {
+        "run": done.run,
+        "cancelling": done.cancelling,
+        "corrective": done.corrective,
+        "difference": format(done.difference, "f"),
+    }
 
 
 @router.post("/settlement/accrual", status_code=201, summary="Accrue what is not invoiced")
