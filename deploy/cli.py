@@ -110,6 +110,14 @@ def central(context: typer.Context) -> None:
     _run_module("central", context.args)
 
 
+@app.command("package", context_settings=_PASS_ON)
+def package(context: typer.Context) -> None:
+    """Legislative packages: rozvodna package build | unpack | verify | install | diff | list | activate | deactivate |
+    key | trust | distrust ...
+    """
+    raise typer.Exit(importlib.import_module("deploy.package_command").main(context.args))
+
+
 @app.command("demo")
 def demo(
     once: Annotated[

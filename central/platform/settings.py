@@ -77,6 +77,14 @@ class Settings(BaseSettings):
     """Folder whose sub-folders, named by import sources, are watched for files of readings; unset: none is."""
     import_poll_s: float = Field(default=5.0, gt=0)
     """A file is taken when it looks the same so many seconds later."""
+    package_folder: Path | None = None
+    """Folder from which legislative packages signed by a trusted key are installed by themselves; unset: none is."""
+    package_urls: tuple[str, ...] = ()
+    """Addresses of single packages (https) that are picked up in the same way; JSON list."""
+    package_urls_insecure: bool = False
+    """Whether these addresses may be http."""
+    packages_every: timedelta = timedelta(minutes=5)
+    """How often the housekeeping service looks at them; a file is taken at the second look that sees it alike."""
     housekeeping_at: time = time(3, 0)
     """Local time from which a day's housekeeping is done."""
     service_cases_every: timedelta = timedelta(minutes=5)

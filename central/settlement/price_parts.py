@@ -81,11 +81,13 @@ def _rules(cases: Sequence[Case]) -> list[tuple[Law, list[tuple[BillingRule, lis
 
 
 def _is_gated(rule: BillingRule) -> bool:
-    return "only_if" in rule.parameters or "not_if" in rule.parameters
+    return rule.valid is not None or "only_if" in rule.parameters or "not_if" in rule.parameters
 
 
 def _applies(rule: BillingRule, case: Case) -> bool:
-    """Whether the point's traits let the rule bill it: all of `only_if`, none of `not_if`."""
+    """Whether the day and the point's traits let the rule bill it: all of `only_if`, none of `not_if`."""
+    if rule.valid is not None and not rule.valid[0] <= case.day.isoformat() < rule.valid[1]:
+        return False
     only, never = rule.parameters.get("only_if"), rule.parameters.get("not_if")
     if only is not None and not all(case.point.has(trait) for trait in only.split("+")):
         return False

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from central.tariffs.build_parts import rule
+
 ELECTRICITY_SOURCES: dict[str, Any] = {
     "cv-13-2025": {
         "title": "Cenový výměr ERÚ č. 13/2025",
@@ -15,13 +17,6 @@ ELECTRICITY_SOURCES: dict[str, Any] = {
     "product": {"title": "Předpoklad produktu", "note": "není doložen veřejným zdrojem"},
 }
 
-ELECTRICITY_ROUNDING: dict[str, Any] = {
-    "amount": {"step": "0.01", "source": "product", "mark": "assumed"},
-    "energy_mwh": {"step": "0.001", "source": "product", "mark": "assumed"},
-    "reactive_mvarh": {"step": "0.001", "source": "product", "mark": "assumed"},
-    "power_mw": {"step": "0.001", "source": "product", "mark": "assumed"},
-}
-
 ELECTRICITY_GROUPS: list[dict[str, Any]] = [
     {
         "name": "excess_taken",
@@ -32,78 +27,68 @@ ELECTRICITY_GROUPS: list[dict[str, Any]] = [
     }
 ]
 
-_HIGH = ["VVN", "VN"]
-
-
-def _rule(
-    component: str,
-    code: int | None,
-    cs: str,
-    en: str,
-    formula: str,
-    parameters: dict[str, str],
-    source: str,
-    *,
-    levels: list[str] | None = None,
-    registers: list[str] | None = None,
-    mark: str = "documented",
-    group: str | None = None,
-    note: str = "",
-) -> dict[str, Any]:
-    return {
-        "component": component,
-        "code": code,
-        "name": {"cs": cs, "en": en},
-        "formula": formula,
-        "parameters": parameters,
-        "levels": levels or [],
-        "registers": registers or [],
-        "group": group,
-        "source": source,
-        "mark": mark,
-        "note": note,
-    }
+HIGH = ["VVN", "VN"]
+_NOT_METERED = "rate:C60d+rate:C60d_VO"
+"""Rates of unmetered takes: their payment stands for breaker and energy."""
 
 
 ELECTRICITY_RULES: list[dict[str, Any]] = [
-    _rule(
+    rule(
         "reserved_capacity_year",
         6,
         "Roční rezervovaná kapacita",
         "Yearly reserved capacity",
         "per_mw_month",
-        {"quantity": "reserved_capacity_year_kw"},
+        {"quantity": "reserved_capacity_year_kw", "not_if": "single_component+capacity_exempt"},
         "cv-13-2025",
-        levels=_HIGH,
+        levels=HIGH,
     ),
-    _rule(
+    rule(
         "reserved_capacity_month",
         5,
         "Měsíční rezervovaná kapacita",
         "Monthly reserved capacity",
         "per_mw_month",
-        {"quantity": "reserved_capacity_month_kw"},
+        {"quantity": "reserved_capacity_month_kw", "not_if": "single_component+capacity_exempt"},
         "cv-13-2025",
-        levels=_HIGH,
+        levels=HIGH,
     ),
-    _rule(
-        "excess_reserved_capacity",
-        17,
-        "Překročení rezervované kapacity",
-        "Exceeded reserved capacity",
-        "excess_over_reserved",
-        {
-            "measured": "max_quarter_hour_kw",
-            "reserved": "reserved_capacity_year_kw+reserved_capacity_month_kw",
-            "multiplier": "1.5",
-            "base": "reserved_capacity_month",
-        },
-        "cv-13-2025",
-        levels=_HIGH,
-        group="excess_taken",
-        note="Point 4.24: 1.5 times the monthly price.",
+    *(
+        rule(
+            "excess_reserved_capacity",
+            17,
+            "Překročení rezervované kapacity",
+            "Exceeded reserved capacity",
+            "excess_over_reserved",
+            {
+                "measured": "max_quarter_hour_kw",
+                "reserved": "reserved_capacity_year_kw+reserved_capacity_month_kw",
+                "multiplier": "1.5",
+                "base": "reserved_capacity_month",
+                "not_if": "single_component+capacity_exempt",
+                **parameters,
+            },
+            "cv-13-2025",
+            levels=HIGH,
+            group="excess_taken",
+            note=note,
+            valid=valid,
+        )
+        for valid, parameters, note in (
+            (
+                ["2026-01-01", "2026-06-01"],
+                {},
+                "Point 4.24: 1.5 times the monthly price. Not with the single-component price: assumed.",
+            ),
+            (
+                ["2026-06-01", "2027-01-01"],
+                {"measured_at_entry": "max_quarter_hour_without_exempt_kw"},
+                "As amended by 1/2026, point 4.34: the entry of a local network is evaluated without participants who "
+                "pay no reserved capacity. Its wording was not seen; take out measured_at_entry to switch it off.",
+            ),
+        )
     ),
-    _rule(
+    rule(
         "excess_reserved_input",
         27,
         "Překročení rezervovaného příkonu",
@@ -116,11 +101,11 @@ ELECTRICITY_RULES: list[dict[str, Any]] = [
             "base": "reserved_capacity_month",
         },
         "cv-13-2025",
-        levels=_HIGH,
+        levels=HIGH,
         group="excess_taken",
         note="Points 4.35 and 4.36: 4 times the monthly price.",
     ),
-    _rule(
+    rule(
         "excess_reserved_output",
         2001,
         "Překročení rezervovaného výkonu",
@@ -128,30 +113,41 @@ ELECTRICITY_RULES: list[dict[str, Any]] = [
         "fixed_excess_over_reserved",
         {"measured": "max_quarter_hour_output_kw", "reserved": "reserved_output_kw"},
         "cv-13-2025",
-        levels=_HIGH,
+        levels=HIGH,
         note="The rate code is the product's own.",
     ),
-    _rule(
+    rule(
         "use_of_networks",
         7,
         "Použití sítí",
         "Use of networks",
         "per_mwh",
-        {"quantity": "energy_mwh"},
+        {"quantity": "energy_mwh", "not_if": "single_component"},
         "cv-13-2025",
-        levels=_HIGH,
+        levels=HIGH,
     ),
-    _rule(
+    rule(
+        "single_component",
+        26,
+        "Jednosložková cena za službu sítí",
+        "Single-component price of the network service",
+        "per_mwh",
+        {"quantity": "energy_mwh", "only_if": "single_component"},
+        "cv-13-2025",
+        levels=HIGH,
+        note="Instead of yearly and monthly capacity and of the use of networks, where the customer chose it.",
+    ),
+    rule(
         "breaker",
         12,
         "Měsíční plat za příkon (jistič)",
         "Monthly payment for the breaker",
         "breaker_band",
-        {},
+        {"not_if": _NOT_METERED},
         "cv-14-2025",
         levels=["NN"],
     ),
-    _rule(
+    rule(
         "energy_jt",
         13,
         "Distribuované množství elektřiny JT",
@@ -162,7 +158,7 @@ ELECTRICITY_RULES: list[dict[str, Any]] = [
         levels=["NN"],
         registers=["JT"],
     ),
-    _rule(
+    rule(
         "energy_vt",
         13,
         "Distribuované množství elektřiny VT",
@@ -173,7 +169,7 @@ ELECTRICITY_RULES: list[dict[str, Any]] = [
         levels=["NN"],
         registers=["VT", "NT"],
     ),
-    _rule(
+    rule(
         "energy_nt",
         14,
         "Distribuované množství elektřiny NT",
@@ -184,17 +180,18 @@ ELECTRICITY_RULES: list[dict[str, Any]] = [
         levels=["NN"],
         registers=["VT", "NT"],
     ),
-    _rule(
+    rule(
         "system_services",
         15,
         "Systémové služby",
         "System services",
         "per_mwh",
-        {"quantity": "energy_mwh"},
+        {"quantity": "energy_mwh", "not_if": _NOT_METERED},
         "cv-13-2025",
-        levels=[*_HIGH, "NN"],
+        levels=[*HIGH, "NN"],
+        note="Unmetered takes have no energy to bill it by: left out is assumed.",
     ),
-    _rule(
+    rule(
         "poze",
         8,
         "Podpora elektřiny z podporovaných zdrojů (POZE)",
@@ -207,20 +204,20 @@ ELECTRICITY_RULES: list[dict[str, Any]] = [
             "energy": "energy_mwh",
         },
         "cv-15-2025",
-        levels=_HIGH,
+        levels=HIGH,
         note="Reserved capacity where no reserved input is agreed: assumed.",
     ),
-    _rule(
+    rule(
         "poze_ampere",
         8,
         "Podpora elektřiny z podporovaných zdrojů (POZE)",
         "Support of renewable sources (POZE)",
         "capped_per_ampere",
-        {"cap": "poze_cap", "energy": "energy_mwh"},
+        {"cap": "poze_cap", "energy": "energy_mwh", "not_if": _NOT_METERED},
         "cv-15-2025",
         levels=["NN"],
     ),
-    _rule(
+    rule(
         "nonnetwork_infrastructure",
         9,
         "Provoz nesíťové infrastruktury",
@@ -228,9 +225,9 @@ ELECTRICITY_RULES: list[dict[str, Any]] = [
         "per_point_month",
         {},
         "cv-13-2025",
-        levels=[*_HIGH, "NN"],
+        levels=[*HIGH, "NN"],
     ),
-    _rule(
+    rule(
         "unsolicited_reactive",
         10,
         "Nevyžádaná dodávka jalové energie",
@@ -238,20 +235,47 @@ ELECTRICITY_RULES: list[dict[str, Any]] = [
         "per_mvarh",
         {"quantity": "reactive_delivery_mvarh"},
         "cr-2021",
-        levels=_HIGH,
+        levels=HIGH,
         mark="inferred",
     ),
-    _rule(
+    rule(
         "power_factor",
         None,
         "Účiník",
         "Power factor",
-        "power_factor_neutral_band",
+        "power_factor",
         {"reactive": "reactive_taken_mvarh", "energy": "energy_mwh", "limit": "0.328", "step": "0.001"},
         "cr-2021",
-        levels=_HIGH,
+        levels=HIGH,
         mark="inferred",
         note="tg phi rounded down to three decimals; above the limit (cos phi 0.95) the surcharge's zones are unknown.",
+    ),
+    *(
+        rule(
+            "unmetered_10w",
+            12,
+            "Měsíční plat za neměřený odběr (za každých i započatých 10 W)",
+            "Monthly payment of an unmetered take (each started 10 W)",
+            "per_started_unit_month",
+            {"quantity": "unmetered_w", "unit": "10", "only_if": f"rate:{rate}", "not_if": "unmetered_flat"},
+            "cv-14-2025",
+            levels=["NN"],
+            mark="inferred",
+            note="The rate code is that of the breaker's payment: inferred.",
+        )
+        for rate in ("C60d", "C60d_VO")
+    ),
+    rule(
+        "unmetered_flat",
+        12,
+        "Stálý měsíční plat za neměřený odběr",
+        "Flat monthly payment of an unmetered take",
+        "per_point_month",
+        {"only_if": "rate:C60d+unmetered_flat"},
+        "cv-14-2025",
+        levels=["NN"],
+        mark="inferred",
+        note="The rate code is that of the breaker's payment: inferred.",
     ),
 ]
 
@@ -276,46 +300,4 @@ BREAKER_BANDS: list[dict[str, Any]] = [
     {"name": "3x>63", "phases": 3, "over": "63", "per_ampere": True},
     {"name": "3x>160", "phases": 3, "over": "160", "per_ampere": True},
     {"name": "1x>25", "phases": 1, "over": "25", "per_ampere": True},
-]
-
-GAS_SOURCES: dict[str, Any] = {
-    "gasnet-2017": {"title": "Ceník distribuce GasNet 2017", "note": "pásma podle přepočtené roční spotřeby"},
-    "vat-act": {"title": "Zákon č. 235/2004 Sb., o dani z přidané hodnoty"},
-    "product": {"title": "Předpoklad produktu", "note": "není doložen veřejným zdrojem"},
-}
-
-GAS_RULES: list[dict[str, Any]] = [
-    _rule(
-        "gas_energy",
-        1001,
-        "Distribuované množství plynu",
-        "Distributed gas",
-        "gas_energy",
-        {"quantity": "energy_mwh"},
-        "gasnet-2017",
-        note="The meaning of rate code 1001 is inferred from the messages of the market operator.",
-        mark="inferred",
-    ),
-    _rule(
-        "gas_fixed",
-        1002,
-        "Stálý měsíční plat",
-        "Fixed monthly payment",
-        "gas_fixed_month",
-        {},
-        "gasnet-2017",
-        note="Consumption bands up to 63 MWh a year.",
-        mark="inferred",
-    ),
-    _rule(
-        "gas_capacity_year",
-        1019,
-        "Denní rezervovaná distribuční kapacita",
-        "Daily reserved distribution capacity",
-        "gas_capacity_instalment",
-        {"quantity": "daily_capacity_thousand_m3", "instalments": "12"},
-        "gasnet-2017",
-        note="Consumption over 63 MWh a year; a twelfth of the yearly price each month is inferred.",
-        mark="inferred",
-    ),
 ]

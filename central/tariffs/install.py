@@ -20,7 +20,7 @@ from central.readings.load_profile_rates import install_rate_classes
 from central.tariffs.keys import trusted_keys
 from central.tariffs.load import PackageInvalidError, load_content, load_file
 from central.tariffs.package import Package
-from central.tariffs.problems import FormulaNames
+from central.tariffs.problems import Formulas
 from central.tariffs.seal import require_signer
 from central.tariffs.tables import package as package_table
 from shared.quantities import Commodity
@@ -50,7 +50,7 @@ NO_CONSENT = Consent()
 
 
 def install_files(
-    connection: Connection, paths: Iterable[Path], formulas: FormulaNames, person: Person | str, at: datetime
+    connection: Connection, paths: Iterable[Path], formulas: Formulas, person: Person | str, at: datetime
 ) -> Installed:
     """Install signed packages from files, idempotently; see `install`."""
     result = Installed([], [])
@@ -123,6 +123,21 @@ def packages_in_force(connection: Connection, first: date, end: date) -> list[Pa
                 f"are both in force from {other.valid[0]}; deactivate one of them and settle again.",
             )
     return packages
+
+
+def find_active(connection: Connection, scope: str, first: date, end: date) -> list[Package]:
+    """The active packages of a scope that are valid on a day of [first, end), checked as they are read."""
+    rows = connection.execute(
+        select(package_table)
+        .where(
+            package_table.c.active,
+            package_table.c.scope == scope,
+            package_table.c.valid.overlaps(Range(first, end)),
+        )
+        .order_by(func.lower(package_table.c.valid))
+    ).all()
+    keys = trusted_keys(connection)
+    return [_intact(row, keys) for row in rows]
 
 
 def require_installed(connection: Connection, name: str, version: str) -> Package:
@@ -207,7 +222,13 @@ def _make_room(connection: Connection, package: Package) -> None:
 
 
 def set_active(
-    connection: Connection, name: str, version: str, active: bool, reason: str, person: Person | str, at: datetime
+    connection: Connection,
+    name: str,
+    version: str,
+    active: bool,
+    reason: str,
+    person: Person | str,
+    at: datetime,
 ) -> None:
     """Settle by an installed package from now on, or no more; the reason of settling by an informative one is kept.
 

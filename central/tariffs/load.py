@@ -11,7 +11,7 @@ import msgspec
 from central.platform.errors import BadInput
 from central.tariffs.model import PackageFile
 from central.tariffs.package import Package, index_tables, key_sets
-from central.tariffs.problems import FormulaNames, problems_of
+from central.tariffs.problems import Formulas, problems_of
 
 SHIPPED = Path(__file__).parent / "packages"
 LARGEST = 8_000_000
@@ -40,19 +40,19 @@ def checksum_of(content: Mapping[str, Any]) -> str:
     return "sha256:" + hashlib.sha256(canonical(bare(content))).hexdigest()
 
 
-def load_file(path: Path, formulas: FormulaNames | None = None) -> Package:
-    """Load a package from a file; `formulas` are the names of the formulas known to the code (None: not checked)."""
+def load_file(path: Path, formulas: Formulas | None = None) -> Package:
+    """Load a package from a file; `formulas` are those of the release (None: not checked)."""
     return load_octets(path.read_bytes(), path.name, formulas)
 
 
-def load_octets(octets: bytes, where: str, formulas: FormulaNames | None = None) -> Package:
+def load_octets(octets: bytes, where: str, formulas: Formulas | None = None) -> Package:
     """Load a package from the octets of its file; `where` names it in errors. Raises PackageInvalidError."""
     if len(octets) > LARGEST:
         raise PackageInvalidError(f"Package {where} has {len(octets)} octets; at most {LARGEST} are expected.")
-    return load_content(_parse(octets, where), where, formulas)
+    return load_content(parse_object(octets, where), where, formulas)
 
 
-def load_content(content: dict[str, Any], where: str, formulas: FormulaNames | None = None) -> Package:
+def load_content(content: dict[str, Any], where: str, formulas: Formulas | None = None) -> Package:
     """Load a package from its decoded JSON; `where` names it in errors. Raises PackageInvalidError."""
     _require_text(content, where)
     try:
@@ -78,7 +78,8 @@ def shipped_files() -> list[Path]:
     return sorted(SHIPPED.glob("*.json"))
 
 
-def _parse(raw: bytes, where: str) -> dict[str, Any]:
+def parse_object(raw: bytes, where: str) -> dict[str, Any]:
+    """One JSON object without binary floats; `where` names it in errors. Raises PackageInvalidError."""
     try:
         content = json.loads(raw, parse_float=_refuse_float, parse_constant=_refuse_float)
     except (ValueError, RecursionError) as error:

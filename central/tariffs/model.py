@@ -88,7 +88,8 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is billed and how: a component, its rate code (číslo sazby), and a formula registered in code by name.
 
     `levels` are the voltage levels it applies to (gas: empty). `registers` limits it to distribution rates with these
-    registers. `code` is none for a rule that only evaluates (power factor inside its neutral band).
+    registers. `code` is none for a rule that only evaluates (power factor inside its neutral band). `valid` limits it
+    to days of the package (half-open), for a law that changes within its time.
     """
 
     component: str
@@ -102,6 +103,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     registers: list[str] = []
     group: str | None = None
     note: str = ""
+    valid: tuple[str, str] | None = None
 
 
 class Group(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -196,7 +198,8 @@ class Series(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class PackageFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A whole legislative package as it stands in its file.
 
-    `valid` is half-open (from, to). `binding` false: announced, not in force; nothing is settled by it unless the
+    `valid` is half-open (from, to). `named_bands`: what the key band may be in a table besides breakers and
+    consumption ("T1"). `binding` false: announced, not in force; nothing is settled by it unless the
     operator says so. `example`: the values are documented for another time and stand in for
     missing ones; whatever is priced by them says so. `checksum` is over the canonical content without itself and the
     signature.
@@ -220,6 +223,7 @@ class PackageFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rates: dict[str, Rate] = {}
     breaker_bands: list[Band] = []
     consumption_bands: dict[str, list[ConsumptionBand]] = {}
+    named_bands: dict[str, Text] = {}
     estimation_orders: list[EstimationOrder] = []
     verification_periods: list[VerificationPeriod] = []
     deadlines: list[Deadline] = []

@@ -83,6 +83,21 @@ class Package:
         """First day, and the first day after the last."""
         return date.fromisoformat(self.file.valid[0]), date.fromisoformat(self.file.valid[1])
 
+    @property
+    def borders(self) -> frozenset[date]:
+        """The days at which a period is cut: a value or rule begins or ends to hold, and the package itself.
+
+        Above low voltage every month is a part of its own: there, a rule that changes with the month needs no cut.
+        """
+        file = self.file
+        held = [table.valid for table in file.tables] + [steps.valid for steps in file.steps]
+        days = {date.fromisoformat(day) for valid in held if valid is not None for day in valid}
+        for rule in file.rules:
+            for day in map(date.fromisoformat, rule.valid or ()):
+                if day.day != 1 or not rule.levels or "NN" in rule.levels:
+                    days.add(day)
+        return frozenset({*self.valid, *days})
+
     def rounding_step(self, kind: str) -> Decimal:
         """The step of half-up rounding for `kind` ("amount", "energy_mwh", "power_mw", ...)."""
         return Decimal(self.file.rounding[kind].step)
@@ -170,7 +185,7 @@ class Package:
     def find_step(self, component: str, day: date, quantity: Decimal) -> Price | None:
         """The value of a component that goes by steps of a quantity, for example the surcharge by tg phi.
 
-        None: no steps of it on that day, or the quantity is below the first one.
+        None: it has no steps on that day, or the quantity is below the first one.
         """
         for steps in self.file.steps:
             first, end = (date.fromisoformat(text) for text in (steps.valid or self.file.valid))

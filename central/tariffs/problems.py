@@ -2,31 +2,46 @@
 
 import itertools
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from typing import Protocol, runtime_checkable
 
 from central.readings.estimation.order import problems as estimation_problems
 from central.tariffs.model import FORMATS, Mark, PackageFile, ValueTable
 from central.tariffs.package import KEYS
 
-FormulaNames = Collection[str]
+
+@runtime_checkable
+class FormulaShape(Protocol):
+    """What the release knows of a formula: what is wrong with the parameters that a rule gives it."""
+
+    def problems(self, parameters: Mapping[str, str]) -> Sequence[str]: ...
+
+
+Formulas = Collection[str] | Mapping[str, FormulaShape]
+"""The formulas of the release: their names, or by name what checks the parameters too."""
 
 _DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,12})?")
+_STEP = re.compile(r"1|0\.0{0,11}1")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LEVELS = {"VVN", "VN", "NN"}
 
 
-def problems_of(file: PackageFile, formulas: FormulaNames | None) -> Iterator[str]:
-    """Everything that is wrong; `formulas` are the names known to the code (None: not checked)."""
+def problems_of(file: PackageFile, formulas: Formulas | None) -> Iterator[str]:
+    """Everything that is wrong; `formulas` are those of the release (None: not checked)."""
     if file.format not in FORMATS:
         yield f"Its format is {file.format}, this release reads {', '.join(map(str, FORMATS))}."
     if file.commodity not in ("electricity", "gas"):
         yield f"Its commodity is {file.commodity}; electricity or gas is expected."
     yield from _validity_problems("The package", file.valid)
-    yield from _number_problems("VAT", file.vat.percent)
+    vat = list(_number_problems("VAT", file.vat.percent))
+    yield from vat
+    if not vat and not 0 <= Decimal(file.vat.percent) <= 100:
+        yield f"VAT is {file.vat.percent} percent; 0 to 100 is expected."
     for kind, rounding in file.rounding.items():
-        yield from _number_problems(f"Rounding of {kind}", rounding.step)
+        if not _STEP.fullmatch(rounding.step):
+            yield f"Rounding of {kind} has the step {rounding.step}; a power of ten such as 0.01 is expected."
     for what, source in _cited(file):
         if source not in file.sources:
             yield f"{what} cites the source {source}, which is not listed."
@@ -63,7 +78,7 @@ def _cited(file: PackageFile) -> Iterator[tuple[str, str]]:
     yield from ((f"Series {series.name}", series.source) for series in file.series)
 
 
-def _rule_problems(file: PackageFile, formulas: FormulaNames | None) -> Iterator[str]:
+def _rule_problems(file: PackageFile, formulas: Formulas | None) -> Iterator[str]:
     groups = {group.name for group in file.groups}
     for group in file.groups:
         if group.take not in ("higher", "all"):
@@ -74,8 +89,13 @@ def _rule_problems(file: PackageFile, formulas: FormulaNames | None) -> Iterator
                 f"Rule {rule.component} names the formula {rule.formula}, "
                 f"this release knows {', '.join(sorted(formulas))}."
             )
+        shape = formulas.get(rule.formula) if isinstance(formulas, Mapping) else None
+        if isinstance(shape, FormulaShape):
+            yield from (f"Rule {rule.component} {problem}." for problem in shape.problems(rule.parameters))
         if rule.group is not None and rule.group not in groups:
             yield f"Rule {rule.component} belongs to the group {rule.group}, which is not listed."
+        if rule.valid is not None:
+            yield from _validity_problems(f"Rule {rule.component}", rule.valid)
         if unknown := set(rule.levels) - _LEVELS:
             yield f"Rule {rule.component} names the voltage level {', '.join(sorted(unknown))}."
 
@@ -160,7 +180,8 @@ def _table_problems(
         "rate": set(file.rates),
         "level": _LEVELS,
         "band": {band.name for band in file.breaker_bands}
-        | {band.name for bands in file.consumption_bands.values() for band in bands},
+        | {band.name for bands in file.consumption_bands.values() for band in bands}
+        | set(file.named_bands),
     }
     for row in table.rows:
         if len(row) != len(table.keys) + 1:

@@ -19,6 +19,7 @@ from central.workflow.housekeeping.api import router as housekeeping_router
 from central.workflow.maintenance_api import router as maintenance_router
 from central.workflow.market_api import router as market_router
 from central.workflow.meter_acts_api import router as meter_acts_router
+from central.workflow.packages_api import router as packages_router
 from central.workflow.prepare import prepare
 from central.workflow.registry_import_api import router as registry_import_router
 from central.workflow.settle_month import Period, settle
@@ -28,6 +29,7 @@ router.include_router(bases_router)
 router.include_router(corrections_router)
 router.include_router(housekeeping_router)
 router.include_router(market_router)
+router.include_router(packages_router)
 router.include_router(maintenance_router)
 router.include_router(meter_acts_router)
 router.include_router(registry_import_router)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 
 from central.checks.install import install_standard_checks
 from central.platform.identity import Person
-from central.settlement.formulas import ALL_FORMULAS
+from central.settlement.formula_parameters import FORMULA_SHAPES
 from central.tariffs.install import install_files
 from central.tariffs.load import load_file, shipped_files
 from central.tariffs.package import Package
@@ -39,9 +39,9 @@ def prepare(connection: Connection, person: Person | str, at: datetime) -> list[
         Present(row.name, row.version, row.scope, (row.valid.lower, row.valid.upper), row.active)
         for row in connection.execute(select(*columns))
     ]
-    wanted = [path for path in shipped_files() if is_wanted(load_file(path, ALL_FORMULAS), present)]
+    wanted = [path for path in shipped_files() if is_wanted(load_file(path, FORMULA_SHAPES), present)]
     install_standard_checks(connection)
-    return install_files(connection, wanted, ALL_FORMULAS, person, at).installed
+    return install_files(connection, wanted, FORMULA_SHAPES, person, at).installed
 
 
 def is_wanted(shipped: Package, present: Sequence[Present]) -> bool:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from central.settlement.formulas import ALL_FORMULAS
+from central.settlement.formula_parameters import FORMULA_SHAPES
 from central.settlement.gas import energy_mwh
 from central.settlement.model import CannotPriceError, Line, Part, Priced, half_up
 from central.settlement.price_parts import price_parts
@@ -31,8 +31,8 @@ def quote_file(path: Path, packages: Sequence[Path] = ()) -> dict[str, Any]:
 
 def load_packages(own: Sequence[Path] = ()) -> list[Package]:
     """The packages that a quote is priced by: own files first, then what ships, binding ones before announced ones."""
-    loaded = [load_file(path, ALL_FORMULAS) for path in own]
-    shipped = [load_file(path, ALL_FORMULAS) for path in shipped_files()]
+    loaded = [load_file(path, FORMULA_SHAPES) for path in own]
+    shipped = [load_file(path, FORMULA_SHAPES) for path in shipped_files()]
     return [*loaded, *sorted(shipped, key=lambda package: package.example)]
 
 
@@ -68,7 +68,7 @@ def parts_of(given: QuoteInput, packages: Sequence[Package]) -> list[Part]:
     if given.point.level != "NN" or any(len(values) > 1 for values in (*given.spread.values(), *given.held.values())):
         borders |= set(_month_borders(given.first, given.end))
     for package in usable:
-        borders |= {day for day in change_days(package) if given.first < day < given.end}
+        borders |= {day for day in package.borders if given.first < day < given.end}
     parts = [
         Part(first, end, 0, given.point, given.agreed, measured, _package(usable, given, first))
         for (first, end), measured in _measured(given, list(pairwise(sorted(borders))))
@@ -79,12 +79,6 @@ def parts_of(given: QuoteInput, packages: Sequence[Package]) -> list[Part]:
     for part in parts:
         _check_rate(part)
     return parts
-
-
-def change_days(package: Package) -> set[date]:
-    """The days on which a value of a package begins or ends to hold."""
-    held = [*(table.valid for table in package.file.tables), *(steps.valid for steps in package.file.steps)]
-    return {date.fromisoformat(day) for valid in held if valid for day in valid} | set(package.valid)
 
 
 def quoted(priced: Priced, parts: Sequence[Part]) -> dict[str, Any]:

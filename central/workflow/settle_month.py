@@ -208,9 +208,8 @@ def _waiting(connection: Connection, channels: Sequence[int], period: Period) ->
 
 def in_force(package: Package) -> BookInForce:
     """A package as settlement takes it: price lists, and the days on which one of its values changes."""
-    borders = {date.fromisoformat(day) for table in package.file.tables if table.valid for day in table.valid}
     operators = frozenset(package.file.operators)
-    return BookInForce(package, Commodity(package.commodity), operators, tuple(sorted(borders)))
+    return BookInForce(package, Commodity(package.commodity), operators, tuple(sorted(package.borders)))
 
 
 def described(package: Package) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from central.platform.database import make_engine, transaction
 from central.settlement.document import tenure_document
-from central.settlement.formulas import ALL_FORMULAS
+from central.settlement.formula_parameters import FORMULA_SHAPES
 from central.settlement.registry import read_facts
 from central.settlement.scope import Scope, points_in
 from central.tariffs.load import load_file, shipped_files
@@ -420,7 +420,7 @@ async def test_settlement_sees_a_month_as_it_was(it: Api, database_url: str) -> 
     await it.act(POINT, "revise", {"since": "2026-08-15", "voltage_level": "NN"})
     engine = make_engine(database_url)
     seen = {}
-    books = [in_force(load_file(path, ALL_FORMULAS)) for path in shipped_files()]
+    books = [in_force(load_file(path, FORMULA_SHAPES)) for path in shipped_files()]
     with engine.connect() as connection:
         points = points_in(connection, Scope(), date(2026, 1, 1), date(2027, 1, 1))
         for month in (3, 4, 6, 8):

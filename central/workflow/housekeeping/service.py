@@ -1,5 +1,5 @@
-"""The housekeeping service: what is due once a day at the hour of the settings, and service cases every few minutes,
-by the injected clock."""
+"""The housekeeping service: what is due once a day at the hour of the settings; service cases and legislative packages
+every few minutes; by the injected clock."""
 
 import signal
 import threading
@@ -19,6 +19,7 @@ from central.registry.capacity_rules import months_later
 from central.workflow import corrections
 from central.workflow.housekeeping import keep
 from central.workflow.housekeeping.edition import switch_on
+from central.workflow.package_pickup import PackagePickup, check_addresses
 from central.workflow.service_cases import look
 from shared.clock import Clock
 from shared.metering_day import PRAGUE
@@ -28,7 +29,8 @@ _log = structlog.get_logger(__name__)
 
 
 def main(settings: Settings) -> None:
-    """Run until SIGTERM or SIGINT; a database that is away is waited for."""
+    """Run until SIGTERM or SIGINT; a database that is away is waited for. BadInput for addresses that are not https."""
+    check_addresses(settings.package_urls, insecure=settings.package_urls_insecure)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -43,6 +45,14 @@ def run(engine: Engine, clock: Clock, settings: Settings, stop: threading.Event)
     """Look at the clock until `stop`; the day's work is tried again while the database is away or busy."""
     done: date | None = None
     looked: datetime | None = None
+    picked: datetime | None = None
+    pickup = PackagePickup(
+        engine,
+        clock,
+        settings.package_folder,
+        settings.package_urls,
+        insecure=settings.package_urls_insecure,
+    )
     while not stop.is_set():
         now = clock.now()
         today = due(now, settings.housekeeping_at)
@@ -52,10 +62,12 @@ def run(engine: Engine, clock: Clock, settings: Settings, stop: threading.Event)
             _done(partial(look_for_corrections, engine, clock))
         if look_due(looked, now, settings.service_cases_every) and _done(partial(look_at_cases, engine, now)):
             looked = now
+        if look_due(picked, now, settings.packages_every) and _done(pickup.look):
+            picked = now
         stop.wait(LOOK_S)
 
 
-def _done(work: Callable[[], None]) -> bool:
+def _done(work: Callable[[], object]) -> bool:
     """Whether the work was done; while the database is away or busy it has to wait."""
     try:
         work()

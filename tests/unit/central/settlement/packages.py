@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from central.settlement.formulas import ALL_FORMULAS
+from central.settlement.formula_parameters import FORMULA_SHAPES
 from central.settlement.model import Line, Part, Priced, Quantities, TariffPoint
 from central.tariffs.load import checksum_of, load_content, load_file, shipped_files
 from central.tariffs.package import Package
@@ -15,8 +15,8 @@ from central.tariffs.package import Package
 Change = Callable[[dict[str, Any]], None]
 
 PATHS = {path.stem: path for path in shipped_files()}
-ELECTRICITY = load_file(PATHS["cz-electricity-2026"], ALL_FORMULAS)
-GAS = load_file(PATHS["cz-gas-2017-example"], ALL_FORMULAS)
+ELECTRICITY = load_file(PATHS["cz-electricity-2026"], FORMULA_SHAPES)
+GAS = load_file(PATHS["cz-gas-2017-example"], FORMULA_SHAPES)
 
 
 def changed(change: Change, stem: str = "cz-electricity-2026") -> Package:
@@ -25,7 +25,7 @@ def changed(change: Change, stem: str = "cz-electricity-2026") -> Package:
     change(content)
     content["signature"] = None
     content["checksum"] = checksum_of(content)
-    return load_content(content, "changed", ALL_FORMULAS)
+    return load_content(content, "changed", FORMULA_SHAPES)
 
 
 def rule(component: str, code: int | None, formula: str, **fields: Any) -> dict[str, Any]:

@@ -15,17 +15,11 @@ from central.settlement.books import BookInForce
 from central.settlement.cuts import Held
 from central.settlement.document import tenure_document
 from central.settlement.facts import ContractItem, ContractTerms, Named, PointFacts, PointRecord, PointVersion, facts_of
-from central.settlement.formulas import ALL_FORMULAS
-from central.tariffs.load import load_file, shipped_files
 from shared.quantities import Commodity
+from tests.unit.central.settlement.packages import ELECTRICITY
 
 FIRST, TENTH, END = date(2026, 3, 1), date(2026, 3, 11), date(2026, 4, 1)
-PACKAGE = next(
-    package
-    for package in (load_file(path, ALL_FORMULAS) for path in shipped_files())
-    if package.commodity == "electricity"
-)
-BOOKS = [BookInForce(PACKAGE, Commodity.ELECTRICITY, frozenset(PACKAGE.file.operators))]
+BOOKS = [BookInForce(ELECTRICITY, Commodity.ELECTRICITY, frozenset(ELECTRICITY.file.operators))]
 OPERATOR, ONE, TWO = Named(1, "LDS"), Named(2, "A"), Named(3, "B")
 VERSION = PointVersion("Byt", "A", ("Dlouhá 1", "602 00", "Brno"), "NN", "C2", "household", None, OPERATOR, None,
                        "connected")  # fmt: skip
@@ -132,7 +126,7 @@ def test_a_price_that_changes_cuts_and_each_part_has_its_book() -> None:
     assert parts(found) == [(FIRST, TENTH), (TENTH, END)]
     assert found is not None
     assert [span.book.name for span in found.spans] == ["old", "new"]
-    inside = [replace(books[0], book=PACKAGE, borders=(TENTH,))]
+    inside = [replace(books[0], book=ELECTRICITY, borders=(TENTH,))]
     assert parts(facts_of(record(), FIRST, END, inside)) == [(FIRST, TENTH), (TENTH, END)]
 
 

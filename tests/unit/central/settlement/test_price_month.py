@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from central.settlement.formulas import ALL_FORMULAS
+from central.settlement.formula_parameters import FORMULA_SHAPES
 from central.settlement.gas import energy_mwh
 from central.settlement.model import CannotPriceError, Line, Priced, TariffPoint, half_up
 from central.settlement.price_month import price_month
@@ -19,8 +19,8 @@ from central.tariffs.package import Package
 
 DAY = date(2026, 3, 1)
 PATHS = {path.stem: path for path in shipped_files()}
-ELECTRICITY = load_file(PATHS["cz-electricity-2026"], ALL_FORMULAS)
-GAS = load_file(PATHS["cz-gas-2017-example"], ALL_FORMULAS)
+ELECTRICITY = load_file(PATHS["cz-electricity-2026"], FORMULA_SHAPES)
+GAS = load_file(PATHS["cz-gas-2017-example"], FORMULA_SHAPES)
 VN = TariffPoint(operator="CEZ", level="VN")
 
 
@@ -147,7 +147,7 @@ def _changed(change: Any) -> Package:
     content = json.loads(PATHS["cz-electricity-2026"].read_text(encoding="utf-8"))
     change(content)
     content["checksum"] = checksum_of(content)
-    return load_content(content, "changed", ALL_FORMULAS)
+    return load_content(content, "changed", FORMULA_SHAPES)
 
 
 def _law_of_2021(content: dict[str, Any]) -> None:

@@ -27,15 +27,14 @@ from central.settlement.facts import (
     Problem,
     facts_of,
 )
-from central.settlement.formulas import ALL_FORMULAS
 from central.settlement.measured import RegisterPeriod, StateReading, sum_days
 from central.settlement.quantities import Measured, Waiting, quantities_document
 from central.settlement.settle import Omitted, Settled, settle_point, settle_points
-from central.tariffs.load import load_file, shipped_files
 from shared.metering_day import month_days
 from shared.quantities import MISSING_VALUE, Commodity
+from tests.unit.central.settlement.packages import ELECTRICITY, GAS
 
-PACKAGES = {package.commodity: package for package in (load_file(path, ALL_FORMULAS) for path in shipped_files())}
+PACKAGES = {"electricity": ELECTRICITY, "gas": GAS}
 BOOKS = [BookInForce(book, Commodity(book.commodity), frozenset(book.file.operators)) for book in PACKAGES.values()]
 FIRST, END = date(2026, 3, 1), date(2026, 4, 1)
 NOW = datetime(2026, 4, 1, 6, tzinfo=UTC)

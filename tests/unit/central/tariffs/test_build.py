@@ -1,13 +1,19 @@
 """Packages from raw price tables: what a label becomes, and that building again gives the same bytes."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from central.tariffs.build import electricity_2026, gas_2017_example, main, number, spelled
+from central.tariffs.build import electricity_2026, main
+from central.tariffs.build_gas import gas_2015, gas_2017_example
+from central.tariffs.build_parts import number
+from central.tariffs.build_years import electricity_2021
 from central.tariffs.load import load_content, load_file, shipped_files
 from central.tariffs.seal import PRODUCT_KEYS, require_signer, seal
+from central.tariffs.source import spelled
 from shared.control.keys import make_key_file
 
 LOW = {
@@ -31,6 +37,7 @@ HIGH = {
     "poze_cap_mwh": 495,
     "overrun_export_kw_month": {"VN": 1108},
     "dso": {"CEZ": {"VN": [252565, 281823, 106.22, 5157.52]}},
+    "nts_informative": {"CEZ": {"VN": [190133, 22743, 19013, 227429, 106.66, 5555.18, 761]}},
     "dso_fields": ["rk_rocni", "rk_mesicni", "pouziti_siti", "jednoslozkova"],
 }
 
@@ -57,15 +64,18 @@ def test_building_again_gives_the_same_bytes(tmp_path: Path) -> None:
     key = tmp_path / "sign.key"
     make_key_file(key)
     assert main([str(low), str(high), str(tmp_path), str(key)]) == 0
-    first = (tmp_path / "cz-electricity-2026.json").read_bytes()
+    built = {path.name: path.read_bytes() for path in tmp_path.glob("cz-*.json")}
+    assert len(built) == len(shipped_files())
     assert main([str(low), str(high), str(tmp_path), str(key)]) == 0
-    assert (tmp_path / "cz-electricity-2026.json").read_bytes() == first
+    assert {path.name: path.read_bytes() for path in tmp_path.glob("cz-*.json")} == built
 
 
-def test_the_shipped_gas_package_is_what_the_source_builds() -> None:
-    shipped = next(path for path in shipped_files() if path.stem == "cz-gas-2017-example")
+@pytest.mark.parametrize("build", [gas_2015, gas_2017_example, electricity_2021])
+def test_a_shipped_package_is_what_the_source_builds(build: Callable[[], dict[str, Any]]) -> None:
+    built = seal(build(), None)
+    shipped = next(path for path in shipped_files() if path.stem == built["name"])
     content = json.loads(shipped.read_text(encoding="utf-8"))
-    assert {**content, "signature": None} == seal(gas_2017_example(), None)
+    assert {**content, "signature": None} == built
     assert shipped.read_text(encoding="utf-8") == spelled(content)
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from central.settlement.formula_parameters import FORMULA_SHAPES
+from central.settlement.formulas import ALL_FORMULAS
 from central.tariffs.load import PackageInvalidError, checksum_of, load_content, load_file, shipped_files
 from central.tariffs.package import Package, PriceMissingError
 
@@ -201,6 +203,15 @@ def test_a_changed_price_breaks_the_checksum() -> None:
         (lambda content: content.update(valid=["2027-01-01", "2026-01-01"]), "end must be later"),
         (lambda content: content["rules"][0].update(source="nobody"), "cites the source nobody"),
         (lambda content: content["rules"][0].update(formula="by_magic"), "names the formula by_magic"),
+        (lambda content: content["rules"][0]["parameters"].clear(), "lacks the parameter quantity"),
+        (
+            lambda content: content["rules"][0]["parameters"].update(quantity="x"),
+            "quantity 'x'; a quantity is expected",
+        ),
+        (lambda content: content["rules"][0]["parameters"].update(colour="x"), "has the parameter colour"),
+        (lambda content: content["rules"][2]["parameters"].update(multiplier="-1"), "a positive decimal is expected"),
+        (lambda content: content["vat"].update(percent="121"), "0 to 100 is expected"),
+        (lambda content: content["rounding"]["amount"].update(step="0.05"), "a power of ten"),
         (lambda content: content["tables"][0]["rows"][0].__setitem__(-1, "1,5"), "has the number 1,5"),
         (lambda content: content["tables"][0]["rows"].append(["1"]), "two values"),
         (lambda content: content["tables"][-1]["rows"].append(["C99d", "CEZ", "1"]), "rate C99d is not listed"),
@@ -217,9 +228,8 @@ def test_a_changed_price_breaks_the_checksum() -> None:
 def test_a_wrong_package_is_refused_with_a_sentence(change: Any, sentence: str) -> None:
     content = _content()
     change(content)
-    known = {rule["formula"] for rule in _content()["rules"]}
     with pytest.raises(PackageInvalidError, match=sentence):
-        load_content(_resealed(content), "wrong.json", known)
+        load_content(_resealed(content), "wrong.json", FORMULA_SHAPES)
 
 
 @pytest.mark.parametrize(
@@ -235,3 +245,9 @@ def test_classes_of_rates_are_handed_down_with_what_they_stand_on(electricity: P
     of = {each.rate: each for each in electricity.rate_classes()}
     assert (of["C25d"].valid, of["C25d"].mark, of["C27d"].mark) == (electricity.valid, "documented", "inferred")
     assert "541/2005" in of["C25d"].source
+
+
+def test_every_formula_has_its_parameters_and_what_ships_fits_them() -> None:
+    assert FORMULA_SHAPES.keys() == ALL_FORMULAS.keys()
+    for path in PATHS.values():
+        load_file(path, FORMULA_SHAPES)

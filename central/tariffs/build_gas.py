@@ -1,0 +1,208 @@
+"""Packages of gas: the documented price lists of 2015 and 2017. Later prices are not public."""
+
+from typing import Any
+
+from central.tariffs.build_deadlines import DEADLINE_SOURCES, GAS, GAS_SERIES, GAS_SERIES_SOURCE
+from central.tariffs.build_estimation import GAS_ESTIMATION
+from central.tariffs.build_parts import GAS_ROUNDING, VAT, payment_term, rule, table, with_parameters
+from central.tariffs.build_verification import GAS_VERIFICATION, VERIFICATION_SOURCE
+from central.tariffs.model import FORMAT
+
+GAS_SOURCES: dict[str, Any] = {
+    "gasnet-2017": {"title": "Ceník distribuce GasNet 2017", "note": "pásma podle přepočtené roční spotřeby"},
+    "vat-act": {"title": "Zákon č. 235/2004 Sb., o dani z přidané hodnoty"},
+    "product": {"title": "Předpoklad produktu", "note": "není doložen veřejným zdrojem"},
+}
+
+GAS_RULES: list[dict[str, Any]] = [
+    rule(
+        "gas_energy",
+        1001,
+        "Distribuované množství plynu",
+        "Distributed gas",
+        "gas_energy",
+        {"quantity": "energy_mwh"},
+        "gasnet-2017",
+        note="The meaning of rate code 1001 is inferred from the messages of the market operator.",
+        mark="inferred",
+    ),
+    rule(
+        "gas_fixed",
+        1002,
+        "Stálý měsíční plat",
+        "Fixed monthly payment",
+        "gas_fixed_month",
+        {},
+        "gasnet-2017",
+        note="Consumption bands up to 63 MWh a year.",
+        mark="inferred",
+    ),
+    rule(
+        "gas_capacity_year",
+        1019,
+        "Denní rezervovaná distribuční kapacita",
+        "Daily reserved distribution capacity",
+        "gas_capacity_instalment",
+        {"quantity": "daily_capacity_thousand_m3", "instalments": "12"},
+        "gasnet-2017",
+        note="Consumption over 63 MWh a year; a twelfth of the yearly price each month is inferred.",
+        mark="inferred",
+    ),
+]
+
+
+def gas_2017_example() -> dict[str, Any]:
+    """The documented price list of GasNet for 2017, usable as an example where no later prices are public."""
+    bands = (("0", "1.89"), ("1.89", "7.56"), ("7.56", "15"), ("15", "25"), ("25", "45"), ("45", "63"), ("63", None))
+    names = [f"{over}-{up_to}" if up_to else f">{over}" for over, up_to in bands]
+    energy = ("452.61", "242.52", "220.14", "200.12", "172.68", "141.26", "120.44")
+    fixed = ("67.89", "100.97", "115.07", "140.10", "197.27", "315.11")
+    return {
+        "format": FORMAT,
+        "name": "cz-gas-2017-example",
+        "version": "2017.3",
+        "scope": "cz-gas",
+        "commodity": "gas",
+        "title": {
+            "cs": "Ceny distribuce plynu 2017 (příklad)",
+            "en": "Prices of gas distribution 2017 (example)",
+        },
+        "valid": ["2017-01-01", "2028-01-01"],
+        "example": True,
+        "notes": [
+            "Documented for 2017 only; used as an example for later days, because no later prices are public.",
+            "The market operator's payment of 2017 was not found; there is no rule for it.",
+            "The formula above 630 MWh a year was not found; the fixed yearly price per daily capacity is used.",
+        ],
+        "sources": {**GAS_SOURCES, **VERIFICATION_SOURCE, **DEADLINE_SOURCES, **GAS_SERIES_SOURCE},
+        "binding": True,
+        "operators": {"GASNET": "GasNet, s.r.o."},
+        "vat": VAT,
+        "rounding": GAS_ROUNDING,
+        "rules": GAS_RULES,
+        "groups": [],
+        "tables": [
+            table(
+                "gas_energy",
+                "CZK/MWh",
+                ["operator", "band"],
+                "gasnet-2017",
+                [["GASNET", name, price] for name, price in zip(names, energy, strict=True)],
+            ),
+            table(
+                "gas_fixed",
+                "CZK/month",
+                ["operator", "band"],
+                "gasnet-2017",
+                [["GASNET", name, price] for name, price in zip(names, fixed, strict=False)],
+            ),
+            table(
+                "gas_capacity_year",
+                "CZK/1000 m3/year",
+                ["operator", "band"],
+                "gasnet-2017",
+                [["GASNET", names[-1], "115933.79"]],
+            ),
+            payment_term(),
+            table(
+                "calorific_value",
+                "kWh/m3",
+                ["operator"],
+                "product",
+                [["GASNET", "10.6512"]],
+                mark="assumed",
+                note="An example; the operator publishes the value of each month and area.",
+            ),
+        ],
+        "rates": {},
+        "breaker_bands": [],
+        "consumption_bands": {
+            "GASNET": [
+                {"name": name, "over": over, "up_to": up_to} for name, (over, up_to) in zip(names, bands, strict=True)
+            ]
+        },
+        "estimation_orders": GAS_ESTIMATION,
+        "verification_periods": GAS_VERIFICATION,
+        "deadlines": GAS,
+        "series": GAS_SERIES,
+    }
+
+
+def gas_2015() -> dict[str, Any]:
+    """The documented price list of RWE GasNet for 2015, and the bands of another distributor without prices."""
+    bands = (
+        ("0", "1.89", "412.77", "65.05"),
+        ("1.89", "7.56", "234.74", "93.09"),
+        ("7.56", "15", "211.85", "107.51"),
+        ("15", "25", "193.75", "130.14"),
+        ("25", "45", "167.74", "184.33"),
+        ("45", "63", "137.38", "298.16"),
+        ("63", "630", "117.55", None),
+    )
+    others = [(str(over), str(over + 5)) for over in range(15, 55, 5)]
+    source = "rwe-gasnet-2015"
+    return {
+        "format": FORMAT,
+        "name": "cz-gas-2015",
+        "version": "2015.1",
+        "scope": "cz-gas",
+        "commodity": "gas",
+        "title": {"cs": "Ceny distribuce plynu 2015", "en": "Prices of gas distribution 2015"},
+        "valid": ["2015-01-01", "2016-01-01"],
+        "example": False,
+        "binding": True,
+        "notes": [
+            "Energy prices include the market operator's 2.16 CZK/MWh, as they were printed.",
+            "Over 630 MWh a year the formula was not found: such points are left out.",
+            "The over-run of daily capacity was not found; there is no rule for it.",
+            "EON: bands of another distributor as far as they were documented (15 to 55 MWh); its prices were not, so "
+            "its points are left out.",
+        ],
+        "sources": {
+            source: {"title": "Ceník RWE GasNet 2015", "note": "převzat z ceníku obchodníka, ceny včetně poplatku OTE"},
+            "garance-plus": {"title": "Ceník GARANCE+", "note": "pásma distributora typu E.ON; rok není doložen"},
+            **{key: GAS_SOURCES[key] for key in ("vat-act", "product")},
+            **DEADLINE_SOURCES,
+            **GAS_SERIES_SOURCE,
+        },
+        "operators": {"GASNET": "RWE GasNet, s.r.o.", "EON": "E.ON Distribuce, a.s. (plyn)"},
+        "vat": VAT,
+        "rounding": GAS_ROUNDING,
+        "rules": [with_parameters(each, source, each["mark"]) for each in GAS_RULES],
+        "groups": [],
+        "tables": [
+            table(
+                "gas_energy",
+                "CZK/MWh",
+                ["operator", "band"],
+                source,
+                [["GASNET", f"{over}-{up_to}", price] for over, up_to, price, _ in bands],
+                note="Including 2.16 CZK/MWh of the market operator.",
+            ),
+            table(
+                "gas_fixed",
+                "CZK/month",
+                ["operator", "band"],
+                source,
+                [["GASNET", f"{over}-{up_to}", fixed] for over, up_to, _, fixed in bands if fixed is not None],
+            ),
+            table(
+                "gas_capacity_year",
+                "CZK/1000 m3/year",
+                ["operator", "band"],
+                source,
+                [["GASNET", "63-630", "108075.16"]],
+            ),
+            payment_term(),
+        ],
+        "rates": {},
+        "breaker_bands": [],
+        "consumption_bands": {
+            "GASNET": [{"name": f"{over}-{up_to}", "over": over, "up_to": up_to} for over, up_to, _, _ in bands],
+            "EON": [{"name": f"{over}-{up_to}", "over": over, "up_to": up_to} for over, up_to in others],
+        },
+        "estimation_orders": [],
+        "verification_periods": [],
+        "deadlines": GAS,
+        "series": GAS_SERIES,
+    }
