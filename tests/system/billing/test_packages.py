@@ -15,12 +15,14 @@ import pytest
 
 from central.platform.database import transaction
 from central.platform.errors import Refused
+from central.platform.settings import Settings
 from central.settlement.runs import approve_run
 from central.tariffs.install import set_active
 from central.tariffs.load import shipped_files
 from central.tariffs.seal import seal
 from central.workflow.package_pickup import PackagePickup
 from central.workflow.prepare import prepare
+from deploy import package_command
 from shared.control.keys import key_id, key_text, signing_public
 from tests.system.billing.site import CLERK, NOW, READER_TOKEN, BilledSite, settle_march
 
@@ -249,3 +251,36 @@ def test_packages_are_picked_up(site: BilledSite, tmp_path: Path) -> None:
     assert watching.look() == []  # nobody answers any more
     assert "ConnectError" in site.one("SELECT answer FROM package_source WHERE url LIKE '%law.json'")
     assert site.one("SELECT version FROM package WHERE name = 'cz-electricity-2026' AND active") == "2026.903"
+
+
+def test_the_command_line_on_the_database(
+    site: BilledSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(package_command, "get_settings", lambda: Settings(database_url=site.url))
+    with transaction(site.engine) as connection:
+        prepare(connection, CLERK, NOW)
+    _settle(site)
+    rate = site.one("SELECT min(rate) FROM contract_item WHERE rate LIKE 'D2%' OR rate LIKE 'C2%'")
+    file = tmp_path / "new.json"
+    file.write_text(json.dumps(seal(_with_energy_of(rate, version="2026.904"), KEY)), encoding="utf-8")
+
+    def said(*arguments: str, status: int = 0) -> str:
+        assert package_command.main(list(arguments)) == status
+        answer = capsys.readouterr()
+        return answer.out + answer.err
+
+    assert "not trusted here" in said("install", str(file), status=2)
+    said("trust", PUBLIC, "--name", "ERÚ", "--reason", "ověřen")
+    told = said("diff", str(file))
+    assert "cz-electricity-2026 2026.3 -> cz-electricity-2026 2026.904" in told
+    assert f"energy_vt for rate {rate}" in told
+    assert "settled, not invoiced 2026-03" in told
+    assert "2026.904: installed" in said("install", str(file))
+    listed = said("list")
+    assert "cz-electricity-2026@2026.904  2026-01-01 to 2027-01-01  active, signed" in listed
+    assert "cz-electricity-2027-informative@2027.1  2027-01-01 to 2028-01-01  inactive" in listed
+    assert "becomes 1 CZK/MWh" in said("diff", "cz-electricity-2026@2026.3", "cz-electricity-2026@2026.904")
+    said("activate", "cz-electricity-2026@2026.3", "--reason", "zpět")
+    assert "cz-electricity-2026@2026.3  2026-01-01 to 2027-01-01  active" in said("list")
+    assert "is not installed" in said("deactivate", "nothing@1", "--reason", "x", status=2)
+    assert "There is no key 0" in said("distrust", "0", "--reason", "x", status=2)
