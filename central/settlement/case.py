@@ -29,7 +29,7 @@ _ROUNDED = (
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What a formula sees of one part; the day its prices are taken from is the part's first."""
+    """What a formula sees of one part with the day that its prices are taken from."""
 
     part: Part
     law: Law
@@ -41,7 +41,7 @@ class Case:
 
     @property
     def day(self) -> date:
-        return self.part.first
+        return self.part.priced_on or self.part.first
 
     @property
     def months(self) -> Fraction:

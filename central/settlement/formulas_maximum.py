@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 
 from central.settlement.case import KILO, Case, by_month
 from central.settlement.lines import Share, lines_of
@@ -37,22 +38,23 @@ ENTRY_WITHOUT_EXEMPT = Assumption(
 
 def excess_over_reserved(rule: BillingRule, cases: Sequence[Case]) -> Sequence[Line | Finding]:
     """kW of the month's highest quarter-hour above what is reserved x multiplier x base price per kW."""
-    multiplier = Decimal(rule.parameters["multiplier"])
-
-    def priced(case: Case) -> tuple[PriceValue, Decimal, Decimal | None]:
-        component = rule.parameters["base"]
-        if not case.quantity(f"{component}_kw"):
-            # an older decision takes another base in a month without the first one
-            component = rule.parameters.get("base_if_none", component)
-        base = case.law.require(rule, component, case.day, case.point)
-        return base, multiplier * base.value / KILO, multiplier
-
     outcomes: list[Line | Finding] = []
     for month in by_month(cases):
         for case in month:
             case.required(rule, rule.parameters["measured"])
-        outcomes += _excess(rule, month, priced)
+        outcomes += _excess(rule, month, partial(excess_price, rule))
     return outcomes
+
+
+def excess_price(rule: BillingRule, case: Case) -> tuple[PriceValue, Decimal, Decimal | None]:
+    """The base price of an excess, what a kW of it costs, and the multiplier between them."""
+    component = rule.parameters["base"]
+    if not case.quantity(f"{component}_kw"):
+        # an older decision takes another base in a month without the first one
+        component = rule.parameters.get("base_if_none", component)
+    base = case.law.require(rule, component, case.day, case.point)
+    multiplier = Decimal(rule.parameters["multiplier"])
+    return base, multiplier * base.value / KILO, multiplier
 
 
 def fixed_excess_over_reserved(rule: BillingRule, cases: Sequence[Case]) -> Sequence[Line | Finding]:

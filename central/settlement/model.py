@@ -152,7 +152,8 @@ class Part:
     `first` and `end` are days, half-open. `item` is the contract item, `payer` the party that pays: the same item may
     have two, where the supplier of a framework contract changes. `agreed` are the item's values, `measured` the part's
     own energy and its own highest quarter-hour; both by the names in `QUANTITIES`. The parts of one point follow each
-    other by days; above low voltage no part crosses the border of a month.
+    other by days; above low voltage no part crosses the border of a month. `priced_on` is the day that prices are taken
+    from where it is not the first one: a past period by another year's package.
     """
 
     first: date
@@ -163,6 +164,7 @@ class Part:
     measured: Quantities
     prices: PriceBook
     payer: int = 0
+    priced_on: date | None = None
 
 
 class CannotPriceError(Exception):

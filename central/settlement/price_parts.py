@@ -80,6 +80,11 @@ def _rules(cases: Sequence[Case]) -> list[tuple[Law, list[tuple[BillingRule, lis
     return books
 
 
+def applicable_rules(case: Case) -> list[BillingRule]:
+    """The rules that bill a part, without those that its point's traits take away."""
+    return [rule for rule in case.law.rules(case.point) if _applies(rule, case)]
+
+
 def _is_gated(rule: BillingRule) -> bool:
     return rule.valid is not None or "only_if" in rule.parameters or "not_if" in rule.parameters
 

@@ -12,16 +12,22 @@ from hypothesis import strategies as st
 
 from central.settlement.formula_parameters import FORMULA_SHAPES
 from central.settlement.gas import energy_mwh
-from central.settlement.model import CannotPriceError, Line, Priced, TariffPoint, half_up
-from central.settlement.price_month import price_month
+from central.settlement.model import CannotPriceError, Line, Part, Priced, Quantities, TariffPoint, half_up
+from central.settlement.price_parts import price_parts
 from central.tariffs.load import checksum_of, load_content, load_file, shipped_files
 from central.tariffs.package import Package
+from shared.metering_day import next_month
 
 DAY = date(2026, 3, 1)
 PATHS = {path.stem: path for path in shipped_files()}
 ELECTRICITY = load_file(PATHS["cz-electricity-2026"], FORMULA_SHAPES)
 GAS = load_file(PATHS["cz-gas-2017-example"], FORMULA_SHAPES)
 VN = TariffPoint(operator="CEZ", level="VN")
+
+
+def price_month(point: TariffPoint, given: Quantities, day: date, book: Package) -> Priced:
+    """The lines of a point for the whole month that `day` lies in."""
+    return price_parts([Part(day.replace(day=1), next_month(day.year, day.month), 0, point, {}, given, book)])
 
 
 def quantities(**values: str) -> dict[str, Decimal]:
