@@ -230,7 +230,7 @@ def _text(basis: Explained, language: str) -> str:
     sentences = [f"{name} ({rate} {basis.rate}), {_day(first, in_czech)} {until} {_day(last, in_czech)}."]
     formula = _formula(why)
     if formula is None:
-        return " ".join([*sentences, str(why.get("text", ""))]).strip()
+        return " ".join([*sentences, str(why.get("text", "")), _price(why, in_czech)]).strip()
     sentences.append(f"{'Výpočet' if in_czech else 'Formula'}: {formula['text'][language]}.")
     sentences.append(_computed(basis, in_czech))
     sentences.append(_price(why, in_czech))
@@ -260,16 +260,16 @@ def _computed(basis: Explained, in_czech: bool) -> str:
 
 
 def _price(why: Mapping[str, Any], in_czech: bool) -> str:
-    price = why.get("price")
+    """The price with its decision and the rule; an own price list has no rule of a package and no mark."""
+    price, rule = why.get("price"), why.get("rule")
     if price is None:
         return ""
-    rule = why.get("rule", {})
+    mark = price.get("mark")
     if in_czech:
-        text = (
-            f"Cena {czech(price['value'])} {czech_unit(price['unit'])}: {price['source']} ({mark_word(price['mark'])})."
-        )
+        value = f"{czech(price['value'])} {czech_unit(price['unit'])}"
+        text = f"Cena {value}: {price['source']}{f' ({mark_word(mark)})' if mark else ''}."
         return f"{text} Pravidlo: {rule['source']}, balíček {rule['package']}." if rule else text
-    text = f"Price {price['value']} {price['unit']}: {price['source']} ({price['mark']})."
+    text = f"Price {price['value']} {price['unit']}: {price['source']}{f' ({mark})' if mark else ''}."
     return f"{text} Rule: {rule['source']}, package {rule['package']}." if rule else text
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from sqlalchemy import text
+
 from central.platform.database import transaction
 from central.workflow.prepare import prepare
 from tests.system.billing.site import CLERK, NOW, READER_TOKEN, BilledSite, settle_march
@@ -18,8 +20,9 @@ def test_every_basis_tells_why(site: BilledSite) -> None:
         prepare(connection, CLERK, NOW)
         settle_march(connection, site.clock)
     with site.client(READER_TOKEN) as client:
-        bases = client.get("/v1/bases", params={"limit": 10_000}).json()
-        one_of_each = {basis["component"]: basis["id"] for basis in bases}
+        with transaction(site.engine) as connection:
+            found = connection.execute(text("SELECT component, max(id) FROM billing_basis GROUP BY 1")).all()
+        one_of_each = {row[0]: row[1] for row in found}
         assert {"reserved_capacity_year", "breaker", "energy_vt", "use_of_networks"} <= set(one_of_each)
         for component, basis in one_of_each.items():
             answer = client.get(f"/v1/bases/{basis}/why")

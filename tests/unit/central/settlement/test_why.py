@@ -111,3 +111,11 @@ def test_what_was_made_by_hand_says_what_was_written() -> None:
     assert told["formula"] is None
     assert told["inputs"] == []
     assert told["text"]["cs"].endswith("Dohoda z 3. 1.")
+
+
+def test_a_line_of_an_own_price_list_tells_its_price() -> None:
+    (line,) = of_component(PRICED, "use_of_networks")
+    price = {"value": "250", "unit": "CZK/month", "source": "Ceník služeb 2026"}
+    told = explain(replace(kept(line), why={"text": "1 měs × 250 = 250 Kč", "price": price}))
+    assert told["text"]["cs"].endswith("1 měs × 250 = 250 Kč Cena 250 Kč/měs: Ceník služeb 2026.")
+    assert told["text"]["en"].endswith("Price 250 CZK/month: Ceník služeb 2026.")
