@@ -34,12 +34,12 @@ LOG = text("""
 """)
 
 IN_ERROR = text("""
-    -- bases with a live error among those of a settlement run that are to be invoiced
+    -- bases with a live error among those that are to be invoiced
     SELECT b.id, b.supply_point, sp.ean, b.rate, b.name, v.text_cs
       FROM billing_basis b
       JOIN basis_verdict v ON v.basis = b.id AND v.result = :error
       JOIN supply_point sp ON sp.id = b.supply_point
-     WHERE b.run = :run AND b.state = 'approved'
+     WHERE b.id = ANY (:bases)
      ORDER BY sp.ean, b.rate
 """)
 
@@ -57,9 +57,9 @@ def process_log(connection: Connection, run: int) -> Sequence[Row[Any]]:
     return connection.execute(LOG, {"run": run}).all()
 
 
-def bases_in_error(connection: Connection, settlement_run: int) -> Sequence[Row[Any]]:
-    """The bases of a settlement run with a live error."""
-    return connection.execute(IN_ERROR, {"run": settlement_run, "error": int(Result.ERROR)}).all()
+def bases_in_error(connection: Connection, bases: Sequence[int]) -> Sequence[Row[Any]]:
+    """Those of the bases that have a live error."""
+    return connection.execute(IN_ERROR, {"bases": list(bases), "error": int(Result.ERROR)}).all()
 
 
 def cancel_error(connection: Connection, basis: int, person: Person, at: datetime) -> None:

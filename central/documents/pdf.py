@@ -1,9 +1,9 @@
 """Documents set by typst: a template and its data give a PDF; the same give the same bytes."""
 
 import json
+import threading
 from collections.abc import Mapping
 from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,14 @@ import typst
 def render_pdf(template: Path, data: Mapping[str, Any], stamp: datetime) -> bytes:
     """The document as PDF; `stamp` is the time that it bears."""
     return _files(_compiler(template).compile(format="pdf", sys_inputs=_inputs(data), timestamp=stamp), template)[0]
+
+
+def render_archive_pdf(template: Path, data: Mapping[str, Any], texts: Mapping[str, str], stamp: datetime) -> bytes:
+    """The document as PDF/A-3b, without tags; the template finds `texts` beside the data in `sys.inputs`, to attach."""
+    compiled = _compiler(template).compile(
+        format="pdf", sys_inputs={**_inputs(data), **texts}, timestamp=stamp, pdf_standards="a-3b", pdf_tags=False
+    )
+    return _files(compiled, template)[0]
 
 
 def render_pages(template: Path, data: Mapping[str, Any], ppi: float = 110.0) -> list[bytes]:
@@ -31,7 +39,15 @@ def _inputs(data: Mapping[str, Any]) -> dict[str, str]:
     return {"data": json.dumps(data, ensure_ascii=False)}
 
 
-@lru_cache(maxsize=8)
+_kept = threading.local()
+
+
 def _compiler(template: Path) -> typst.Compiler:
-    # only the fonts inside the wheel: a fresh machine has no others, and the result must not depend on it
-    return typst.Compiler(str(template), root=str(template.parent), ignore_system_fonts=True)
+    """The thread's own compiler of a template: one is not for two threads at a time."""
+    if not hasattr(_kept, "compilers"):
+        _kept.compilers = {}
+    compilers: dict[Path, typst.Compiler] = _kept.compilers
+    if template not in compilers:
+        # only the fonts inside the wheel: a fresh machine has no others, and the result must not depend on it
+        compilers[template] = typst.Compiler(str(template), root=str(template.parent), ignore_system_fonts=True)
+    return compilers[template]

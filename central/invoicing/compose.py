@@ -6,27 +6,38 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from central.invoicing.advances.deductions import DeductedAdvance
 from central.invoicing.document import (
     DocumentLine,
     Fact,
     InvoiceDocument,
+    Original,
     PartyDetails,
+    PastPeriod,
     PointSection,
     RegisterStates,
     recapitulate,
 )
-from central.invoicing.printed import instant, number
+from central.invoicing.kinds import TaxDays, document_type, tax_date
+from central.invoicing.wording import Wording, wording
 from central.settlement.marks import DOCUMENTED
+from shared.metering_day import PRAGUE
 
 ORDER = (12, 13, 14, 26, 6, 5, 17, 27, 2001, 7, 15, 8, 9, 10, 11, 16, 1001, 1002, 1019, 1020, 1022, 1023)
 """The order of rate codes on an invoice: what is paid for the connection, for energy, then the other payments."""
 
-DIRECTIONS = {"VT": "VT (vysoký tarif)", "NT": "NT (nízký tarif)", "JT": "JT (jednotarif)"}
+DIRECTIONS = ("VT", "NT", "JT")
+"""The high tariff before the low one, as the lines have them."""
+
+_RANK = {rate: place for place, rate in enumerate(ORDER)}
+
+INFORMING = frozenset({"regular", "annual", "collective"})
+"""Kinds of documents that show lines for information, too."""
 
 
 @dataclass(frozen=True, slots=True)
 class BasisRow:
-    """A billing basis to be invoiced."""
+    """A billing basis to be invoiced; `start` and `end` are the time it bills, `statement_type` as in the checks."""
 
     id: int
     supply_point: int
@@ -39,13 +50,20 @@ class BasisRow:
     amount: Decimal
     vat_percent: Decimal
     why: Mapping[str, Any]
+    start: datetime | None = None
+    end: datetime | None = None
+    statement_type: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class PointInput:
-    """What a run pinned for a point (`id`: the input): facts, quantities, states, lines for information, findings."""
+    """What a run pinned for a point: facts, quantities, states, lines for information, findings.
 
-    id: int
+    `id` is the input; None stands for bases made by hand, of which only the point, contract and time are known.
+    `past` is what the point took in earlier settled periods, the oldest first.
+    """
+
+    id: int | None
     supply_point: int
     facts: Mapping[str, Any]
     start: datetime
@@ -54,6 +72,7 @@ class PointInput:
     readings: Sequence[Mapping[str, Any]]
     information: Sequence[Mapping[str, Any]]
     findings: Sequence[Mapping[str, Any]]
+    past: Sequence[PastPeriod] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,49 +83,71 @@ class Terms:
     payment_days: int
 
 
+@dataclass(frozen=True, slots=True)
+class About:
+    """What kind of document it is, in which language, what it deducts, and what it corrects or cancels and why."""
+
+    kind: str = "regular"
+    language: str = "cs"
+    deductions: Sequence[DeductedAdvance] = ()
+    original: Original | None = None
+    reason: str | None = None
+
+
 def compose(
     invoice_number: str,
     supplier: PartyDetails,
     customer: PartyDetails,
     points: Sequence[tuple[PointInput, Sequence[BasisRow]]],
     terms: Terms,
+    about: About | None = None,
 ) -> InvoiceDocument:
     """The document of one invoice; lines are numbered through all its points.
 
-    The tax point is the last metering day of the period, when the consumption is read.
+    The tax point is what kinds.json says of the kind: the last metering day read, or the day of issue.
     """
+    about = about or About()
+    words = wording(about.language)
     sections: list[PointSection] = []
     count = 0
     for given, bases in points:
-        section = _section(given, bases, count)
+        section = _section(given, bases, count, about.kind, words)
         count += len(section.lines)
         sections.append(section)
     lines = [line for section in sections for line in section.lines]
-    last_day = max(date.fromisoformat(given.facts["period"][1]) for given, _ in points) - timedelta(days=1)
+    vat_rows = recapitulate(lines)
+    end = max(given.end for given, _ in points).astimezone(PRAGUE).date()
     return InvoiceDocument(
         number=invoice_number,
         variable_symbol=invoice_number,
         issue_date=terms.issue_date,
-        tax_date=last_day,
+        tax_date=tax_date(about.kind, TaxDays(issue=terms.issue_date, end=end)),
         due_date=terms.issue_date + timedelta(days=terms.payment_days),
         supplier=supplier,
         customer=customer,
         points=sections,
-        sources=_sources(lines),
-        vat_rows=recapitulate(lines),
+        sources=_sources(lines, words),
+        vat_rows=vat_rows,
+        document_type=document_type(about.kind, sum((row.gross for row in vat_rows), Decimal(0))),
+        kind=about.kind,
+        language=about.language,
+        deductions=about.deductions,
+        original=about.original,
+        reason=about.reason,
     )
 
 
-def _sources(lines: Sequence[DocumentLine]) -> list[str]:
+def _sources(lines: Sequence[DocumentLine], words: Wording) -> list[str]:
     """The decisions behind the lines; one that a value was only taken over from says so."""
     sure = {line.source for line in lines if line.source and line.mark == DOCUMENTED}
     unsure = {line.source for line in lines if line.source} - sure
-    return [*sorted(sure), *(f"{source} (převzato, pro zúčtované období neověřeno)" for source in sorted(unsure))]
+    return [*sorted(sure), *(words.unsure.format(source=source) for source in sorted(unsure))]
 
 
-def _section(given: PointInput, bases: Sequence[BasisRow], count: int) -> PointSection:
+def _section(given: PointInput, bases: Sequence[BasisRow], count: int, kind: str, words: Wording) -> PointSection:
     point, contract = given.facts["supply_point"], given.facts["contract"]
     street, postal_code, city = point["address"]
+    informing = kind in INFORMING
     return PointSection(
         supply_point=given.supply_point,
         label="EIC" if point["commodity"] == "gas" else "EAN",
@@ -117,14 +158,19 @@ def _section(given: PointInput, bases: Sequence[BasisRow], count: int) -> PointS
         commodity=point["commodity"],
         start=given.start,
         end=given.end,
-        facts=_facts(given, bases),
-        registers=[register for reading in _in_order(given.readings) for register in _registers(reading, given.facts)],
-        lines=_lines(given, bases, count),
-        remarks=[finding["text"] for finding in given.findings],
+        facts=_facts(given, bases, words),
+        registers=[
+            register for reading in _in_order(given.readings) for register in _registers(reading, given.facts, words)
+        ],
+        lines=_lines(given, bases, count, informing, words),
+        remarks=[finding["text"] for finding in given.findings] if informing else [],
+        past=given.past if informing else (),
     )
 
 
-def _lines(given: PointInput, bases: Sequence[BasisRow], count: int) -> list[DocumentLine]:
+def _lines(
+    given: PointInput, bases: Sequence[BasisRow], count: int, informing: bool, words: Wording
+) -> list[DocumentLine]:
     vat = bases[0].vat_percent if bases else Decimal(0)
     lines = [
         DocumentLine(
@@ -132,7 +178,7 @@ def _lines(given: PointInput, bases: Sequence[BasisRow], count: int) -> list[Doc
             supply_point=basis.supply_point,
             basis=basis.id,
             rate=basis.rate,
-            name=basis.name,
+            name=words.rate(basis.rate, basis.name),
             quantity=basis.quantity,
             unit=basis.unit,
             unit_price=basis.unit_price,
@@ -143,6 +189,9 @@ def _lines(given: PointInput, bases: Sequence[BasisRow], count: int) -> list[Doc
             example=bool(basis.why.get("price", {}).get("example")),
             mark=str(basis.why.get("mark", DOCUMENTED)),
             assumptions=[entry["text"] for entry in basis.why.get("assumptions", ())],
+            start=basis.start if (basis.start, basis.end) != (given.start, given.end) else None,
+            end=basis.end if (basis.start, basis.end) != (given.start, given.end) else None,
+            statement_type=basis.statement_type,
         )
         for basis in bases
     ]
@@ -153,7 +202,7 @@ def _lines(given: PointInput, bases: Sequence[BasisRow], count: int) -> list[Doc
             basis=None,
             input=given.id,
             rate=entry["rate"],
-            name=entry["name"],
+            name=words.rate(entry["rate"], entry["name"]),
             quantity=Decimal(entry["quantity"]),
             unit=entry["unit"],
             unit_price=Decimal(0),
@@ -164,56 +213,51 @@ def _lines(given: PointInput, bases: Sequence[BasisRow], count: int) -> list[Doc
             mark=str(entry.get("mark", DOCUMENTED)),
             assumptions=[assumption["text"] for assumption in entry.get("assumptions", ())],
         )
-        for entry in given.information
+        for entry in (given.information if informing else ())
     ]
-    rank = {rate: place for place, rate in enumerate(ORDER)}
-    lines.sort(key=lambda line: (rank.get(line.rate or 0, len(ORDER)), line.rate or 0))
+    lines.sort(key=lambda line: (_RANK.get(line.rate or 0, len(ORDER)), line.rate or 0))
     return [replace(line, number=count + place) for place, line in enumerate(lines, start=1)]
 
 
-def _facts(given: PointInput, bases: Sequence[BasisRow]) -> list[Fact]:
-    point, item = given.facts["supply_point"], given.facts["item"]
+def _facts(given: PointInput, bases: Sequence[BasisRow], words: Wording) -> list[Fact]:
+    point, item = given.facts["supply_point"], given.facts.get("item")
     facts: list[Fact] = []
+    if item is None:
+        return facts
 
     def put(label: str, value: str | None, unit: str = "") -> None:
         if value not in (None, ""):
-            facts.append(Fact(label, f"{value} {unit}".strip()))
+            facts.append(Fact(words.facts[label], f"{value} {unit}".strip()))
+
+    def plain(value: str | None) -> str | None:
+        return None if value is None else words.number(_trimmed(Decimal(value)))
 
     if point["commodity"] == "gas":
-        _gas_facts(given, bases, put)
+        why = next((basis.why for basis in bases if "calorific_value_kwh_m3" in basis.why), {})
+        energy = next((basis.quantity for basis in bases if "calorific_value_kwh_m3" in basis.why), None)
+        put("annual_consumption", plain(item["annual_mwh"]), "MWh")
+        put("daily_capacity", plain(item["gas_daily_capacity_m3"]), "m³")
+        put("volume", plain(given.quantities.get("volume_m3")), "m³")
+        put("volume_coefficient", plain(why.get("volume_coefficient")))
+        put("calorific_value", plain(why.get("calorific_value_kwh_m3")), "kWh/m³")
+        put("energy", None if energy is None else words.number(_trimmed(energy * 1000)), "kWh")
     elif point["level"] == "NN":
-        put("Distribuční sazba", item["rate"])
+        put("distribution_rate", item["rate"])
         if item["breaker_phases"] is not None:
-            put("Hlavní jistič", f"{item['breaker_phases']}×{item['breaker_amps']} A")
-        put("Typ měření", point["metering_type"])
+            put("breaker", f"{item['breaker_phases']}×{item['breaker_amps']} A")
+        put("metering_type", point["metering_type"])
     else:
-        put("Napěťová hladina, typ měření", f"{point['level']}, {point['metering_type']}")
-        put("Roční rezervovaná kapacita", _plain(item["reserved_capacity_year_kw"]), "kW")
-        put("Měsíční rezervovaná kapacita", _plain(item["reserved_capacity_month_kw"]), "kW")
-        put("Rezervovaný příkon", _plain(item["reserved_input_kw"]), "kW")
-        put("Čtvrthodinové maximum", _maximum(given))
-        put("Odebraná činná energie", _plain(given.quantities.get("energy_mwh")), "MWh")
+        put("level_and_type", f"{point['level']}, {point['metering_type']}")
+        put("capacity_year", plain(item["reserved_capacity_year_kw"]), "kW")
+        put("capacity_month", plain(item["reserved_capacity_month_kw"]), "kW")
+        put("reserved_input", plain(item["reserved_input_kw"]), "kW")
+        power, at = given.quantities.get("max_quarter_hour_kw"), given.quantities.get("max_quarter_hour_at")
+        if power is not None and at is not None:
+            put("maximum", f"{plain(power)} kW, {words.instant(datetime.fromisoformat(at))}")
+        put("energy_taken", plain(given.quantities.get("energy_mwh")), "MWh")
     if not given.readings:
-        put("Měřidlo", ", ".join(_meters(given.facts)))
+        put("meter", ", ".join(_meters(given.facts)))
     return facts
-
-
-def _gas_facts(given: PointInput, bases: Sequence[BasisRow], put: Any) -> None:
-    why = next((basis.why for basis in bases if "calorific_value_kwh_m3" in basis.why), {})
-    energy = next((basis.quantity for basis in bases if "calorific_value_kwh_m3" in basis.why), None)
-    put("Přepočtená roční spotřeba", _plain(given.facts["item"]["annual_mwh"]), "MWh")
-    put("Denní rezervovaná kapacita", _plain(given.facts["item"]["gas_daily_capacity_m3"]), "m³")
-    put("Objem za období", _plain(given.quantities.get("volume_m3")), "m³")
-    put("Objemový koeficient", _plain(why.get("volume_coefficient")))
-    put("Spalné teplo", _plain(why.get("calorific_value_kwh_m3")), "kWh/m³")
-    put("Energie", None if energy is None else number(_trimmed(energy * 1000)), "kWh")
-
-
-def _maximum(given: PointInput) -> str | None:
-    power, at = given.quantities.get("max_quarter_hour_kw"), given.quantities.get("max_quarter_hour_at")
-    if power is None or at is None:
-        return None
-    return f"{_plain(power)} kW, {instant(datetime.fromisoformat(at))}"
 
 
 def _meters(facts: Mapping[str, Any]) -> list[str]:
@@ -221,11 +265,10 @@ def _meters(facts: Mapping[str, Any]) -> list[str]:
 
 
 def _in_order(readings: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The high tariff before the low one, as the lines have them."""
-    return sorted(readings, key=lambda reading: list(DIRECTIONS).index(reading["direction"]))
+    return sorted(readings, key=lambda reading: DIRECTIONS.index(reading["direction"]))
 
 
-def _registers(reading: Mapping[str, Any], facts: Mapping[str, Any]) -> list[RegisterStates]:
+def _registers(reading: Mapping[str, Any], facts: Mapping[str, Any], words: Wording) -> list[RegisterStates]:
     mappings = {
         mapping["evidence_channel"]: mapping for channel in facts["channels"] for mapping in channel["mappings"]
     }
@@ -237,7 +280,7 @@ def _registers(reading: Mapping[str, Any], facts: Mapping[str, Any]) -> list[Reg
         states.append(
             RegisterStates(
                 meter=mapping["serial"],
-                register=DIRECTIONS.get(reading["direction"], reading["direction"]),
+                register=words.registers.get(reading["direction"], reading["direction"]),
                 start_at=datetime.fromisoformat(start["at"]),
                 start=_kilo(start),
                 end_at=datetime.fromisoformat(end["at"]),
@@ -257,7 +300,3 @@ def _kilo(state: Mapping[str, Any]) -> Decimal:
 def _trimmed(value: Decimal) -> Decimal:
     """Without trailing zeros behind the point, and never with an exponent."""
     return value.normalize() + 0
-
-
-def _plain(value: str | None) -> str | None:
-    return None if value is None else number(_trimmed(Decimal(value)))

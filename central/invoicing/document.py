@@ -52,8 +52,12 @@ class DocumentLine:
     input: int | None = None
     example: bool = False
     mark: str = "documented"
+    start: datetime | None = None
+    end: datetime | None = None
+    """The time it bills, where that is not the whole time of its section."""
+    statement_type: int = 0
     assumptions: Sequence[str] = ()
-    """What the line stands on that is not documented for its time, in Czech sentences; `mark` is the least sure one."""
+    """What the line stands on that is not documented for its time, in sentences; `mark` is the least sure one."""
 
     @property
     def is_information(self) -> bool:
@@ -84,6 +88,16 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
+class PastPeriod:
+    """What a supply point took in a period settled before: aware instants, the quantity in `unit` (MWh, m³)."""
+
+    start: datetime
+    end: datetime
+    quantity: Decimal
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
 class PointSection:
     """What the invoice says about one supply point: who it is, what was measured, its lines and remarks.
 
@@ -103,6 +117,7 @@ class PointSection:
     registers: Sequence[RegisterStates]
     lines: Sequence[DocumentLine]
     remarks: Sequence[str] = ()
+    past: Sequence[PastPeriod] = ()
 
     @property
     def net(self) -> Decimal:

@@ -1,13 +1,43 @@
 """Look at issued invoices: lists, one with its lines, its files."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, select, text
+from sqlalchemy.dialects.postgresql import insert
 
-from central.invoicing.tables import invoice, invoice_file
+from central.invoicing.tables import KINDS, STATES, document_language, invoice, invoice_file
+from central.platform import audit
 from central.platform.errors import NotFound
+from central.platform.identity import Person
+from central.platform.overview import Column, Kind, Overview
+from central.registry.tables import party
+
+OVERVIEW = Overview(
+    name="invoices",
+    source=invoice,
+    key=invoice.c.id,
+    joined=invoice.join(party, party.c.id == invoice.c.payer),
+    columns=(
+        Column("id", invoice.c.id, Kind.INTEGER),
+        Column("number", invoice.c.number, searched=True),
+        Column("kind", invoice.c.kind, Kind.CHOICE, KINDS),
+        Column("state", invoice.c.state, Kind.CHOICE, STATES),
+        Column("issue_date", invoice.c.issue_date, Kind.DATE),
+        Column("tax_date", invoice.c.tax_date, Kind.DATE),
+        Column("due_date", invoice.c.due_date, Kind.DATE),
+        Column("payer_code", party.c.code, through=(invoice.c.payer, party.c.id)),
+        Column("payer", party.c.name, through=(invoice.c.payer, party.c.id)),
+        Column("net", invoice.c.net, Kind.DECIMAL),
+        Column("vat", invoice.c.vat, Kind.DECIMAL),
+        Column("gross", invoice.c.gross, Kind.DECIMAL),
+        Column("deducted", invoice.c.deducted, Kind.DECIMAL),
+        Column("payable", invoice.c.payable, Kind.DECIMAL),
+        Column("reason", invoice.c.reason),
+    ),
+    default_sort=(("number", False),),
+)
 
 LISTED = text("""
     SELECT i.number, i.state, i.document_type, i.issue_date, i.tax_date, i.due_date, i.variable_symbol, i.currency,
@@ -72,3 +102,15 @@ def require_file(connection: Connection, number: str, kind: str) -> bytes:
     if content is None:
         raise NotFound("invoice_not_found", f"There is no invoice {number}; see GET /v1/invoices.")
     return bytes(content)
+
+
+def set_language(connection: Connection, payer: str, language: str, person: Person, at: datetime) -> None:
+    """Say in which language a payer (code) gets documents from now on. NotFound where there is no such party."""
+    identifier = connection.execute(select(party.c.id).where(party.c.code == payer)).scalar()
+    if identifier is None:
+        raise NotFound("party_not_found", f"There is no party {payer}; see the overview of parties.")
+    row = insert(document_language).values(party=identifier, language=language)
+    connection.execute(
+        row.on_conflict_do_update(index_elements=[document_language.c.party], set_={"language": language})
+    )
+    audit.record(connection, person, "document.language", f"party/{identifier}", {"language": language}, at)

@@ -1,6 +1,7 @@
 """Write an invoice as ISDOC 6.0.2 and check it against the official schema that comes with the product."""
 
 import uuid
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,8 @@ from typing import Any
 from lxml import etree
 
 from central.invoicing.account import parse_iban
-from central.invoicing.document import DocumentLine, InvoiceDocument, PartyDetails, PointSection
+from central.invoicing.document import DocumentLine, InvoiceDocument, PartyDetails, PointSection, VatRow
+from central.invoicing.wording import wording
 from central.platform.errors import BadInput
 
 NAMESPACE = "http://isdoc.cz/namespace/2013"
@@ -16,8 +18,14 @@ METERING = "urn:rozvodna:metering:1"
 """Own namespace of the metering data in the document's extensions."""
 
 BANK_TRANSFER = "42"
+ORIGINAL = "original"
+"""How the reference to the original document is named within a document."""
 VERSION = "6.0.2"
 SCHEMA = Path(__file__).parent / "schema" / "isdoc-invoice-6.0.2.xsd"
+
+ZERO = Decimal("0.00")
+FROM_GROSS = "1"
+"""VATCalculationMethod of what is taxed from a sum with VAT (shora); 0 is from the base."""
 
 UNIT_CODES = {"MWh": "MWH", "kW": "KWT", "MW": "MAW", "měs": "MON", "MVArh": "MVArh", "A": "AMP"}
 """UN/ECE recommendation 20 where it has a code; else the unit as printed."""
@@ -34,25 +42,35 @@ def write_isdoc(document: InvoiceDocument) -> bytes:
     supplier = document.supplier
     _put(root, "DocumentType", str(document.document_type))
     _put(root, "ID", document.number)
-    _put(root, "UUID", str(uuid.uuid5(uuid.NAMESPACE_URL, f"isdoc:{supplier.ico}:{document.number}")).upper())
+    _put(root, "UUID", _uuid(supplier, document.number))
     _put(root, "IssuingSystem", "Rozvodna")
     _put(root, "IssueDate", document.issue_date.isoformat())
     if document.tax_date is not None:
         _put(root, "TaxPointDate", document.tax_date.isoformat())
-    _put(root, "VATApplicable", "true")
+    _put(root, "VATApplicable", "false" if document.tax_date is None else "true")
     _put(root, "ElectronicPossibilityAgreementReference", "")
-    _put(root, "Note", "Vyúčtování distribuce" + (" – příklad podle vzorového ceníku" if document.example else ""))
+    _put(root, "Note", _note(document))
     _put(root, "LocalCurrencyCode", document.currency)
     _put(root, "CurrRate", "1")
     _put(root, "RefCurrRate", "1")
     extensions = _add(root, "Extensions")
     for point in document.points:
         _metering(extensions, point)
+    for key, value in (("Kind", document.kind), ("Reason", document.reason)):
+        if value:
+            etree.SubElement(extensions, f"{{{METERING}}}{key}").text = value
     _party(_add(root, "AccountingSupplierParty"), supplier)
     _party(_add(root, "AccountingCustomerParty"), document.customer)
+    if document.original is not None:
+        reference = _add(_add(root, "OriginalDocumentReferences"), "OriginalDocumentReference")
+        reference.set("id", ORIGINAL)
+        _put(reference, "ID", document.original.number)
+        _put(reference, "IssueDate", document.original.issue_date.isoformat())
+        _put(reference, "UUID", _uuid(supplier, document.original.number))
     lines = _add(root, "InvoiceLines")
     for line in document.lines:
         _line(lines, line)
+    _deposits(root, document)
     _totals(root, document)
     _payment(root, document)
     return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True))
@@ -145,31 +163,81 @@ def _line(parent: etree._Element, line: DocumentLine) -> None:
     _put(element, "Note", " ".join((f"{line.source}.", *line.assumptions)) if line.assumptions else line.source)
     item = _add(element, "Item")
     _put(item, "Description", line.name)
-    _put(_add(item, "SellersItemIdentification"), "ID", str(line.rate))
+    if line.rate is not None:
+        _put(_add(item, "SellersItemIdentification"), "ID", str(line.rate))
+
+
+def _uuid(supplier: PartyDetails, number: str) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"isdoc:{supplier.ico}:{number}")).upper()
+
+
+def _note(document: InvoiceDocument) -> str:
+    words = wording(document.language)
+    note = words.notes.get(document.kind, words.notes["statement"])
+    if document.original is not None:
+        note = f"{words.titles[document.kind]}: {document.original.number}. {document.reason or ''}"
+    return note + (words.notes["example"] if document.example else "")
+
+
+def _deposits(root: etree._Element, document: InvoiceDocument) -> None:
+    """What was paid in advance: untaxed advances lower what is paid, taxed ones the base and the VAT as well."""
+    untaxed = [advance for advance in document.deductions if not advance.taxed]
+    if untaxed:
+        deposits = _add(root, "NonTaxedDeposits")
+        for advance in untaxed:
+            deposit = _add(deposits, "NonTaxedDeposit")
+            _put(deposit, "ID", advance.number)
+            _put(deposit, "VariableSymbol", advance.advance_number)
+            _put(deposit, "DepositAmount", str(advance.gross))
+    taxed = [advance for advance in document.deductions if advance.taxed]
+    if taxed:
+        deposits = _add(root, "TaxedDeposits")
+        for advance in taxed:
+            deposit = _add(deposits, "TaxedDeposit")
+            _put(deposit, "ID", advance.number)
+            _put(deposit, "VariableSymbol", advance.advance_number)
+            _put(deposit, "TaxableDepositAmount", str(advance.net))
+            _put(deposit, "TaxInclusiveDepositAmount", str(advance.gross))
+            category = _add(deposit, "ClassifiedTaxCategory")
+            _put(category, "Percent", format(advance.vat_percent, "f"))
+            _put(category, "VATCalculationMethod", FROM_GROSS)
 
 
 def _totals(root: etree._Element, document: InvoiceDocument) -> None:
+    rows = {row.percent: row for row in document.vat_rows}
+    claimed: dict[Decimal, VatRow] = {}
+    for advance in document.deductions:
+        if advance.taxed:
+            before = claimed.get(advance.vat_percent, VatRow(advance.vat_percent, ZERO, ZERO))
+            claimed[advance.vat_percent] = VatRow(
+                advance.vat_percent, before.base + advance.net, before.vat + advance.vat
+            )
     total = _add(root, "TaxTotal")
-    for row in document.vat_rows:
+    for percent in sorted(rows.keys() | claimed.keys()):
+        row = rows.get(percent, VatRow(percent, ZERO, ZERO))
+        taken = claimed.get(percent, VatRow(percent, ZERO, ZERO))
+        rest = VatRow(percent, row.base - taken.base, row.vat - taken.vat)
         sub = _add(total, "TaxSubTotal")
-        amounts = (row.base, row.vat, row.gross)
-        for prefix, values in (("", amounts), ("AlreadyClaimed", ("0", "0", "0")), ("Difference", amounts)):
-            for name, value in zip(("TaxableAmount", "TaxAmount", "TaxInclusiveAmount"), values, strict=True):
-                _put(sub, prefix + name, str(value))
+        for prefix, values in (("", row), ("AlreadyClaimed", taken), ("Difference", rest)):
+            _put(sub, prefix + "TaxableAmount", str(values.base))
+            _put(sub, prefix + "TaxAmount", str(values.vat))
+            _put(sub, prefix + "TaxInclusiveAmount", str(values.gross))
         category = _add(sub, "TaxCategory")
-        _put(category, "Percent", format(row.percent, "f"))
-        _put(category, "VATApplicable", "true")
+        _put(category, "Percent", format(percent, "f"))
+        _put(category, "VATApplicable", "false" if document.tax_date is None else "true")
     _put(total, "TaxAmount", str(document.vat))
     money = _add(root, "LegalMonetaryTotal")
-    for prefix, net, gross in (
-        ("", str(document.net), str(document.gross)),
-        ("AlreadyClaimed", "0", "0"),
-        ("Difference", str(document.net), str(document.gross)),
+    net = sum((row.base for row in claimed.values()), ZERO)
+    gross = sum((row.gross for row in claimed.values()), ZERO)
+    for prefix, exclusive, inclusive in (
+        ("", document.net, document.gross),
+        ("AlreadyClaimed", net, gross),
+        ("Difference", document.net - net, document.gross - gross),
     ):
-        _put(money, f"{prefix}TaxExclusiveAmount", net)
-        _put(money, f"{prefix}TaxInclusiveAmount", gross)
-    _put(money, "PaidDepositsAmount", "0")
-    _put(money, "PayableAmount", str(document.gross))
+        _put(money, f"{prefix}TaxExclusiveAmount", str(exclusive))
+        _put(money, f"{prefix}TaxInclusiveAmount", str(inclusive))
+    _put(money, "PaidDepositsAmount", str(document.deducted - gross))
+    _put(money, "PayableAmount", str(document.payable))
 
 
 def _payment(root: etree._Element, document: InvoiceDocument) -> None:
@@ -177,7 +245,7 @@ def _payment(root: etree._Element, document: InvoiceDocument) -> None:
         return
     account = parse_iban(document.supplier.iban)
     payment = _add(_add(root, "PaymentMeans"), "Payment")
-    _put(payment, "PaidAmount", str(document.gross))
+    _put(payment, "PaidAmount", str(document.payable))
     _put(payment, "PaymentMeansCode", BANK_TRANSFER)
     details = _add(payment, "Details")
     _put(details, "PaymentDueDate", document.due_date.isoformat())

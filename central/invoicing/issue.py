@@ -1,60 +1,61 @@
-"""Issue invoices of an approved run: checks first, then numbers, documents and files, all in one transaction.
+"""Issue documents of approved bases: checks first, then numbers, documents and files, all in one transaction.
 
 A crash leaves neither a hole in the numbers nor half an invoice: everything belongs to the caller's transaction.
+A preview composes the same documents without numbers; its token says whether they are still the same.
 """
 
-import hashlib
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from itertools import groupby
-from typing import Any, Literal
+from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, text, update
+from sqlalchemy import Connection, Row, text
 
 from central.checks.results import bases_in_error
 from central.checks.run import INVOICING, Scope, run_checks
 from central.checks.settings import PreventInvoicing, prevent_invoicing
-from central.invoicing.compose import BasisRow, PointInput, Terms, compose
-from central.invoicing.document import InvoiceDocument, PartyDetails
-from central.invoicing.isdoc import require_valid, write_isdoc
-from central.invoicing.numbering import NumberSeries
-from central.invoicing.pdf import render_pdf
-from central.invoicing.tables import invoice, invoice_file, invoice_line
+from central.invoicing.advances.deductions import DeductedAdvance, plan_for
+from central.invoicing.compose import About, Terms, compose
+from central.invoicing.document import InvoiceDocument
+from central.invoicing.selection import Grouping, Order, Selection, orders, select_bases, token_of
+from central.invoicing.sources import (
+    original_of,
+    read_languages,
+    read_originals,
+    read_parties,
+    read_points,
+)
+from central.invoicing.write import Writer, cancels
 from central.platform import audit
 from central.platform.errors import Refused
 from central.platform.identity import Person
-from central.registry.tables import party
 from central.settlement.runs import require_run
-from central.settlement.tables import billing_basis
 from shared.metering_day import PRAGUE
 
-Grouping = Literal["supply_point", "payer"]
+CHUNK = 500
+"""Documents composed and written at once: what bounds the memory."""
 
-DEFAULT_PAYMENT_DAYS = 14
-"""Where a package says nothing (assumed; a package's own value goes first)."""
-
-TO_INVOICE = text("""
-    -- approved bases with the input their run pinned, which says who invoices whom (the registry may have moved on);
-    -- locked, so that nobody issues them twice
-    SELECT b.id, b.supply_point, b.rate, b.name, b.quantity, b.unit, b.unit_price, b.price_unit, b.amount,
-           b.vat_percent, b.why, si.package, sp.ean,
-           b.seller AS supplier, b.payer, b.contract
-      FROM billing_basis b
-      JOIN settlement_input si ON si.id = b.input
-      JOIN supply_point sp ON sp.id = b.supply_point
-     WHERE b.run = :run AND b.state = 'approved'
-     ORDER BY sp.ean, b.id
-       FOR UPDATE OF b
+DEDUCTED_BEFORE = text("""
+    -- what cancelled documents deducted: the document that cancels one gives it back, with the opposite sign
+    SELECT t.invoice, t.deposit, coalesce(doc.number, a.number) AS number, a.number AS advance_number, a.contract,
+           d.received_on, doc.id IS NOT NULL AS taxed, d.vat_percent, -t.amount AS gross, -t.vat AS vat
+      FROM advance_deduction t
+      JOIN advance_deposit d ON d.id = t.deposit
+      JOIN advance a ON a.id = d.advance
+      LEFT JOIN advance_document doc ON doc.id = d.document
+     WHERE t.invoice = ANY (:invoices) AND t.undone_at IS NULL
+     ORDER BY t.id
 """)
 
-INPUTS = text("""
-    SELECT si.id, si.supply_point, si.facts, lower(si.valid) AS start, upper(si.valid) AS stop, si.quantities,
-           si.readings, si.information, si.findings
-      FROM settlement_input si
-     WHERE si.run = :run
+WITH_ADVANCES = text("""
+    -- who of these has paid something in advance that is not deducted yet
+    SELECT DISTINCT a.contract, a.seller, a.payer
+      FROM advance_deposit d JOIN advance a ON a.id = d.advance
+     WHERE a.contract = ANY (:contracts) AND d.released_on IS NULL AND d.deducted < d.amount
 """)
+
+INVOICED = text("UPDATE billing_basis SET state = 'invoiced' WHERE id = ANY (:bases)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,68 +68,120 @@ class Issued:
 
 
 @dataclass(frozen=True, slots=True)
-class _Order:
-    """The bases of one invoice-to-be."""
+class Preview:
+    """Documents as they would be issued, without numbers; `token` is what they are issued with unchanged."""
 
-    supplier: int
-    payer: int
-    bases: Sequence[Row[Any]]
+    documents: list[InvoiceDocument]
+    orders: list[Order]
+    token: str
 
-    @property
-    def contract(self) -> int | None:
-        """The contract that all its bases belong to; None for a collective one."""
-        contracts = {basis.contract for basis in self.bases}
-        return contracts.pop() if len(contracts) == 1 else None
+
+@dataclass(frozen=True, slots=True)
+class _Composed:
+    document: InvoiceDocument
+    order: Order
+
+
+@dataclass(slots=True)
+class _Work:
+    """What is read once for all documents of an act."""
+
+    connection: Connection
+    issue_date: date
+    orders: list[Order]
+    parties: Mapping[int, Any]
+    languages: Mapping[int, str]
+    originals: Mapping[int, Row[Any]]
+    deducted: dict[int, list[DeductedAdvance]] = field(default_factory=dict)
+
+
+def preview_invoices(
+    connection: Connection, selection: Selection, now: datetime, grouping: Grouping = "contract"
+) -> Preview:
+    """Compose what would be issued of the selected bases; nothing is numbered and nothing stored.
+
+    Raises Refused where nothing is left to invoice.
+    """
+    _require_approved(connection, selection)
+    bases = select_bases(connection, selection, lock=False)
+    if not bases:
+        raise _nothing(selection, 0)
+    work = _prepare(connection, orders(bases, grouping), now)
+    documents = [entry.document for entry in _compose(work, range(len(work.orders)), [""] * len(work.orders))]
+    return Preview(documents, work.orders, token_of(work.orders, work.deducted))
 
 
 def issue_invoices(
-    connection: Connection, run: int, person: Person, now: datetime, grouping: Grouping = "supply_point"
+    connection: Connection,
+    selection: Selection | int,
+    person: Person,
+    now: datetime,
+    grouping: Grouping = "contract",
+    token: str | None = None,
 ) -> Issued:
-    """Issue the invoices of an approved settlement run: one a supply point, or one a payer.
+    """Issue the documents of the selected approved bases (an int: of a settlement run).
 
     Runs the active checks first. What a live error does is the global setting's: nothing, the supply point is left out,
-    or the whole invoicing is refused with the bases named. Raises Refused where the run is not approved, or nothing is
-    left to invoice.
+    or the whole invoicing is refused with the bases named. Raises Refused where a named run is not approved, nothing
+    is left to invoice, a basis or advance is not what the preview of `token` showed, or a number is used already.
     """
-    row = require_run(connection, run, lock=True)
-    if row.state != "approved":
-        raise Refused("run_not_approved", f"Settlement run {row.number} is a {row.state}; approve it before invoicing.")
-    checked = run_checks(connection, Scope(run=run), INVOICING, person, now)
-    left_out = _left_out(connection, run, row.number)
+    if isinstance(selection, int):
+        selection = Selection(run=selection)
+    _require_approved(connection, selection, lock=True)
+    selected = select_bases(connection, selection, lock=True)
+    ids = [basis.id for basis in selected]
+    checked = run_checks(connection, Scope(bases=ids), INVOICING, person, now)
+    left_out = _left_out(connection, ids)
     excluded = {entry["supply_point"] for entry in left_out}
-    bases = [basis for basis in connection.execute(TO_INVOICE, {"run": run}) if basis.supply_point not in excluded]
+    bases = [basis for basis in selected if basis.supply_point not in excluded]
     if not bases:
+        raise _nothing(selection, len(left_out))
+    work = _prepare(connection, orders(bases, grouping), now)
+    if token is not None and token != token_of(work.orders, work.deducted):
         raise Refused(
-            "nothing_to_invoice",
-            f"Settlement run {row.number} has no basis left to invoice: all are invoiced, "
-            f"or left out for an error ({len(left_out)}).",
+            "changed_since_preview",
+            "What is to be invoiced is not what the preview showed: a basis was made, changed, invoiced or left out "
+            "for an error, or an advance was received. Look at a new preview and issue with its token.",
         )
-    orders = _orders(bases, grouping)
-    numbers = _write(connection, row, orders, person, now)
-    connection.execute(
-        update(billing_basis).where(billing_basis.c.id.in_([basis.id for basis in bases])).values(state="invoiced")
-    )
+    numbers = _write(work, person, now)
+    connection.execute(INVOICED, {"bases": [basis.id for basis in bases]})
     details = {
-        "run": run,
+        "selection": _described(selection),
         "invoices": len(numbers),
         "first": numbers[0],
         "last": numbers[-1],
         "left_out": len(left_out),
     }
-    audit.record(connection, person, "invoice.issue", f"settlement_run/{run}", details, now)
+    audit.record(connection, person, "invoice.issue", f"invoice/{numbers[0]}", details, now)
     return Issued(numbers=numbers, left_out=left_out, checks=checked.results)
 
 
-def _left_out(connection: Connection, run: int, number: str) -> list[dict[str, Any]]:
+def _require_approved(connection: Connection, selection: Selection, *, lock: bool = False) -> None:
+    if selection.run is None:
+        return
+    run = require_run(connection, selection.run, lock=lock)
+    if run.state != "approved":
+        raise Refused("run_not_approved", f"Settlement run {run.number} is a {run.state}; approve it before invoicing.")
+
+
+def _nothing(selection: Selection, left_out: int) -> Refused:
+    what = f"Settlement run {selection.run}" if selection.run is not None else "The selection"
+    return Refused(
+        "nothing_to_invoice",
+        f"{what} has no basis left to invoice: all are invoiced, or left out for an error ({left_out}).",
+    )
+
+
+def _left_out(connection: Connection, bases: Sequence[int]) -> list[dict[str, Any]]:
     prevent = prevent_invoicing(connection)
-    errors = [] if prevent is PreventInvoicing.DO_NOT else bases_in_error(connection, run)
+    errors = [] if prevent is PreventInvoicing.DO_NOT else bases_in_error(connection, bases)
     if errors and prevent is PreventInvoicing.FORBID:
         named = "; ".join(
             f"basis {error.id} of {error.ean}, rate {error.rate}: {error.text_cs}" for error in errors[:10]
         )
         raise Refused(
             "checks_in_error",
-            f"Invoicing of run {number} is refused: {len(errors)} bases are in error. {named} "
+            f"Invoicing is refused: {len(errors)} bases are in error. {named} "
             "Mend them, or cancel their errors, and issue again.",
         )
     return [
@@ -142,162 +195,94 @@ def _left_out(connection: Connection, run: int, number: str) -> list[dict[str, A
     ]
 
 
-def _orders(bases: Sequence[Row[Any]], grouping: Grouping) -> list[_Order]:
-    if grouping == "supply_point":
-        groups = [list(group) for _, group in groupby(bases, key=lambda basis: basis.supply_point)]
-    else:
-        ordered = sorted(bases, key=lambda basis: (basis.supplier, basis.payer, basis.ean, basis.id))
-        groups = [list(group) for _, group in groupby(ordered, key=lambda basis: (basis.supplier, basis.payer))]
-    return [_Order(supplier=group[0].supplier, payer=group[0].payer, bases=group) for group in groups]
+def _prepare(connection: Connection, made: list[Order], now: datetime) -> _Work:
+    work = _Work(
+        connection=connection,
+        issue_date=now.astimezone(PRAGUE).date(),
+        orders=made,
+        parties=read_parties(connection, (side for order in made for side in (order.supplier, order.payer))),
+        languages=read_languages(connection, (order.payer for order in made)),
+        originals=read_originals(connection, (order.original for order in made if order.original is not None)),
+    )
+    _plan_deductions(work)
+    return work
 
 
-def _write(connection: Connection, run: Row[Any], orders: Sequence[_Order], person: Person, now: datetime) -> list[str]:
-    issue_date = now.astimezone(PRAGUE).date()
-    inputs = {row.supply_point: _input(row) for row in connection.execute(INPUTS, {"run": run.id})}
-    parties = _parties(connection, {side for order in orders for side in (order.supplier, order.payer)})
-    numbers = NumberSeries(connection, "regular", issue_date).take(len(orders))
-    heads: list[dict[str, Any]] = []
-    documents: list[InvoiceDocument] = []
-    for number, order in zip(numbers, orders, strict=True):
-        document = _document(number, order, inputs, parties, run.packages, issue_date)
-        documents.append(document)
-        heads.append(_head(document, order, person, now))
-    given = connection.execute(insert(invoice).returning(invoice.c.number, invoice.c.id), heads)
-    ids: dict[str, int] = {row.number: row.id for row in given}
-    lines: list[dict[str, Any]] = []
-    files: list[dict[str, Any]] = []
-    for document in documents:
-        lines += _line_rows(document, ids[document.number])
-        files += _file_rows(document, ids[document.number])
-    connection.execute(insert(invoice_line), lines)
-    connection.execute(insert(invoice_file), files)
-    return numbers
+def _plan_deductions(work: _Work) -> None:
+    """Statements deduct what was paid in advance: one that ends the period all of it, another no more than it bills.
+
+    What cancels a document gives back what that one deducted.
+    """
+    whole = {order.original: place for place, order in enumerate(work.orders) if cancels(order, work.originals)}
+    for row in work.connection.execute(DEDUCTED_BEFORE, {"invoices": list(whole)}).mappings():
+        given_back = {name: value for name, value in row.items() if name != "invoice"}
+        work.deducted.setdefault(whole[row["invoice"]], []).append(DeductedAdvance(**given_back))
+    contracts = sorted({contract for order in work.orders for contract in order.contracts})
+    paid = {tuple(row) for row in work.connection.execute(WITH_ADVANCES, {"contracts": contracts})}
+    if not paid:
+        return
+    for place, order in enumerate(work.orders):
+        if order.original is not None or not any(
+            (each, order.supplier, order.payer) in paid for each in order.contracts
+        ):
+            continue
+        (composed,) = _compose(work, [place], [""])
+        until = max(basis.stop for basis in order.bases).astimezone(PRAGUE).date()
+        limit = None if order.settles else max(composed.document.gross, Decimal(0))
+        planned = plan_for(work.connection, order.contracts, order.supplier, order.payer, until, limit)
+        if planned:
+            work.deducted[place] = planned
 
 
-def _document(
-    number: str,
-    order: _Order,
-    inputs: dict[int, PointInput],
-    parties: dict[int, PartyDetails],
-    packages: Sequence[dict[str, Any]],
-    issue_date: date,
-) -> InvoiceDocument:
-    terms = {f"{package['name']} {package['version']}": package.get("payment_term_days") for package in packages}
-    days = max(terms.get(basis.package) or DEFAULT_PAYMENT_DAYS for basis in order.bases)
-    points = [
-        (inputs[point], [_basis(basis) for basis in group])
-        for point, group in groupby(order.bases, key=lambda basis: basis.supply_point)
-    ]
-    return compose(number, parties[order.supplier], parties[order.payer], points, Terms(issue_date, days))
-
-
-def _head(document: InvoiceDocument, order: _Order, person: Person, now: datetime) -> dict[str, Any]:
-    return {
-        "number": document.number,
-        "document_type": document.document_type,
-        "kind": document.kind,
-        "contract": order.contract,
-        "language": document.language,
-        "deducted": document.deducted,
-        "payable": document.payable,
-        "state": "issued",
-        "supplier": order.supplier,
-        "payer": order.payer,
-        "issue_date": document.issue_date,
-        "tax_date": document.tax_date,
-        "due_date": document.due_date,
-        "variable_symbol": document.variable_symbol,
-        "currency": document.currency,
-        "net": document.net,
-        "vat": document.vat,
-        "gross": document.gross,
-        "vat_rows": [{name: str(value) for name, value in asdict(row).items()} for row in document.vat_rows],
-        "issued_at": now,
-        "issued_by": person.name,
-    }
-
-
-def _line_rows(document: InvoiceDocument, identifier: int) -> list[dict[str, Any]]:
+def _compose(work: _Work, places: Sequence[int], numbers: Sequence[str]) -> list[_Composed]:
+    bases = [basis for place in places for basis in work.orders[place].bases]
+    sections: dict[int, list[Any]] = {}
+    owner = {basis.id: place for place in places for basis in work.orders[place].bases}
+    for given, rows in read_points(work.connection, bases):
+        for place in dict.fromkeys(owner[row.id] for row in rows):
+            sections.setdefault(place, []).append((given, [row for row in rows if owner[row.id] == place]))
     return [
-        {
-            "invoice": identifier,
-            "line_no": line.number,
-            "basis": line.basis,
-            "input": line.input,
-            "supply_point": line.supply_point,
-            "rate": line.rate,
-            "name": line.name,
-            "quantity": line.quantity,
-            "unit": line.unit,
-            "unit_price": line.unit_price,
-            "price_unit": line.price_unit,
-            "amount": line.amount,
-            "vat_percent": line.vat_percent,
-            "information": line.is_information,
-        }
-        for line in document.lines
+        _Composed(_document(work, place, number, sections[place]), work.orders[place])
+        for place, number in zip(places, numbers, strict=True)
     ]
 
 
-def _file_rows(document: InvoiceDocument, identifier: int) -> list[dict[str, Any]]:
-    isdoc = write_isdoc(document)
-    require_valid(isdoc, document.number)
-    return [
-        {
-            "invoice": identifier,
-            "kind": kind,
-            "content": content,
-            "digest": "sha256:" + hashlib.sha256(content).hexdigest(),
-        }
-        for kind, content in (("pdf", render_pdf(document)), ("isdoc", isdoc))
-    ]
-
-
-def _parties(connection: Connection, ids: set[int]) -> dict[int, PartyDetails]:
-    rows = connection.execute(select(party).where(party.c.id.in_(ids)))
-    return {
-        row.id: PartyDetails(
-            name=row.name,
-            street=row.street,
-            postal_code=row.postal_code,
-            city=row.city,
-            country=row.country,
-            ico=row.ico,
-            dic=row.dic,
-            iban=row.iban,
-            registration=row.registration,
-            licence=row.licence,
-            email=row.email,
-        )
-        for row in rows
-    }
-
-
-def _input(row: Row[Any]) -> PointInput:
-    return PointInput(
-        id=row.id,
-        supply_point=row.supply_point,
-        facts=row.facts,
-        start=row.start,
-        end=row.stop,
-        quantities=row.quantities,
-        readings=row.readings,
-        information=row.information,
-        findings=row.findings,
+def _document(work: _Work, place: int, number: str, points: Sequence[Any]) -> InvoiceDocument:
+    order = work.orders[place]
+    about = About(
+        kind=order.kind,
+        language=work.languages.get(order.payer, "cs"),
+        deductions=work.deducted.get(place, ()),
+        original=None if order.original is None else original_of(work.originals[order.original]),
+        reason=order.reason,
+    )
+    days = max(basis.due_days for basis in order.bases)
+    return compose(
+        number,
+        work.parties[order.supplier],
+        work.parties[order.payer],
+        points,
+        Terms(work.issue_date, days),
+        about,
     )
 
 
-def _basis(row: Row[Any]) -> BasisRow:
-    return BasisRow(
-        id=row.id,
-        supply_point=row.supply_point,
-        rate=row.rate,
-        name=row.name,
-        quantity=row.quantity,
-        unit=row.unit,
-        unit_price=row.unit_price,
-        price_unit=row.price_unit,
-        amount=Decimal(row.amount),
-        vat_percent=row.vat_percent,
-        why=row.why,
-    )
+def _write(work: _Work, person: Person, now: datetime) -> list[str]:
+    with Writer(work.connection, work.orders, work.issue_date, person, now) as writer:
+        for first in range(0, len(work.orders), CHUNK):
+            places = range(first, min(first + CHUNK, len(work.orders)))
+            composed = _compose(work, places, writer.numbers[first : first + CHUNK])
+            writer.add([entry.document for entry in composed], [entry.order for entry in composed])
+        writer.finish(work.originals)
+    return writer.numbers
+
+
+def _described(selection: Selection) -> dict[str, Any]:
+    named = {
+        "run": selection.run,
+        "payer": selection.payer,
+        "contracts": selection.contracts,
+        "calendar": selection.calendar,
+        "bases": None if selection.bases is None else len(selection.bases),
+    }
+    return {name: value for name, value in named.items() if value is not None}

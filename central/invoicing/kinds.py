@@ -30,8 +30,18 @@ class KindRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     document_type_negative: int | None = None
 
 
+class StatementTypes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which statement types of bases lead to which kinds of documents; the others are regular. Accruals never do."""
+
+    cancelling: frozenset[int]
+    corrective: frozenset[int]
+    annual: frozenset[int]
+    never_invoiced: frozenset[int]
+
+
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     source: str
+    statement_types: StatementTypes
     kinds: dict[str, KindRules]
 
 
@@ -45,9 +55,19 @@ class TaxDays:
 
 
 @cache
+def _file() -> _File:
+    return msgspec.json.decode(FILE.read_bytes(), type=_File)
+
+
+def statement_types() -> StatementTypes:
+    """The statement types by what they lead to."""
+    return _file().statement_types
+
+
+@cache
 def kinds() -> dict[str, KindRules]:
     """The rules of every kind."""
-    read = msgspec.json.decode(FILE.read_bytes(), type=_File).kinds
+    read = _file().kinds
     if not set(KINDS) < set(read) or len({rules.prefix for rules in read.values()}) != len(read):
         raise ValueError(f"{FILE.name} must hold at least the kinds {', '.join(KINDS)}, each with a prefix of its own.")
     return read

@@ -1,7 +1,7 @@
-"""The words and numbers that the invoice template prints, in Czech: formatting happens here, layout in the template."""
+"""What the template prints, as text in the document's language: formatting happens here, layout in the template."""
 
-from collections.abc import Mapping
-from datetime import date, datetime
+from collections.abc import Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from io import BytesIO
 from typing import Any
@@ -9,60 +9,90 @@ from typing import Any
 import segno
 
 from central.invoicing.account import parse_iban
-from central.invoicing.document import DocumentLine, InvoiceDocument, PartyDetails, PointSection, RegisterStates
+from central.invoicing.document import (
+    DocumentLine,
+    InvoiceDocument,
+    PartyDetails,
+    PastPeriod,
+    PointSection,
+    RegisterStates,
+)
+from central.invoicing.kinds import kinds, statement_types
 from central.invoicing.spayd import spayd
+from central.invoicing.wording import Wording, wording
 from shared.metering_day import PRAGUE
 
-SPACE = "\N{NO-BREAK SPACE}"
 QUIET_ZONE = 4
 """Modules of white around a QR code (ISO/IEC 18004)."""
+MASK = 3
+"""Every mask of a QR code is read alike; choosing the prettiest costs four times the rest of the code."""
+SMALL_SHARE = Decimal("0.03")
+"""Parts of the price under this share are shown together."""
 
 
 def printed(document: InvoiceDocument) -> dict[str, Any]:
-    """The template's data: text only, and the QR code as SVG."""
+    """The template's data: text only, shares as decimals, and the QR code as SVG."""
+    words = wording(document.language)
     payment = payment_text(document)
     notes = {text: place for place, text in enumerate(document.assumptions, start=1)}
+    payable = document.payable
     return {
-        "title": "Faktura – daňový doklad",
+        "language": document.language,
+        "labels": dict(words.labels),
+        "kind": document.kind,
+        "title": words.titles[document.kind],
         "number": document.number,
-        "supplier": _party(document.supplier),
-        "customer": _party(document.customer),
-        "dates": [
-            ["Datum vystavení", day(document.issue_date)],
-            *([] if document.tax_date is None else [["Datum uskut. zdaň. plnění", day(document.tax_date)]]),
-            ["Datum splatnosti", day(document.due_date)],
-            ["Variabilní symbol", document.variable_symbol],
-            ["Forma úhrady", "převodem"],
-        ],
+        "supplier": _party(document.supplier, words),
+        "customer": _party(document.customer, words),
+        "dates": _dates(document, words),
         "account": None if document.supplier.iban is None else _account(document.supplier.iban),
-        "gross": money(document.gross),
-        "due": day(document.due_date),
+        "currency": words.currency.get(document.currency, document.currency),
+        "to_pay": words.labels[_asked(document)],
+        "payable": words.money(abs(payable)),
+        "due": "" if document.kind.startswith("advance_") else words.day_of(document.due_date),
         "qr": None if payment is None else qr_svg(payment),
-        "points": [_point(point, notes) for point in document.points],
-        "many_points": len(document.points) > 1,
+        "about": _about(document, words),
+        "points": [_point(point, notes, words) for point in document.points],
         "vat": [
-            [f"{number(row.percent.normalize() + 0)} %", *map(money, (row.base, row.vat, row.gross))]
+            [f"{words.number(row.percent.normalize() + 0)} %", *map(words.money, (row.base, row.vat, row.gross))]
             for row in document.vat_rows
         ],
-        "total": [money(document.net), money(document.vat), money(document.gross)],
+        "total": [words.money(document.net), words.money(document.vat), words.money(document.gross)],
+        "deductions": [
+            [
+                advance.number,
+                advance.advance_number,
+                words.day_of(advance.received_on),
+                f"{words.number(advance.vat_percent.normalize() + 0)} %" if advance.taxed else words.labels["untaxed"],
+                *(words.money(-value) for value in (advance.net, advance.vat, advance.gross)),
+            ]
+            for advance in document.deductions
+        ],
+        "deducted": words.money(-document.deducted),
+        "rest": words.money(payable),
         "sources": list(document.sources),
         "notes": [[str(place), text] for text, place in notes.items()],
         "example": document.example,
+        "page": words.labels["page"].format(
+            title=words.titles[document.kind].partition(" – ")[0], number=document.number
+        ),
+        "closing": [words.labels[label] for label in _closing(document)],
     }
 
 
 def payment_text(document: InvoiceDocument) -> str | None:
-    """The SPAYD of the invoice; None where the supplier has no account."""
-    if document.supplier.iban is None:
+    """The SPAYD of the document; None where the seller has no account, or nothing is to be paid."""
+    if document.supplier.iban is None or document.payable <= 0 or document.kind == "advance_tax":
         return None
+    messages = wording(document.language).payment_message
     return spayd(
         parse_iban(document.supplier.iban).iban,
-        amount=document.gross,
+        amount=document.payable,
         currency=document.currency,
         due=document.due_date,
         variable_symbol=document.variable_symbol,
         recipient=document.supplier.name,
-        message=f"FAKTURA {document.number}",
+        message=messages.get(document.kind, messages["other"]).format(number=document.number),
     )
 
 
@@ -71,43 +101,61 @@ def qr_svg(text: str) -> str:
 
     Around it is the quiet zone of four modules that readers need.
     """
+    code = segno.make(text, error="m", micro=False, boost_error=False, mask=MASK)
     buffer = BytesIO()
-    segno.make(text, error="m", micro=False, boost_error=False).save(
-        buffer, kind="svg", xmldecl=False, border=QUIET_ZONE
-    )
+    code.save(buffer, kind="svg", xmldecl=False, border=QUIET_ZONE)
     return buffer.getvalue().decode()
 
 
-def number(value: Decimal, decimals: int | None = None) -> str:
-    """A number in Czech spelling: 1 234,5; with `decimals` at least that many places (never fewer than it has)."""
-    if decimals is not None:
-        exponent = value.as_tuple().exponent
-        places = max(decimals, -exponent if isinstance(exponent, int) else 0)
-        value = value.quantize(Decimal(1).scaleb(-places))
-    return f"{value:,f}".replace(",", SPACE).replace(".", ",")
+def _closing(document: InvoiceDocument) -> list[str]:
+    """The labels of the sentences at the end."""
+    if document.kind == "advance":
+        return ["no_tax_document"]
+    if document.kind.startswith("advance_"):
+        return []
+    assumed = kinds()[document.kind].tax_point_mark == "assumed"
+    return ["rounding", "zero_price", *(["tax_point_assumed"] if assumed else []), "complaints"]
 
 
-def money(value: Decimal) -> str:
-    """An amount with two decimals."""
-    return number(value, 2)
+def _asked(document: InvoiceDocument) -> str:
+    if document.kind == "advance_tax":
+        return "received_amount"
+    return "to_return" if document.payable < 0 else "to_pay"
 
 
-def day(value: date) -> str:
-    """31. 3. 2026"""
-    return f"{value.day}.{SPACE}{value.month}.{SPACE}{value.year}"
+def _dates(document: InvoiceDocument, words: Wording) -> list[list[str]]:
+    labels = words.labels
+    rows = [[labels["issue_date"], words.day_of(document.issue_date)]]
+    if document.tax_date is not None:
+        label = "received" if document.kind == "advance_tax" else "tax_date"
+        rows.append([labels[label], words.day_of(document.tax_date)])
+    if not document.kind.startswith("advance_"):
+        rows.append([labels["due_date"], words.day_of(document.due_date)])
+    rows.append([labels["variable_symbol"], document.variable_symbol])
+    rows.append([labels["form"], labels["transfer"]])
+    return rows
 
 
-def instant(value: datetime) -> str:
-    """31. 3. 2026 14:15 in local time."""
-    local = value.astimezone(PRAGUE)
-    return f"{day(local.date())}{SPACE}{local:%H:%M}"
+def _about(document: InvoiceDocument, words: Wording) -> list[list[str]]:
+    """Of a corrective or cancelling document: the original, the reason and the difference."""
+    if document.original is None:
+        return []
+    labels = words.labels
+    named = f"{document.original.number}, {labels['issued_on']} {words.day_of(document.original.issue_date)}"
+    currency = words.currency.get(document.currency, document.currency)
+    return [
+        [labels["cancelled" if document.kind == "cancelling" else "original"], named],
+        [labels["reason"], document.reason or ""],
+        [labels["difference"], f"{words.money(document.gross)} {currency}"],
+    ]
 
 
-def _party(details: PartyDetails) -> dict[str, Any]:
+def _party(details: PartyDetails, words: Wording) -> dict[str, Any]:
+    named = (("ico", details.ico), ("dic", details.dic))
     return {
         "name": details.name,
         "address": [details.street, f"{details.postal_code} {details.city}"],
-        "ids": [[label, value] for label, value in (("IČO", details.ico), ("DIČ", details.dic)) if value],
+        "ids": [[words.labels[label], value] for label, value in named if value],
         "registration": details.registration or "",
         "licence": details.licence or "",
         "email": details.email or "",
@@ -120,75 +168,103 @@ def _account(iban: str) -> dict[str, str]:
     return {"domestic": account.domestic, "iban": grouped, "bank": account.bank_name, "bic": account.bic}
 
 
-def _point(point: PointSection, notes: Mapping[str, int]) -> dict[str, Any]:
+def _point(point: PointSection, notes: Mapping[str, int], words: Wording) -> dict[str, Any]:
     return {
         "label": point.label,
         "code": point.code,
         "name": point.name,
         "address": point.address,
-        "commodity": "Distribuce plynu" if point.commodity == "gas" else "Distribuce elektřiny",
-        "period": _period(point),
+        "commodity": words.commodities[point.commodity],
+        "period": _period(point, words),
         "contract": point.contract,
         "facts": [[fact.label, fact.value] for fact in point.facts],
-        "registers": [_register(register) for register in point.registers],
-        "lines": [_line(line, notes) for line in point.lines],
-        "net": money(point.net),
-        "composition": _composition(point.lines),
+        "registers": [_register(register, words) for register in point.registers],
+        "lines": [_line(line, notes, words) for line in point.lines],
+        "net": words.money(point.net),
+        "composition": _composition(point.lines, words),
+        "past": _past(point.past, words),
         "remarks": list(point.remarks),
     }
 
 
-def _period(point: PointSection) -> str:
+def _period(point: PointSection | DocumentLine, words: Wording) -> str:
+    if point.start is None or point.end is None:
+        return ""
     start, end = point.start.astimezone(PRAGUE), point.end.astimezone(PRAGUE)
     if start.hour == end.hour == 0:
         last = date.fromordinal(end.date().toordinal() - 1)
-        return f"{day(start.date())} – {day(last)}"
-    return f"{instant(start)} – {instant(end)}"
+        return f"{words.day_of(start.date())} – {words.day_of(last)}"
+    return f"{words.instant(start)} – {words.instant(end)}"
 
 
-def _register(register: RegisterStates) -> dict[str, str]:
+def _register(register: RegisterStates, words: Wording) -> dict[str, str]:
     return {
         "meter": register.meter,
         "register": register.register,
-        "start_at": instant(register.start_at),
-        "start": number(register.start),
-        "end_at": instant(register.end_at),
-        "end": number(register.end),
+        "start_at": words.instant(register.start_at),
+        "start": words.number(register.start),
+        "end_at": words.instant(register.end_at),
+        "end": words.number(register.end),
         "multiplier": str(register.multiplier),
-        "consumption": number(register.consumption),
+        "consumption": words.number(register.consumption),
         "unit": register.unit,
     }
 
 
-def _line(line: DocumentLine, notes: Mapping[str, int]) -> dict[str, Any]:
+def _line(line: DocumentLine, notes: Mapping[str, int], words: Wording) -> dict[str, Any]:
     return {
-        "rate": str(line.rate),
+        "rate": "" if line.rate is None else str(line.rate),
         "name": line.name,
+        "about": _period(line, words),
         "notes": ", ".join(str(notes[text]) for text in line.assumptions),
-        "quantity": number(line.quantity),
-        "unit": line.unit,
-        "unit_price": number(line.unit_price, 2),
-        "price_unit": line.price_unit,
-        "amount": money(line.amount),
+        "quantity": words.number(line.quantity),
+        "unit": words.unit(line.unit),
+        "unit_price": words.number(line.unit_price, 2),
+        "price_unit": words.unit(line.price_unit),
+        "amount": words.money(line.amount),
         "information": line.is_information,
+        "cancels": line.statement_type in statement_types().cancelling,
     }
 
 
-def _composition(lines: Any) -> list[dict[str, Any]]:
-    """Shares of the price by line, the largest first; those under 3 % together."""
-    total = sum((line.amount for line in lines if line.amount > 0), Decimal(0))
+def _composition(lines: Sequence[DocumentLine], words: Wording) -> list[dict[str, Any]]:
+    """Shares of the price by component, the largest first; the small ones together."""
+    sums: dict[str, Decimal] = {}
+    for line in lines:
+        sums[line.name] = sums.get(line.name, Decimal(0)) + line.amount
+    total = sum((amount for amount in sums.values() if amount > 0), Decimal(0))
     if not total:
         return []
-    parts = sorted(((line.amount, line.name) for line in lines if line.amount > 0), reverse=True)
-    shown = [(amount, name) for amount, name in parts if amount / total >= Decimal("0.03")]
+    parts = sorted(((amount, name) for name, amount in sums.items() if amount > 0), reverse=True)
+    shown = [(amount, name) for amount, name in parts if amount / total >= SMALL_SHARE]
     rest = total - sum(amount for amount, _ in shown)
     if rest:
-        shown.append((rest, "ostatní"))
+        shown.append((rest, words.labels["rest"]))
     return [
         {
             "name": name,
             "share": f"{amount / total:.6f}",
-            "percent": f"{number((amount / total * 100).quantize(Decimal('0.1')))} %",
+            "percent": f"{words.number((amount / total * 100).quantize(Decimal('0.1')))} %",
         }
         for amount, name in shown
     ]
+
+
+def _past(periods: Sequence[PastPeriod], words: Wording) -> list[dict[str, str]]:
+    """The chart of consumption, the oldest period first; `share` is of the highest one."""
+    highest = max((period.quantity for period in periods), default=Decimal(0))
+    return [
+        {
+            "label": _month_or_days(period, words),
+            "quantity": f"{words.number(period.quantity)} {period.unit}",
+            "share": f"{period.quantity / highest:.4f}" if highest > 0 else "0",
+        }
+        for period in periods
+    ]
+
+
+def _month_or_days(period: PastPeriod, words: Wording) -> str:
+    start, end = period.start.astimezone(PRAGUE).date(), period.end.astimezone(PRAGUE).date()
+    if start.day == end.day == 1 and (end - start).days <= 31:
+        return words.month_of(start)
+    return f"{words.day_of(start)} – {words.day_of(date.fromordinal(end.toordinal() - 1))}"

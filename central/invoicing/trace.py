@@ -12,8 +12,10 @@ from central.settlement.late import newest_versions
 
 LINE = text("""
     -- the line with its document, its basis (none behind information), and the input and run that tell it
-    SELECT i.number, r.id AS run, i.issue_date, l.line_no, l.basis, l.rate, l.name, l.quantity, l.unit, l.unit_price,
-           l.price_unit, l.amount, l.information, sp.ean, b.component, b.measurements, b.why, b.state AS basis_state,
+    SELECT i.id, i.number, i.kind, i.reason, r.id AS run, i.issue_date, l.line_no, l.basis, l.rate, l.name,
+           l.quantity, l.unit, l.unit_price, l.price_unit, l.amount, l.information, sp.ean, b.component,
+           b.measurements, b.why, b.state AS basis_state,
+           b.original, b.reason AS basis_reason,
            b.statement_type, lower(b.valid) AS basis_from, upper(b.valid) AS basis_to,
            r.number AS run_number, lower(r.period) AS period_from, upper(r.period) AS period_to,
            r.state AS run_state, r.digest AS run_digest, r.packages, r.made_at,
@@ -30,6 +32,49 @@ LINE = text("""
 """)
 
 
+RELATED = text("""
+    -- the basis that a basis takes back or corrects, and those that take it back or correct it, with their documents
+    SELECT b.id = CAST(:original AS bigint) AS is_original, b.id AS basis, b.statement_type, b.state, b.amount,
+           b.reason, i.number AS invoice, l.line_no AS line
+      FROM billing_basis b
+      LEFT JOIN invoice_line l ON l.basis = b.id
+      LEFT JOIN invoice i ON i.id = l.invoice
+     WHERE b.id = CAST(:original AS bigint) OR b.original = :basis
+     ORDER BY b.id
+""")
+
+DOCUMENTS = text("""
+    -- the document that this one is about, and those that are about it
+    SELECT i.id = mine.original AS is_original, i.number, i.kind, i.state, i.issue_date, i.gross, i.reason
+      FROM invoice mine JOIN invoice i ON i.id = mine.original OR i.original = mine.id
+     WHERE mine.id = :invoice
+     ORDER BY i.id
+""")
+
+DEDUCTED = text("""
+    -- what the document deducts: the advance, its tax document, and the payment that it was received by
+    SELECT a.number AS advance, doc.number AS document, d.received_on, d.payment, d.vat_percent, t.amount AS gross,
+           t.vat, t.undone_at
+      FROM advance_deduction t
+      JOIN advance_deposit d ON d.id = t.deposit
+      JOIN advance a ON a.id = d.advance
+      LEFT JOIN advance_document doc ON doc.id = d.document
+     WHERE t.invoice = :invoice
+     ORDER BY t.id
+""")
+
+
+def related_documents(connection: Connection, invoice: int) -> dict[str, Any]:
+    """What a document is about, what is about it, and the advances that it deducts with their payments."""
+    documents = [dict(row) for row in connection.execute(DOCUMENTS, {"invoice": invoice}).mappings()]
+    originals = [row for row in documents if row.pop("is_original")]
+    return {
+        "original": originals[0] if originals else None,
+        "followed_by": [row for row in documents if row not in originals],
+        "deductions": [dict(row) for row in connection.execute(DEDUCTED, {"invoice": invoice}).mappings()],
+    }
+
+
 def trace_line(connection: Connection, number: str, line: int, day: date | None = None) -> dict[str, Any]:
     """The whole way of one line. `day` limits profiles to one metering day; NotFound where there is no such line.
 
@@ -38,16 +83,25 @@ def trace_line(connection: Connection, number: str, line: int, day: date | None 
     row = connection.execute(LINE, {"number": number, "line": line}).mappings().one_or_none()
     if row is None:
         raise NotFound("line_not_found", f"Invoice {number} has no line {line}, or there is no such invoice.")
-    pinned = {entry["channel"]: entry for entry in row["profiles"]}
+    pinned = {entry["channel"]: entry for entry in row["profiles"] or []}
     return {
-        "invoice": {"number": row["number"], "issue_date": row["issue_date"]},
+        "invoice": {
+            "number": row["number"],
+            "issue_date": row["issue_date"],
+            "kind": row["kind"],
+            "reason": row["reason"],
+            **related_documents(connection, row["id"]),
+        },
         "line": {
             name: row[name]
             for name in ("line_no", "ean", "rate", "name", "quantity", "unit", "unit_price", "price_unit", "amount")
         },
         "basis": _basis(row),
+        "related": _related(connection, row),
         "why": _why(row),
-        "run": {
+        "run": None
+        if row["run"] is None
+        else {
             "id": row["run"],
             "number": row["run_number"],
             "from": row["period_from"],
@@ -62,7 +116,8 @@ def trace_line(connection: Connection, number: str, line: int, day: date | None 
         "inputs": {
             "registry": {"digest": row["facts_digest"], "facts": row["facts"]},
             "package": next(
-                (entry for entry in row["packages"] if f"{entry['name']} {entry['version']}" == row["package"]), None
+                (entry for entry in row["packages"] or [] if f"{entry['name']} {entry['version']}" == row["package"]),
+                None,
             ),
             "quantities": row["quantities"],
             "findings": row["findings"],
@@ -81,6 +136,22 @@ def _basis(row: RowMapping) -> dict[str, Any] | None:
         "statement_type": row["statement_type"],
         "from": row["basis_from"],
         "to": row["basis_to"],
+        "reason": row["basis_reason"],
+    }
+
+
+def _related(connection: Connection, row: RowMapping) -> dict[str, Any] | None:
+    """The original of the line's basis with its document, and what took the basis back or corrected it."""
+    if row["basis"] is None:
+        return None
+    found = [
+        dict(each)
+        for each in connection.execute(RELATED, {"basis": row["basis"], "original": row["original"]}).mappings()
+    ]
+    originals = [each for each in found if each.pop("is_original")]
+    return {
+        "original": originals[0] if originals else None,
+        "followed_by": [each for each in found if each not in originals],
     }
 
 
@@ -89,7 +160,7 @@ def _why(row: RowMapping) -> Mapping[str, Any]:
     if row["why"] is not None:
         why: Mapping[str, Any] = row["why"]
         return why
-    return next((_informed(entry) for entry in row["informed"] if entry["rate"] == row["rate"]), {})
+    return next((_informed(entry) for entry in row["informed"] or [] if entry["rate"] == row["rate"]), {})
 
 
 def _informed(entry: Mapping[str, Any]) -> dict[str, Any]:

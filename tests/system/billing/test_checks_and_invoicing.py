@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from central.checks.results import cancel_error
 from central.checks.settings import PreventInvoicing, set_prevent_invoicing
-from central.invoicing import issue
+from central.invoicing import rendering
 from central.invoicing.isdoc import NAMESPACE, problems_of
 from central.invoicing.issue import Issued, issue_invoices
 from central.platform.database import transaction
@@ -95,7 +95,8 @@ def test_an_invoice_may_carry_all_points_of_a_payer(site: BilledSite) -> None:
     site.do("UPDATE contract SET payer = (SELECT min(payer) FROM contract)")
     issued = issue_all(site, approved_run(site), grouping="payer")
     assert payers > 1
-    assert issued.numbers == NUMBERS[:1]
+    assert issued.numbers == ["2620000001"]
+    assert site.one("SELECT kind FROM invoice") == "collective"
     assert site.one("SELECT count(DISTINCT supply_point) FROM invoice_line") == POINTS
     assert site.one("SELECT max(line_no) = count(*) FROM invoice_line") is True
 
@@ -138,18 +139,18 @@ def test_a_failure_in_the_middle_leaves_neither_holes_nor_halves(
     site: BilledSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = approved_run(site)
-    rendered = issue.render_pdf
+    rendered = rendering.render_pdf
     count = 0
 
-    def fail_at_the_tenth(document: Any) -> bytes:
+    def fail_at_the_tenth(document: Any, isdoc: bytes) -> bytes:
         nonlocal count
         count += 1
         if count == 10:
             raise OSError("no space left on device")
-        return rendered(document)
+        return rendered(document, isdoc)
 
     with monkeypatch.context() as patched:
-        patched.setattr(issue, "render_pdf", fail_at_the_tenth)
+        patched.setattr(rendering, "render_pdf", fail_at_the_tenth)
         with pytest.raises(OSError, match="no space left"):
             issue_all(site, run)
     assert count == 10

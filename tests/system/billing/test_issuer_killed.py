@@ -71,11 +71,11 @@ def wait_until(holds: object, what: str) -> None:
 
 
 def is_issuing(site: BilledSite) -> bool:
-    """Whether somebody has written the invoices' heads and is making their documents, still uncommitted."""
+    """Whether somebody has written heads, lines and open items and is making the files, still uncommitted."""
     return bool(
         site.one(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-            " AND state LIKE 'idle in transaction%' AND query LIKE 'INSERT INTO invoice %'"
+            " AND state LIKE 'idle in transaction%' AND query LIKE 'INSERT INTO receivable %'"
         )
     )
 

@@ -1,0 +1,81 @@
+"""Make the files of documents: ISDOC checked against its schema, and the PDF that holds it; many of them by a pool.
+
+A worker of the pool ends when the process that began it is gone, however that died.
+"""
+
+import hashlib
+import multiprocessing
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from central.invoicing.document import InvoiceDocument
+from central.invoicing.isdoc import require_valid, write_isdoc
+from central.invoicing.pdf import render_pdf
+
+WORKERS = 2
+POOL_FROM = 200
+"""So many documents are worth the second that a worker needs to begin."""
+BATCH = 25
+"""Documents handed to a worker at once."""
+
+
+class File(NamedTuple):
+    """A file of a document: kind "pdf" or "isdoc"."""
+
+    kind: str
+    content: bytes
+    digest: str
+
+
+def make_files(document: InvoiceDocument) -> list[File]:
+    """The ISDOC and the PDF of one document. Raises BadInput where the ISDOC would break its schema."""
+    isdoc = write_isdoc(document)
+    require_valid(isdoc, document.number)
+    return [
+        File(kind, content, "sha256:" + hashlib.sha256(content).hexdigest())
+        for kind, content in (("pdf", render_pdf(document, isdoc)), ("isdoc", isdoc))
+    ]
+
+
+class Renderer:
+    """Makes files of many documents, in this process or by a pool; results come in the order of the documents."""
+
+    def __init__(self, pool: ProcessPoolExecutor | None) -> None:
+        self._pool = pool
+
+    def files(self, documents: Sequence[InvoiceDocument]) -> Iterator[list[File]]:
+        """The files of each document; with a pool the work begins at once, not when it is asked for."""
+        if self._pool is None:
+            return map(make_files, documents)
+        return self._pool.map(make_files, documents, chunksize=BATCH)
+
+
+@contextmanager
+def renderer(count: int) -> Iterator[Renderer]:
+    """A renderer for `count` documents."""
+    if count < POOL_FROM:
+        yield Renderer(None)
+        return
+    # spawned, not forked: this process has threads and open connections
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(WORKERS, os.cpu_count() or 1), context, initializer=_end_with_parent) as pool:
+        try:
+            yield Renderer(pool)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+
+        def watch() -> None:
+            parent.join()
+            os._exit(1)
+
+        threading.Thread(target=watch, daemon=True, name="end-with-parent").start()

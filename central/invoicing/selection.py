@@ -1,0 +1,166 @@
+"""Which approved bases are to be invoiced, and how they fall into documents. The grouping is pure."""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+from sqlalchemy import Connection, Row, text
+
+from central.invoicing.kinds import statement_types
+
+Grouping = Literal["contract", "supply_point", "payer"]
+
+SETTLING = frozenset({"annual", "final"})
+"""Statements that end a period: they deduct all that was paid in advance for it."""
+
+TO_INVOICE = """
+    -- approved bases with both sides, which say who invoices whom (the registry may have moved on); accruals and what
+    -- the superior distributor should bill are never invoiced. original: the document whose line a basis takes back
+    SELECT b.id, b.input, b.supply_point, b.contract, b.contract_item, c.kind AS contract_kind, c.due_days,
+           b.seller AS supplier, b.payer, sp.ean, b.rate, b.name, b.quantity, b.unit, b.unit_price, b.price_unit,
+           b.amount, b.vat_percent, b.why, b.statement_type, b.fingerprint, b.reason, lower(b.valid) AS start,
+           upper(b.valid) AS stop, r.statement, billed.invoice AS original
+      FROM billing_basis b
+      JOIN supply_point sp ON sp.id = b.supply_point
+      JOIN contract c ON c.id = b.contract
+      LEFT JOIN settlement_run r ON r.id = b.run
+      LEFT JOIN invoice_line billed ON billed.basis = b.original
+     WHERE b.state = 'approved' AND b.service <> 'purchase' AND b.statement_type <> ALL (:never)
+       AND (CAST(:run AS bigint) IS NULL OR b.run = :run)
+       AND (CAST(:payer AS text) IS NULL OR b.payer = (SELECT id FROM party WHERE code = :payer))
+       AND (CAST(:contracts AS text[]) IS NULL OR c.number = ANY (:contracts))
+       AND (CAST(:bases AS bigint[]) IS NULL OR b.id = ANY (:bases))
+       AND (CAST(:calendar AS bigint[]) IS NULL OR EXISTS (
+            SELECT FROM payment_calendar pc
+             WHERE pc.id = ANY (:calendar) AND pc.contract = b.contract
+               AND b.valid && tstzrange(lower(pc.period)::timestamp AT TIME ZONE 'Europe/Prague',
+                                        upper(pc.period)::timestamp AT TIME ZONE 'Europe/Prague')))
+     ORDER BY sp.ean, b.id
+"""
+# locked, so that nobody issues them twice
+LOCKED = text(TO_INVOICE + " FOR UPDATE OF b")
+LOOKED_AT = text(TO_INVOICE)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which approved bases: of a run, a payer (code), contracts (numbers), rows of the payment calendar, or these."""
+
+    run: int | None = None
+    payer: str | None = None
+    contracts: Sequence[str] | None = None
+    calendar: Sequence[int] | None = None
+    bases: Sequence[int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The bases of one document-to-be. `contract` is None for one of several; `original` is the document it is about.
+
+    `settles`: it ends the period, so it deducts all that was paid in advance.
+    """
+
+    kind: str
+    supplier: int
+    payer: int
+    contract: int | None
+    original: int | None
+    reason: str | None
+    settles: bool
+    bases: Sequence[Row[Any]]
+
+    @property
+    def contracts(self) -> list[int]:
+        return sorted({basis.contract for basis in self.bases})
+
+
+def select_bases(connection: Connection, selection: Selection, *, lock: bool) -> Sequence[Row[Any]]:
+    """The approved bases that a selection names, by EAN; `lock` holds them until the transaction ends."""
+    parameters = {
+        "run": selection.run,
+        "payer": selection.payer,
+        "contracts": None if selection.contracts is None else list(selection.contracts),
+        "calendar": None if selection.calendar is None else list(selection.calendar),
+        "bases": None if selection.bases is None else list(selection.bases),
+        "never": sorted(statement_types().never_invoiced),
+    }
+    return connection.execute(LOCKED if lock else LOOKED_AT, parameters).all()
+
+
+def orders(bases: Iterable[Row[Any]], grouping: Grouping) -> list[Order]:
+    """The documents that bases fall into, in the order of their first EANs.
+
+    One a contract, a supply point or a payer; under a framework contract the payer gets one with a part per point
+    whatever the grouping. What corrects or cancels stands apart, a document for each original; so does the annual
+    statement.
+    """
+    rows = list(bases)
+    followed = _originals(rows)
+    groups: dict[tuple[Any, ...], list[Row[Any]]] = {}
+    for row in rows:
+        family, original = _family(row, followed)
+        collective = grouping == "payer" or row.contract_kind == "framework"
+        shared = None if collective else row.supply_point if grouping == "supply_point" else row.contract
+        groups.setdefault((row.supplier, row.payer, collective, shared, family, original), []).append(row)
+    return [_order(key[2], key[4], key[5], group) for key, group in groups.items()]
+
+
+def token_of(made: Iterable[Order], deducted: Mapping[int, Sequence[Any]]) -> str:
+    """A digest of what a preview showed: whoever issues with it gets exactly that, or is refused.
+
+    `deducted` are the planned deductions by the place of the order.
+    """
+    digest = hashlib.sha256()
+    for place, order in enumerate(made):
+        content = [
+            [order.kind, order.supplier, order.payer, order.contract, order.original],
+            [[row.id, row.fingerprint, str(row.quantity), str(row.unit_price), str(row.amount)] for row in order.bases],
+            [[each.deposit, str(each.gross)] for each in deducted.get(place, ())],
+        ]
+        digest.update(msgspec.json.encode(content))
+    return "sha256:" + digest.hexdigest()
+
+
+def _originals(rows: Sequence[Row[Any]]) -> dict[int, int]:
+    """By contract: the document that the first of its corrections is about, for new lines without an original."""
+    found: dict[int, int] = {}
+    for row in rows:
+        if row.original is not None and row.statement_type not in statement_types().annual:
+            found.setdefault(row.contract, row.original)
+    return found
+
+
+def _family(row: Row[Any], followed: Mapping[int, int]) -> tuple[str, int | None]:
+    types = statement_types()
+    if row.statement_type in types.annual:
+        return "annual", None
+    if row.statement_type in types.cancelling | types.corrective:
+        original = row.original or followed.get(row.contract)
+        if original is not None:
+            return "correction", original
+    return "statement", None
+
+
+def _order(collective: bool, family: str, original: int | None, group: Sequence[Row[Any]]) -> Order:
+    contracts = {row.contract for row in group}
+    return Order(
+        kind=_kind(collective, family, group),
+        supplier=group[0].supplier,
+        payer=group[0].payer,
+        contract=contracts.pop() if len(contracts) == 1 else None,
+        original=original,
+        reason="; ".join(dict.fromkeys(row.reason for row in group if row.reason)) if original else None,
+        settles=family == "annual" or any(row.statement in SETTLING for row in group),
+        bases=group,
+    )
+
+
+def _kind(collective: bool, family: str, group: Sequence[Row[Any]]) -> str:
+    if family == "correction":
+        cancelling = all(row.statement_type in statement_types().cancelling for row in group)
+        return "cancelling" if cancelling else "corrective"
+    if family == "annual":
+        return "annual"
+    return "collective" if collective else "regular"

@@ -1,0 +1,62 @@
+"""A preview and what is issued with its token; documents under a framework contract and in English; lists."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from tests.system.billing.site import POINTS, BilledSite
+from tests.system.billing.test_checks_and_invoicing import approved_run
+
+
+def test_what_is_previewed_is_issued_or_refused(site: BilledSite) -> None:
+    run = approved_run(site)
+    first, second = (
+        str(number)
+        for number in site.one(
+            "SELECT array_agg(number ORDER BY number) FROM (SELECT DISTINCT c.number FROM billing_basis b"
+            " JOIN contract c ON c.id = b.contract ORDER BY 1 LIMIT 2) first"
+        )
+    )
+    with site.client() as client:
+        assert client.post("/v1/invoices/preview", json={}).json()["code"] == "nothing_selected"
+        whole = client.post("/v1/invoices/preview", json={"run": run}).json()
+        assert len(whole["documents"]) == POINTS
+        assert site.one("SELECT count(*) FROM invoice_series") == 0
+        one = client.post("/v1/invoices/preview", json={"contracts": [first]}).json()
+        (document,) = one["documents"]
+        assert (document["kind"], document["contracts"], document["tax_date"]) == ("regular", [first], "2026-03-31")
+
+        # a basis changes between preview and issue
+        basis = site.one(
+            "SELECT min(b.id) FROM billing_basis b JOIN contract c ON c.id = b.contract"
+            " WHERE c.number = :n AND b.amount > 1",
+            n=first,
+        )
+        site.do("UPDATE billing_basis SET amount = amount + 0.01 WHERE id = :id", id=basis)
+        refused = client.post("/v1/invoices", json={"contracts": [first], "token": one["token"]})
+        assert (refused.status_code, refused.json()["code"]) == (409, "changed_since_preview")
+        site.do("UPDATE billing_basis SET amount = amount - 0.01 WHERE id = :id", id=basis)
+        issued = client.post("/v1/invoices", json={"contracts": [first], "token": one["token"]})
+        assert issued.status_code == 201, issued.text
+        assert issued.json()["invoices"] == ["2600000001"]
+        invoice = client.get("/v1/invoices/2600000001").json()
+        assert (invoice["gross"], invoice["payable"]) == (document["gross"], document["payable"])
+        assert sum(Decimal(line["amount"]) for line in invoice["lines"]) == Decimal(invoice["net"])
+        assert site.one("SELECT amount FROM receivable WHERE number = '2600000001'") == Decimal(invoice["payable"])
+
+        # a number of the series that somebody has used already
+        site.do("UPDATE invoice SET number = '2600000002'")
+        used = client.post("/v1/invoices", json={"contracts": [second]})
+        assert (used.status_code, used.json()["code"]) == (409, "number_used")
+        site.do("UPDATE invoice SET number = '2600000001'")
+
+        payer = site.one(
+            "SELECT p.code FROM contract c JOIN party p ON p.id = c.payer WHERE c.number = :number", number=second
+        )
+        assert client.put(f"/v1/invoices/languages/{payer}", json={"language": "en"}).status_code == 204
+        assert client.put("/v1/invoices/languages/nobody", json={"language": "en"}).status_code == 404
+        (number,) = client.post("/v1/invoices", json={"contracts": [second]}).json()["invoices"]
+        assert site.one("SELECT language FROM invoice WHERE number = :number", number=number) == "en"
+        page = client.get("/v1/invoices/overview", params={"kind": "regular", "sort": "-number"})
+        assert [row["number"] for row in page.json()] == ["2600000002", "2600000001"]
+        assert page.headers["X-Total-Count"] == "2"
