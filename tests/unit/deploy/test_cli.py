@@ -58,7 +58,7 @@ def test_an_error_is_a_sentence_and_status_2(root: Path) -> None:
     assert done.returncode == 2
     said, _, names = done.stderr.strip().partition("; there are: ")
     assert said == "There is no benchmark 'no-such'"
-    assert names == "edge, ingest, readings, registry, settlement.", "parts of benchmarks are none"
+    assert names == "edge, ingest, invoices, readings, registry, settlement.", "parts of benchmarks are none"
 
 
 @pytest.mark.parametrize(
