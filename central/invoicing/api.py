@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from central.invoicing.advances.api import router as advances_router
+from central.invoicing.cancel import cancel_invoice
 from central.invoicing.delivery.api import router as delivery_router
 from central.invoicing.document import InvoiceDocument
 from central.invoicing.invoices import (
@@ -102,6 +103,12 @@ class PreviewAnswer(BaseModel):
     token: str
 
 
+class CancelOrder(BaseModel, extra="forbid"):
+    """Why an invoice is cancelled."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=500)]
+
+
 class LanguageOrder(BaseModel, extra="forbid"):
     """The language of a payer's documents."""
 
@@ -166,6 +173,14 @@ def get_invoice(number: str, connection: Db, person: Reader) -> dict[str, Any]:
     lines = [{name: _text(value) for name, value in line._mapping.items()} for line in get_lines(connection, row.id)]
     related = _plain(related_documents(connection, row.id))
     return {**_head(row._mapping), "vat_rows": row.vat_rows, "lines": lines, **related}
+
+
+@invoices.post("/{number}/cancel", status_code=201, summary="Cancel an invoice")
+def cancel(number: str, order: CancelOrder, connection: Db, clock: Now, person: Issuer) -> IssuedAnswer:
+    """Take back all its lines by cancelling bases and issue the document that says so; what it billed is not settled
+    anew by itself."""
+    issued = cancel_invoice(connection, number, order.reason, person, clock.now())
+    return IssuedAnswer(invoices=issued.numbers, left_out=[], checks=issued.checks)
 
 
 @invoices.get("/{number}/pdf", summary="The invoice as PDF", response_class=Response)

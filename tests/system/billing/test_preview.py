@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from central.invoicing.isdoc import problems_of
 from tests.system.billing.site import POINTS, BilledSite
 from tests.system.billing.test_checks_and_invoicing import approved_run
 
@@ -60,3 +61,27 @@ def test_what_is_previewed_is_issued_or_refused(site: BilledSite) -> None:
         page = client.get("/v1/invoices/overview", params={"kind": "regular", "sort": "-number"})
         assert [row["number"] for row in page.json()] == ["2600000002", "2600000001"]
         assert page.headers["X-Total-Count"] == "2"
+
+        # a whole invoice is taken back: nothing waits to be invoiced again, and both documents name each other
+        waiting = site.one("SELECT count(*) FROM billing_basis WHERE state = 'approved'")
+        done = client.post("/v1/invoices/2600000001/cancel", json={"reason": "Chybný převod"})
+        assert done.status_code == 201, done.text
+        assert done.json()["invoices"] == ["2640000001"]
+        storno = client.get("/v1/invoices/2640000001").json()
+        assert (storno["kind"], storno["document_type"], storno["reason"]) == ("cancelling", 2, "Chybný převod")
+        assert Decimal(storno["gross"]) == -Decimal(invoice["gross"])
+        assert storno["original"]["number"] == "2600000001"
+        cancelled = client.get("/v1/invoices/2600000001").json()
+        assert (cancelled["state"], cancelled["followed_by"][0]["number"]) == ("cancelled", "2640000001")
+        assert site.one("SELECT sum(amount) FROM receivable WHERE number IN ('2600000001', '2640000001')") == 0
+        assert site.one("SELECT count(*) FROM billing_basis WHERE state = 'approved'") == waiting
+        assert problems_of(client.get("/v1/invoices/2640000001/isdoc").content) == []
+        trace = client.get("/v1/invoices/2640000001/lines/1/trace").json()
+        assert trace["related"]["original"]["invoice"] == "2600000001"
+        assert trace["run"]["id"] == run
+        back = client.get(f"/v1/invoices/2600000001/lines/{trace['related']['original']['line']}/trace").json()
+        assert [each["invoice"] for each in back["related"]["followed_by"]] == ["2640000001"]
+        for number in ("2600000001", "2640000001"):
+            again = client.post(f"/v1/invoices/{number}/cancel", json={"reason": "Znovu"})
+            assert again.status_code == 409, again.text
+        assert client.post("/v1/invoices/2699999999/cancel", json={"reason": "Nic"}).status_code == 404
