@@ -10,12 +10,20 @@ from typing import Literal
 import msgspec
 
 from central.invoicing.tables import KINDS
+from central.settlement.statements import CANCELS, CORRECTS, GROUPS
 
 Kind = Literal[
     "regular", "annual", "collective", "corrective", "cancelling", "advance", "advance_tax", "advance_credit"
 ]
 TaxPoint = Literal["last_metering_day", "issue", "given", "none"]
 """The last metering day read, the day of issue, the day of the payment that is given, or none (no tax document)."""
+
+NEVER_INVOICED = frozenset(map(int, GROUPS["accrual"]))
+"""Statement types of accruals: for the books, never for a customer."""
+CANCELLING = frozenset(map(int, CANCELS.values())) - NEVER_INVOICED
+CORRECTIVE = frozenset(map(int, CORRECTS.values()))
+ANNUAL = frozenset(map(int, GROUPS["annual"])) - CANCELLING - CORRECTIVE
+"""Statement types by the kinds of documents that they lead to; the others are regular."""
 
 FILE = Path(__file__).parent / "kinds.json"
 
@@ -30,18 +38,8 @@ class KindRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     document_type_negative: int | None = None
 
 
-class StatementTypes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which statement types of bases lead to which kinds of documents; the others are regular. Accruals never do."""
-
-    cancelling: frozenset[int]
-    corrective: frozenset[int]
-    annual: frozenset[int]
-    never_invoiced: frozenset[int]
-
-
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     source: str
-    statement_types: StatementTypes
     kinds: dict[str, KindRules]
 
 
@@ -57,11 +55,6 @@ class TaxDays:
 @cache
 def _file() -> _File:
     return msgspec.json.decode(FILE.read_bytes(), type=_File)
-
-
-def statement_types() -> StatementTypes:
-    """The statement types by what they lead to."""
-    return _file().statement_types
 
 
 @cache

@@ -17,7 +17,7 @@ from central.invoicing.document import (
     PointSection,
     RegisterStates,
 )
-from central.invoicing.kinds import kinds, statement_types
+from central.invoicing.kinds import CANCELLING, kinds
 from central.invoicing.spayd import spayd
 from central.invoicing.wording import Wording, wording
 from shared.metering_day import PRAGUE
@@ -223,7 +223,7 @@ def _line(line: DocumentLine, notes: Mapping[str, int], words: Wording) -> dict[
         "price_unit": words.unit(line.price_unit),
         "amount": words.money(line.amount),
         "information": line.is_information,
-        "cancels": line.statement_type in statement_types().cancelling,
+        "cancels": line.statement_type in CANCELLING,
     }
 
 

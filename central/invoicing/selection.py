@@ -8,7 +8,7 @@ from typing import Any, Literal
 import msgspec
 from sqlalchemy import Connection, Row, text
 
-from central.invoicing.kinds import statement_types
+from central.invoicing.kinds import ANNUAL, CANCELLING, CORRECTIVE, NEVER_INVOICED
 
 Grouping = Literal["contract", "supply_point", "payer"]
 
@@ -84,7 +84,7 @@ def select_bases(connection: Connection, selection: Selection, *, lock: bool) ->
         "contracts": None if selection.contracts is None else list(selection.contracts),
         "calendar": None if selection.calendar is None else list(selection.calendar),
         "bases": None if selection.bases is None else list(selection.bases),
-        "never": sorted(statement_types().never_invoiced),
+        "never": sorted(NEVER_INVOICED),
     }
     return connection.execute(LOCKED if lock else LOOKED_AT, parameters).all()
 
@@ -127,16 +127,15 @@ def _originals(rows: Sequence[Row[Any]]) -> dict[int, int]:
     """By contract: the document that the first of its corrections is about, for new lines without an original."""
     found: dict[int, int] = {}
     for row in rows:
-        if row.original is not None and row.statement_type not in statement_types().annual:
+        if row.original is not None and row.statement_type not in ANNUAL:
             found.setdefault(row.contract, row.original)
     return found
 
 
 def _family(row: Row[Any], followed: Mapping[int, int]) -> tuple[str, int | None]:
-    types = statement_types()
-    if row.statement_type in types.annual:
+    if row.statement_type in ANNUAL:
         return "annual", None
-    if row.statement_type in types.cancelling | types.corrective:
+    if row.statement_type in CANCELLING | CORRECTIVE:
         original = row.original or followed.get(row.contract)
         if original is not None:
             return "correction", original
@@ -159,7 +158,7 @@ def _order(collective: bool, family: str, original: int | None, group: Sequence[
 
 def _kind(collective: bool, family: str, group: Sequence[Row[Any]]) -> str:
     if family == "correction":
-        cancelling = all(row.statement_type in statement_types().cancelling for row in group)
+        cancelling = all(row.statement_type in CANCELLING for row in group)
         return "cancelling" if cancelling else "corrective"
     if family == "annual":
         return "annual"
