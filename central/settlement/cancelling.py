@@ -128,7 +128,9 @@ def cancel_bases(
     for row in rows:
         cancelling_type(row.statement_type)
         _require_cancellable(row)
-    made = insert_opposites(connection, [row.id for row in rows], CANCELS, f"Storno: {reason}", reason, person, at, run)
+    made = _insert_opposites(
+        connection, [row.id for row in rows], CANCELS, f"Storno: {reason}", reason, person, at, run
+    )
     audit.record(
         connection, person, "bases.cancel", "billing_basis", {"originals": [row.id for row in rows], "made": made}, at,
         why=reason,
@@ -153,7 +155,7 @@ def settle_preliminary(connection: Connection, run: int, person: Person | str, a
     ).scalars()
     types = dict.fromkeys(BILLED_PRELIMINARILY, StatementType.NEGATIVE_SETTLEMENT)
     why = "Odečet předběžného vyúčtování:"
-    return insert_opposites(connection, found.all(), types, why, None, person, at, run, "new")
+    return _insert_opposites(connection, found.all(), types, why, None, person, at, run, "new")
 
 
 def cancel_accruals(connection: Connection, run: int, reason: str, person: Person | str, at: datetime) -> list[int]:
@@ -201,7 +203,7 @@ def _locked(connection: Connection, bases: Sequence[int]) -> Sequence[Row[object
     return rows
 
 
-def insert_opposites(
+def _insert_opposites(
     connection: Connection,
     bases: Sequence[int],
     types: Mapping[StatementType, StatementType],

@@ -14,7 +14,6 @@ from central.settlement.by_hand import ByHand, commodity_of, make_basis
 from central.settlement.calendar_rows import require_rows
 from central.settlement.scope import Scope
 from central.tariffs.install import packages_in_force
-from central.workflow.correct_bases import correct_bases
 from central.workflow.prepare import prepare
 from central.workflow.settle_month import Period
 from central.workflow.update_bases import UpdateDone, accrue, settle_leaver, update_bases, update_rows
@@ -59,12 +58,6 @@ class UpdateOrder(Time):
 
     why: Why
     calendar_rows: Annotated[list[Id], Field(min_length=1, max_length=100_000)] | None = None
-
-
-class CorrectionOrder(Time):
-    """Correct what is invoiced of a statement; the reason stands on the document."""
-
-    reason: Why
 
 
 class AccrualOrder(BaseModel, extra="forbid"):
@@ -142,20 +135,6 @@ def update(order: UpdateOrder, connection: Db, clock: Now, person: Settler) -> d
     rows = require_rows(connection, order.calendar_rows)
     done, idle = update_rows(connection, rows, order.why, clock, person)
     return {"updates": [_shown(each) for each in done], "idle_rows": idle}
-
-
-@router.post("/bases/correct", summary="Correct invoiced bases")
-def correct(order: CorrectionOrder, connection: Db, clock: Now, person: Settler) -> dict[str, Any]:
-    """A draft run of cancelling and corrective bases for the invoiced lines that another truth has changed; `run` is
-    null where nothing has. What they name as original says which document they correct."""
-    prepare(connection, person, clock.now())
-    done = correct_bases(connection, order.period(), order.statement, order.scope(), order.reason, clock, person)
-    return {
-        "run": done.run,
-        "cancelling": done.cancelling,
-        "corrective": done.corrective,
-        "difference": format(done.difference, "f"),
-    }
 
 
 @router.post("/settlement/accrual", status_code=201, summary="Accrue what is not invoiced")

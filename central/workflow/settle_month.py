@@ -69,18 +69,17 @@ def settle(
     clock: Clock,
     person: Person | str,
     statement_type: int | None = None,
-    reason: str | None = None,
 ) -> RunMade:
     """Settle the consumption points of a scope for a period, as far as no approved run of the statement holds them.
 
     Everything is read and written in the caller's transaction. What cannot be settled is listed in the run with its
     reason, and taken by the next run once it is mended. `statement_type` is that of the bases where it is not the usual
-    one of the statement (`statements.statement_type`), `reason` what its bases are made for.
+    one of the statement (`statements.statement_type`).
 
     Raises BadInput for an impossible period, NotFound for an
     unknown scope, Refused where there is nothing to settle or no package is in force.
     """
-    _require(period, statement, statement_type)
+    _require(period, statement)
     now = clock.now()
     packages = packages_in_force(connection, period.first, period.end)
     if not packages:
@@ -90,7 +89,7 @@ def settle(
         )
     books = [in_force(package) for package in packages]
     kind = TYPES[statement] if statement_type is None else statement_type
-    order = RunOrder(period.first, period.end, statement, kind, scope.document(), reason)
+    order = RunOrder(period.first, period.end, statement, kind, scope.document())
     points = points_in(connection, scope, period.first, period.end)
     writer: RunWriter | None = None
     size = max(1, CHUNK * MONTH_DAYS // max(MONTH_DAYS, (period.end - period.first).days))
@@ -113,12 +112,12 @@ def settle(
     return writer.finish()
 
 
-def _require(period: Period, statement: str, statement_type: int | None) -> None:
+def _require(period: Period, statement: str) -> None:
     if period.end <= period.first:
         raise BadInput("period", f"The period {period} has no day; its end is exclusive and must be later.")
     if (period.end - period.first).days > LONGEST_DAYS:
         raise BadInput("period", f"The period {period} is longer than {LONGEST_DAYS} days; settle shorter ones.")
-    if statement not in TYPES and statement_type is None:
+    if statement not in TYPES:
         raise BadInput(
             "statement",
             f"A run is made for {', '.join(TYPES)}, not {statement}; corrections are made from what they correct.",

@@ -128,33 +128,6 @@ def test_an_update_replaces_what_changed_and_keeps_the_rest(site: BilledSite) ->
         assert client.get(f"/v1/settlement/runs/{first}").json()["late"] == []
 
 
-def test_a_correction_takes_back_what_changed_and_nothing_else(site: BilledSite) -> None:
-    point = high_voltage(site)[0]
-    with site.client() as client:
-        run = settle_and_approve(client, [point])
-        order = {"points": [point], "month": "2026-03", "reason": "reklamace odečtu"}
-        assert post(client, "/bases/correct", 200, **order)["run"] is None
-        site.do("UPDATE billing_basis SET state = 'invoiced' WHERE run = :run", run=run)
-        billed = {line["id"]: line for line in bases(client, run=run)}
-        assert post(client, "/bases/correct", 200, **order)["run"] is None
-        for turn in (1, 2):  # a corrective line is corrected like a regular one
-            new_version(site, point)
-            done = post(client, "/bases/correct", 200, **order)
-            cancelling = bases(client, run=done["run"], statement_type=7)
-            corrective = bases(client, run=done["run"], statement_type=8)
-            assert (done["cancelling"], done["corrective"]) == (len(cancelling), len(corrective))
-            assert 0 < len(cancelling) == len(corrective) < len(billed)
-            assert {line["original"] for line in cancelling} == {line["original"] for line in corrective}
-            assert {line["reason"] for line in (*cancelling, *corrective)} == {"reklamace odečtu"}
-            assert post(client, "/bases/correct", 409, **order)["code"] == "correction_under_way"
-            post(client, f"/settlement/runs/{done['run']}/approve", 200)
-            site.do("UPDATE billing_basis SET state = 'invoiced' WHERE run = :run", run=done["run"])
-            truth = post(client, "/settlement/runs", 201, month="2026-03", statement="accrual", points=[point])["id"]
-            assert total(bases(client, state="invoiced")) == total(bases(client, run=truth)), turn
-            assert post(client, "/bases/correct", 200, **order)["run"] is None
-        assert {line["id"] for line in bases(client, run=run)} == set(billed)
-
-
 def ean(site: BilledSite, point: int) -> str:
     found: str = site.one("SELECT ean FROM supply_point WHERE id = :point", point=point)
     return found
