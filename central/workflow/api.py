@@ -24,6 +24,7 @@ from central.workflow.prepare import prepare
 from central.workflow.registry_import_api import router as registry_import_router
 from central.workflow.settle_month import Period, settle
 from central.workflow.what_if_api import router as what_if_router
+from central.workflow.year_end_api import router as year_end_router
 
 router = APIRouter(prefix="/v1", tags=["workflow"])
 router.include_router(bases_router)
@@ -36,6 +37,7 @@ router.include_router(meter_acts_router)
 router.include_router(registry_import_router)
 router.include_router(advances_router)
 router.include_router(what_if_router)
+router.include_router(year_end_router)
 
 Settler = Annotated[Person, Depends(require("settle"))]
 Admin = Annotated[Person, Depends(require("admin"))]

@@ -3,11 +3,12 @@
 from decimal import Decimal
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import Connection, select
 
 from central.invoicing.advances import overviews
+from central.invoicing.advances.degree_days import DegreeDays, find_degree_days, put_degree_days
 from central.invoicing.advances.prescriptions import cancel_advance, prescribe, require_advance, send_advances
 from central.invoicing.advances.tables import advance_part
 from central.platform.errors import BadInput
@@ -45,6 +46,16 @@ class Withdrawal(Body):
     """Why an advance is no longer asked for."""
 
     why: Why
+
+
+class DegreeDaysIn(Body):
+    """Degree days of a month (its first day) in a temperature zone (empty: points without one)."""
+
+    zone: Annotated[str, Field(max_length=50, pattern="^[^\x00]*$")] = ""
+    month: Day
+    normal: Annotated[Decimal, Field(ge=0, le=2_000, decimal_places=1)]
+    actual: Annotated[Decimal, Field(ge=0, le=2_000, decimal_places=1)]
+    source: Annotated[str, Field(min_length=1, max_length=200, pattern="^[^\x00]*$")]
 
 
 class Prescribed(BaseModel):
@@ -90,6 +101,25 @@ def find_advances(
     page = overviews.ADVANCES.find(connection, asked)
     page.tell(request, response)
     return [_plain(row) for row in page.rows]
+
+
+@router.put("/degree-days", status_code=204, summary="Enter degree days")
+def put_days(
+    days: Annotated[list[DegreeDaysIn], Field(min_length=1, max_length=10_000)],
+    connection: Db,
+    clock: Now,
+    person: Issuer,
+) -> None:
+    """For predictions in normal weather; a month that is there takes the new values."""
+    put_degree_days(connection, [DegreeDays(**each.model_dump()) for each in days], person, clock.now())
+
+
+@router.get("/degree-days", summary="Degree days of a temperature zone")
+def get_days(
+    connection: Db, _: Reader, zone: Annotated[str, Query(max_length=50, pattern="^[^\x00]*$")] = ""
+) -> list[dict[str, Any]]:
+    """The newest month first."""
+    return [_plain(row) for row in find_degree_days(connection, zone)]
 
 
 @router.get("/deposits", summary="Received advances: filter, sort, page")

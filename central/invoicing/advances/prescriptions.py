@@ -13,11 +13,11 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, text, update
+from sqlalchemy import Connection, Row, insert, select, text, update
 from sqlalchemy.dialects.postgresql import Range
 
 from central.invoicing.advances.amounts import share
-from central.invoicing.advances.states import advanced
+from central.invoicing.advances.states import TRANSITIONS, advanced
 from central.invoicing.advances.tables import advance, advance_deposit, advance_part
 from central.invoicing.advances.vat import VatRates
 from central.invoicing.numbering import NumberSeries
@@ -54,12 +54,18 @@ TAKEN = text("""
     SELECT id, contract, seller, payer, lower(period) AS start, upper(period) AS "end", due, amount, vat_percent, state
       FROM advance
      WHERE state <> 'cancelled' AND contract = ANY (:contracts)
-       AND (due >= :since AND due < :until
-            OR EXISTS (SELECT FROM unnest(CAST(:starts AS date[]), CAST(:ends AS date[]),
-                                          CAST(:wanted AS bigint[])) AS row (start, "end", contract)
-                        WHERE row.contract = advance.contract AND daterange(row.start, row."end") && period))
+       AND (due >= :since AND due < :until OR period && daterange(:first, :end))
      ORDER BY id FOR UPDATE
 """)
+
+PARTS = text("SELECT advance, supply_point, amount FROM advance_part WHERE advance = ANY (:ids)")
+GONE = text("DELETE FROM advance WHERE id = ANY (:ids)")
+SENT = text("""
+    UPDATE advance a SET number = given.number, due = given.due, issued_on = :today, state = :state
+      FROM unnest(CAST(:ids AS bigint[]), CAST(:numbers AS text[]), CAST(:dues AS date[])) AS given (id, number, due)
+     WHERE a.id = given.id
+""")
+SENDING = TRANSITIONS["send"]["prescribed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,19 +168,22 @@ def prescribe(
             "contracts": concerned,
             "since": since,
             "until": until,
-            "starts": [each.start for each in wanted],
-            "ends": [each.end for each in wanted],
-            "wanted": [each.contract for each in wanted],
+            "first": min((each.start for each in wanted), default=since),
+            "end": max((each.end for each in wanted), default=until),
         },
     ).all()
-    sent = [row for row in taken if row.state != "prescribed"]
-    free = [each for each in wanted if not any(_meets(each, row) for row in sent)]
+    sent: dict[int, list[Row[Any]]] = defaultdict(list)
+    for row in taken:
+        if row.state != "prescribed":
+            sent[row.contract].append(row)
+    free = [each for each in wanted if not any(_meets(each, row) for row in sent[each.contract])]
     rates = VatRates(connection)
     kept = _same(connection, [row for row in taken if row.state == "prescribed"], free, rates)
     gone = [row.id for row in taken if row.state == "prescribed" and row.id not in kept]
     if gone:
-        connection.execute(delete(advance).where(advance.c.id.in_(gone)))
-    new = [each for each in free if each not in kept.values()]
+        connection.execute(GONE, {"ids": gone})
+    right = {_name(each) for each in kept.values()}
+    new = [each for each in free if _name(each) not in right]
     _store(connection, new, rates, person, now)
     counts = {"made": len(new), "kept": len(kept), "removed": len(gone), "left_alone": len(wanted) - len(free)}
     details = {"since": since.isoformat(), "until": until.isoformat(), **counts}
@@ -206,8 +215,13 @@ def _stretches(rows: Sequence[Row[Any]]) -> list[Stretch]:
     ]
 
 
+def _name(each: Prescription) -> tuple[int, int, int, date, date]:
+    """What there is one advance of."""
+    return each.contract, each.seller, each.payer, each.start, each.end
+
+
 def _meets(wanted: Prescription, row: Row[Any]) -> bool:
-    return bool(wanted.contract == row.contract and wanted.start < row.end and row.start < wanted.end)
+    return bool(wanted.start < row.end and row.start < wanted.end)
 
 
 def _same(
@@ -215,10 +229,9 @@ def _same(
 ) -> dict[int, Prescription]:
     """Prescribed advances that are as they should be, by id."""
     parts: dict[int, dict[int, Decimal]] = defaultdict(dict)
-    query = select(advance_part).where(advance_part.c.advance.in_([row.id for row in rows]))
-    for part in connection.execute(query):
+    for part in connection.execute(PARTS, {"ids": [row.id for row in rows]}):
         parts[part.advance][part.supply_point] = part.amount
-    named = {(each.contract, each.seller, each.payer, each.start, each.end): each for each in wanted}
+    named = {_name(each): each for each in wanted}
     same: dict[int, Prescription] = {}
     for row in rows:
         found = named.get((row.contract, row.seller, row.payer, row.start, row.end))
@@ -283,12 +296,10 @@ def send_advances(
         )
     numbers = list(NumberSeries(connection, "advance", today).take(len(rows)))
     dues = [row.due if row.due >= today else today + timedelta(days=row.due_days) for row in rows]
-    for row, number, due in zip(rows, numbers, dues, strict=True):
-        connection.execute(
-            update(advance)
-            .where(advance.c.id == row.id)
-            .values(number=number, state=advanced(row.state, "send", number), due=due, issued_on=today)
-        )
+    connection.execute(
+        SENT,
+        {"ids": [row.id for row in rows], "numbers": numbers, "dues": dues, "today": today, "state": SENDING},
+    )
     receivables.open_receivables(
         connection,
         [

@@ -195,6 +195,15 @@ def test_advances_are_proposed_from_last_year_and_the_plan_and_put_into_the_cale
         assert ok(client.post("/v1/advance-proposals/accept", json=body)) == {"rows": 12}
         rows = ok(client.get(f"/v1/contracts/{number}/calendar"))
         assert [D(row["advance_amount"]) for row in rows if row["start"] >= "2027-01-01"] == amounts
+        # a March milder than normal: in a normal one all of it would be a quarter more
+        days = [{"month": "2026-03-01", "normal": "500", "actual": "400", "source": "vlastní měření"}]
+        ok(client.put("/v1/advances/degree-days", json=days), 204)
+        assert ok(client.get("/v1/advances/degree-days"))[0]["actual"] == "400.0"
+        colder = ok(client.post("/v1/advance-proposals", json={**order, "heating_share": "1"}))["points"]
+        normal = next(each for each in colder if each["month"] == "2027-03-01")["quantities"]["energy_mwh"]
+        used = D(points["2027-03-01"]["quantities"]["energy_mwh"])
+        assert D(normal) == (used * D("1.25")).quantize(D("0.001"))
+
         stale = client.post("/v1/advance-proposals/accept", json={**body, "digest": "sha256:" + "0" * 64})
         assert (stale.status_code, stale.json()["code"]) == (409, "proposal_changed")
         middle = client.post("/v1/advance-proposals", json={**order, "start": "2027-01-02"})

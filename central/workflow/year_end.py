@@ -1,0 +1,287 @@
+"""Year-end: annual statements, accruals for the accounting close, and their cancelling, contract by contract.
+
+A piece of year-end work is planned once a year and kind; then it is carried on in steps, as many contracts at a time as
+the caller wants to hold in one transaction. A contract is done whole or not at all: what fails is kept with its reason
+and may be tried again, the others go on. Planning again adds what is new and touches nothing else.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, TextClause, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+
+from central.invoicing.issue import issue_invoices
+from central.invoicing.tables import year_end, year_end_contract
+from central.platform import audit
+from central.platform.errors import DomainError, NotFound, Refused
+from central.platform.identity import Person
+from central.registry.contracts import require_contract
+from central.settlement.calendar_rows import require_rows
+from central.settlement.cancelling import cancel_accruals
+from central.settlement.runs import approve_run
+from central.workflow.advances import accept, propose
+from central.workflow.update_bases import UpdateDone, accrue, update_rows
+from shared.clock import Clock
+
+MOST_CONTRACTS = 50
+"""Contracts carried on in one transaction at most."""
+
+PLANS: Mapping[str, TextClause] = {
+    "annual": text("""
+        -- contracts whose calendar has an annual statement in a row that ends within the year
+        INSERT INTO year_end_contract (year_end, contract, state)
+        SELECT DISTINCT CAST(:id AS bigint), pc.contract, 'waiting' FROM payment_calendar pc
+         WHERE pc.annual_due AND upper(pc.period) > :first AND upper(pc.period) <= :end
+            ON CONFLICT DO NOTHING
+    """),
+    "accrual": text("""
+        -- contracts of network services that hold in the year: what of them is invoiced by then is not accrued
+        INSERT INTO year_end_contract (year_end, contract, state)
+        SELECT CAST(:id AS bigint), c.id, 'waiting' FROM contract c
+         WHERE contract_services(c.kind) @> 1 AND c.valid && daterange(:first, :end)
+           AND EXISTS (SELECT FROM contract_item ci WHERE ci.contract = c.id AND ci.valid && daterange(:first, :end))
+            ON CONFLICT DO NOTHING
+    """),
+    "accrual_cancel": text("""
+        -- contracts for which something was accrued
+        INSERT INTO year_end_contract (year_end, contract, state)
+        SELECT CAST(:id AS bigint), done.contract, 'waiting' FROM year_end_contract done
+          JOIN year_end y ON y.id = done.year_end
+         WHERE y.kind = 'accrual' AND y.year = extract(year FROM CAST(:first AS date)) AND done.run IS NOT NULL
+            ON CONFLICT DO NOTHING
+    """),
+}
+"""What is planned, by kind of the work; what is planned already stays as it is."""
+
+ANNUAL_ROWS = text("""
+    -- the rows of a contract's calendar in which its annual statement of the year is due
+    SELECT id FROM payment_calendar
+     WHERE contract = :contract AND annual_due AND upper(period) > :first AND upper(period) <= :end
+     ORDER BY lower(period)
+""")
+
+ACCRUED = text("""
+    SELECT done.run FROM year_end_contract done JOIN year_end y ON y.id = done.year_end
+     WHERE y.kind = 'accrual' AND y.year = :year AND done.contract = :contract
+""")
+
+OMITTED = text("""
+    SELECT sp.ean, so.reason FROM settlement_omission so JOIN supply_point sp ON sp.id = so.supply_point
+     WHERE so.run = :run ORDER BY sp.ean LIMIT 5
+""")
+
+NEXT = text("""
+    -- the next contracts by number; two callers never take the same
+    SELECT done.contract, c.number FROM year_end_contract done JOIN contract c ON c.id = done.contract
+     WHERE done.year_end = :id AND done.state = ANY (:states)
+     ORDER BY c.number LIMIT :limit FOR UPDATE OF done SKIP LOCKED
+""")
+
+UNFINISHED = text("""
+    SELECT count(done.contract) FILTER (WHERE done.state <> 'done') AS contracts FROM year_end y
+      LEFT JOIN year_end_contract done ON done.year_end = y.id
+     WHERE y.year = :year AND y.kind = :kind GROUP BY y.id
+""")
+
+LISTING = text("""
+    -- contracts of a piece of year-end work with what was made for each
+    SELECT c.number AS contract, payer.code AS payer_code, payer.name AS payer_name, done.state, done.reason, done.run,
+           r.number AS run_number, made.since, made.until, made.bases, made.net, made.vat
+      FROM year_end_contract done
+      JOIN year_end y ON y.id = done.year_end
+      JOIN contract c ON c.id = done.contract
+      JOIN party payer ON payer.id = c.payer
+      LEFT JOIN settlement_run r ON r.id = done.run
+      LEFT JOIN LATERAL (
+           SELECT count(*) AS bases, coalesce(sum(b.amount), 0)::numeric(14, 2) AS net,
+                  coalesce(sum(b.amount * b.vat_percent / 100), 0)::numeric(14, 2) AS vat,
+                  min((lower(b.valid) AT TIME ZONE 'Europe/Prague')::date) AS since,
+                  max((upper(b.valid) AT TIME ZONE 'Europe/Prague')::date) AS until
+             FROM billing_basis b LEFT JOIN billing_basis o ON o.id = b.original
+            WHERE b.state <> 'cancelled' AND b.contract = done.contract
+              AND CASE WHEN y.kind = 'accrual_cancel' THEN b.statement_type = 16 AND o.run = done.run
+                       ELSE b.run = done.run AND b.statement_type <> 16 END) made ON done.run IS NOT NULL
+     WHERE done.year_end = :id AND (CAST(:state AS text) IS NULL OR done.state = :state)
+     ORDER BY c.number LIMIT :limit OFFSET :offset
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One contract of a piece of year-end work."""
+
+    contract: int
+    number: str
+    year: int
+
+    @property
+    def first(self) -> date:
+        return date(self.year, 1, 1)
+
+    @property
+    def end(self) -> date:
+        """The first day after the year."""
+        return date(self.year + 1, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What was made for a contract: its run (None: there was nothing to do), and what is worth a remark."""
+
+    run: int | None
+    remark: str | None = None
+
+
+def plan_year_end(connection: Connection, year: int, kind: str, why: str, person: Person, now: datetime) -> int:
+    """Plan the work of a year and kind, or add the contracts that are new to it; its id.
+
+    Refused where accruals would be made before the year's annual statements are finished, or cancelled before any was.
+    """
+    _require_order(connection, year, kind)
+    planned = insert(year_end).values(year=year, kind=kind, made_at=now, made_by=person.name)
+    connection.execute(planned.on_conflict_do_nothing())
+    identifier: int = connection.execute(
+        select(year_end.c.id).where(year_end.c.year == year, year_end.c.kind == kind)
+    ).scalar_one()
+    added = connection.execute(
+        PLANS[kind],
+        {"id": identifier, "first": date(year, 1, 1), "end": date(year + 1, 1, 1)},
+    ).rowcount
+    details = {"year": year, "kind": kind, "added": added}
+    audit.record(connection, person, "year_end.plan", f"year_end/{identifier}", details, now, why=why)
+    return identifier
+
+
+def carry_on(
+    connection: Connection, identifier: int, limit: int, clock: Clock, person: Person, *, again: bool = False
+) -> dict[str, int]:
+    """Do the next `limit` contracts by number, each whole or not at all; how many were done, failed, and still wait.
+
+    `again` takes those that failed once more.
+    """
+    work = require_year_end(connection, identifier)
+    states = ["waiting", "failed"] if again else ["waiting"]
+    taken = connection.execute(NEXT, {"id": identifier, "states": states, "limit": limit}).all()
+    counts = {"done": 0, "failed": 0}
+    for row in taken:
+        each = Work(row.contract, row.number, work.year)
+        try:
+            with connection.begin_nested():
+                made = ACTS[work.kind](connection, each, clock, person)
+        except DomainError as error:
+            _write(connection, identifier, each.contract, "failed", Done(None, error.message), clock.now())
+            counts["failed"] += 1
+        else:
+            _write(connection, identifier, each.contract, "done", made, clock.now())
+            counts["done"] += 1
+    audit.record(connection, person, "year_end.carry_on", f"year_end/{identifier}", {**counts}, clock.now())
+    waiting = text("SELECT count(*) FROM year_end_contract WHERE year_end = :id AND state = 'waiting'")
+    return {**counts, "waiting": connection.execute(waiting, {"id": identifier}).scalar_one()}
+
+
+def require_year_end(connection: Connection, identifier: int) -> Row[Any]:
+    """The row of a piece of year-end work, or NotFound."""
+    row = connection.execute(select(year_end).where(year_end.c.id == identifier)).one_or_none()
+    if row is None:
+        raise NotFound("year_end_not_found", f"There is no year-end work {identifier}; see GET /v1/year-ends.")
+    return row
+
+
+def _require_order(connection: Connection, year: int, kind: str) -> None:
+    if kind == "accrual":
+        annual = connection.execute(UNFINISHED, {"year": year, "kind": "annual"}).one_or_none()
+        if annual is not None and annual.contracts:
+            raise Refused(
+                "annual_unfinished",
+                f"{annual.contracts} contracts still lack their annual statement of {year}; finish these before the "
+                "rest is accrued, or it would be accrued and billed.",
+            )
+    if kind == "accrual_cancel" and connection.execute(UNFINISHED, {"year": year, "kind": "accrual"}).first() is None:
+        raise Refused("nothing_accrued", f"Nothing was accrued for {year}, so nothing can be cancelled.")
+
+
+def _write(connection: Connection, identifier: int, contract: int, state: str, done: Done, at: datetime) -> None:
+    connection.execute(
+        update(year_end_contract)
+        .where(year_end_contract.c.year_end == identifier, year_end_contract.c.contract == contract)
+        .values(state=state, run=done.run, reason=done.remark, done_at=at)
+    )
+
+
+def _annual(connection: Connection, work: Work, clock: Clock, person: Person) -> Done:
+    """Final and negative settlement, the invoice with its deductions, and the advances of the next twelve months."""
+    asked = {"contract": work.contract, "first": work.first, "end": work.end}
+    rows = require_rows(connection, connection.execute(ANNUAL_ROWS, asked).scalars().all())
+    if not rows:
+        raise Refused(
+            "no_annual_row", f"The calendar of contract {work.number} has no annual statement in {work.year}."
+        )
+    updates, _ = update_rows(connection, rows, _why(work), clock, person)
+    run = _approved(connection, work, updates, clock, person)
+    if run is not None:
+        issue_invoices(connection, run, person, clock.now(), "payer")
+    return Done(run, _next_calendar(connection, work, rows[-1].end, clock, person))
+
+
+def _next_calendar(connection: Connection, work: Work, start: date, clock: Clock, person: Person) -> str | None:
+    """Put the predicted advances into the next calendar; where nothing can be predicted, why not."""
+    contract = require_contract(connection, work.number, lock=True)
+    try:
+        with connection.begin_nested():
+            proposal = propose(connection, contract, start)
+            digest = proposal.document()["digest"]
+            accept(connection, contract, proposal, digest, _why(work), person, clock.now())
+    except DomainError as error:
+        return None if error.code == "no_advances" else error.message
+    return None
+
+
+def _accrual(connection: Connection, work: Work, clock: Clock, person: Person) -> Done:
+    """Accrual bases of what is not invoiced at the year's end; they are approved and never invoiced."""
+    try:
+        updates = accrue(connection, work.end, [work.contract], _why(work), clock, person)
+    except Refused as refused:
+        if refused.code != "nothing_to_accrue":
+            raise
+        return Done(None)
+    return Done(_approved(connection, work, updates, clock, person))
+
+
+def _accrual_cancel(connection: Connection, work: Work, clock: Clock, person: Person) -> Done:
+    """The opposite of what was accrued."""
+    run: int = connection.execute(ACCRUED, {"year": work.year, "contract": work.contract}).scalar_one()
+    cancel_accruals(connection, run, _why(work), person, clock.now())
+    return Done(run)
+
+
+def _approved(
+    connection: Connection, work: Work, updates: Sequence[UpdateDone], clock: Clock, person: Person
+) -> int | None:
+    """Approve the run of a contract's updates, if there is one. Refused where a point of it was left out."""
+    left_out = [each for done in updates for each in done.updated.left_out]
+    if left_out:
+        named = "; ".join(f"{each['ean']}: {each['reason']}" for each in left_out[:5])
+        raise Refused("left_out", f"Contract {work.number} cannot be settled whole for {work.year}: {named}")
+    runs = [done.updated.run for done in updates if done.updated.run is not None]
+    for run in runs:
+        omitted = connection.execute(OMITTED, {"run": run}).all()
+        if omitted:
+            named = "; ".join(f"{row.ean}: {row.reason}" for row in omitted)
+            raise Refused("left_out", f"Contract {work.number} cannot be settled whole for {work.year}: {named}")
+        approve_run(connection, run, person, clock.now())
+    return runs[-1] if runs else None
+
+
+def _why(work: Work) -> str:
+    return f"roční uzávěrka {work.year}"
+
+
+ACTS: Mapping[str, Callable[[Connection, Work, Clock, Person], Done]] = {
+    "annual": _annual,
+    "accrual": _accrual,
+    "accrual_cancel": _accrual_cancel,
+}
+"""What is done for a contract, by kind of the work."""
