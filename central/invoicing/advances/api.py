@@ -1,7 +1,7 @@
 """Routes of advances: prescribe, send, withdraw; what came for them, and their tax documents."""
 
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field
@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 
 from central.invoicing.advances import overviews
 from central.invoicing.advances.degree_days import DegreeDays, find_degree_days, put_degree_days
+from central.invoicing.advances.papers import paper_of_advance, paper_of_document
 from central.invoicing.advances.prescriptions import cancel_advance, prescribe, require_advance, send_advances
 from central.invoicing.advances.tables import advance_part
 from central.platform.errors import BadInput
@@ -25,6 +26,10 @@ router = APIRouter(prefix="/v1/advances", tags=["invoicing"])
 Reader = Annotated[Person, Depends(require("read"))]
 Issuer = Annotated[Person, Depends(require("invoice"))]
 Numbers = Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(min_length=1, max_length=10_000)]
+
+
+FileKind = Literal["pdf", "isdoc"]
+_MEDIA = {"pdf": "application/pdf", "isdoc": "application/xml"}
 
 
 class PrescribeOrder(Body):
@@ -150,6 +155,22 @@ def find_documents(
     return [_plain(row) for row in page.rows]
 
 
+@router.get(
+    "/documents/{number}/{kind}", summary="A tax document of an advance as PDF or ISDOC", response_class=Response
+)
+def get_document_paper(
+    number: Annotated[str, Field(pattern="^[0-9]{1,20}$")], kind: FileKind, connection: Db, _: Reader
+) -> Response:
+    """Made when it is first asked for, and never again."""
+    return _paper(paper_of_document(connection, number, kind), number, kind)
+
+
+@router.get("/{identifier}/{kind}", summary="An advance request as PDF or ISDOC", response_class=Response)
+def get_paper(identifier: Annotated[int, Field(ge=1, lt=2**63)], kind: FileKind, connection: Db, _: Reader) -> Response:
+    """Made when it is first asked for, and never again; there is none before the advance is sent."""
+    return _paper(paper_of_advance(connection, identifier, kind), str(identifier), kind)
+
+
 @router.get("/{identifier}", summary="An advance with its parts")
 def get_advance(identifier: Annotated[int, Field(ge=1, lt=2**63)], connection: Db, _: Reader) -> dict[str, Any]:
     """The advance and its part for each supply point."""
@@ -185,3 +206,9 @@ def _contracts(connection: Connection, numbers: list[str] | None) -> list[int] |
 def _plain(row: Any) -> dict[str, Any]:
     """Money as decimal text with its haléře, days in ISO form."""
     return {str(name): f"{value:f}" if isinstance(value, Decimal) else plain(value) for name, value in row.items()}
+
+
+def _paper(content: bytes, name: str, kind: FileKind) -> Response:
+    return Response(
+        content, media_type=_MEDIA[kind], headers={"Content-Disposition": f'inline; filename="{name}.{kind}"'}
+    )

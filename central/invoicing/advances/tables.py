@@ -10,6 +10,7 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    LargeBinary,
     Numeric,
     SmallInteger,
     Table,
@@ -142,6 +143,22 @@ advance_deduction = Table(
     CheckConstraint("vat >= 0", name="vat"),
     Index("advance_deduction_once_ix", "deposit", "invoice", unique=True, postgresql_where=text("undone_at IS NULL")),
     comment="Odpočet zálohy: how much of a received advance an invoice took off, and its VAT",
+)
+
+advance_file = Table(
+    "advance_file",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("advance", BigInteger, ForeignKey("advance.id")),
+    Column("document", BigInteger, ForeignKey("advance_document.id")),
+    Column("kind", Text, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("digest", Text, nullable=False),
+    CheckConstraint("kind IN ('pdf', 'isdoc')", name="kind"),
+    CheckConstraint("num_nonnulls(advance, document) = 1", name="owner"),
+    UniqueConstraint("advance", "kind"),
+    UniqueConstraint("document", "kind"),
+    comment="The paper of an advance or of its tax document, never made again",
 )
 
 degree_day = Table(

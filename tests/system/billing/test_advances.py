@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from central.invoicing.advances.deductions import deduct, plan_for, settle_period, undo_deductions
+from central.invoicing.isdoc import problems_of
 from central.platform.database import transaction
 from central.platform.errors import Refused
 from central.platform.hooks import HOOKS
@@ -116,6 +117,14 @@ def test_a_year_of_advances_is_asked_for_paid_taxed_and_deducted_to_the_last_hal
         credit = ok(client.get("/v1/advances/documents?document_type=6"))[0]
         assert (credit["number"], credit["gross"], credit["vat"]) == ("2670000001", "-1000.00", "-173.55")
         assert ok(client.get(f"/v1/advances/{ids[3]}"))["state"] == "sent"
+        papers = [f"/v1/advances/{ids[0]}", "/v1/advances/documents/2660000001", "/v1/advances/documents/2670000001"]
+        for path, kind in zip(papers, ("4", "5", "6"), strict=True):
+            isdoc = client.get(f"{path}/isdoc").content
+            assert problems_of(isdoc) == []
+            assert f"<DocumentType>{kind}</DocumentType>".encode() in isdoc
+            assert client.get(f"{path}/isdoc").content == isdoc
+            assert client.get(f"{path}/pdf").content.startswith(b"%PDF-")
+        assert client.get(f"/v1/advances/{ids[8]}/pdf").status_code == 404
         refused = client.post(f"/v1/advances/{ids[2]}/cancel", json=WHY)
         assert (refused.status_code, refused.json()["code"]) == (409, "advance_paid")
         ok(client.post(f"/v1/advances/{ids[3]}/cancel", json=WHY), 204)

@@ -115,6 +115,19 @@ CREATE TABLE advance_deduction (
 CREATE UNIQUE INDEX advance_deduction_once_ix ON advance_deduction (deposit, invoice) WHERE undone_at IS NULL;
 CREATE INDEX advance_deduction_invoice_ix ON advance_deduction (invoice);
 COMMENT ON TABLE advance_deduction IS 'Odpočet zálohy: how much of a received advance an invoice took off, and its VAT';
+
+CREATE TABLE advance_file (
+    id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT advance_file_pkey PRIMARY KEY,
+    advance bigint CONSTRAINT advance_file_advance_fkey REFERENCES advance (id),
+    document bigint CONSTRAINT advance_file_document_fkey REFERENCES advance_document (id),
+    kind text NOT NULL CONSTRAINT advance_file_kind_check CHECK (kind IN ('pdf', 'isdoc')),
+    content bytea NOT NULL,
+    digest text NOT NULL,
+    CONSTRAINT advance_file_owner_check CHECK (num_nonnulls(advance, document) = 1),
+    CONSTRAINT advance_file_advance_kind_key UNIQUE (advance, kind),
+    CONSTRAINT advance_file_document_kind_key UNIQUE (document, kind)
+);
+COMMENT ON TABLE advance_file IS 'The paper of an advance or of its tax document, never made again';
 """
 
 PREDICTION = """
@@ -156,7 +169,7 @@ COMMENT ON TABLE year_end_contract IS 'A contract in year-end work: waiting, don
 """
 
 BACK = """
-DROP TABLE year_end_contract, year_end, degree_day, advance_deduction, advance_deposit, advance_document,
+DROP TABLE year_end_contract, year_end, degree_day, advance_file, advance_deduction, advance_deposit, advance_document,
            advance_part, advance;
 UPDATE contract SET advance_spread = 'even' WHERE advance_spread IN ('curve', 'expected');
 UPDATE contract_past SET advance_spread = 'even' WHERE advance_spread IN ('curve', 'expected');
