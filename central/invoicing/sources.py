@@ -46,6 +46,13 @@ BY_HAND = text("""
      WHERE b.id = ANY (:bases) AND b.input IS NULL
 """)
 
+LINES = text("""
+    SELECT b.id, b.supply_point, b.rate, b.name, b.quantity, b.unit, b.unit_price, b.price_unit, b.amount,
+           b.vat_percent, b.why, b.statement_type, lower(b.valid) AS start, upper(b.valid) AS stop
+      FROM billing_basis b
+     WHERE b.id = ANY (:bases)
+""")
+
 QUANTITIES = (("energy_mwh", "MWh"), ("volume_m3", "m³"))
 
 
@@ -91,13 +98,14 @@ def read_points(connection: Connection, bases: Sequence[Row[Any]]) -> list[tuple
     """The bases by the input that each stands on, in their order; those made by hand by point and contract."""
     inputs = _inputs(connection, {row.input for row in bases if row.input is not None})
     by_hand = _by_hand(connection, [row for row in bases if row.input is None])
+    lines = {row.id: _basis(row) for row in connection.execute(LINES, {"bases": [row.id for row in bases]})}
     groups: dict[tuple[int, int | None, int], list[Row[Any]]] = {}
     for row in bases:
         groups.setdefault((row.supply_point, row.input, row.contract), []).append(row)
     points: list[tuple[PointInput, list[BasisRow]]] = []
     for (point, given, contract), rows in groups.items():
         source = inputs[given] if given is not None else _of_hand(by_hand[point, contract], rows)
-        points.append((source, [_basis(row) for row in rows]))
+        points.append((source, [lines[row.id] for row in rows]))
     return points
 
 
