@@ -60,6 +60,11 @@ def iban_of(domestic: str) -> str:
     if not slash or (dash and not prefix) or not all(part.isdigit() for part in parts) or len(bank) != 4:
         raise AccountError(f"The account {domestic} is not in the form prefix-number/bank code, such as 19-123/0800.")
     bban = f"{bank}{int(parts[0]):06d}{int(number):010d}"
+    return iban_of_bban(bban)
+
+
+def iban_of_bban(bban: str) -> str:
+    """The Czech IBAN of 20 digits: bank code, prefix, number."""
     return f"CZ{_check_digits(bban)}{bban}"
 
 

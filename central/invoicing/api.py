@@ -19,6 +19,8 @@ from central.invoicing.invoices import (
     set_language,
 )
 from central.invoicing.issue import issue_invoices, preview_invoices
+from central.invoicing.payments.api import router as payments
+from central.invoicing.payments.settling_api import router as settling
 from central.invoicing.selection import Grouping, Selection
 from central.invoicing.trace import related_documents, trace_line
 from central.platform.errors import BadInput
@@ -259,5 +261,5 @@ def _file(content: bytes, media_type: str, name: str) -> Response:
 
 
 router = APIRouter()
-for each in (invoices, advances_router, delivery_router):
+for each in (invoices, advances_router, delivery_router, payments, settling):
     router.include_router(each)

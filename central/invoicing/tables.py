@@ -32,7 +32,16 @@ from central.invoicing.advances.tables import (
     year_end_contract,
 )
 from central.invoicing.delivery.tables import delivery, print_batch
-from central.invoicing.payments.tables import receivable
+from central.invoicing.payments.reminder_tables import (
+    journal_export,
+    journal_file,
+    journal_mark,
+    reminder,
+    reminder_item,
+    reminder_level,
+)
+from central.invoicing.payments.settling_tables import allocation, matching_rule, payment_order, refund, set_off
+from central.invoicing.payments.tables import bank_file, bank_statement, payment, receivable
 from central.platform.database import metadata
 from central.registry.past import one_of
 
@@ -147,6 +156,9 @@ __all__ = [
     "advance_document",
     "advance_file",
     "advance_part",
+    "allocation",
+    "bank_file",
+    "bank_statement",
     "degree_day",
     "delivery",
     "document_language",
@@ -154,8 +166,19 @@ __all__ = [
     "invoice_file",
     "invoice_line",
     "invoice_series",
+    "journal_export",
+    "journal_file",
+    "journal_mark",
+    "matching_rule",
+    "payment",
+    "payment_order",
     "print_batch",
     "receivable",
+    "refund",
+    "reminder",
+    "reminder_item",
+    "reminder_level",
+    "set_off",
     "year_end",
     "year_end_contract",
 ]

@@ -24,7 +24,7 @@ def name_of(person: Person | str) -> str:
     return person.name if isinstance(person, Person) else person
 
 
-SYSTEM = Person("system", frozenset({"read", "operate", "settle", "invoice", "market", "admin"}))
+SYSTEM = Person("system", frozenset({"read", "operate", "settle", "invoice", "pay", "market", "admin"}))
 """The system's own services and command lines, run by whoever may run them on the machine."""
 
 

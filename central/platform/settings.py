@@ -12,10 +12,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from central.platform.errors import BadInput
 
 RIGHTS = frozenset(
-    {"read", "operate", "import", "work", "switch", "settle", "invoice", "market", "market-callback", "admin"}
+    {"read", "operate", "import", "work", "switch", "settle", "invoice", "pay", "market", "market-callback", "admin"}
 )
 """`work`: a technician, on the pages for the phone, with the orders that are assigned to that name. `import`: another
-head-end, which hands in files of readings."""
+head-end, which hands in files of readings. `pay`: payments, refunds, reminders and the export for the accounting."""
 
 
 class TokenSetting(BaseModel):

@@ -1,4 +1,4 @@
-"""Tables of the payments: open items."""
+"""Tables of the payments: open items, bank statements and their movements."""
 
 from sqlalchemy import (
     BigInteger,
@@ -7,20 +7,30 @@ from sqlalchemy import (
     Column,
     Computed,
     Date,
+    DateTime,
     ForeignKey,
     Identity,
     Index,
+    Integer,
+    LargeBinary,
     Numeric,
     Table,
     Text,
+    UniqueConstraint,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from central.platform.database import metadata
 from central.registry.past import one_of
 
 RECEIVABLE_KINDS = ("invoice", "credit", "advance", "fee", "penalty")
 """What is asked for: an invoice or debit note, a credit note, an advance, a reminder's fee, a contractual penalty."""
+FORMS = ("abo", "camt053")
+PAYMENT_STATES = ("parked", "booked", "split", "refund", "returned", "outside")
+"""Parked: waits for a person. Booked: a known party's money. Split: its parts are payments of their own. Refund: what
+executed a refund. Returned: what brought one back. Outside: no matter of open items, by a person's word."""
+PARKED = ("no_symbol", "unknown_symbol", "ambiguous", "other_currency", "outgoing", "reversal", "released")
 
 receivable = Table(
     "receivable",
@@ -53,10 +63,123 @@ receivable = Table(
     CheckConstraint("allocated >= 0 AND closed >= 0 AND allocated + closed <= abs(amount)", name="allocated"),
     CheckConstraint("invoice IS NULL OR advance IS NULL", name="stands_for"),
     CheckConstraint("kind <> 'advance' OR advance IS NOT NULL", name="advance"),
-    Index("receivable_symbol_ix", "symbol", "due", "id", postgresql_where=text("is_open")),
+    Index("receivable_symbol_ix", "symbol", "due", "id"),
     Index("receivable_account_ix", "account", "due", "id"),
     Index("receivable_payer_ix", "payer", "due", "id"),
     Index("receivable_due_ix", "due", "id", postgresql_where=text("is_open")),
     Index("receivable_number_ix", "number"),
     comment="Pohledávka (otevřená položka): what is to be paid and by whom; negative where the seller owes",
+)
+
+bank_file = Table(
+    "bank_file",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("form", Text, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("sha256", LargeBinary, nullable=False, unique=True),
+    Column("read_at", DateTime(timezone=True), nullable=False),
+    Column("read_by", Text, nullable=False),
+    CheckConstraint(one_of("form", FORMS), name="form"),
+    CheckConstraint("sha256 = sha256(content)", name="sha256"),
+    comment="Append-only: files of bank statements, whole, as they came",
+)
+
+bank_statement = Table(
+    "bank_statement",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("file", BigInteger, ForeignKey("bank_file.id"), nullable=False),
+    Column("place", Integer, nullable=False),
+    Column("seller", BigInteger, ForeignKey("party.id"), nullable=False),
+    Column("iban", Text, nullable=False),
+    Column("number", Text, nullable=False),
+    Column("first_day", Date),
+    Column("last_day", Date, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("old_balance", Numeric(14, 2), nullable=False),
+    Column("new_balance", Numeric(14, 2), nullable=False),
+    Column("credit", Numeric(14, 2), nullable=False),
+    Column("debit", Numeric(14, 2), nullable=False),
+    Column("items", Integer, nullable=False),
+    Column("repeated", JSONB, nullable=False, comment="Movements that another statement had brought: [place, payment]"),
+    UniqueConstraint("file", "place"),
+    CheckConstraint("credit >= 0", name="credit"),
+    CheckConstraint("debit >= 0", name="debit"),
+    CheckConstraint("old_balance + credit - debit = new_balance", name="sum"),
+    Index("bank_statement_iban_last_day_ix", "iban", "last_day"),
+    comment="Bankovní výpis: one statement of one own account; its sums hold",
+)
+
+payment = Table(
+    "payment",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("statement", BigInteger, ForeignKey("bank_statement.id")),
+    Column("place", Integer),
+    Column("parent", BigInteger, ForeignKey("payment.id")),
+    Column("seller", BigInteger, ForeignKey("party.id"), nullable=False),
+    Column("iban", Text, nullable=False),
+    Column("form", Text, nullable=False),
+    Column("booked_on", Date, nullable=False),
+    Column("value_on", Date),
+    Column("amount", Numeric(14, 2), nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("counter_account", Text),
+    Column("counter_name", Text, nullable=False),
+    Column("variable_symbol", Text),
+    Column("constant_symbol", Text),
+    Column("specific_symbol", Text),
+    Column("message", Text, nullable=False),
+    Column("reference", Text),
+    Column(
+        "content",
+        LargeBinary,
+        nullable=False,
+        comment="Digest of account, day, amount, counter account and symbols",
+    ),
+    Column("payer", BigInteger, ForeignKey("party.id")),
+    Column("account", BigInteger, ForeignKey("contract_account.id")),
+    Column("state", Text, nullable=False),
+    Column("parked", Text),
+    Column(
+        "by_hand",
+        Boolean,
+        nullable=False,
+        server_default="false",
+        comment="Matching leaves it alone: a person has taken it back",
+    ),
+    Column("allocated", Numeric(14, 2), nullable=False, server_default="0"),
+    Column("symbol", BigInteger, Computed("variable_symbol::bigint", persisted=True)),
+    Column(
+        "rest",
+        Numeric(14, 2),
+        Computed(
+            "CASE WHEN state = 'parked'::text OR state = 'booked'::text"
+            " THEN amount - sign(amount) * allocated ELSE 0::numeric END",
+            persisted=True,
+        ),
+    ),
+    CheckConstraint("amount <> 0", name="amount"),
+    CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency"),
+    CheckConstraint("variable_symbol ~ '^[0-9]{1,10}$'", name="variable_symbol"),
+    CheckConstraint(one_of("state", PAYMENT_STATES), name="state"),
+    CheckConstraint(one_of("parked", PARKED), name="parked"),
+    CheckConstraint("num_nonnulls(statement, parent) = 1", name="origin"),
+    CheckConstraint("(statement IS NULL) = (place IS NULL)", name="place"),
+    CheckConstraint("(state = 'parked') = (parked IS NOT NULL)", name="reason"),
+    CheckConstraint("state <> 'booked' OR (payer IS NOT NULL AND amount > 0)", name="booked"),
+    CheckConstraint(
+        "allocated >= 0 AND allocated <= abs(amount) AND (allocated = 0 OR state = 'booked')", name="allocated"
+    ),
+    UniqueConstraint("statement", "place"),
+    Index("payment_parent_ix", "parent", postgresql_where=text("parent IS NOT NULL")),
+    Index("payment_iban_booked_on_ix", "iban", "booked_on", postgresql_where=text("parent IS NULL")),
+    Index("payment_booked_on_ix", "booked_on", "id"),
+    Index("payment_payer_ix", "payer", "booked_on"),
+    Index("payment_account_ix", "account", "booked_on"),
+    Index("payment_rest_ix", "state", "id", postgresql_where=text("rest <> 0")),
+    Index("payment_symbol_ix", "symbol"),
+    comment="Platba: a movement of an own account, or a part of one that was split; positive where money came in",
 )

@@ -1,0 +1,235 @@
+"""Payments on the real database, through the API: statements matched and read again, what is parked solved by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from central.platform.database import transaction
+from central.platform.hooks import HOOKS
+from tests.system.payments_rig import CUSTOMER_ACCOUNT, OWN, Desk, Line, abo, camt, open_desk
+
+
+@pytest.fixture
+def desk(database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Desk]:
+    with open_desk(database_url, monkeypatch, tmp_path) as opened:
+        yield opened
+
+
+def test_statements_are_matched_and_read_again_without_effect(desk: Desk) -> None:
+    whole = desk.open("NOVAK", "1210.00", "2600000001")
+    later = desk.open("NOVAK", "500.00", "2600000002", date(2026, 3, 31))
+    earlier = desk.open("NOVAK", "300.00", "2600000002", date(2026, 3, 10))
+    content = abo(
+        [Line("1210.00", "2600000001"), Line("650.00", "2600000002"), Line("99.00", "42"), Line("-20.00"), Line("5.00")]
+    )
+    booked = desk.send(content)
+    assert booked["result"] == "booked"
+    assert (booked["payments"], booked["repeated"], booked["parked"]) == (5, 0, 3)
+    assert booked["matched"]["by_rule"] == {"exact": 1, "symbol": 2, "account": 0}
+    assert [desk.rest(item) for item in (whole, earlier, later)] == ["0.00", "0.00", "150.00"]
+    parked = {row["parked"]: row["amount"] for row in desk.get("/v1/payments", state="parked")}
+    assert parked == {"unknown_symbol": "99.00", "outgoing": "-20.00", "no_symbol": "5.00"}
+    again = desk.send(content)
+    assert (again["result"], again["file"], again["payments"]) == ("known", booked["file"], 0)
+    # The same movements once more, in the other form: told by their content.
+    other = desk.send(
+        camt([Line("1210.00", "2600000001"), Line("650.00", "2600000002"), Line("7.00", "2600000002")], version="08")
+    )
+    assert (other["payments"], other["repeated"]) == (1, 2)
+    assert desk.rest(later) == "143.00"
+    assert desk.get("/v1/bank-statements", form="abo")[0]["number"] == "1"
+    assert desk.client.get(f"/v1/bank-files/{booked['file']}").content == content
+    desk.require_balance()
+
+
+def test_equal_payments_of_one_day_are_two_and_their_references_tell_which(desk: Desk) -> None:
+    desk.open("NOVAK", "100.00", "11")
+    same = Line("100.00", "11")
+    assert desk.send(camt([same, same]))["payments"] == 2
+    assert desk.send(camt([same, same, same], number=2))["payments"] == 1
+    named = Line("50.00", "11", reference="R1")
+    assert desk.send(camt([named], number=3))["payments"] == 1
+    assert desk.send(camt([named, Line("50.00", "11", reference="R2")], number=4))["payments"] == 1
+    assert desk.sql("SELECT count(*) FROM payment") == 5
+    assert desk.get("/v1/saldo", party="NOVAK")[0]["saldo"] == "-300.00"
+
+
+BAD = [
+    (abo([Line("10.00")], new="1011.00"), "statement_sum"),
+    (camt([Line("10.00")], new="1009.99"), "statement_sum"),
+    (abo([Line("10.00")], own="19-999"), "unknown_account"),
+    (camt([Line("10.00")], iban=CUSTOMER_ACCOUNT), "unknown_account"),
+    (b"hello", "statement_form"),
+    (b'<?xml version="1.0"?><!DOCTYPE d [<!ENTITY a "b">]><Document>&a;</Document>', "camt_doctype"),
+    (b"<Document>", "camt_xml"),
+    (b"", "statement_form"),
+]
+
+
+def test_a_bad_statement_is_refused_and_nothing_is_booked(desk: Desk) -> None:
+    assert [desk.send(content, status=422)["code"] for content, _ in BAD] == [code for _, code in BAD]
+    assert desk.sql("SELECT count(*) FROM bank_file") == 0
+    assert desk.sql("SELECT count(*) FROM payment") == 0
+
+
+def test_what_is_parked_is_solved_by_hand_and_never_booked_twice(desk: Desk) -> None:
+    mine = desk.open("NOVAK", "100.00", "21")
+    hers = desk.open("DVORAK", "60.00", "22", account="7002")
+    euro = desk.open("NOVAK", "10.00", "23", currency="EUR")
+    desk.send(abo([Line("160.00", "999"), Line("10.00", "23"), Line("5.00", "24", currency="0978"), Line("30.00")]))
+    by_reason = {row["parked"]: row["id"] for row in desk.get("/v1/payments", state="parked")}
+    assert sorted(by_reason) == ["no_symbol", "other_currency", "unknown_symbol"]
+    payment = by_reason["unknown_symbol"]
+    wrong = {"parts": [{"amount": "100.00", "variable_symbol": "21"}], "reason": "seznam správce"}
+    assert desk.post(f"/v1/payments/{payment}/split", wrong, 409)["code"] == "split_sum"
+    right = {"parts": [*wrong["parts"], {"amount": "60.00", "account": "7002"}], "reason": "seznam správce"}
+    parts = desk.post(f"/v1/payments/{payment}/split", right)
+    assert len(parts["payments"]) == 2
+    assert (desk.rest(mine), desk.rest(hers)) == ("0.00", "0.00")
+    assert desk.post(f"/v1/payments/{payment}/split", right, 409)["code"] == "payment_state"
+    # Released: both sides are open, and matching keeps off.
+    allocation = desk.get(f"/v1/receivables/{mine}")["allocations"][0]["id"]
+    desk.post(f"/v1/allocations/{allocation}/release", {"reason": "spor"})
+    assert desk.post(f"/v1/allocations/{allocation}/release", {"reason": "spor"}, 409)["code"] == "released"
+    desk.post("/v1/payments/match")
+    assert desk.rest(mine) == "100.00"
+    part = parts["payments"][0]
+    assert desk.post(f"/v1/payments/{part}/allocate", {"items": [{"receivable": euro}]}, 409)["code"] == "other_side"
+    too_much = {"items": [{"receivable": mine, "amount": "100.01"}]}
+    assert desk.post(f"/v1/payments/{part}/allocate", too_much, 409)["code"] == "too_much"
+    desk.post(f"/v1/payments/{part}/allocate", {"items": [{"receivable": mine}]})
+    assert desk.rest(mine) == "0.00"
+    other = by_reason["no_symbol"]
+    desk.post(f"/v1/payments/{other}/outside", {"reason": "úrok"})
+    desk.post(f"/v1/payments/{other}/back", {"reason": "omyl"})
+    desk.post(f"/v1/payments/{other}/assign", {"payer": "NOVAK", "account": "7001", "reason": "zavolal"})
+    assert {row["account"]: row["saldo"] for row in desk.get("/v1/saldo", party="NOVAK")}["7001"] == "-30.00"
+    desk.require_balance()
+    acts = desk.sql("SELECT string_agg(DISTINCT act, ' ' ORDER BY act) FROM audit")
+    for act in ("allocation.release", "bank_statement.book", "payment.allocate", "payment.assign", "payment.split"):
+        assert act in acts
+
+
+def test_the_account_takes_an_overpayment_for_what_is_due_and_the_rest_is_credit(desk: Desk) -> None:
+    paid = desk.open("NOVAK", "100.00", "31", account="7001")
+    due = desk.open("NOVAK", "40.00", "32", date(2026, 3, 16), account="7001")
+    not_due = desk.open("NOVAK", "40.00", "33", date(2026, 4, 15), account="7001")
+    elsewhere = desk.open("NOVAK", "40.00", "34", date(2026, 1, 1), account="7003")
+    by_number = desk.open("DVORAK", "70.00", "35", date(2026, 3, 1), account="7002")
+    desk.send(camt([Line("150.00", "31"), Line("75.00", "7002")]))
+    assert [desk.rest(item) for item in (paid, due, not_due, elsewhere, by_number)] == [
+        "0.00", "0.00", "40.00", "40.00", "0.00",
+    ]  # fmt: skip
+    assert desk.get("/v1/saldo", party="DVORAK") == [
+        {"account": "7002", "currency": "CZK", "debts": "0.00", "past_due": "0.00", "credits": "0.00",
+         "money": "5.00", "saldo": "-5.00"}
+    ]  # fmt: skip
+    desk.post("/v1/payments/settle", {"payer": "NOVAK", "seller": "LDS", "until": "2026-03-31"})
+    assert (desk.rest(elsewhere), desk.rest(not_due)) == ("30.00", "40.00")
+    desk.require_balance()
+
+
+def test_an_allocation_to_an_advance_is_told_and_so_is_its_release(desk: Desk) -> None:
+    heard: list[tuple[str, Any]] = []
+    for topic in ("payment.allocated", "payment.released"):
+        HOOKS.subscribe(topic, "test", lambda _, event, topic=topic: heard.append((topic, event)))  # type: ignore[misc]
+    advance = desk.open("NOVAK", "250.00", "41", kind="advance", advance=7)
+    desk.send(camt([Line("250.00", "41")]))
+    allocation = desk.get(f"/v1/receivables/{advance}")["allocations"][0]["id"]
+    desk.post(f"/v1/allocations/{allocation}/release", {"reason": "spor"})
+    for topic in ("payment.allocated", "payment.released"):
+        HOOKS.subscribe(topic, "test", lambda _, event: None)
+    assert [topic for topic, _ in heard] == ["payment.allocated", "payment.released"]
+    told = heard[0][1]["allocations"]
+    assert [(row["advance"], row["amount"], row["received_on"]) for row in told] == [
+        (7, Decimal("250.00"), date(2026, 3, 16))
+    ]
+
+
+def test_a_refund_goes_back_where_it_came_from_and_meets_its_movements(desk: Desk) -> None:
+    desk.open("NOVAK", "100.00", "51")
+    desk.send(camt([Line("130.00", "51")]))
+    payment = desk.get("/v1/payments", variable_symbol="51")[0]["id"]
+    refund = desk.post("/v1/refunds", {"sources": [{"kind": "payment", "id": payment}], "reason": "přeplatek"}, 201)
+    assert (refund["iban"], refund["amount"], refund["state"]) == (CUSTOMER_ACCOUNT, "30.00", "ordered")
+    again = {"sources": [{"kind": "payment", "id": payment}], "reason": "přeplatek"}
+    assert desk.post("/v1/refunds", again, 409)["code"] == "too_much"
+    order = desk.post("/v1/payment-orders", {"seller": "LDS", "form": "abo", "due": "2026-03-23"}, 201)
+    file = desk.client.get(f"/v1/payment-orders/{order['id']}/file").content
+    assert b"\r\n000000-2000145399 3000 51 08000000 0 AV:VRATKA 51\r\n" in file
+    assert file.endswith(b"3 +\r\n5 +\r\n")
+    went = desk.send(abo([Line("-30.00", "51", day=date(2026, 3, 23))], number=2))
+    assert went["matched"]["refunds"] == 1
+    assert desk.get("/v1/refunds")[0]["state"] == "executed"
+    # The bank sends it back, under a symbol that names an item: by hand.
+    desk.send(abo([Line("30.00", "0", day=date(2026, 3, 25))], number=3))
+    back = desk.get("/v1/payments", parked="no_symbol")[0]["id"]
+    done = desk.post(f"/v1/refunds/{refund['id']}/return", {"payment": back, "reason": "účet zrušen"})
+    assert done["state"] == "returned"
+    assert desk.get(f"/v1/payments/{payment}")["rest"] == "30.00"
+    new = desk.post("/v1/refunds", {**again, "iban": OWN}, 201)
+    assert desk.post(f"/v1/refunds/{new['id']}/cancel", {"reason": "omyl"})["state"] == "cancelled"
+    assert desk.post(f"/v1/refunds/{new['id']}/cancel", {"reason": "omyl"}, 409)["code"] == "refund_state"
+    assert desk.get(f"/v1/payments/{payment}")["rest"] == "30.00"
+    desk.require_balance()
+
+
+def test_credits_are_set_off_as_a_document(desk: Desk) -> None:
+    debt = desk.open("NOVAK", "100.00", "61")
+    credit = desk.open("NOVAK", "-30.00", "62", kind="credit")
+    desk.open("NOVAK", "20.00", "63", date(2026, 3, 1))
+    order = {"seller": "LDS", "payer": "NOVAK", "reason": "dohoda"}
+    made = desk.post("/v1/set-offs", {**order, "only": [debt, credit]}, 201)
+    assert (made["total"], desk.rest(debt), desk.rest(credit)) == ("30.00", "70.00", "0.00")
+    assert desk.client.get(f"/v1/set-offs/{made['id']}/pdf").content.startswith(b"%PDF")
+    assert desk.post("/v1/set-offs", order, 409)["code"] == "nothing_to_set_off"
+    desk.require_balance()
+
+
+def test_reminders_climb_the_levels_with_fee_and_penalty(desk: Desk) -> None:
+    item = desk.open("NOVAK", "1000.00", "71", date(2026, 3, 10), account="7001")
+    desk.open("DVORAK", "1000.00", "72", date(2026, 3, 15))
+    levels = [
+        {"level": 1, "days_after_due": 7, "fee": "0", "pay_within_days": 5, "wording": "Prosíme o úhradu."},
+        {"level": 2, "days_after_due": 20, "fee": "50", "penalty_daily_percent": "0.05", "pay_within_days": 5,
+         "wording": "Podruhé."},
+    ]  # fmt: skip
+    answer = desk.client.put("/v1/reminder-levels", json={"levels": levels, "reason": "ceník"})
+    assert answer.status_code == 200, answer.text
+    assert [row["number"] for row in desk.get("/v1/reminders/due")] == ["71"]
+    first = desk.post("/v1/reminders", {}, 201)["reminders"]
+    assert desk.post("/v1/reminders", {}, 201)["reminders"] == []
+    assert desk.client.get(f"/v1/reminders/{first[0]}/pdf").content.startswith(b"%PDF")
+    desk.clock.advance(timedelta(days=11))
+    second = desk.post("/v1/reminders", {"payers": ["NOVAK"]}, 201)["reminders"]
+    row = desk.get("/v1/reminders", level="2")[0]
+    # 21 days at 0.05 % of 1000 = 10.50, and the fee
+    assert (row["id"], row["amount"]) == (second[0], "1060.50")
+    assert desk.rest(item) == "1000.00"
+    assert {row["kind"]: row["rest"] for row in desk.get("/v1/receivables", account_number="7001")} == {
+        "invoice": "1000.00", "fee": "50.00", "penalty": "10.50",
+    }  # fmt: skip
+
+
+def test_the_database_refuses_more_than_either_side_has(desk: Desk) -> None:
+    item = desk.open("NOVAK", "100.00", "81")
+    other = desk.open("DVORAK", "100.00", "82")
+    desk.send(camt([Line("150.00", "81")]))
+    insert = """
+        INSERT INTO allocation (payment, receivable, amount, rule, made_on, made_at, made_by)
+        SELECT p.id, :item, :amount, 'by hand', '2026-03-20', now(), 'x' FROM payment p"""
+    for values in ({"item": item, "amount": 1}, {"item": other, "amount": 1}):
+        with pytest.raises(IntegrityError), transaction(desk.engine) as connection:
+            connection.execute(text(insert), values)
+    for statement in ("UPDATE allocation SET amount = 1", "DELETE FROM allocation"):
+        with pytest.raises(IntegrityError), transaction(desk.engine) as connection:
+            connection.execute(text(statement))
+    desk.require_balance()
