@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
+from central.invoicing.advances.hooks import listen
 from central.platform.database import transaction
 from central.platform.hooks import HOOKS
 from tests.system.payments_rig import CUSTOMER_ACCOUNT, OWN, Desk, Line, abo, camt, open_desk
@@ -140,13 +141,13 @@ def test_the_account_takes_an_overpayment_for_what_is_due_and_the_rest_is_credit
 def test_an_allocation_to_an_advance_is_told_and_so_is_its_release(desk: Desk) -> None:
     heard: list[tuple[str, Any]] = []
     for topic in ("payment.allocated", "payment.released"):
-        HOOKS.subscribe(topic, "test", lambda _, event, topic=topic: heard.append((topic, event)))  # type: ignore[misc]
+        HOOKS.subscribe(topic, "advances", lambda _, event, topic=topic: heard.append((topic, event)))  # type: ignore[misc]
     advance = desk.open("NOVAK", "250.00", "41", kind="advance", advance=7)
     desk.send(camt([Line("250.00", "41")]))
     allocation = desk.get(f"/v1/receivables/{advance}")["allocations"][0]["id"]
     desk.post(f"/v1/allocations/{allocation}/release", {"reason": "spor"})
-    for topic in ("payment.allocated", "payment.released"):
-        HOOKS.subscribe(topic, "test", lambda _, event: None)
+    listen(HOOKS)
+    assert heard[1][1]["why"] == "spor"
     assert [topic for topic, _ in heard] == ["payment.allocated", "payment.released"]
     told = heard[0][1]["allocations"]
     assert [(row["advance"], row["amount"], row["received_on"]) for row in told] == [

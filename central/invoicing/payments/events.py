@@ -1,9 +1,9 @@
 """What payments tell the rooms and modules that listen.
 
-"payment.allocated" and "payment.released" carry `allocations`, a list of those that concern advances, `person`, `at` and
-`why` (of a release; else None). Each has `allocation`, `receivable`, `advance`, `payment` (None where a credit note was set off), `amount`,
-`currency`, `received_on` (the day on which the bank booked the money; of a set-off the day of the document), `seller`
-and `payer`.
+"payment.allocated" and "payment.released" carry `allocations`, a list of those that concern advances, `person`, `at`
+and `why` (of a release; else None). Each allocation has `allocation`, `receivable`, `advance`, `payment` (None where a
+credit note was set off), `amount`, `currency`, `received_on` (the day on which the bank booked the money; of a set-off
+the day of the document), `seller` and `payer`.
 """
 
 from collections.abc import Sequence
