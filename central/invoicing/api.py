@@ -20,6 +20,7 @@ from central.invoicing.invoices import (
 )
 from central.invoicing.issue import issue_invoices, preview_invoices
 from central.invoicing.payments.api import router as payments
+from central.invoicing.payments.journal_api import router as journal
 from central.invoicing.payments.settling_api import router as settling
 from central.invoicing.selection import Grouping, Selection
 from central.invoicing.trace import related_documents, trace_line
@@ -261,5 +262,5 @@ def _file(content: bytes, media_type: str, name: str) -> Response:
 
 
 router = APIRouter()
-for each in (invoices, advances_router, delivery_router, payments, settling):
+for each in (invoices, advances_router, delivery_router, payments, settling, journal):
     router.include_router(each)

@@ -1,0 +1,113 @@
+"""Issued documents as XML for the accounting program Pohoda (dataPack 2.0 with invoices). Pure.
+
+The form is the publisher's public schema (data.xsd, invoice.xsd, type.xsd, version 2.0); which classes of VAT and which
+rates it takes by name is assumed here: 0 none, 12 low, 21 high, others into the third rate.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Final
+
+from lxml import etree
+
+DATA: Final = "http://www.stormware.cz/schema/version_2/data.xsd"
+INVOICE: Final = "http://www.stormware.cz/schema/version_2/invoice.xsd"
+TYPE: Final = "http://www.stormware.cz/schema/version_2/type.xsd"
+
+KINDS: Final = {"corrective": "issuedCorrectiveTax", "cancelling": "issuedCorrectiveTax"}
+"""Kinds of documents that are corrective tax documents there; all others are issued invoices."""
+RATES: Final = {Decimal(0): "None", Decimal(12): "Low", Decimal(21): "High"}
+
+
+@dataclass(frozen=True, slots=True)
+class VatPart:
+    """A rate of the VAT recapitulation."""
+
+    percent: Decimal
+    base: Decimal
+    vat: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """An issued document as the accounting takes it."""
+
+    number: str
+    kind: str
+    issued_on: date
+    tax_on: date
+    due: date
+    symbol: str
+    text: str
+    name: str
+    street: str
+    city: str
+    postal_code: str
+    ico: str
+    dic: str
+    vat: Sequence[VatPart]
+
+
+def write_pohoda(identifier: str, ico: str, documents: Sequence[Document]) -> bytes:
+    """The dataPack in UTF-8, one item a document."""
+    root = etree.fromstring(
+        f'<dat:dataPack xmlns:dat="{DATA}" xmlns:inv="{INVOICE}" xmlns:typ="{TYPE}" version="2.0" id="{identifier}" '
+        'application="Rozvodna" note="Vydané doklady"/>'
+    )
+    root.set("ico", ico)
+    for document in documents:
+        item = _put(root, DATA, "dataPackItem")
+        item.set("version", "2.0")
+        item.set("id", document.number)
+        invoice = _put(item, INVOICE, "invoice")
+        invoice.set("version", "2.0")
+        _head(_put(invoice, INVOICE, "invoiceHeader"), document)
+        _summary(_put(_put(invoice, INVOICE, "invoiceSummary"), INVOICE, "homeCurrency"), document)
+    written: bytes = etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True)
+    return written
+
+
+def _head(head: etree._Element, document: Document) -> None:
+    _put(head, INVOICE, "invoiceType", KINDS.get(document.kind, "issuedInvoice"))
+    _put(_put(head, INVOICE, "number"), TYPE, "numberRequested", document.number)
+    _put(head, INVOICE, "symVar", document.symbol)
+    _put(head, INVOICE, "date", document.issued_on.isoformat())
+    _put(head, INVOICE, "dateTax", document.tax_on.isoformat())
+    _put(head, INVOICE, "dateDue", document.due.isoformat())
+    _put(head, INVOICE, "text", document.text)
+    address = _put(_put(head, INVOICE, "partnerIdentity"), TYPE, "address")
+    for name, value in (
+        ("company", document.name[:255]),
+        ("city", document.city[:45]),
+        ("street", document.street[:64]),
+        ("zip", document.postal_code[:15]),
+        ("ico", document.ico[:15]),
+        ("dic", document.dic[:18]),
+    ):
+        if value:
+            _put(address, TYPE, name, value)
+
+
+def _summary(summary: etree._Element, document: Document) -> None:
+    sums: dict[str, list[Decimal]] = {}
+    for part in document.vat:
+        kept = sums.setdefault(RATES.get(part.percent.normalize() + 0, "3"), [Decimal("0.00"), Decimal("0.00")])
+        kept[0] += part.base
+        kept[1] += part.vat
+    for rate in ("None", "Low", "High", "3"):
+        if rate not in sums:
+            continue
+        base, vat = sums[rate]
+        _put(summary, TYPE, f"price{rate}", f"{base:f}")
+        if rate != "None":
+            _put(summary, TYPE, f"price{rate}VAT", f"{vat:f}")
+            _put(summary, TYPE, f"price{rate}Sum", f"{base + vat:f}")
+
+
+def _put(parent: etree._Element, space: str, name: str, value: str | None = None) -> etree._Element:
+    child = etree.SubElement(parent, f"{{{space}}}{name}")
+    if value is not None:
+        child.text = value
+    return child
