@@ -1,21 +1,17 @@
 """What 100,000 payments cost: two files (ABO and CAMT.053) read, stored and matched with 100,000 open items.
 
-Developing: `python -m tests.bench.invoices_payments --payments 10000`. Each of both files brings half; every payment
-has the symbol of one item, nine of ten its amount, the others more or less. What is left afterwards is compared.
+Part of `make bench ONLY=invoices`; alone: `main(10_000)`. Each of both files brings half; every payment has the symbol
+of one item, nine of ten its amount, the others more or less. What is left afterwards is compared.
 """
 
-import argparse
 import resource
 import sys
 import time
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Connection, text
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # where `tests` lies, when this file itself is run
 
 from central.invoicing.account import iban_of
 from central.invoicing.payments.booking import book_statements
@@ -113,19 +109,12 @@ def _require_truth(connection: Connection, payments: int) -> None:
     assert row.owed - row.settled == row.open
 
 
-def main() -> None:
-    """Measure with a stack of its own and print."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--payments", type=int, default=PAYMENTS)
-    arguments = parser.parse_args()
-    stack = LocalStack(home_folder(), instance="bench-payments", owner=process.this_process())
+def main(payments: int = PAYMENTS) -> None:
+    """Measure this part alone; writes no file."""
+    stack = LocalStack(home_folder(), instance=f"bench-{process.this_process().pid}", owner=process.this_process())
     try:
         stack.up()
-        for key, figure in measure(stack, arguments.payments).items():
-            print(f"{key} {figure.value} {figure.unit}")
+        for name, figure in measure(stack, payments).items():
+            print(f"{name}: {figure.value} {figure.unit}", file=sys.stderr)
     finally:
         stack.destroy()
-
-
-if __name__ == "__main__":
-    main()

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, insert, select, text
 from central.invoicing.account import AccountError, parse_iban
 from central.invoicing.payments.abo import looks_like_abo, read_abo
 from central.invoicing.payments.camt import looks_like_camt, read_camt
-from central.invoicing.payments.matching import Matched, lock_payments, match_payments
+from central.invoicing.payments.matching import MANY, PAYERS_OF_INCOMING, Matched, lock_payments, match_payments
 from central.invoicing.payments.statement import MOST_AMOUNT, Item, Statement, require_sums
 from central.invoicing.payments.tables import bank_file, bank_statement
 from central.platform import audit
@@ -43,13 +43,15 @@ INCOMING = """
 CREATE TEMPORARY TABLE incoming (
     place integer, booked_on date, value_on date, amount numeric(14, 2), currency text, counter_account text,
     counter_name text, variable_symbol text, constant_symbol text, specific_symbol text, message text, reference text,
-    content bytea, parked text, earlier bigint
+    content bytea, parked text, seller bigint, earlier bigint, payer bigint, account bigint,
+    state text NOT NULL DEFAULT 'parked', by_hand boolean NOT NULL DEFAULT false,
+    symbol bigint GENERATED ALWAYS AS (variable_symbol::bigint) STORED
 ) ON COMMIT DROP
 """
 
 COLUMNS: Final = (
     "place", "booked_on", "value_on", "amount", "currency", "counter_account", "counter_name", "variable_symbol",
-    "constant_symbol", "specific_symbol", "message", "reference", "content", "parked",
+    "constant_symbol", "specific_symbol", "message", "reference", "content", "parked", "seller",
 )  # fmt: skip
 
 BY_REFERENCE = text("""
@@ -92,10 +94,10 @@ BY_CONTENT = text("""
 BOOK = text("""
     INSERT INTO payment (statement, place, seller, iban, form, booked_on, value_on, amount, currency, counter_account,
                          counter_name, variable_symbol, constant_symbol, specific_symbol, message, reference, content,
-                         state, parked)
-    SELECT :statement, place, :seller, :iban, :form, booked_on, value_on, amount, currency, counter_account,
+                         payer, account, state, parked)
+    SELECT :statement, place, seller, :iban, :form, booked_on, value_on, amount, currency, counter_account,
            counter_name, variable_symbol, constant_symbol, specific_symbol, message, reference, content,
-           'parked', parked
+           payer, account, state, parked
       FROM incoming WHERE earlier IS NULL ORDER BY place
 """)
 
@@ -200,12 +202,16 @@ def _book(connection: Connection, file: int, place: int, statement: Statement, o
     connection.exec_driver_sql("TRUNCATE incoming")
     raw: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]  # psycopg is the driver
     with raw.cursor() as cursor, cursor.copy(f"COPY incoming ({', '.join(COLUMNS)}) FROM STDIN") as copy:
-        for row in _rows(statement.items, owner.iban, currency):
+        for row in _rows(statement.items, owner, currency):
             copy.write_row(row)
     connection.exec_driver_sql("ANALYZE incoming")
     side = {"iban": owner.iban, "form": statement.form}
     connection.execute(BY_REFERENCE, side)
     connection.execute(BY_CONTENT, side)
+    if len(statement.items) >= MANY:
+        connection.execute(text("SET LOCAL enable_nestloop = off"))
+    connection.execute(PAYERS_OF_INCOMING)
+    connection.execute(text("SET LOCAL enable_nestloop = on"))
     repeated = connection.execute(text("SELECT place, earlier FROM incoming WHERE earlier IS NOT NULL ORDER BY place"))
     again = [[row.place, row.earlier] for row in repeated]
     identifier = connection.execute(
@@ -228,15 +234,22 @@ def _book(connection: Connection, file: int, place: int, statement: Statement, o
         )
         .returning(bank_statement.c.id)
     ).scalar_one()
-    booked = connection.execute(BOOK, {"statement": identifier, "seller": owner.party, **side})
+    booked = connection.execute(BOOK, {"statement": identifier, **side})
     return identifier, booked.rowcount, len(again)
 
 
-def _rows(items: Sequence[Item], iban: str, currency: str) -> Iterator[tuple[Any, ...]]:
+def _rows(items: Sequence[Item], owner: _Own, currency: str) -> Iterator[tuple[Any, ...]]:
     for item in items:
         if item.amount == 0:
             continue
-        told = (iban, item.booked_on, item.amount, item.counter_account, item.variable_symbol, item.specific_symbol)
+        told = (
+            owner.iban,
+            item.booked_on,
+            item.amount,
+            item.counter_account,
+            item.variable_symbol,
+            item.specific_symbol,
+        )
         yield (
             item.place,
             item.booked_on,
@@ -252,6 +265,7 @@ def _rows(items: Sequence[Item], iban: str, currency: str) -> Iterator[tuple[Any
             item.reference,
             hashlib.blake2b("|".join(map(str, told)).encode(), digest_size=16).digest(),
             _parked(item, currency),
+            owner.party,
         )
 
 

@@ -28,10 +28,10 @@ _LOCK: Final = 0x706179  # any constant; it differs from the other advisory lock
 
 WAITING = text("SELECT count(*) FROM (SELECT FROM payment WHERE rest <> 0 LIMIT :many) waiting")
 
-PAYERS = text("""
+_PAYERS: Final = """
     -- whose items a symbol names; of parties, or of contract accounts whose number it is
     WITH wanted AS (
-        SELECT DISTINCT seller, symbol, currency FROM payment
+        SELECT DISTINCT seller, symbol, currency FROM {table}
          WHERE state = 'parked' AND parked IN ('unknown_symbol', 'ambiguous', 'other_currency') AND NOT by_hand
            AND amount > 0 AND symbol IS NOT NULL),
     by_item AS (
@@ -45,7 +45,7 @@ PAYERS = text("""
     by_account AS (
         SELECT w.seller, w.symbol, w.currency, min(a.party) AS payer, min(a.id) AS account, count(*) AS accounts
           FROM wanted w
-          JOIN contract_account a ON a.number ~ '^[0-9]{1,10}$' AND ltrim(a.number, '0') = w.symbol::text
+          JOIN contract_account a ON a.number ~ '^[0-9]{{1,10}}$' AND ltrim(a.number, '0') = w.symbol::text
          GROUP BY w.seller, w.symbol, w.currency),
     other AS (
         SELECT DISTINCT w.seller, w.symbol, w.currency FROM wanted w
@@ -64,7 +64,7 @@ PAYERS = text("""
           LEFT JOIN by_item i USING (seller, symbol, currency)
           LEFT JOIN by_account a USING (seller, symbol, currency)
           LEFT JOIN other o USING (seller, symbol, currency))
-    UPDATE payment p
+    UPDATE {table} p
        SET payer = told.payer, account = told.account,
            state = CASE WHEN told.payer IS NULL THEN 'parked' ELSE 'booked' END,
            parked = CASE WHEN told.payer IS NULL THEN told.parked END
@@ -72,7 +72,15 @@ PAYERS = text("""
      WHERE p.seller = told.seller AND p.symbol = told.symbol AND p.currency = told.currency
        AND p.state = 'parked' AND p.parked IN ('unknown_symbol', 'ambiguous', 'other_currency') AND NOT p.by_hand
        AND p.amount > 0
-""")
+       -- what brings a refund back belongs to the refund
+       AND NOT EXISTS (SELECT FROM refund f
+                        WHERE f.state = 'executed' AND f.amount = p.amount AND f.iban = p.counter_account
+                          AND f.variable_symbol = p.variable_symbol AND f.seller = p.seller)
+"""
+
+PAYERS_OF_INCOMING: Final = text(_PAYERS.format(table="incoming"))
+"""Of movements before they are booked: written once, with their payer, they cost half."""
+PAYERS: Final = text(_PAYERS.format(table="payment"))
 
 EXACT = text("""
     WITH money AS (
