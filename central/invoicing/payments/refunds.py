@@ -77,18 +77,20 @@ def order_refund(
     if len({(row.payer, row.seller, row.currency) for _, row, _ in taken}) != 1:
         raise Refused("several_payers", "A refund is of one payer's credits to one seller in one currency.")
     target = _target(connection, taken, iban, today)
+    number = draw_numbers(connection, REFUND, today, 1)[0]
+    symbol = first.variable_symbol or number.removeprefix(REFUND)
     identifier = connection.execute(
         insert(refund)
         .values(
-            number=draw_numbers(connection, REFUND, today, 1)[0],
+            number=number,
             seller=first.seller,
             payer=first.payer,
             account=first.account,
             iban=target,
             amount=sum(amount for _, _, amount in taken),
             currency=first.currency,
-            variable_symbol=first.variable_symbol or "0",
-            message=f"Vratka {first.variable_symbol or ''}".strip(),
+            variable_symbol=symbol,
+            message=f"Vratka {symbol}",
             state="ordered",
             reason=reason,
             ordered_at=now,
