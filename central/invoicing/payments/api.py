@@ -33,7 +33,7 @@ from central.platform.web import Db, Now
 from central.registry.tables import party
 from shared.metering_day import PRAGUE
 
-router = APIRouter(prefix="/v1", tags=["payments"])
+router = APIRouter(prefix="/v1", tags=["invoicing"])
 
 Reader = Annotated[Person, Depends(require_right("read"))]
 Payer = Annotated[Person, Depends(require_right("pay"))]

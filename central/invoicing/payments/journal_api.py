@@ -10,7 +10,7 @@ from central.invoicing.payments.bodies import ExportOrder, PathId
 from central.invoicing.payments.journal import export_period, find_exports, require_file
 from central.platform.web import Db, Now
 
-router = APIRouter(prefix="/v1/journal-exports", tags=["payments"])
+router = APIRouter(prefix="/v1/journal-exports", tags=["invoicing"])
 
 
 @router.post("", status_code=201, summary="Hand a period to the accounting")

@@ -38,7 +38,7 @@ from central.platform.overview import Asked
 from central.platform.web import Db, Now
 from shared.metering_day import PRAGUE
 
-router = APIRouter(prefix="/v1", tags=["payments"])
+router = APIRouter(prefix="/v1", tags=["invoicing"])
 
 
 def _pdf(row: Any) -> Response:
