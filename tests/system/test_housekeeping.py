@@ -32,17 +32,25 @@ _POINT = text("""
     INSERT INTO supply_point (ean, name, object, street, city, postal_code, commodity, voltage_level, operator)
     SELECT '859182400941700019', 'n', 'o', 's', 'c', '51741', 'electricity', 'VN', id FROM party
 """)
+_CONTRACT = text("""
+    INSERT INTO contract (number, kind, customer, payer, valid)
+    SELECT 'S-1', 'distribution', id, id, '[2026-01-01,)' FROM party
+""")
+_ITEM = text("""
+    INSERT INTO contract_item (contract, supply_point, prices, valid)
+    SELECT c.id, s.id, 'CEZ', '[2026-01-01,)' FROM contract c, supply_point s
+""")
 _RUN = text("""
     INSERT INTO settlement_run
-        (number, month, state, packages, digest, made_at, made_by, approved_at, approved_by)
-    VALUES ('2026-03/1', '2026-03-01', 'approved', '[]', 'd', :at, 'x', :at, 'x')
+        (number, period, statement, scope, state, packages, digest, made_at, made_by, approved_at, approved_by)
+    VALUES ('2026-03/1', '[2026-03-01,2026-04-01)', 'regular', '{}', 'approved', '[]', 'd', :at, 'x', :at, 'x')
 """)
 _INPUT = text("""
-    INSERT INTO settlement_input (run, supply_point, statement_type, valid, approved, package, facts, digest,
-                                  quantities, profiles, readings, information, findings)
-    SELECT r.id, s.id, 0, tstzrange('2026-02-28 23:00+00', '2026-03-31 22:00+00'), true, 'p', '{}', 'd',
+    INSERT INTO settlement_input (run, supply_point, contract_item, statement_type, valid, approved, package, facts,
+                                  digest, quantities, profiles, readings, information, findings)
+    SELECT r.id, s.id, i.id, 0, tstzrange('2026-02-28 23:00+00', '2026-03-31 22:00+00'), true, 'p', '{}', 'd',
            '{}', '[]', '[]', '[]', '[]'
-    FROM settlement_run r, supply_point s
+    FROM settlement_run r, supply_point s, contract_item i
 """)
 _MAY_UNDONE = text("UPDATE batch SET consolidated_at = NULL WHERE first_start BETWEEN '2026-05-01' AND '2026-06-01'")
 
@@ -79,7 +87,7 @@ def work_off(engine: Engine) -> None:
 def pin(engine: Engine, approved_at: datetime) -> None:
     """An approved run that stands on March 2026."""
     with transaction(engine) as connection:
-        for statement in (_PARTY, _POINT):
+        for statement in (_PARTY, _POINT, _CONTRACT, _ITEM):
             connection.execute(statement)
         connection.execute(_RUN, {"at": approved_at})
         connection.execute(_INPUT)
