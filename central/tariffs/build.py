@@ -18,7 +18,7 @@ from central.tariffs.build_2027 import electricity_2027
 from central.tariffs.build_deadlines import DEADLINE_SOURCES, ELECTRICITY, LOAD_PROFILES, reserved_capacity
 from central.tariffs.build_estimation import DECREE, ELECTRICITY_ESTIMATION
 from central.tariffs.build_gas import gas_2015, gas_2017_example
-from central.tariffs.build_parts import ROUNDING, VAT, number, payment_term, table
+from central.tariffs.build_parts import ENERGY_TAX_SOURCE, ROUNDING, VAT, energy_tax, number, payment_term, table
 from central.tariffs.build_rules import (
     BREAKER_BANDS,
     ELECTRICITY_GROUPS,
@@ -74,6 +74,7 @@ def electricity_2026(low: dict[str, Any], high: dict[str, Any]) -> dict[str, Any
             **DECREE,
             **VERIFICATION_SOURCE,
             **DEADLINE_SOURCES,
+            **ENERGY_TAX_SOURCE,
         },
         "operators": OPERATORS,
         "vat": VAT,
@@ -112,6 +113,7 @@ def _common_tables(high: dict[str, Any]) -> list[dict[str, Any]]:
             [[level, number(high["poze_mw_month"])] for level in high_low],
         ),
         payment_term(),
+        energy_tax("electricity"),
         table("poze_ampere", "CZK/A/month", ["level"], "cv-15-2025", [["NN", "0"]]),
         table("poze_cap", "CZK/MWh", [], "act-165-2012", [[number(high["poze_cap_mwh"])]]),
         table(

@@ -7,7 +7,7 @@ tariff T1 or T2 that is lower in the month. Prices are those of the informative 
 from typing import Any
 
 from central.tariffs.build_deadlines import DEADLINE_SOURCES, ELECTRICITY
-from central.tariffs.build_parts import ROUNDING, VAT, number, payment_term, rule, table
+from central.tariffs.build_parts import ENERGY_TAX_SOURCE, ROUNDING, VAT, energy_tax, number, payment_term, rule, table
 from central.tariffs.build_rules import ELECTRICITY_RULES, ELECTRICITY_SOURCES, HIGH
 
 _SOURCE = "nts-informative"
@@ -60,6 +60,7 @@ def electricity_2027(high: dict[str, Any]) -> dict[str, Any]:
             **{key: ELECTRICITY_SOURCES[key] for key in ("cv-13-2025", "cv-15-2025", "cr-2021", "act-165-2012")},
             **{key: ELECTRICITY_SOURCES[key] for key in ("vat-act", "product")},
             **DEADLINE_SOURCES,
+            **ENERGY_TAX_SOURCE,
         },
         "operators": {
             "CEZ": "ČEZ Distribuce, a. s.",
@@ -72,7 +73,13 @@ def electricity_2027(high: dict[str, Any]) -> dict[str, Any]:
         "rounding": ROUNDING,
         "rules": _rules(),
         "groups": [],
-        "tables": [*_prices(prices), *_storage(), *_as_in_2026(high), payment_term()],
+        "tables": [
+            *_prices(prices),
+            *_storage(),
+            *_as_in_2026(high),
+            payment_term(),
+            energy_tax("electricity", mark="assumed"),
+        ],
         "rates": {},
         "breaker_bands": [],
         "consumption_bands": {},

@@ -4,7 +4,16 @@ from typing import Any
 
 from central.tariffs.build_deadlines import DEADLINE_SOURCES, GAS, GAS_SERIES, GAS_SERIES_SOURCE
 from central.tariffs.build_estimation import GAS_ESTIMATION
-from central.tariffs.build_parts import GAS_ROUNDING, VAT, payment_term, rule, table, with_parameters
+from central.tariffs.build_parts import (
+    ENERGY_TAX_SOURCE,
+    GAS_ROUNDING,
+    VAT,
+    energy_tax,
+    payment_term,
+    rule,
+    table,
+    with_parameters,
+)
 from central.tariffs.build_verification import GAS_VERIFICATION, VERIFICATION_SOURCE
 from central.tariffs.model import FORMAT
 
@@ -74,7 +83,7 @@ def gas_2017_example() -> dict[str, Any]:
             "The market operator's payment of 2017 was not found; there is no rule for it.",
             "The formula above 630 MWh a year was not found; the fixed yearly price per daily capacity is used.",
         ],
-        "sources": {**GAS_SOURCES, **VERIFICATION_SOURCE, **DEADLINE_SOURCES, **GAS_SERIES_SOURCE},
+        "sources": {**GAS_SOURCES, **VERIFICATION_SOURCE, **DEADLINE_SOURCES, **ENERGY_TAX_SOURCE, **GAS_SERIES_SOURCE},
         "binding": True,
         "operators": {"GASNET": "GasNet, s.r.o."},
         "vat": VAT,
@@ -104,6 +113,7 @@ def gas_2017_example() -> dict[str, Any]:
                 [["GASNET", names[-1], "115933.79"]],
             ),
             payment_term(),
+            energy_tax("gas"),
             table(
                 "calorific_value",
                 "kWh/m3",
@@ -163,6 +173,7 @@ def gas_2015() -> dict[str, Any]:
             "garance-plus": {"title": "Ceník GARANCE+", "note": "pásma distributora typu E.ON; rok není doložen"},
             **{key: GAS_SOURCES[key] for key in ("vat-act", "product")},
             **DEADLINE_SOURCES,
+            **ENERGY_TAX_SOURCE,
             **GAS_SERIES_SOURCE,
         },
         "operators": {"GASNET": "RWE GasNet, s.r.o.", "EON": "E.ON Distribuce, a.s. (plyn)"},
@@ -194,6 +205,7 @@ def gas_2015() -> dict[str, Any]:
                 [["GASNET", "63-630", "108075.16"]],
             ),
             payment_term(),
+            energy_tax("gas"),
         ],
         "rates": {},
         "breaker_bands": [],

@@ -47,6 +47,20 @@ def table(
     }
 
 
+ENERGY_TAX_SOURCE: dict[str, Any] = {
+    "energy-tax": {
+        "title": "Zákon č. 261/2007 Sb., daň z elektřiny a daň ze zemního plynu",
+        "note": "sazba je doložena; že ji účtuje dodavatel, je předpoklad",
+    }
+}
+
+
+def energy_tax(commodity: str, *, mark: str = "documented") -> dict[str, Any]:
+    """The tax on electricity or gas, charged by who supplies."""
+    rate = {"electricity": "28.30", "gas": "30.60"}[commodity]
+    return table(f"{commodity}_tax", "CZK/MWh", [], "energy-tax", [[rate]], mark=mark)
+
+
 def payment_term() -> dict[str, Any]:
     """Days from issue to the due date."""
     note = "Days from issue to the due date where the contract says nothing else."

@@ -8,7 +8,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from central.tariffs.build_deadlines import DEADLINE_SOURCES, ELECTRICITY, LOAD_PROFILES, reserved_capacity
-from central.tariffs.build_parts import ROUNDING, VAT, payment_term, table, with_parameters
+from central.tariffs.build_parts import (
+    ENERGY_TAX_SOURCE,
+    ROUNDING,
+    VAT,
+    energy_tax,
+    payment_term,
+    table,
+    with_parameters,
+)
 from central.tariffs.build_rules import BREAKER_BANDS, ELECTRICITY_GROUPS, ELECTRICITY_RULES, ELECTRICITY_SOURCES, HIGH
 
 _REGIONAL = {"CEZ": "ČEZ Distribuce, a. s.", "EGD": "EG.D, a.s.", "PRE": "PREdistribuce, a.s."}
@@ -72,6 +80,7 @@ def electricity_2025(rates: Mapping[str, Any], classes: Sequence[dict[str, Any]]
             **{key: ELECTRICITY_SOURCES[key] for key in ("cr-2021", "act-165-2012", "vat-act", "product")},
             "decree-541-2005": _CLASSES,
             **DEADLINE_SOURCES,
+            **ENERGY_TAX_SOURCE,
         },
         "operators": _REGIONAL,
         "vat": VAT,
@@ -85,6 +94,7 @@ def electricity_2025(rates: Mapping[str, Any], classes: Sequence[dict[str, Any]]
             table("poze_ampere", "CZK/A/month", ["level"], decision, [["NN", "84.7"]]),
             table("poze_cap", "CZK/MWh", [], "act-165-2012", [["495"]]),
             payment_term(),
+            energy_tax("electricity"),
             table(
                 "unsolicited_reactive",
                 "CZK/MVArh",
@@ -153,6 +163,7 @@ def electricity_2021() -> dict[str, Any]:
             **{key: ELECTRICITY_SOURCES[key] for key in ("act-165-2012", "vat-act", "product")},
             "decree-541-2005": _CLASSES,
             **DEADLINE_SOURCES,
+            **ENERGY_TAX_SOURCE,
         },
         "operators": _REGIONAL,
         "vat": VAT,
@@ -167,6 +178,7 @@ def electricity_2021() -> dict[str, Any]:
             table("unsolicited_reactive", "CZK/MVArh", [], decision, [["440"]]),
             table("poze_cap", "CZK/MWh", [], "act-165-2012", [["495"]]),
             payment_term(),
+            energy_tax("electricity"),
         ],
         "rates": {},
         "breaker_bands": [],
