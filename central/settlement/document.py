@@ -90,7 +90,7 @@ def _part(span: Span) -> dict[str, Any]:
         "to": span.end.isoformat(),
         "level": span.version.level,
         "metering_type": span.version.metering_type,
-        "package": f"{span.book.name} {span.book.version}",
+        "package": {"name": span.book.name, "version": span.book.version, "checksum": span.book.checksum},
         "agreed": {name: str(value) for name, value in span.agreed.items()},
     }
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from central.platform.arrays import int_array
-from central.platform.errors import NotFound
+from central.platform.errors import BadInput, NotFound
 
 _POINTS = text("""
     -- points of consumption that were supplied in the period, and entries with a purchase contract, by EAN
@@ -25,19 +25,35 @@ _POINTS = text("""
        AND (CAST(:contracts AS bigint[]) IS NULL OR EXISTS (
             SELECT FROM contract_item i WHERE i.supply_point = v.id AND i.valid && daterange(:first, :end)
                AND i.contract = ANY (CAST(:contracts AS bigint[]))))
-       AND (CAST(:collection AS text) IS NULL OR EXISTS (
-            SELECT FROM collection k
-              JOIN collection_node n ON n.collection = k.id AND n.valid && daterange(:first, :end)
-              JOIN channel c ON c.id = n.channel OR n.meter IS NOT NULL AND EXISTS (
-                   SELECT FROM channel_mapping m JOIN evidence_channel e ON e.id = m.evidence_channel
-                    WHERE m.channel = c.id AND e.device = n.meter)
-             WHERE k.code = :collection AND c.supply_point = v.id))
+       AND (CAST(:collection AS text) IS NULL OR v.id IN (
+            WITH RECURSIVE below AS (
+                SELECT n.collection, n.node, n.channel, n.meter
+                  FROM collection k
+                  JOIN collection_node n ON n.collection = k.id AND n.valid && daterange(:first, :end)
+                 WHERE k.code = :collection AND (CAST(:node AS text) IS NULL OR n.node = :node)
+                 UNION
+                SELECT n.collection, n.node, n.channel, n.meter
+                  FROM below
+                  JOIN collection_node n ON n.collection = below.collection AND n.parent = below.node
+                                        AND n.valid && daterange(:first, :end))
+            SELECT c.supply_point FROM below JOIN channel c ON c.id = below.channel
+             UNION
+            SELECT c.supply_point
+              FROM below
+              JOIN evidence_channel e ON e.device = below.meter
+              JOIN channel_mapping m ON m.evidence_channel = e.id
+                                    AND m.valid && tstzrange(CAST(:first AS date), CAST(:end AS date))
+              JOIN channel c ON c.id = m.channel))
      GROUP BY v.id, v.ean
      ORDER BY v.ean
 """)
 _KNOWN = {
-    "area": text("SELECT FROM network_area WHERE code = :code"),
-    "collection": text("SELECT FROM collection WHERE code = :code"),
+    "area": text("SELECT FROM network_area WHERE code = :area"),
+    "collection": text("SELECT FROM collection WHERE code = :collection"),
+    "node": text("""
+        SELECT FROM collection k JOIN collection_node n ON n.collection = k.id
+         WHERE k.code = :collection AND n.node = :node
+    """),
 }
 
 
@@ -46,13 +62,15 @@ class Scope:
     """What a run is limited to; conditions add up, an empty scope is every consumption point, and every
     entry of the network that has a purchase contract.
 
-    `area` and `collection` are codes. Production is never settled here.
+    `area` and `collection` are codes, `node` is a place in the collection's tree: what hangs below it is taken.
+    Production is never settled here.
     """
 
     points: Sequence[int] | None = None
     contracts: Sequence[int] | None = None
     area: str | None = None
     collection: str | None = None
+    node: str | None = None
 
     def document(self) -> dict[str, Any]:
         """As the run keeps it: only what limits."""
@@ -61,22 +79,28 @@ class Scope:
             "contracts": None if self.contracts is None else sorted(self.contracts),
             "area": self.area,
             "collection": self.collection,
+            "node": self.node,
         }
         return {name: value for name, value in given.items() if value is not None}
 
 
 def points_in(connection: Connection, scope: Scope, first: date, end: date) -> list[int]:
-    """The supply points of a scope that were supplied in [first, end), by EAN; NotFound for an unknown area or
-    collection."""
-    for what, code in (("area", scope.area), ("collection", scope.collection)):
-        if code is not None and connection.execute(_KNOWN[what], {"code": code}).first() is None:
-            raise NotFound(f"{what}_not_found", f"There is no {what} {code}; a run cannot be limited to it.")
+    """The supply points of a scope that were supplied in [first, end), by EAN.
+
+    BadInput for a node without its collection, NotFound for an unknown area, collection or node.
+    """
+    if scope.node is not None and scope.collection is None:
+        raise BadInput("node", f"The node {scope.node} is one of a collection; give the collection's code too.")
     asked = {
         "points": None if scope.points is None else int_array(scope.points),
         "contracts": None if scope.contracts is None else int_array(scope.contracts),
         "area": scope.area,
         "collection": scope.collection,
+        "node": scope.node,
         "first": first,
         "end": end,
     }
+    for what, statement in _KNOWN.items():
+        if asked[what] is not None and connection.execute(statement, asked).first() is None:
+            raise NotFound(f"{what}_not_found", f"There is no {what} {asked[what]}; a run cannot be limited to it.")
     return list(connection.execute(_POINTS, asked).scalars())

@@ -101,6 +101,10 @@ def settle_point(facts: PointFacts, measured: Measured, now: datetime) -> list[S
     except CannotPriceError as error:
         return Omitted(facts, error.component, f"Místo {facts.ean}: {error.reason}", error.day)
     findings = (*priced.findings, *_uncovered(facts))
+    strayed = next((line for line in priced.lines if not any(_belongs(line, tenure) for tenure in tenures)), None)
+    if strayed is not None:
+        sentence = f"Místo {facts.ean}: řádek {strayed.name} od {strayed.first} nepatří k žádné části období."
+        return Omitted(facts, strayed.component, sentence, strayed.first)
     part_of = {span.first: part for span, part in zip(facts.spans, parts, strict=True)}
     settled = []
     for tenure, sold in zip(tenures, services, strict=True):

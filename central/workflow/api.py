@@ -52,6 +52,7 @@ class SettleScope(BaseModel, extra="forbid"):
     contracts: Annotated[list[PositiveId], Field(max_length=100_000)] | None = None
     area: Annotated[str, Field(pattern=CODE)] | None = None
     collection: Annotated[str, Field(pattern=CODE)] | None = None
+    node: Annotated[str, Field(pattern=CODE)] | None = None
 
 
 class SettleOrder(BaseModel, extra="forbid"):
@@ -83,6 +84,7 @@ class SettleOrder(BaseModel, extra="forbid"):
             contracts=contracts,
             area=self.scope.area,
             collection=self.scope.collection,
+            node=self.scope.node,
         )
 
 

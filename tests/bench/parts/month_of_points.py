@@ -109,7 +109,8 @@ def day_values(channels: NDArray[np.int64], sizes: NDArray[np.int64], day: Meter
     shape = 50 + 50 * np.sin(np.linspace(0, np.pi, day.length))
     mixed = (channels * 7919 + number_of(day.date) * 104_729) % 1_000
     scale = sizes * (500 + mixed) // 1_000
-    return (scale[:, None] * shape[None, :] / 100).astype(np.int32)
+    values: NDArray[np.int32] = (scale[:, None] * shape[None, :] / 100).astype(np.int32)
+    return values
 
 
 def _packed(channels: NDArray[np.int64], sizes: NDArray[np.int64], day: MeteringDay) -> bytes:

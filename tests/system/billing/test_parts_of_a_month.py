@@ -165,6 +165,19 @@ def test_a_new_customer_in_the_middle_of_a_month_at_high_voltage(site: BilledSit
     assert (pinned["first"], len(pinned["versions"])) == ("2026-03-16", 16)
 
 
+COLLECTION = """
+    INSERT INTO collection (code, name, purpose) VALUES ('K', 'K', 'settlement');
+    INSERT INTO collection_node (collection, node, parent, channel, meter, valid)
+    SELECT k.id, given.node, given.parent, CASE WHEN given.by_channel THEN c.id END,
+           CASE WHEN NOT given.by_channel THEN e.device END, '[2026-01-01,)'
+      FROM collection k
+     CROSS JOIN (VALUES ('hall', NULL, 1, true), ('office', 'hall', 2, false), ('yard', NULL, 3, true))
+        AS given (node, parent, place, by_channel)
+      JOIN (SELECT id, row_number() OVER (ORDER BY id) AS place FROM channel WHERE direction = 'JT') c USING (place)
+      JOIN channel_mapping m ON m.channel = c.id
+      JOIN evidence_channel e ON e.id = m.evidence_channel
+     WHERE k.code = 'K';
+"""
 CONTENT = """
     SELECT md5(string_agg(concat_ws('|', supply_point, contract_item, statement_type, valid, package, facts, digest,
            quantities, profiles, readings, information, findings), E'\\n' ORDER BY supply_point, valid))
@@ -216,6 +229,13 @@ def test_a_part_of_a_month_then_the_rest_of_it(site: BilledSite) -> None:
         rest = client.post("/v1/settlement/runs", json={"month": "2026-03", "scope": {"points": [point]}}).json()
         (found,) = rows(site, INPUTS, run=rest["id"])
         assert (found.first, found.end) == ("2026-03-16", "2026-04-01")
+        do_each(site, COLLECTION)
+        part = {"month": "2026-03", "scope": {"collection": "K", "node": "hall"}}
+        below = client.post("/v1/settlement/runs", json=part).json()
+        whole = client.post("/v1/settlement/runs", json={"month": "2026-03", "scope": {"collection": "K"}}).json()
+        assert (below["settled"], whole["settled"]) == (2, 3)
+        kept = client.get(f"/v1/settlement/runs/{below['id']}").json()
+        assert kept["settled"] == 2
         refused: tuple[tuple[dict[str, Any], int], ...] = (
             ({"month": "2026-03", "from": "2026-03-01", "to": "2026-03-05"}, 422),
             ({"from": "2026-03-01"}, 422),
@@ -224,6 +244,8 @@ def test_a_part_of_a_month_then_the_rest_of_it(site: BilledSite) -> None:
             ({"month": "2026-03", "statement": "corrective"}, 422),
             ({"month": "2026-03", "scope": {"area": "nowhere"}}, 404),
             ({"month": "2026-03", "scope": {"collection": "nothing"}}, 404),
+            ({"month": "2026-03", "scope": {"collection": "K", "node": "nowhere"}}, 404),
+            ({"month": "2026-03", "scope": {"node": "hall"}}, 422),
             ({"month": "2026-03", "scope": {"contracts": [999_999]}}, 409),
         )
         for order, status in refused:
