@@ -72,6 +72,10 @@ class Scope:
     collection: str | None = None
     node: str | None = None
 
+    def takes(self, contract: int) -> bool:
+        """Whether what is under the contract is settled; a point may have several one after the other."""
+        return self.contracts is None or contract in self.contracts
+
     def document(self) -> dict[str, Any]:
         """As the run keeps it: only what limits."""
         given = {

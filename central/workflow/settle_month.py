@@ -29,6 +29,7 @@ from central.settlement.quantities import LOW_VOLTAGE, Measured, Waiting, regist
 from central.settlement.registry import read_facts
 from central.settlement.scope import Scope, points_in
 from central.settlement.settle import settle_points
+from central.settlement.statements import statement_type as type_of
 from central.settlement.write import RunMade, RunOrder, RunWriter
 from central.tariffs.install import packages_in_force
 from central.tariffs.package import Package
@@ -41,8 +42,8 @@ CHUNK = 1_000
 MONTH_DAYS = 31
 LONGEST_DAYS = 800
 """Days of a period at most."""
-TYPES = {"regular": 0, "preliminary": 2, "accrual": 4, "annual": 6, "final": 0}
-"""Statement type of the bases of a statement; corrective ones stand in the place of others and are made from them."""
+STATEMENTS = ("regular", "preliminary", "accrual", "annual", "final")
+"""Statements that runs are made for; corrective bases stand in the place of others and are made from them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def settle(
             f"No legislative package is in force from {period}; install one and settle again.",
         )
     books = [in_force(package) for package in packages]
-    kind = TYPES[statement] if statement_type is None else statement_type
+    kind = type_of(statement, settled_annually=False) if statement_type is None else statement_type
     order = RunOrder(period.first, period.end, statement, kind, scope.document())
     points = points_in(connection, scope, period.first, period.end)
     writer: RunWriter | None = None
@@ -103,7 +104,9 @@ def settle(
             vat = {package.name: package.vat_percent for package in packages}
             writer = RunWriter(connection, order, described_all, vat, person, now)
         measured = read_measured(connection, period, facts, packages)
-        writer.add(*settle_points(facts, measured, now), measured)
+        settled, omitted = settle_points(facts, measured, now)
+        # the whole point is priced, for what is of the month; only what is under the scope's contracts is written
+        writer.add([each for each in settled if scope.takes(each.tenure.last.item.contract)], omitted, measured)
     if writer is None:
         raise Refused(
             "nothing_to_settle",
@@ -117,10 +120,10 @@ def _require(period: Period, statement: str) -> None:
         raise BadInput("period", f"The period {period} has no day; its end is exclusive and must be later.")
     if (period.end - period.first).days > LONGEST_DAYS:
         raise BadInput("period", f"The period {period} is longer than {LONGEST_DAYS} days; settle shorter ones.")
-    if statement not in TYPES:
+    if statement not in STATEMENTS:
         raise BadInput(
             "statement",
-            f"A run is made for {', '.join(TYPES)}, not {statement}; corrections are made from what they correct.",
+            f"A run is made for {', '.join(STATEMENTS)}, not {statement}; corrections are made from what they correct.",
         )
 
 

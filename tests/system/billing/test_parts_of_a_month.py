@@ -111,6 +111,11 @@ def test_each_supplier_pays_for_its_days_of_a_month(site: BilledSite) -> None:
     for component, amount in amounts.items():
         parts = [row.amount for row in split if row.component == component]
         assert (len(parts), sum(parts)) == (2, amount), component
+    second_contract = Scope(contracts=[second.facts["contract"]["id"]])
+    with transaction(site.engine) as connection:
+        made = settle(connection, Period.of_month(MONTH), "regular", second_contract, site.clock, CLERK)
+    (alone,) = rows(site, INPUTS, run=made.id)
+    assert (alone.first, alone.facts["contract"]["payer"]["code"]) == ("2026-03-11", "S2")
     with transaction(site.engine) as connection:
         assert approve_run(connection, run, CLERK, NOW) == len(split)
 
