@@ -40,7 +40,7 @@ from shared.testing import ManualClock
 
 MONTH = date(2026, 3, 1)
 NOW = datetime(2026, 4, 1, 6, 0, tzinfo=UTC)
-RIGHTS = frozenset({"read", "operate", "settle", "invoice", "market", "admin"})
+RIGHTS = frozenset({"read", "operate", "settle", "invoice", "pay", "market", "admin"})
 CLERK = Person("Fakturantka", RIGHTS)
 TOKEN = "clerk-token-0123456789"
 READER_TOKEN = "reader-token-0123456789"

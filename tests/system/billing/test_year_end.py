@@ -11,8 +11,11 @@ from central.platform.database import transaction
 from central.workflow.prepare import prepare
 from tests.system.billing.site import CLERK, NOW, BilledSite
 from tests.system.billing.test_advances import CONTRACT, ok
+from tests.system.payments_rig import Line, abo
 
 WHY = {"why": "roční uzávěrka"}
+BORDERS = (1, 3, 6, 8, 11, 13, 16, 18, 21, 23, 26, 28)
+"""First days of twelve periods: only March is measured, so all of the contract lie in it."""
 
 
 @pytest.fixture
@@ -111,3 +114,49 @@ def test_what_is_not_invoiced_is_accrued_and_the_accrual_cancelled(site: BilledS
         assert client.post("/v1/year-ends/999/continue", json={}).status_code == 404
         works = ok(client.get("/v1/year-ends"))
         assert [(each["kind"], each["done"]) for each in works] == [("accrual_cancel", 1), ("accrual", 1)]
+
+
+def test_twelve_advances_are_paid_taxed_and_deducted(site: BilledSite, leaver: str) -> None:
+    for place, (first, amount) in enumerate(zip(BORDERS, range(15_000, 15_012), strict=True)):
+        end = f"2026-03-{BORDERS[place + 1]:02d}" if place < 11 else "2026-04-01"
+        site.do(
+            "INSERT INTO payment_calendar (contract, period, advance_due, regular_due, annual_due, advance_amount, "
+            "advance_on) SELECT id, daterange(CAST(:first AS date), CAST(:end AS date)), true, false, :last, :amount, "
+            "CAST(:first AS date) FROM contract WHERE number = :number",
+            first=f"2026-03-{first:02d}", end=end, last=place == 11, amount=amount, number=leaver,
+        )  # fmt: skip
+    own = site.one("SELECT p.iban FROM party p JOIN supply_point sp ON sp.operator = p.id LIMIT 1")
+    account = f"{int(own[8:14])}-{int(own[14:])}"
+    with site.client() as client:
+        order = {"since": "2026-03-01", "until": "2026-04-01"}
+        assert ok(client.post("/v1/advances/prescribe", json=order))["made"] == 12
+        numbers = ok(client.post("/v1/advances/send", json={"until": "2026-04-01"}), 201)["advances"]
+        # eleven are paid in full, half of the last one is not
+        lines = [Line(str(amount), number) for amount, number in zip(range(15_000, 15_011), numbers, strict=False)]
+        booked = client.post("/v1/bank-statements", content=abo([*lines, Line("7505.50", numbers[11])], own=account))
+        assert ok(booked, 201)["payments"] == 12
+        paid = sum(range(15_000, 15_011)) + Decimal("7505.50")
+        assert site.one("SELECT sum(amount) FROM advance_deposit") == paid
+        documents = ok(client.get("/v1/advances/documents"))
+        assert len(documents) == 12
+        assert sum(Decimal(each["gross"]) for each in documents) == paid
+        assert documents[0]["vat"] == "2603.31"  # 15000 x 21 / 121 = 2603.306
+        taxed = sum(Decimal(each["vat"]) for each in documents)
+
+        work = ok(client.post("/v1/year-ends", json={"year": 2026, "kind": "annual", **WHY}), 201)
+        assert ok(client.post(f"/v1/year-ends/{work['id']}/continue", json={}))["done"] == 1
+
+        (bill,) = [row for row in ok(client.get("/v1/invoices")) if row["kind"] == "annual"]
+        assert Decimal(bill["deducted"]) == paid
+        assert Decimal(bill["gross"]) - paid == Decimal(bill["payable"]) < 0
+        assert site.one("SELECT sum(vat) FROM advance_deduction") == taxed
+        assert site.one("SELECT sum(amount - deducted) FROM advance_deposit") == 0
+        assert site.one("SELECT array_agg(DISTINCT state) FROM advance") == ["deducted"]
+        # what is left is the customer's, and nothing else is open
+        assert site.one("SELECT sum(rest) FROM receivable WHERE is_open") == Decimal(bill["payable"])
+        isdoc = client.get(f"/v1/invoices/{bill['number']}/isdoc").text
+        assert isdoc.count("<TaxedDeposit>") == 12
+        credit = ok(client.get("/v1/receivables?kind=credit"))[0]
+        order = {"sources": [{"kind": "credit", "id": credit["id"]}], "reason": "přeplatek ročního vyúčtování"}
+        refund = ok(client.post("/v1/refunds", json=order), 201)
+        assert Decimal(refund["amount"]) == -Decimal(bill["payable"])
