@@ -31,7 +31,7 @@ from edge.status import status_path
 from shared.clock import ENVIRONMENT_VARIABLE, EPOCH, SharedClockControl
 from shared.control.keys import key_text, signing_public
 
-RIGHTS: Final = ["read", "operate", "switch", "settle", "invoice", "market", "admin"]
+RIGHTS: Final = ["read", "operate", "switch", "settle", "invoice", "pay", "market", "admin"]
 HDLC_BAUD: Final = 115_200
 RTU_BAUD: Final = 19_200
 POLL_S: Final = 0.05
