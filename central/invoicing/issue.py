@@ -221,6 +221,7 @@ def _plan_deductions(work: _Work) -> None:
     paid = {tuple(row) for row in work.connection.execute(WITH_ADVANCES, {"contracts": contracts})}
     if not paid:
         return
+    taken: dict[int, Decimal] = {}
     for place, order in enumerate(work.orders):
         if order.original is not None or not any(
             (each, order.supplier, order.payer) in paid for each in order.contracts
@@ -229,7 +230,9 @@ def _plan_deductions(work: _Work) -> None:
         (composed,) = _compose(work, [place], [""])
         until = max(basis.stop for basis in order.bases).astimezone(PRAGUE).date()
         limit = None if order.settles else max(composed.document.gross, Decimal(0))
-        planned = plan_for(work.connection, order.contracts, order.supplier, order.payer, until, limit)
+        planned = plan_for(work.connection, order.contracts, order.supplier, order.payer, until, limit, taken)
+        for each in planned:
+            taken[each.deposit] = taken.get(each.deposit, Decimal("0.00")) + each.gross
         if planned:
             work.deducted[place] = planned
 

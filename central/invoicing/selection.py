@@ -126,20 +126,20 @@ def token_of(made: Iterable[Order], deducted: Mapping[int, Sequence[Any]]) -> st
     return "sha256:" + digest.hexdigest()
 
 
-def _originals(rows: Sequence[Row[Any]]) -> dict[int, int]:
-    """By contract: the document that the first of its corrections is about, for new lines without an original."""
-    found: dict[int, int] = {}
+def _originals(rows: Sequence[Row[Any]]) -> dict[tuple[int, int], int]:
+    """By contract and point: the document that the first of the corrections is about, for lines without an original."""
+    found: dict[tuple[int, int], int] = {}
     for row in rows:
         if row.original is not None and row.statement_type not in ANNUAL:
-            found.setdefault(row.contract, row.original)
+            found.setdefault((row.contract, row.supply_point), row.original)
     return found
 
 
-def _family(row: Row[Any], followed: Mapping[int, int]) -> tuple[str, int | None]:
+def _family(row: Row[Any], followed: Mapping[tuple[int, int], int]) -> tuple[str, int | None]:
     if row.statement_type in ANNUAL:
         return "annual", None
     if row.statement_type in CANCELLING | CORRECTIVE:
-        original = row.original or followed.get(row.contract)
+        original = row.original or followed.get((row.contract, row.supply_point))
         if original is not None:
             return "correction", original
     return "statement", None

@@ -51,8 +51,8 @@ _OPPOSITES = text("""
 """)
 
 _PRELIMINARY = text("""
-    -- what was invoiced preliminarily within the time that a run settled of a contract's point, and no negative
-    -- settlement has taken back
+    -- what was billed preliminarily within the time that a run settled of a contract's point, invoiced or to be
+    -- invoiced, and no negative settlement has taken back
     WITH settled AS (
         SELECT ci.contract, si.supply_point, tstzrange(min(lower(si.valid)), max(upper(si.valid))) AS valid
           FROM settlement_input si JOIN contract_item ci ON ci.id = si.contract_item
@@ -62,7 +62,7 @@ _PRELIMINARY = text("""
     SELECT b.id
       FROM settled s
       JOIN billing_basis b ON b.contract = s.contract AND b.supply_point = s.supply_point AND b.valid <@ s.valid
-     WHERE b.statement_type = ANY (:types) AND b.state = 'invoiced'
+     WHERE b.statement_type = ANY (:types) AND b.state IN ('approved', 'invoiced')
        AND NOT EXISTS (
            SELECT FROM billing_basis o
             WHERE o.original = b.id AND o.statement_type = :negative AND o.state <> 'cancelled'

@@ -109,6 +109,18 @@ _ORIGINALS = text("""
 """)
 
 
+_NEXT_ORIGINALS = text("""
+    -- one of a component that was not billed names a line of its item and time, so that its document is known
+    UPDATE billing_basis n SET original = pair.original
+      FROM (SELECT n.id, min(o.id) AS original
+              FROM billing_basis n
+              JOIN billing_basis o ON o.contract_item = n.contract_item AND o.state = 'invoiced' AND o.valid && n.valid
+                                  AND o.payer = n.payer AND o.statement_type = ANY (CAST(:types AS integer[]))
+             WHERE n.run = :run AND n.original IS NULL GROUP BY n.id) pair
+     WHERE n.id = pair.id
+""")
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
     """Points whose lines of one period and statement are looked at together; `root` is the type of the originals."""
@@ -334,14 +346,21 @@ def lock_open(connection: Connection, ids: Sequence[int]) -> Sequence[Any]:
 
 
 def decide(
-    connection: Connection, ids: Sequence[int], state: str, run: int | None, by: str, why: str, at: datetime
+    connection: Connection,
+    ids: Sequence[int],
+    state: str,
+    run: int | None,
+    by: str | None,
+    why: str | None,
+    at: datetime,
 ) -> None:
-    """Mark corrections as ordered (under a run) or dismissed."""
+    """Mark corrections as ordered (under a run), dismissed, or gone (by nobody)."""
     decided = {"ids": int_array(ids), "state": state, "run": run, "at": at, "by": by, "why": why}
     connection.execute(_DECIDE, decided)
 
 
-def make_room(connection: Connection, run: int, changed: Sequence[int]) -> None:
+def make_room(connection: Connection, run: int, root: int, changed: Sequence[int]) -> None:
     """Before a corrective run is approved: earlier corrections step back, its lines name their originals."""
     connection.execute(_REPLACED, {"run": run})
     connection.execute(_ORIGINALS, {"run": run, "changed": int_array(changed)})
+    connection.execute(_NEXT_ORIGINALS, {"run": run, "types": [int(kind) for kind in FAMILIES[root]]})

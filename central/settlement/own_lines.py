@@ -13,6 +13,8 @@ from central.settlement.model import Line
 
 QUANTITY_STEP = Decimal("0.001")
 """Steps of the quantities of own lines; ours, no decision sets one."""
+MONTHS_STEP = Decimal("0.000001")
+"""Steps of parts of months, as regulated lines have them."""
 AMOUNT_STEP = Decimal("0.01")
 
 
@@ -47,9 +49,10 @@ def own_lines(named: Named, item: int, payer: int, pieces: Sequence[Piece]) -> l
     """A line for each piece; quantities are rounded cumulatively, so that they sum to the rounded whole."""
     lines: list[Line] = []
     total, before = Fraction(0), Decimal(0)
+    step = MONTHS_STEP if named.unit == "měs" else QUANTITY_STEP
     for piece in pieces:
         total += piece.quantity
-        whole = rounded(total, QUANTITY_STEP)
+        whole = rounded(total, step)
         quantity = (whole - before).normalize() + 0
         before = whole
         amount = rounded(quantity * piece.price, AMOUNT_STEP)

@@ -119,6 +119,7 @@ def _high(facts: PointFacts, span: Span, measured: Measured) -> PartMeasured:
         at = {"maximum_at": total.maximum_at.isoformat()}
         part.put("max_quarter_hour_output_kw", quarter_hour_kw(total.maximum, given.exponent), [{**source, **at}])
         part.peaks_at["max_quarter_hour_output_kw"] = total.maximum_at
+        part.put("energy_returned_mwh", in_mega(total.total, given.exponent), [source])
     for direction, name in (("R+", "reactive_taken_mvarh"), ("R-", "reactive_delivery_mvarh")):
         reactive, total = _interval(facts, span, direction, measured, required=False)
         if reactive is not None and total is not None:

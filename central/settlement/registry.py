@@ -77,11 +77,13 @@ SETTLED = text("""
     SELECT contract_item, (lower(valid) AT TIME ZONE 'Europe/Prague')::date AS since,
            (upper(valid) AT TIME ZONE 'Europe/Prague')::date AS until
       FROM settlement_input
-     WHERE contract_item = ANY (CAST(:items AS bigint[])) AND approved AND statement_type = :statement_type
+     WHERE contract_item = ANY (CAST(:items AS bigint[])) AND approved AND statement_type = ANY (:held)
        AND valid && tstzrange(:start, :stop)
      ORDER BY contract_item, lower(valid)
 """)
 
+HELD_BY = {0: [0, 6], 2: [0, 2, 6], 6: [0, 6]}
+"""By type, those whose approved days it does not settle again: a day is billed for good once, preliminarily before."""
 SUPPLY = "supply"
 """Kind of contract for supply alone; under a combined one supply comes with the network services."""
 
@@ -130,7 +132,8 @@ def read_records(
     contracts = {"contracts": int_array(sorted({row.contract for row in (*network, *supplied)}))}
     terms = _terms(connection.execute(TERMS, {**asked, **contracts}).all())
     capacities = _grouped(connection.execute(CAPACITIES, asked).all(), "supply_point")
-    taken = {"items": int_array(sorted(row.id for row in network)), "statement_type": statement_type}
+    held = HELD_BY.get(statement_type, [statement_type])
+    taken = {"items": int_array(sorted(row.id for row in network)), "held": held}
     settled = _grouped(connection.execute(SETTLED, {**asked, **taken}).all(), "contract_item")
     channels = _grouped(connection.execute(CHANNELS, {**asked, "supply_points": asked["points"]}).all(), "supply_point")
     own = read_own(connection, points, first, end)

@@ -11,6 +11,7 @@ from central.checks.run import run_checks
 from central.platform.errors import BadInput
 from central.platform.identity import Person, require
 from central.platform.web import Db, Now
+from central.settlement.cancelling import settle_preliminary
 from central.settlement.scope import Scope
 from central.workflow.advances_api import router as advances_router
 from central.workflow.bases_api import router as bases_router
@@ -92,17 +93,19 @@ class SettleOrder(BaseModel, extra="forbid"):
 def settle_period(order: SettleOrder, connection: Db, clock: Now, person: Settler) -> dict[str, Any]:
     """A draft run of every supply point of the scope that no approved run holds; what cannot be settled is listed.
 
-    The active checks run over the new bases at once (automatická kontrola).
+    An annual one takes back, line by line, what was billed preliminarily in its time. The active checks run over the
+    new bases at once (automatická kontrola).
     """
     prepare(connection, person, clock.now())
     made = settle(connection, order.period(), order.statement, order.limits(), clock, person)
+    negative = settle_preliminary(connection, made.id, person, clock.now())
     checked = run_checks(connection, CheckScope(run=made.id), "automatic", person, clock.now())
     return {
         "id": made.id,
         "number": made.number,
         "settled": made.settled,
         "omitted": made.omitted,
-        "billing_bases": made.bases,
+        "billing_bases": made.bases + len(negative),
         "checks": checked.results,
     }
 

@@ -123,7 +123,7 @@ def order_corrections(connection: Connection, ids: Sequence[int], reason: str, c
             same = [numbers[first, end, root, point] for point in each.group.points if point not in differing]
             gone += same
             if same:
-                decide(connection, same, "dismissed", None, name_of(person), "Není co opravit.", at)
+                decide(connection, same, "gone", None, None, None, at)
             if not each.found:
                 continue
             run, taken_back, made = _correct(connection, each, reason, person, at)
@@ -185,7 +185,7 @@ def _correct(
         if not line.invoiced:
             delete_basis(connection, line.id, reason, person, at)
     if run is not None:
-        make_room(connection, run, [line.id for line in touched])
+        make_room(connection, run, each.group.root, [line.id for line in touched])
         approve_run(connection, run, person, at)
     return run, len(touched), made
 

@@ -59,6 +59,9 @@ _HELD = {
 _OTHERS = {"high": {"level"} | _CHOICES, "low": {"level", "rate", "breaker"} | _CHOICES, "gas": {"annual_mwh"}}
 _NEEDED = {"high": ("energy_mwh", "max_quarter_hour_kw"), "low": ("rate",), "gas": ()}
 
+CHOICES = ("single_component", "unmetered_flat")
+"""What a customer may choose where the law leaves a choice."""
+
 
 class QuoteError(BadInput):
     """The input cannot be quoted; the sentence names the field, its value and what is expected."""
@@ -171,7 +174,7 @@ def _point(given: Mapping[str, Any], operator: str, level: str | None) -> Tariff
         breaker_phases=phases,
         breaker_amperes=amperes,
         annual_mwh=annual,
-        tariff_choice=_text(given, "tariff_choice") if "tariff_choice" in given else None,
+        tariff_choice=_one_of(given, "tariff_choice", CHOICES) if "tariff_choice" in given else None,
         capacity_exempt=_flag(given, "capacity_exempt"),
         network_entry=_flag(given, "network_entry"),
         storage=_one_of(given, "storage", ("storage", "pumped")) if "storage" in given else None,

@@ -37,7 +37,8 @@ _INVOICED_UNTIL = text("""
     SELECT c.id, c.number, lower(c.valid) AS since, upper(c.valid) AS until,
            (SELECT max((upper(b.valid) AT TIME ZONE 'Europe/Prague')::date)
               FROM billing_basis b
-             WHERE b.contract = c.id AND b.state = 'invoiced' AND b.statement_type = ANY (CAST(:types AS integer[]))
+             WHERE b.contract = c.id AND b.state = 'invoiced' AND b.input IS NOT NULL
+               AND b.statement_type = ANY (CAST(:types AS integer[]))
                AND NOT EXISTS (SELECT FROM billing_basis o WHERE o.original = b.id AND o.state <> 'cancelled'
                                   AND o.statement_type = ANY (CAST(:cancelling AS integer[])))) AS invoiced_until
       FROM contract c

@@ -5,10 +5,11 @@ one no more than it bills; what is left stays for the next. Whoever issues a doc
 and stores it by `deduct` in the same transaction.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection, insert, text, update
@@ -20,6 +21,7 @@ from central.platform import audit
 from central.platform.identity import Person
 
 ZERO = Decimal("0.00")
+_NOTHING: Mapping[int, Decimal] = MappingProxyType({})
 
 LEFT = text("""
     -- received advances of contracts that begin before a day and are not used up, the oldest first; locked, so that two
@@ -145,16 +147,20 @@ def plan_for(
     payer: int,
     until: date,
     limit: Decimal | None,
+    taken: Mapping[int, Decimal] = _NOTHING,
 ) -> list[DeductedAdvance]:
     """What a statement of these contracts up to `until` (exclusive) deducts of what the payer paid in advance.
 
     `limit` None (annual and final statements): all that came; else no more than that sum, which is what a regular
-    statement bills. The deposits stay locked until the transaction ends.
+    statement bills. `taken` is what other documents of the same act are to take, by deposit. The deposits stay locked
+    until the transaction ends.
     """
     rows = connection.execute(
         LEFT, {"contracts": list(contracts), "seller": seller, "payer": payer, "until": until}
     ).mappings()
-    return plan([Deposit(**row) for row in rows], limit)
+    deposits = [Deposit(**row) for row in rows]
+    left = [replace(each, deducted=each.deducted + taken.get(each.id, ZERO)) for each in deposits]
+    return plan([each for each in left if each.deducted < each.amount], limit)
 
 
 def deduct(
