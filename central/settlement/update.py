@@ -31,7 +31,9 @@ _STANDING = text("""
       FROM settlement_input si
       JOIN settlement_run r ON r.id = si.run AND r.state <> 'discarded'
       JOIN supply_point sp ON sp.id = si.supply_point
+      JOIN contract_item ci ON ci.id = si.contract_item
      WHERE si.supply_point = ANY (CAST(:points AS bigint[])) AND si.statement_type = :type AND si.replaced_by IS NULL
+       AND (CAST(:contracts AS bigint[]) IS NULL OR ci.contract = ANY (CAST(:contracts AS bigint[])))
        AND (lower(si.valid) AT TIME ZONE 'Europe/Prague')::date < :end
        AND (upper(si.valid) AT TIME ZONE 'Europe/Prague')::date > :first
      ORDER BY si.id
@@ -173,13 +175,23 @@ class Updated:
     left_out: tuple[dict[str, Any], ...]
 
 
-def release(connection: Connection, points: Sequence[int], kind: int, first: date, end: date) -> Released:
+def release(
+    connection: Connection,
+    points: Sequence[int],
+    kind: int,
+    first: date,
+    end: date,
+    contracts: Sequence[int] | None = None,
+) -> Released:
     """Lock what stands of these points on the days [first, end) for a statement type, and open them for a new run.
+
+    Under `contracts` alone, where they are given: what stands under others is not settled by a run of these.
 
     What is invoiced or cancelled by other lines, and what was settled over other days that only overlap these, is left
     alone.
     """
-    asked = {"points": int_array(points), "type": kind, "first": first, "end": end}
+    asked: dict[str, Any] = {"points": int_array(points), "type": kind, "first": first, "end": end}
+    asked["contracts"] = None if contracts is None else list(contracts)
     inputs = connection.execute(_STANDING, asked).all()
     bases = connection.execute(_INVOICED, {"inputs": int_array(row.id for row in inputs)}).all()
     invoiced = {row.input for row in bases if row.state == "invoiced"}

@@ -76,7 +76,7 @@ def update_bases(
     """
     wanted = statement_type(statement, settled_annually=False) if kind is None else StatementType(kind)
     points = sorted({*points_in(connection, scope, period.first, period.end), *(scope.points or ())})
-    released = release(connection, points, wanted, period.first, period.end)
+    released = release(connection, points, wanted, period.first, period.end, scope.contracts)
     try:
         made = settle(connection, period, statement, scope, clock, person, wanted)
     except Refused as refused:
