@@ -224,8 +224,8 @@ def test_the_tax_point_is_data(kind: str, expected: date | None) -> None:
 
 
 def test_kinds_have_their_types_and_series() -> None:
-    assert [document_type(kind, D(1)) for kind in kinds()] == [1, 1, 1, 3, 2, 4, 5, 6]
-    assert document_type("corrective", D(-1)) == 2
+    assert [document_type(kind, D(1)) for kind in kinds()] == [1, 1, 1, 3, 3, 4, 5, 6]
+    assert [document_type(kind, D(-1)) for kind in ("corrective", "cancelling")] == [2, 2]
     assert sorted(rules.prefix for rules in kinds().values()) == list("01234567")
 
 
