@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator
 from datetime import timedelta
 from email import message_from_bytes, policy
+from email.message import EmailMessage
 from io import BytesIO
 from typing import Any
 
@@ -42,7 +43,7 @@ class Mailbox:
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - the server's name
         self.taken.append(bytes(envelope.content or b""))
         return "250 taken"
 
@@ -137,8 +138,8 @@ def test_who_dies_while_sending_sends_the_same_message_again(site: BilledSite, m
     number = issued(site)[0]
 
     class Killed:
-        def send(self, message: object) -> str:
-            transport.send(message)  # type: ignore[arg-type]
+        def send(self, message: EmailMessage) -> str:
+            transport.send(message)
             raise KeyboardInterrupt
 
     clock = ManualClock(NOW)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import text
 
@@ -56,17 +57,17 @@ def test_what_if_prices_otherwise_and_writes_nothing(site: BilledSite) -> None:
     march = {"from": "2026-03-01", "to": "2026-04-01"}
     with site.client(READER_TOKEN) as client:
 
-        def ask(path: str, **order: object) -> tuple[int, dict[str, object]]:
+        def ask(path: str, **order: object) -> tuple[int, Any]:
             answer = client.post(f"/v1/settlement/what-if{path}", json=order)
             return answer.status_code, answer.json()
 
         status, told = ask("", supply_point=high, **march, reserved_capacity_year_kw=1000)
         assert status == 200
-        assert Decimal(told["as_is"]["net"]) == billed  # type: ignore[index]
-        assert Decimal(told["difference"]) == Decimal(told["what_if"]["net"]) - billed  # type: ignore[index, arg-type]
+        assert Decimal(told["as_is"]["net"]) == billed
+        assert Decimal(told["difference"]) == Decimal(told["what_if"]["net"]) - billed
         status, single = ask("", supply_point=low, **march, rate="C02d", breaker="3x25")
         assert status == 200
-        assert {line["rate"] for line in single["what_if"]["lines"]} >= {12, 13}  # type: ignore[index]
+        assert {line["rate"] for line in single["what_if"]["lines"]} >= {12, 13}
         status, plan = ask("/capacity", supply_point=high, months=1, month="2026-03")
         assert status == 200
         assert Decimal(str(plan["cost"])) <= Decimal(str(plan["agreed_cost"])) == billed
