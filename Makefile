@@ -9,6 +9,9 @@ endif
 VENV := $(ROZVODNA_HOME)/venv
 PY := "$(VENV)/bin/python"
 yes = $(filter-out 0 no false,$(1))
+# Each worker has a database and a broker of its own; foreign servers are shared, so one test at a time uses them.
+WORKERS ?= $(if $(DATABASE_URL)$(MQTT_URL),0,2)
+PYTEST := -m pytest -n $(WORKERS) --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test unit system fuzz peers lint format bench schemas lock stack-up stack-down clean env-run env-dev
@@ -20,13 +23,13 @@ demo: env-run ## the whole path, from simulated meters to invoices and OTE; serv
 	@exec $(PY) -m deploy.cli demo $(if $(call yes,$(ONCE)),--once) $(ARGS)
 
 test: env-dev ## unit tests, fuzz targets, system tests (ARGS="-k name" goes to pytest)
-	@exec $(PY) -m pytest tests/unit tests/fuzz tests/system $(ARGS)
+	@exec $(PY) $(PYTEST) tests/unit tests/fuzz tests/system $(ARGS)
 
 unit: env-dev ## the tests that need no database, in seconds
-	@exec $(PY) -m pytest tests/unit $(ARGS)
+	@exec $(PY) $(PYTEST) tests/unit $(ARGS)
 
 system: env-dev ## the tests with a real database, broker and processes
-	@exec $(PY) -m pytest tests/system $(ARGS)
+	@exec $(PY) $(PYTEST) tests/system $(ARGS)
 
 fuzz: env-dev ## fuzz what reads bytes from a line (ONLY=hdlc: one target; SECONDS=60: each so long)
 	@exec $(PY) -m tests.fuzz $(or $(ONLY),all) $(or $(SECONDS),60)
