@@ -44,7 +44,7 @@ class Reason(BaseModel):
 
 
 class Message(BaseModel):
-    """A message of ours without its bytes; `first_day` to `end_day` half-open."""
+    """A message of ours without its bytes; `first_day` to `end_day` half-open, null: open."""
 
     id: int
     message_id: str
@@ -53,9 +53,11 @@ class Message(BaseModel):
     format_package: str
     sender: str
     receiver: str
-    ean: str
+    subject_kind: str
+    subject: str
+    ean: str | None
     first_day: date
-    end_day: date
+    end_day: date | None
     version: int
     state: State
     size: int
@@ -66,6 +68,9 @@ class Message(BaseModel):
     receipt: str | None
     reasons: list[Reason] | None
     attempts: int
+    deadline: datetime | None
+    duty: int | None
+    process: int | None
 
 
 class MessageDetail(Message):

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from central.market.cdsdata import INTERVAL_DATA, IntervalData, Location, Profile, write_interval_data
 from central.market.envelope import Envelope, Participant, make_message_id
 from central.market.format_package import FormatPackage
-from central.market.messages import Draft, LastMessage, create, move
+from central.market.messages import Draft, LastMessage, Subject, create, move
 from central.market.states import Act, State
 
 _REPLACEABLE: Final = {State.GENERATED, State.SAVED, State.TIMED_OUT, State.REJECTED}
@@ -96,7 +96,7 @@ def report_point(
             package_digest=package.digest,
             sender=month.sender,
             receiver=package.envelope.market_operator,
-            supply_point=month.supply_point,
+            subject=Subject("supply_point", month.ean, month.supply_point),
             first_day=month.first_day,
             end_day=month.end_day,
             version=version,

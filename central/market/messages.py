@@ -18,8 +18,20 @@ _GENERATION_LOCK: Final = 0x727A760007
 
 
 @dataclass(frozen=True, slots=True)
+class Subject:
+    """What a message is about: EAN or EIC of a supply point, code of a network, number of a document, id of a request.
+
+    `kind` is one of `tables.SUBJECT_KINDS`; `supply_point` is the point's number where there is one.
+    """
+
+    kind: str
+    code: str
+    supply_point: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
-    """A message with its bytes, ready for the outbox; `period` half-open, `basis` JSON-able."""
+    """A message with its bytes, ready for the outbox; days half-open (None: open), `basis` JSON-able."""
 
     message_id: str
     code: str
@@ -27,17 +39,20 @@ class Draft:
     package_digest: str
     sender: str
     receiver: str
-    supply_point: int
+    subject: Subject
     first_day: date
-    end_day: date
+    end_day: date | None
     version: int
     xml: bytes
     basis: dict[str, Any]
+    duty: int | None = None
+    process: int | None = None
+    deadline: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LastMessage:
-    """The message of the highest version for one point, code and period."""
+    """The message of the highest version for one subject, code and period."""
 
     id: int
     message_id: str
@@ -62,12 +77,17 @@ def create(connection: Connection, draft: Draft, at: datetime, person: str) -> i
             format_digest=draft.package_digest,
             sender=draft.sender,
             receiver=draft.receiver,
-            supply_point=draft.supply_point,
+            supply_point=draft.subject.supply_point,
+            subject_kind=draft.subject.kind,
+            subject=draft.subject.code,
             period=Range(draft.first_day, draft.end_day),
             version=draft.version,
             state=State.GENERATED,
             xml=draft.xml,
             basis=draft.basis,
+            duty=draft.duty,
+            process=draft.process,
+            deadline=draft.deadline,
             made_at=at,
             made_by=person,
             due_at=func.clock_timestamp(),
@@ -95,19 +115,22 @@ def move(connection: Connection, number: int, act: Act, at: datetime, person: st
 
 
 _LAST_MESSAGES: Final = text("""
-    SELECT DISTINCT ON (supply_point) supply_point, id, message_id, version, state, basis
+    SELECT DISTINCT ON (subject) subject, id, message_id, version, state, basis
     FROM market_message
-    WHERE message_code = :code AND direction = 'out' AND period = daterange(:first_day, :end_day)
-    ORDER BY supply_point, version DESC
+    WHERE message_code = :code AND direction = 'out' AND subject_kind = :kind
+      AND period = daterange(:first_day, :end_day)
+    ORDER BY subject, version DESC
 """)
 
 
-def last_messages(connection: Connection, code: str, first_day: date, end_day: date) -> dict[int, LastMessage]:
-    """By supply point: the message of the highest version for exactly that code and period."""
-    rows = connection.execute(_LAST_MESSAGES, {"code": code, "first_day": first_day, "end_day": end_day})
+def last_messages(
+    connection: Connection, code: str, first_day: date, end_day: date | None, kind: str = "supply_point"
+) -> dict[str, LastMessage]:
+    """By subject (a point's EAN): the message of the highest version for exactly that code and period."""
+    asked = {"code": code, "kind": kind, "first_day": first_day, "end_day": end_day}
     return {
-        point: LastMessage(number, message_id, version, State(state), basis)
-        for point, number, message_id, version, state, basis in rows
+        subject: LastMessage(number, message_id, version, State(state), basis)
+        for subject, number, message_id, version, state, basis in connection.execute(_LAST_MESSAGES, asked)
     }
 
 
@@ -119,6 +142,8 @@ _SHOWN: Final = (
     market_message.c.format_package,
     market_message.c.sender,
     market_message.c.receiver,
+    market_message.c.subject_kind,
+    market_message.c.subject,
     supply_point.c.ean.label("ean"),
     market_message.c.period,
     market_message.c.version,
@@ -131,6 +156,9 @@ _SHOWN: Final = (
     market_message.c.receipt,
     market_message.c.reasons,
     market_message.c.attempts,
+    market_message.c.deadline,
+    market_message.c.duty,
+    market_message.c.process,
 )
 
 
@@ -144,7 +172,7 @@ def find(
     limit: int = 100,
 ) -> Sequence[RowMapping]:
     """Messages by id upwards, beginning behind `after`, without their bytes."""
-    query = select(*_SHOWN).join(supply_point, supply_point.c.id == market_message.c.supply_point)
+    query = select(*_SHOWN).outerjoin(supply_point, supply_point.c.id == market_message.c.supply_point)
     if state is not None:
         query = query.where(market_message.c.state == state)
     if ean is not None:
@@ -167,7 +195,7 @@ def require(connection: Connection, number: int) -> RowMapping:
     row = (
         connection.execute(
             select(*_SHOWN, market_message.c.basis)
-            .join(supply_point, supply_point.c.id == market_message.c.supply_point)
+            .outerjoin(supply_point, supply_point.c.id == market_message.c.supply_point)
             .where(market_message.c.id == number)
         )
         .mappings()

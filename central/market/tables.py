@@ -4,6 +4,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
     ForeignKey,
     Identity,
@@ -20,11 +21,80 @@ from central.market.states import Act, State
 from central.platform.database import metadata
 
 OUTCOMES = ("applied", "duplicate", "unknown_reference", "conflict", "refused")
+SUBJECT_KINDS = ("supply_point", "network", "document", "request")
+"""What a message, a duty or a conversation is about."""
+DUTY_STATES = ("open", "told", "done", "waived")
+PROPOSAL_STATES = ("waiting", "taken", "refused")
 
 
 def _one_of(column: str, values: tuple[str, ...]) -> str:
     return f"{column} IN ({', '.join(repr(str(value)) for value in values)})"
 
+
+market_process = Table(
+    "market_process",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("scenario", Text, nullable=False),
+    Column(
+        "reference",
+        Text,
+        nullable=False,
+        comment="What tells it from others of its scenario: the request's id, ours or theirs",
+    ),
+    Column("subject_kind", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("supply_point", BigInteger, ForeignKey("supply_point.id"), index=True),
+    Column("state", Text, nullable=False, comment="A state of the scenario's transition table"),
+    Column("deadline", DateTime(timezone=True)),
+    Column("data", JSONB, nullable=False),
+    Column("opened_at", DateTime(timezone=True), nullable=False),
+    Column("opened_by", Text, nullable=False),
+    Column("closed_at", DateTime(timezone=True)),
+    UniqueConstraint("scenario", "reference"),
+    CheckConstraint(_one_of("subject_kind", SUBJECT_KINDS), name="subject_kind"),
+    Index("market_process_open_ix", "deadline", postgresql_where=text("closed_at IS NULL")),
+    comment="Scénář komunikace: one conversation with the market operator by a scenario (registration, change of "
+    "supplier)",
+)
+
+market_duty = Table(
+    "market_duty",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("message_code", Text, nullable=False),
+    Column("subject_kind", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("supply_point", BigInteger, ForeignKey("supply_point.id"), index=True),
+    Column("period", DATERANGE, nullable=False),
+    Column("month", Date, nullable=False, comment="The month that is not done before this is"),
+    Column(
+        "why",
+        Text,
+        nullable=False,
+        comment="Kind of what made it arise: registration, exchange, month, bill_issued, ...",
+    ),
+    Column(
+        "cause",
+        JSONB,
+        nullable=False,
+        comment="The records that made it arise, by kind and id; another cause makes another version",
+    ),
+    Column("state", Text, nullable=False),
+    Column("problem", Text, comment="Why no message could be made yet"),
+    Column("arose_at", DateTime(timezone=True), nullable=False),
+    Column("deadline", DateTime(timezone=True)),
+    Column("done_at", DateTime(timezone=True)),
+    UniqueConstraint("message_code", "subject_kind", "subject", "period", "why"),
+    CheckConstraint(_one_of("subject_kind", SUBJECT_KINDS), name="subject_kind"),
+    CheckConstraint(_one_of("state", DUTY_STATES), name="state"),
+    CheckConstraint("NOT isempty(period)", name="period"),
+    CheckConstraint("extract(day FROM month) = 1", name="month"),
+    Index("market_duty_month_ix", "month", "state"),
+    Index("market_duty_due_ix", "deadline", postgresql_where=text("state IN ('open', 'told')")),
+    comment="Co je třeba sdělit: a message that the market operator must get, because of a registry act, closed days "
+    "or a bill",
+)
 
 market_message = Table(
     "market_message",
@@ -37,12 +107,20 @@ market_message = Table(
     Column("format_digest", Text, nullable=False, comment="SHA-256 of the package's files"),
     Column("sender", Text, nullable=False),
     Column("receiver", Text, nullable=False),
-    Column("supply_point", BigInteger, ForeignKey("supply_point.id"), nullable=False),
+    Column("supply_point", BigInteger, ForeignKey("supply_point.id"), index=True),
+    Column("subject_kind", Text, nullable=False),
+    Column(
+        "subject",
+        Text,
+        nullable=False,
+        comment="What the message is about: EAN or EIC of a point, code of a network, number of a document, id of a "
+        "request",
+    ),
     Column("period", DATERANGE, nullable=False),
-    Column("version", Integer, nullable=False, comment="grows with every correction of (point, code, period)"),
+    Column("version", Integer, nullable=False, comment="grows with every correction of (subject, code, period)"),
     Column("state", Text, nullable=False),
     Column("xml", BYTEA, nullable=False),
-    Column("basis", JSONB, nullable=False, comment="what the message was made from: profile versions"),
+    Column("basis", JSONB, nullable=False, comment="what the message was made from: records by kind, id and version"),
     Column("made_at", DateTime(timezone=True), nullable=False),
     Column("made_by", Text, nullable=False),
     Column("sent_at", DateTime(timezone=True), comment="when it was given to the channel last"),
@@ -51,8 +129,12 @@ market_message = Table(
     Column("reasons", JSONB, comment="the answer's reasons: type, code, text"),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("due_at", DateTime(timezone=True), comment="wall time: when to send or repeat, or to stop waiting"),
+    Column("duty", BigInteger, ForeignKey("market_duty.id"), index=True),
+    Column("process", BigInteger, ForeignKey("market_process.id"), index=True),
+    Column("deadline", DateTime(timezone=True), comment="until when it must be accepted"),
     UniqueConstraint("sender", "message_id"),
-    UniqueConstraint("supply_point", "message_code", "period", "version"),
+    UniqueConstraint("message_code", "subject_kind", "subject", "period", "version", name="market_message_subject_key"),
+    CheckConstraint(_one_of("subject_kind", SUBJECT_KINDS), name="subject_kind"),
     CheckConstraint("direction IN ('out', 'in')", name="direction"),
     CheckConstraint(_one_of("state", tuple(State)), name="state"),
     CheckConstraint("version > 0", name="version"),
@@ -93,4 +175,26 @@ market_inbox = Table(
     CheckConstraint(_one_of("outcome", OUTCOMES), name="outcome"),
     Index("market_inbox_sender_message_id_ix", "sender", "message_id"),
     comment="Append-only: everything that came in, with what became of it; nothing is dropped",
+)
+
+market_proposal = Table(
+    "market_proposal",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("inbox", BigInteger, ForeignKey("market_inbox.id"), nullable=False, index=True),
+    Column("process", BigInteger, ForeignKey("market_process.id")),
+    Column("kind", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("supply_point", BigInteger, ForeignKey("supply_point.id"), index=True),
+    Column("proposed", JSONB, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("why", Text, nullable=False, comment="Why it waits, or why it was decided so"),
+    Column("made_at", DateTime(timezone=True), nullable=False),
+    Column("decided_at", DateTime(timezone=True)),
+    Column("decided_by", Text),
+    Column("result", JSONB, comment="The records that it changed, by kind and id"),
+    CheckConstraint(_one_of("state", PROPOSAL_STATES), name="state"),
+    CheckConstraint("(state = 'waiting') = (decided_at IS NULL)", name="decided"),
+    Index("market_proposal_waiting_ix", "made_at", postgresql_where=text("state = 'waiting'")),
+    comment="Návrh z došlé zprávy: what a received message would change here, waiting for a decision or decided",
 )

@@ -124,7 +124,7 @@ def report_month(
                 report.incomplete.append(collected)
                 continue
             try:
-                made = report_point(connection, package, collected, last.get(point.id), at, person, again=again)
+                made = report_point(connection, package, collected, last.get(point.ean), at, person, again=again)
             except OutboundError as error:
                 report.incomplete.append(Incomplete(point.ean, error.message))
                 continue
