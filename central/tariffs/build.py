@@ -2,14 +2,15 @@
 
 LOW and HIGH are JSON files in the raw shape of the published price tables (low voltage: rate -> breaker bands and
 JT/VT/NT per operator; high voltage: operator -> level -> four prices). The output is committed; building again from the
-same input with the same key gives the same bytes. SIGN_KEY is the file of a private key; its public half is listed in
-`central.tariffs.seal.PRODUCT_KEYS`.
+same input gives the same bytes: a file whose content is what is built stays as it is, with the signature it has, so that
+a release signs only what it changed. What changed needs a new version. SIGN_KEY is the file of a private key; its public
+half is listed in `central.tariffs.seal.PRODUCT_KEYS`.
 """
 
 import json
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from central.tariffs.build_rules import (
 )
 from central.tariffs.build_verification import ELECTRICITY_VERIFICATION, VERIFICATION_SOURCE
 from central.tariffs.build_years import electricity_2021, electricity_2025
-from central.tariffs.load import load_content
+from central.tariffs.load import PackageInvalidError, bare, canonical, load_content, parse_object
 from central.tariffs.model import FORMAT
 from central.tariffs.seal import seal
 from central.tariffs.source import spelled
@@ -225,10 +226,27 @@ def main(arguments: Iterable[str]) -> int:
     high = json.loads(high_path.read_text(encoding="utf-8"))
     private = read_key_file(key)
     for content in contents(low, high):
-        sealed = seal(content, private)
-        load_content(sealed, content["name"])
-        (folder / f"{content['name']}.json").write_text(spelled(sealed), encoding="utf-8")
+        path = folder / f"{content['name']}.json"
+        if not _stands(path, content):
+            sealed = seal(content, private)
+            load_content(sealed, content["name"])
+            path.write_text(spelled(sealed), encoding="utf-8")
     return 0
+
+
+def _stands(path: Path, content: Mapping[str, Any]) -> bool:
+    """Whether the file holds this content already. Raises PackageInvalidError where its version has another content."""
+    if not path.is_file():
+        return False
+    present = parse_object(path.read_bytes(), str(path))
+    if canonical(bare(present)) == canonical(content):
+        return True
+    if present.get("version") == content["version"]:
+        raise PackageInvalidError(
+            f"{path} is version {content['version']} with another content, and what is built bears the same version. "
+            "Raise the version, or remove the file where that version was never released."
+        )
+    return False
 
 
 if __name__ == "__main__":

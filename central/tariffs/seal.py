@@ -18,6 +18,7 @@ from shared.control.keys import key_id, parse_key, signing_public
 
 PRODUCT_KEYS: Mapping[str, str] = {
     "90baea046ceca8c6": "VxRJPtSf0wEOzxEFIbHwVm5p7RD+qE7YDKGAkCIc1dQ=",
+    "687e57a4ad4c0a65": "ke2iAla9zo6P1N6wRpUZnguoAVDo62FdO53mHcC4jDQ=",
 }
 """Public keys that signed packages shipped with the product, by key id; a later release adds its own."""
 

@@ -11,7 +11,7 @@ from central.tariffs.build import electricity_2026, main
 from central.tariffs.build_gas import gas_2015, gas_2017_example
 from central.tariffs.build_parts import number
 from central.tariffs.build_years import electricity_2021
-from central.tariffs.load import load_content, load_file, shipped_files
+from central.tariffs.load import PackageInvalidError, load_content, load_file, shipped_files
 from central.tariffs.seal import PRODUCT_KEYS, require_signer, seal
 from central.tariffs.source import spelled
 from shared.control.keys import make_key_file
@@ -57,16 +57,39 @@ def test_raw_tables_become_a_package() -> None:
     assert unmetered.rows == [["C60d", "CEZ", "65.35"]]
 
 
+def _build(folder: Path, key: str, high: dict[str, Any] = HIGH) -> dict[str, bytes]:
+    """Build into a folder with the key of this name, made where it is missing; the packages' octets by file name."""
+    paths = [folder / "low.json", folder / "high.json"]
+    for path, raw in zip(paths, (LOW, high), strict=True):
+        path.write_text(json.dumps(raw), encoding="utf-8")
+    if not (folder / key).exists():
+        make_key_file(folder / key)
+    assert main([*map(str, paths), str(folder), str(folder / key)]) == 0
+    return {path.name: path.read_bytes() for path in folder.glob("cz-*.json")}
+
+
 def test_building_again_gives_the_same_bytes(tmp_path: Path) -> None:
-    low, high = tmp_path / "low.json", tmp_path / "high.json"
-    low.write_text(json.dumps(LOW), encoding="utf-8")
-    high.write_text(json.dumps(HIGH), encoding="utf-8")
-    key = tmp_path / "sign.key"
-    make_key_file(key)
-    assert main([str(low), str(high), str(tmp_path), str(key)]) == 0
-    built = {path.name: path.read_bytes() for path in tmp_path.glob("cz-*.json")}
+    built = _build(tmp_path, "sign.key")
     assert len(built) == len(shipped_files())
-    assert main([str(low), str(high), str(tmp_path), str(key)]) == 0
+    assert _build(tmp_path, "sign.key") == built
+
+
+def test_a_new_key_signs_only_what_changed(tmp_path: Path) -> None:
+    built = _build(tmp_path, "first.key")
+    changed = tmp_path / "cz-electricity-2026.json"
+    before = json.loads(changed.read_bytes())
+    changed.write_text(spelled(seal({**before, "version": "2026.0"}, None)), encoding="utf-8")
+    again = _build(tmp_path, "second.key")
+    assert {name for name in built if again[name] != built[name]} == {changed.name}
+    after = json.loads(again[changed.name])
+    assert after["checksum"] == before["checksum"]
+    assert after["signature"].split(":")[1] != before["signature"].split(":")[1]
+
+
+def test_a_changed_content_under_the_same_version_is_refused(tmp_path: Path) -> None:
+    built = _build(tmp_path, "sign.key")
+    with pytest.raises(PackageInvalidError, match=r"cz-electricity-2026\.json is version .* Raise the version"):
+        _build(tmp_path, "sign.key", {**HIGH, "system_services": 165})
     assert {path.name: path.read_bytes() for path in tmp_path.glob("cz-*.json")} == built
 
 
