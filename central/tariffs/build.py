@@ -1,10 +1,9 @@
 """Build the packages that the product ships: `python -m central.tariffs.build LOW HIGH FOLDER SIGN_KEY`.
 
 LOW and HIGH are JSON files in the raw shape of the published price tables (low voltage: rate -> breaker bands and
-JT/VT/NT per operator; high voltage: operator -> level -> four prices). The output is committed; building again from the
-same input gives the same bytes: a file whose content is what is built stays as it is, with the signature it has, so that
-a release signs only what it changed. What changed needs a new version. SIGN_KEY is the file of a private key; its public
-half is listed in `central.tariffs.seal.PRODUCT_KEYS`.
+JT/VT/NT per operator; high voltage: operator -> level -> four prices). The output is committed. A file whose content is
+what is built stays as it is, with the signature it has, so that a release signs only what it changed; what changed needs
+a new version. SIGN_KEY is the file of a private key; its public half is in `central.tariffs.seal.PRODUCT_KEYS`.
 """
 
 import json
