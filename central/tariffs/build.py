@@ -2,8 +2,8 @@
 
 LOW and HIGH are JSON files in the raw shape of the published price tables (low voltage: rate -> breaker bands and
 JT/VT/NT per operator; high voltage: operator -> level -> four prices). The output is committed. A file whose content is
-what is built stays as it is, with the signature it has, so that a release signs only what it changed; what changed needs
-a new version. SIGN_KEY is the file of a private key; its public half is in `central.tariffs.seal.PRODUCT_KEYS`.
+what is built stays as it is, with the signature it has, so that a release signs only what it changed; what changed
+needs a new version. SIGN_KEY is the file of a private key; its public half is in `central.tariffs.seal.PRODUCT_KEYS`.
 """
 
 import json
