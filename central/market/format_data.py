@@ -29,6 +29,8 @@ class Format(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     namespace: str
     schema: str | None
     mark: Mark
+    mapping: str | None = None
+    """File of the element mapping (see `mapping.model`); none for a format whose writer and reader are our code."""
 
 
 class MessageKind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -98,6 +100,16 @@ class ReasonCode(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mark: Mark
 
 
+class ListedCode(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A code of a list: the operator's `code`, our name for it, and further spellings that are read only."""
+
+    code: str
+    ours: str
+    meaning_cs: str
+    mark: Mark
+    aliases: tuple[str, ...] = ()
+
+
 class PackageData(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The package's JSON file."""
 
@@ -117,18 +129,19 @@ class PackageData(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     statuses: list[Status]
     reason_types: list[ReasonType]
     reason_codes: list[ReasonCode]
+    code_lists: dict[str, tuple[ListedCode, ...]] = {}
 
 
 def problems_of(data: PackageData) -> list[str]:
     """What does not fit together in a package, one sentence each."""
     problems = []
     formats = {entry.name for entry in data.formats}
-    codes = {entry.code for entry in data.messages}
+    message_codes = {entry.code for entry in data.messages}
     units = {entry.code for entry in data.units}
     for message in data.messages:
         if message.format not in formats:
             problems.append(f"Message {message.code} has the format {message.format}, which is not listed.")
-        if message.answer_code is not None and message.answer_code not in codes:
+        if message.answer_code is not None and message.answer_code not in message_codes:
             problems.append(f"Message {message.code} is answered by {message.answer_code}, which is not listed.")
     problems += [
         f"Value type {entry.code} has the unit {entry.unit}, which is not listed."
@@ -140,6 +153,11 @@ def problems_of(data: PackageData) -> list[str]:
         problems.append(f"Statuses must be given for exactly {', '.join(sorted(sendable))}.")
     if {entry.type for entry in data.reason_types} != {"A01", "A02", "A03", "A04"}:
         problems.append("Reason types must be exactly A01, A02, A03, A04.")
+    for name, listed in data.code_lists.items():
+        codes = [code for entry in listed for code in (entry.code, *entry.aliases)]
+        names = [entry.ours for entry in listed]
+        if len(set(codes)) != len(codes) or len(set(names)) != len(names):
+            problems.append(f"The same code or name stands twice in the code list {name}.")
     for what, keys in (
         ("format", [entry.name for entry in data.formats]),
         ("message code", [entry.code for entry in data.messages]),

@@ -19,6 +19,7 @@ from central.market.errors import FormatError
 from central.market.format_data import (
     EnvelopeRules,
     Format,
+    ListedCode,
     MessageKind,
     MessageUnit,
     PackageData,
@@ -27,6 +28,8 @@ from central.market.format_data import (
     ValueType,
     problems_of,
 )
+from central.market.mapping.model import Mapping
+from central.market.mapping.model import problems_of as mapping_problems
 from shared.quantities import Quality
 
 FORMATS_FOLDER: Final = Path(__file__).with_name("formats")
@@ -111,6 +114,23 @@ class FormatPackage:
             raise FormatError("unknown_message_code", f"The format package {self.name} has no message code {code!r}.")
         return self._messages[code]
 
+    def code_list(self, name: str) -> tuple[ListedCode, ...]:
+        """The code list of that name; FormatError if the package has none."""
+        if name not in self.data.code_lists:
+            raise FormatError("unknown_code_list", f"The format package {self.name} has no code list {name!r}.")
+        return self.data.code_lists[name]
+
+    @cached_property
+    def mappings(self) -> dict[str, Mapping]:
+        """Element mappings by format."""
+        return {entry.name: _read_mapping(self.folder / entry.mapping) for entry in self.data.formats if entry.mapping}
+
+    def mapping(self, format_name: str) -> Mapping:
+        """The element mapping of a format; FormatError if the package has none for it."""
+        if format_name not in self.mappings:
+            raise FormatError("no_mapping", f"The format package {self.name} has no element mapping of {format_name}.")
+        return self.mappings[format_name]
+
     @cached_property
     def _schemas(self) -> dict[str, etree.XMLSchema]:
         return {}
@@ -125,6 +145,13 @@ class FormatPackage:
                 )
             self._schemas[format_name] = etree.XMLSchema(_parse_schema(self.folder / path))
         return self._schemas[format_name]
+
+
+def _read_mapping(path: Path) -> Mapping:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Mapping)
+    except (OSError, msgspec.DecodeError) as error:
+        raise FormatError("bad_package", f"The element mapping {path.name} cannot be read: {error}.") from None
 
 
 def _parse_schema(path: Path) -> etree._ElementTree:
@@ -150,7 +177,12 @@ def read_package(path: Path) -> FormatPackage:
     schema_files = {
         file for entry in data.formats if entry.schema for file in _files_of_schema(path.parent / entry.schema)
     }
-    for file in sorted(schema_files):
+    mapping_files = {path.parent / entry.mapping for entry in data.formats if entry.mapping}
+    package = FormatPackage(data, path.parent, "")
+    lists = frozenset(data.code_lists)
+    if problems := [problem for mapping in package.mappings.values() for problem in mapping_problems(mapping, lists)]:
+        raise FormatError("bad_package", f"The format package {path.name} is not usable. " + " ".join(problems))
+    for file in sorted(schema_files | mapping_files):
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
     return FormatPackage(data, path.parent, digest.hexdigest())
 

@@ -1,0 +1,106 @@
+"""Reads a payload into a record: by namespace and local name, any prefix; what the mapping does not know is kept."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+import msgspec
+from lxml import etree
+
+from central.market.envelope import Envelope, read_envelope
+from central.market.errors import InboundError
+from central.market.format_package import FormatPackage
+from central.market.mapping.lexical import from_text
+from central.market.mapping.model import Node, Value
+from central.market.xml import DEFAULT_LIMITS, XmlLimits, parse_untrusted
+
+ENVELOPE_ELEMENTS: Final = frozenset({"SenderIdentification", "ReceiverIdentification", "Reference"})
+Payload = TypeVar("Payload", bound=msgspec.Struct)
+
+
+@dataclass(frozen=True, slots=True)
+class Read(Generic[Payload]):
+    """A message read; `unknown` has what the mapping does not know: path of element or attribute -> its text."""
+
+    envelope: Envelope
+    payload: Payload
+    unknown: dict[str, str]
+
+
+def read_message(
+    package: FormatPackage, content: bytes, kind: type[Payload], format_name: str, limits: XmlLimits = DEFAULT_LIMITS
+) -> Read[Payload]:
+    """The message of its bytes as a record of type `kind`; InboundError where it cannot be understood."""
+    return read_root(package, parse_untrusted(content, limits), kind, format_name)
+
+
+def read_root(package: FormatPackage, root: etree._Element, kind: type[Payload], format_name: str) -> Read[Payload]:
+    """As `read_message`, of what `parse_untrusted` has parsed already."""
+    found, envelope = read_envelope(root, package)
+    if found != format_name:
+        raise InboundError("unknown_format", f"The message {envelope.id} is {found}, expected {format_name}.")
+    reader = _Reader(package, package.format(format_name).namespace)
+    record = reader.children(root, package.mapping(format_name).payload, format_name, ENVELOPE_ELEMENTS)
+    try:
+        payload = msgspec.convert(record, kind)
+    except msgspec.ValidationError as error:
+        raise InboundError("incomplete", f"The message {envelope.id} ({found}) is not whole: {error}.") from None
+    return Read(envelope, payload, reader.unknown)
+
+
+class _Reader:
+    def __init__(self, package: FormatPackage, namespace: str) -> None:
+        self._package = package
+        self._namespace = namespace
+        self.unknown: dict[str, str] = {}
+
+    def children(
+        self, element: etree._Element, nodes: Sequence[Node], path: str, passed: frozenset[str] = frozenset()
+    ) -> dict[str, Any]:
+        """The fields that lie in the elements within `element`."""
+        by_name = {name: node for node in nodes for name in (node.element, *node.aliases)}
+        record: dict[str, Any] = {node.field: [] for node in nodes if node.field is not None and node.many}
+        seen: set[str] = set()
+        for child in element:
+            name = etree.QName(child)
+            node = by_name.get(name.localname) if name.namespace == self._namespace else None
+            where = f"{path}/{name.localname}"
+            if node is None:
+                if name.localname not in passed:
+                    self._keep(where, etree.tostring(child, encoding="unicode"))
+            elif node.many:
+                record[str(node.field)].append(
+                    self._record(child, node, f"{where}[{len(record[str(node.field)]) + 1}]")
+                )
+            elif node.element in seen:
+                raise InboundError("doubled_element", f"{where} on line {child.sourceline} stands twice.")
+            elif node.field is None:
+                record |= self._record(child, node, where)
+            else:
+                record[node.field] = self._record(child, node, where)
+            if node is not None:
+                seen.add(node.element)
+        return record
+
+    def _record(self, element: etree._Element, node: Node, path: str) -> dict[str, Any]:
+        record = self.children(element, node.children, path)
+        by_name = {name: spec for spec in node.attributes for name in (spec.name, *spec.aliases)}
+        for name, text in ((str(name), str(text)) for name, text in element.attrib.items()):
+            spec = by_name.get(name)
+            if spec is None:
+                self._keep(f"{path}/@{name}", text)
+            elif text != "":
+                record[spec.field] = self._value(spec, text, f"{path}/@{name}")
+        text = element.text or ""
+        if node.text is not None and text.strip():
+            record[node.text.field] = self._value(node.text, text, f"{path}/text()")
+        elif text.strip():
+            self._keep(f"{path}/text()", text.strip())
+        return record
+
+    def _value(self, spec: Value, text: str, where: str) -> Any:
+        return from_text(self._package, spec, text, where)
+
+    def _keep(self, path: str, text: str) -> None:
+        if len(self.unknown) < 1000:
+            self.unknown[path] = text[:4000]
