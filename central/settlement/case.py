@@ -15,7 +15,15 @@ from shared.metering_day import next_month
 
 KILO = Decimal(1000)
 TARIFF_ENERGY = ("energy_vt_mwh", "energy_nt_mwh")
-WITH_LOSSES = frozenset({"energy_mwh", *TARIFF_ENERGY, "evaluated_energy_mwh", "max_quarter_hour_kw"})
+WITH_LOSSES = frozenset(
+    {
+        "energy_mwh",
+        *TARIFF_ENERGY,
+        "evaluated_energy_mwh",
+        "max_quarter_hour_kw",
+        "max_quarter_hour_without_exempt_kw",
+    }
+)
 """Quantities that the losses of the customer's transformer are added to: energy and quarter-hour power taken."""
 _ROUNDED = (
     ("energy_vt_mwh", "energy_mwh"),

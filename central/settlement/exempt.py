@@ -46,13 +46,20 @@ class Exempt:
 
 def read_without_exempt(
     connection: Connection, facts: Iterable[PointFacts], first: date, end: date
-) -> dict[int, tuple[DaySums, int]]:
-    """By entry with exempt points behind it, its own channel less theirs, and the exponent of that."""
-    entries: dict[int, ChannelFacts] = {}
+) -> dict[tuple[int, int], tuple[DaySums, int]]:
+    """By entry with exempt points behind it and channel of its own, that channel less theirs, and the exponent of that.
+
+    An entry may be settled from one channel after another.
+    """
+    entries: dict[int, dict[int, ChannelFacts]] = {}
     for point in facts:
-        if point.commodity is Commodity.ELECTRICITY and any(span.tariff.network_entry for span in point.spans):
-            active = point.channel_of(point.spans[0], "A+", "interval")
-            if active is not None:
+        if point.commodity is Commodity.ELECTRICITY:
+            active = {
+                channel.id: channel
+                for span in point.spans
+                if span.tariff.network_entry and (channel := point.channel_of(span, "A+", "interval")) is not None
+            }
+            if active:
                 entries[point.supply_point] = active
     if not entries:
         return {}
@@ -61,10 +68,11 @@ def read_without_exempt(
         behind[row.entry].append(Exempt(row.channel, row.exponent, row.since, row.until))
     found = {}
     for entry, exempt in behind.items():
-        wanted = sorted({entries[entry].id, *(each.channel for each in exempt)})
+        wanted = sorted({*entries[entry], *(each.channel for each in exempt)})
         profiles = read_newest(connection, Commodity.ELECTRICITY, wanted, first, end)
-        less, exponent = without_exempt(profiles, entries[entry], exempt)
-        found[entry] = (sum_days(less), exponent)
+        for channel in entries[entry].values():
+            less, exponent = without_exempt(profiles, channel, exempt)
+            found[entry, channel.id] = (sum_days(less), exponent)
     return found
 
 

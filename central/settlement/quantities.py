@@ -51,15 +51,15 @@ class Measured:
     """What was measured of some points: profiles by day, register periods by channel and first instant.
 
     `waiting`: the channels with days that are not fit to be settled yet. `count`: what own services are billed by.
-    `without_exempt`: by entry of a network, what it took (under its own channel) less what exempt points behind it did,
-    and the exponent of that.
+    `without_exempt`: by entry of a network and its channel, what it took less what exempt points behind it did, and the
+    exponent of that.
     """
 
     days: Mapping[Commodity, DaySums] = field(default_factory=dict)
     states: Mapping[tuple[int, datetime], Sequence[RegisterPeriod]] = field(default_factory=dict)
     waiting: Mapping[int, Waiting] = field(default_factory=dict)
     count: Count = nothing_counted
-    without_exempt: Mapping[int, tuple[DaySums, int]] = field(default_factory=dict)
+    without_exempt: Mapping[tuple[int, int], tuple[DaySums, int]] = field(default_factory=dict)
 
 
 @dataclass
@@ -106,8 +106,8 @@ def _high(facts: PointFacts, span: Span, measured: Measured) -> PartMeasured:
         at = {"maximum_at": total.maximum_at.isoformat()}
         part.put("max_quarter_hour_kw", quarter_hour_kw(total.maximum, active.exponent), [{**source, **at}])
         part.peaks_at["max_quarter_hour_kw"] = total.maximum_at
-        if span.tariff.network_entry and facts.supply_point in measured.without_exempt:
-            rest, exponent = measured.without_exempt[facts.supply_point]
+        if span.tariff.network_entry and (facts.supply_point, active.id) in measured.without_exempt:
+            rest, exponent = measured.without_exempt[facts.supply_point, active.id]
             total = rest.between(active.id, span.first, span.end)
             _require_complete("A+ bez osvobozených míst", total)
             power = max(quarter_hour_kw(total.maximum, exponent), Decimal(0))

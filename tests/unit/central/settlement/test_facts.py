@@ -15,8 +15,9 @@ from central.settlement.books import BookInForce
 from central.settlement.cuts import Held
 from central.settlement.document import tenure_document
 from central.settlement.facts import ContractItem, ContractTerms, Named, PointFacts, PointRecord, PointVersion, facts_of
+from central.workflow.settle_month import in_force
 from shared.quantities import Commodity
-from tests.unit.central.settlement.packages import ELECTRICITY
+from tests.unit.central.settlement.packages import ELECTRICITY, changed
 
 FIRST, TENTH, END = date(2026, 3, 1), date(2026, 3, 11), date(2026, 4, 1)
 BOOKS = [BookInForce(ELECTRICITY, Commodity.ELECTRICITY, frozenset(ELECTRICITY.file.operators))]
@@ -128,6 +129,23 @@ def test_a_price_that_changes_cuts_and_each_part_has_its_book() -> None:
     assert [span.book.name for span in found.spans] == ["old", "new"]
     inside = [replace(books[0], book=ELECTRICITY, borders=(TENTH,))]
     assert parts(facts_of(record(), FIRST, END, inside)) == [(FIRST, TENTH), (TENTH, END)]
+
+
+def test_steps_that_begin_to_hold_within_the_month_cut_it() -> None:
+    def zoned(content: dict[str, Any]) -> None:
+        rows = [["0.328", "1.5"]]
+        steps = {
+            "component": "zones",
+            "unit": "%",
+            "of": "tg_phi",
+            "source": "product",
+            "mark": "assumed",
+            "rows": rows,
+        }
+        content["steps"] = [{**steps, "valid": ["2026-03-11", "2027-01-01"]}]
+
+    book = in_force(changed(zoned))
+    assert parts(facts_of(record(), FIRST, END, [book])) == [(FIRST, TENTH), (TENTH, END)]
 
 
 def test_only_high_voltage_is_cut_at_the_borders_of_months() -> None:

@@ -141,6 +141,11 @@ def test_losses_of_the_transformer_are_added_to_energy_and_power() -> None:
     (capacity,) = of_component(priced, "reserved_capacity_year")
     assert str(capacity.quantity) == "0.300"
     assert with_losses({"reserved_input_kw": Decimal(1)}, Decimal("1.04")) == {"reserved_input_kw": Decimal(1)}
+    entry = {"max_quarter_hour_kw": Decimal(300), "max_quarter_hour_without_exempt_kw": Decimal(250)}
+    assert with_losses(entry, Decimal("1.04")) == {
+        "max_quarter_hour_kw": Decimal(312),
+        "max_quarter_hour_without_exempt_kw": Decimal(260),
+    }
 
 
 def test_an_exempt_point_pays_neither_capacity_nor_its_excess() -> None:

@@ -28,14 +28,20 @@ from central.settlement.facts import (
     facts_of,
 )
 from central.settlement.measured import RegisterPeriod, StateReading, sum_days
+from central.settlement.own import NOTHING, Condition, OwnFacts
 from central.settlement.quantities import Measured, Waiting, quantities_document
 from central.settlement.settle import Omitted, Settled, settle_point, settle_points
 from shared.metering_day import month_days
 from shared.quantities import MISSING_VALUE, Commodity
-from tests.unit.central.settlement.packages import ELECTRICITY, GAS
+from tests.unit.central.settlement.packages import ELECTRICITY, GAS, changed
 
 PACKAGES = {"electricity": ELECTRICITY, "gas": GAS}
 BOOKS = [BookInForce(book, Commodity(book.commodity), frozenset(book.file.operators)) for book in PACKAGES.values()]
+AS_IN_2027 = changed(
+    lambda content: content.update(valid=["2026-01-01", "2027-01-01"], version="as-in-2027"),
+    "cz-electricity-2027-informative",
+)
+"""The structure of 2027 as if it held in 2026, the year of the tests."""
 FIRST, END = date(2026, 3, 1), date(2026, 4, 1)
 NOW = datetime(2026, 4, 1, 6, tzinfo=UTC)
 EAN = "859182400941700026"
@@ -50,6 +56,8 @@ def facts(
     channels: Sequence[ChannelFacts],
     agreed: dict[str, Decimal] | None = None,
     gas: dict[int, GasTerms] | None = None,
+    own: OwnFacts = NOTHING,
+    books: Sequence[BookInForce] = BOOKS,
 ) -> PointFacts:
     version = PointVersion("Hala", "A", ("Dlouhá 1", "602 00", "Brno"), level, "B", "business", None, OPERATOR, None,
                            "connected")  # fmt: skip
@@ -63,8 +71,9 @@ def facts(
         agreed={name: [Held(None, None, value)] for name, value in (agreed or {}).items()},
         channels=tuple(channels),
         gas=gas or {},
+        own=own,
     )
-    found = facts_of(record, FIRST, END, BOOKS)
+    found = facts_of(record, FIRST, END, books)
     assert found is not None
     return found
 
@@ -137,6 +146,34 @@ def test_the_worked_month_from_integers() -> None:
     assert behind["unsolicited_reactive"] == [3]
     assert behind["excess_reserved_capacity"] == [1]
     assert behind["reserved_capacity_year"] == []
+
+
+def test_the_storage_of_2027_is_measured_by_what_it_gives_back() -> None:
+    """100 MWh taken and 70 given back by profiles: K = (0.70 - 0.60) / (0.75 - 0.60) = 2/3, so a third is billed.
+
+    M = 372 kW x 1/3 = 0.124 MW, RP = 0.400 MW. T1: 0.4 x 190133 + 0.124 x 19013 = 78410.81 Kč; T2: 0.4 x 22743 +
+    0.124 x 227429 = 37298.40 Kč, which is lower: 9097.20 and 28201.20 Kč. With all of M it would be 93700.79 Kč (T2)
+    against 83126.04 Kč (T1).
+    """
+    condition = [Held(None, None, Condition(None, "storage", "smlouva"))]
+    point = facts(
+        Commodity.ELECTRICITY,
+        "VN",
+        item("CEZ"),
+        [interval(1, "A+"), interval(2, "A-")],
+        {"reserved_input_kw": Decimal(400), "reserved_output_kw": Decimal(400)},
+        own=OwnFacts({"storage": condition}),
+        books=[BookInForce(AS_IN_2027, Commodity.ELECTRICITY, frozenset(AS_IN_2027.file.operators))],
+    )
+    outcome = settled(settle_point(point, electricity((1, 100_000_000, 93_000), (2, 70_000_000, 60_000)), NOW))
+    (part,) = outcome.parts
+    assert (part.quantities["energy_mwh"], part.quantities["energy_returned_mwh"]) == (100, 70)
+    told = {line.component: (str(line.quantity), str(line.unit_price), str(line.amount)) for line in outcome.lines}
+    assert told["nts_input_payment"] == ("0.400", "22743", "9097.20")
+    assert told["nts_maximum_payment"] == ("0.124", "227429", "28201.20")
+    maximum = next(line for line in outcome.lines if line.component == "nts_maximum_payment")
+    assert "koeficientem akumulace K = 0,666667" in maximum.why
+    assert maximum.inputs["sums"] == {"T1": "78410.81", "T2": "37298.40"}
 
 
 def test_low_voltage_from_states() -> None:
