@@ -13,7 +13,7 @@ from central.settlement.tables import BASIS_STATES, SERVICES, billing_basis, set
 RUNS = text("""
     -- runs with their counts, the newest first; a deleted or replaced basis no longer counts
     SELECT r.id, r.number, lower(r.period) AS period_from, upper(r.period) AS period_to, r.statement, r.state,
-           r.packages, r.digest, r.made_at, r.made_by, r.approved_at, r.approved_by,
+           r.packages, r.digest, r.made_at, r.made_by, r.approved_at, r.approved_by, r.reason,
            (SELECT count(*) FROM settlement_input si WHERE si.run = r.id AND si.replaced_by IS NULL) AS settled,
            (SELECT count(*) FROM settlement_omission so WHERE so.run = r.id) AS omitted,
            (SELECT count(*) FROM billing_basis b WHERE b.run = r.id AND b.state <> 'cancelled') AS billing_bases,

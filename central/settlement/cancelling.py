@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Row, bindparam, select, text, update
 
 from central.platform import audit
+from central.platform.arrays import int_array
 from central.platform.errors import NotFound, Refused
 from central.platform.hooks import HOOKS
 from central.platform.identity import Person, name_of
@@ -51,12 +52,13 @@ _OPPOSITES = text("""
 """)
 
 _PRELIMINARY = text("""
-    -- what was billed preliminarily within the time that a run settled of a contract's point, invoiced or to be
-    -- invoiced, and no negative settlement has taken back
+    -- what was billed preliminarily within the time that a run settled of a contract's point, or that stands settled,
+    -- invoiced or to be invoiced, and no negative settlement has taken back
     WITH settled AS (
         SELECT ci.contract, si.supply_point, tstzrange(min(lower(si.valid)), max(upper(si.valid))) AS valid
           FROM settlement_input si JOIN contract_item ci ON ci.id = si.contract_item
-         WHERE si.run = :run AND si.statement_type = :final
+         WHERE si.statement_type = :final
+           AND (si.run = CAST(:run AS bigint) OR si.approved AND si.id = ANY (CAST(:standing AS bigint[])))
          GROUP BY ci.contract, si.supply_point
     )
     SELECT b.id
@@ -138,24 +140,36 @@ def cancel_bases(
     return made
 
 
-def settle_preliminary(connection: Connection, run: int, person: Person | str, at: datetime) -> list[int]:
-    """Make the negative settlement (5) under an annual run of everything invoiced preliminarily in what it settles.
+def find_preliminary(connection: Connection, run: int | None, standing: Sequence[int]) -> Sequence[int]:
+    """What was billed preliminarily in the time of an annual run and of approved annual inputs, and is not taken back.
 
-    With it 5 + 6 + what was billed preliminarily is 6. The bases are new until the run is approved.
+    What stands settled counts too: preliminary lines may be approved or corrected when the year has been settled.
     """
     found = connection.execute(
         _PRELIMINARY,
         {
             "run": run,
+            "standing": int_array(standing),
             "types": [int(kind) for kind in BILLED_PRELIMINARILY],
             "final": int(StatementType.FINAL_SETTLEMENT),
             "negative": int(StatementType.NEGATIVE_SETTLEMENT),
             "undone": int(StatementType.CANCELS_NEGATIVE),
         },
     ).scalars()
+    return found.all()
+
+
+def settle_preliminary(
+    connection: Connection, run: int, standing: Sequence[int], person: Person | str, at: datetime
+) -> list[int]:
+    """Make the negative settlement (5) under an annual run of everything that `find_preliminary` names.
+
+    With it 5 + 6 + what was billed preliminarily is 6. The bases are new until the run is approved.
+    """
+    found = find_preliminary(connection, run, standing)
     types = dict.fromkeys(BILLED_PRELIMINARILY, StatementType.NEGATIVE_SETTLEMENT)
     why = "Odečet předběžného vyúčtování:"
-    return _insert_opposites(connection, found.all(), types, why, None, person, at, run, "new")
+    return _insert_opposites(connection, found, types, why, None, person, at, run, "new")
 
 
 def cancel_accruals(connection: Connection, run: int, reason: str, person: Person | str, at: datetime) -> list[int]:

@@ -7,6 +7,9 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+from central.settlement.model import half_up
+
+HALER = Decimal("0.01")
 MOST_DAYS = 31
 """Days of newer profiles that a cause names one by one."""
 
@@ -23,6 +26,7 @@ class RunLine:
     quantity: Decimal
     unit_price: Decimal
     amount: Decimal
+    vat_percent: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +70,19 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Sums of a component's lines; `unit_prices` are all that occur, so that a split of lines alone is no change."""
+    """Sums of a component's lines; `unit_prices` are all that occur, so that a split of lines alone is no change.
+
+    `vat_bases`: the amount under each rate of VAT, in percent.
+    """
 
     quantity: Decimal
     unit_prices: tuple[Decimal, ...]
     amount: Decimal
+    vat_bases: tuple[tuple[Decimal, Decimal], ...]
 
 
 def changes(first: Iterable[RunLine], second: Iterable[RunLine]) -> list[Change]:
-    """Components whose quantity, prices or amount differ, by EAN, service and component."""
+    """Components whose quantity, prices, amount or rates of VAT differ, by EAN, service and component."""
     named: dict[tuple[str, str, str], RunLine] = {}
     sides = []
     for lines in (first, second):
@@ -97,7 +105,21 @@ def _figures(lines: Sequence[RunLine]) -> Figures:
         quantity=sum((line.quantity for line in lines), Decimal(0)),
         unit_prices=tuple(sorted({line.unit_price for line in lines})),
         amount=sum((line.amount for line in lines), Decimal("0.00")),
+        vat_bases=tuple(sorted(_by_rate((line.vat_percent, line.amount) for line in lines).items())),
     )
+
+
+def _by_rate(amounts: Iterable[tuple[Decimal, Decimal]]) -> dict[Decimal, Decimal]:
+    bases: dict[Decimal, Decimal] = defaultdict(lambda: Decimal("0.00"))
+    for percent, amount in amounts:
+        bases[percent] += amount
+    return dict(bases)
+
+
+def vat_of(figures: Iterable[Figures]) -> Decimal:
+    """VAT of some components together: the amounts under each rate summed first, as a document recapitulates them."""
+    bases = _by_rate(pair for each in figures for pair in each.vat_bases)
+    return sum((half_up(base * percent / 100, HALER) for percent, base in bases.items()), Decimal("0.00"))
 
 
 def causes(first: Sequence[RunInput], second: Sequence[RunInput]) -> list[Cause]:

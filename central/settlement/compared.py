@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from central.platform.arrays import int_array
-from central.settlement.compare import Change, Figures, RunInput, RunLine, causes, changes
+from central.settlement.compare import Change, Figures, RunInput, RunLine, causes, changes, vat_of
 from central.settlement.runs import require_run
 
 MOST_NAMED = 1_000
@@ -22,7 +22,8 @@ _POINTS = text("""
 """)
 _LINES = text("""
     -- lines of a run as it made them: those that updates have taken over since, and those that they cancelled
-    SELECT sp.ean, b.service, b.component, b.name, b.unit, b.quantity, b.unit_price, b.amount
+    SELECT sp.ean, b.service, b.component, b.name, b.unit, b.quantity, b.unit_price, b.amount,
+           b.vat_percent
       FROM billing_basis b JOIN supply_point sp ON sp.id = b.supply_point
      WHERE (b.run = :run OR b.earlier_runs <> '{}' AND b.earlier_runs @> ARRAY[CAST(:run AS bigint)])
        AND b.supply_point = ANY (CAST(:points AS bigint[]))
@@ -98,6 +99,7 @@ def _figures(figures: Figures | None) -> dict[str, Any] | None:
         "quantity": format(figures.quantity, "f"),
         "unit_prices": [format(price, "f") for price in figures.unit_prices],
         "amount": format(figures.amount, "f"),
+        "vat": format(vat_of([figures]), "f"),
     }
 
 

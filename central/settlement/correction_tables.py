@@ -32,6 +32,8 @@ correction = Table(
     Column("state", Text, nullable=False),
     Column("billed", Numeric(14, 2), nullable=False, comment="Net amount of the lines that differ, as billed"),
     Column("correct", Numeric(14, 2), nullable=False, comment="Net amount of these lines as they would be billed now"),
+    Column("billed_vat", Numeric(14, 2), comment="VAT of these lines as billed; NULL: found before VAT was compared"),
+    Column("correct_vat", Numeric(14, 2), comment="VAT of these lines as they would be billed now"),
     Column("causes", JSONB, nullable=False),
     Column("lines", JSONB, nullable=False),
     Column("digest", Text, nullable=False),
@@ -44,6 +46,7 @@ correction = Table(
     CheckConstraint("state IN ('open', 'ordered', 'dismissed', 'gone')", name="state"),
     CheckConstraint("NOT isempty(period)", name="period"),
     CheckConstraint("statement_type IN (0, 2, 6)", name="statement_type"),
+    CheckConstraint("(billed_vat IS NULL) = (correct_vat IS NULL)", name="vat"),
     CheckConstraint("(state IN ('ordered', 'dismissed')) = (decided_by IS NOT NULL)", name="decided"),
     Index(
         "correction_open_ix",

@@ -1,7 +1,8 @@
 """What is billed and would be billed otherwise today: living lines, compared with those of a settlement made anew.
 
-A line *lives* while no other line cancels it. Compared are the lines of one contract item and payer, so that a change
-of who pays is a change of both. What was made by hand is never settled anew and so never corrected here.
+A line *lives* while no other line cancels it, and a preliminary one until an annual statement takes it back. Compared
+are the lines of one contract item and payer, so that a change of who pays is a change of both. What was made by hand is
+never settled anew and so never corrected here.
 """
 
 from collections import defaultdict
@@ -15,8 +16,9 @@ from sqlalchemy import Connection, text
 
 from central.platform.arrays import int_array
 from central.platform.errors import NotFound, Refused
-from central.settlement.compare import Change, RunInput, RunLine, causes, changes
+from central.settlement.compare import Change, Figures, RunInput, RunLine, causes, changes, vat_of
 from central.settlement.document import digest_of, tenure_document
+from central.settlement.model import Line
 from central.settlement.quantities import Measured, readings_document
 from central.settlement.settle import Settled
 from central.settlement.statements import CANCELS, StatementType
@@ -45,7 +47,7 @@ _GROUPS = text("""
 """)
 _LIVING = text("""
     SELECT b.id, sp.ean, b.supply_point, b.contract_item, b.payer, b.service, b.component, b.name, b.unit, b.quantity,
-           b.unit_price, b.amount, b.state, b.input
+           b.unit_price, b.amount, b.vat_percent, b.state, b.input
       FROM billing_basis b
       JOIN supply_point sp ON sp.id = b.supply_point
      WHERE b.supply_point = ANY (CAST(:points AS bigint[])) AND b.statement_type = ANY (CAST(:types AS integer[]))
@@ -54,6 +56,10 @@ _LIVING = text("""
        AND (upper(b.valid) AT TIME ZONE 'Europe/Prague')::date <= :end
        AND NOT EXISTS (SELECT FROM billing_basis o WHERE o.original = b.id AND o.state <> 'cancelled'
                           AND o.statement_type = ANY (CAST(:cancelling AS integer[])))
+       AND NOT EXISTS (SELECT FROM billing_basis o WHERE o.original = b.id AND o.state <> 'cancelled'
+                          AND o.statement_type = :negative
+                          AND NOT EXISTS (SELECT FROM billing_basis u WHERE u.original = o.id AND u.state <> 'cancelled'
+                                             AND u.statement_type = :undone))
      ORDER BY b.id
 """)
 _INPUTS = text("""
@@ -66,15 +72,17 @@ _DISMISSED = text("""
        AND supply_point = ANY (CAST(:points AS bigint[]))
 """)
 _STORE = text("""
-    INSERT INTO correction (supply_point, period, statement_type, state, billed, correct, causes, lines, digest,
-                            found_at, looked_at)
-    SELECT found.supply_point, daterange(:first, :end), :root, 'open', found.billed, found.correct, found.causes,
-           found.lines, found.digest, :at, :at
-      FROM jsonb_to_recordset(CAST(:found AS jsonb)) AS found (supply_point bigint, billed numeric, correct numeric,
-                                                               causes jsonb, lines jsonb, digest text)
+    INSERT INTO correction (supply_point, period, statement_type, state, billed, correct, billed_vat, correct_vat,
+                            causes, lines, digest, found_at, looked_at)
+    SELECT found.supply_point, daterange(:first, :end), :root, 'open', found.billed, found.correct, found.billed_vat,
+           found.correct_vat, found.causes, found.lines, found.digest, :at, :at
+      FROM jsonb_to_recordset(CAST(:found AS jsonb)) AS found (
+           supply_point bigint, billed numeric, correct numeric, billed_vat numeric, correct_vat numeric, causes jsonb,
+           lines jsonb, digest text)
     ON CONFLICT (supply_point, period, statement_type) WHERE state = 'open'
-    DO UPDATE SET billed = excluded.billed, correct = excluded.correct, causes = excluded.causes,
-                  lines = excluded.lines, digest = excluded.digest, looked_at = excluded.looked_at
+    DO UPDATE SET billed = excluded.billed, correct = excluded.correct, billed_vat = excluded.billed_vat,
+                  correct_vat = excluded.correct_vat, causes = excluded.causes, lines = excluded.lines,
+                  digest = excluded.digest, looked_at = excluded.looked_at
 """)
 _GONE = text("""
     UPDATE correction SET state = 'gone', looked_at = :at
@@ -82,7 +90,8 @@ _GONE = text("""
        AND supply_point = ANY (CAST(:points AS bigint[])) AND NOT supply_point = ANY (CAST(:kept AS bigint[]))
 """)
 _LOCK = text("""
-    SELECT c.id, c.supply_point, sp.ean, c.state, lower(c.period) AS first, upper(c.period) AS end, c.statement_type
+    SELECT c.id, c.supply_point, sp.ean, c.state, c.found_at, lower(c.period) AS first, upper(c.period) AS end,
+           c.statement_type
       FROM correction c JOIN supply_point sp ON sp.id = c.supply_point
      WHERE c.id = ANY (CAST(:ids AS bigint[])) ORDER BY c.id FOR UPDATE OF c
 """)
@@ -161,6 +170,14 @@ class Difference:
     def correct(self) -> Decimal:
         return sum((each.second.amount for _, _, each in self.changes if each.second), Decimal("0.00"))
 
+    @property
+    def billed_vat(self) -> Decimal:
+        return vat_of(each.first for _, _, each in self.changes if each.first)
+
+    @property
+    def correct_vat(self) -> Decimal:
+        return vat_of(each.second for _, _, each in self.changes if each.second)
+
     def changed(self) -> frozenset[tuple[int, int, str, str]]:
         """What changed, as (contract item, payer, service, component)."""
         return frozenset((item, payer, each.service, each.component) for item, payer, each in self.changes)
@@ -175,27 +192,51 @@ class Difference:
                 "component": each.component,
                 "name": each.name,
                 "unit": each.unit,
-                "billed": None if each.first is None else _told(asdict(each.first)),
-                "correct": None if each.second is None else _told(asdict(each.second)),
+                "billed": None if each.first is None else _told(each.first),
+                "correct": None if each.second is None else _told(each.second),
                 "difference": str(each.difference),
             }
             for item, payer, each in self.changes
+        ]
+        rates = [
+            None if each is None else [[str(number) for number in pair] for pair in each.vat_bases]
+            for _, _, change in self.changes
+            if _rates(change.first) != _rates(change.second)
+            for each in (change.first, change.second)
         ]
         return {
             "supply_point": self.supply_point,
             "billed": str(self.billed),
             "correct": str(self.correct),
+            "billed_vat": str(self.billed_vat),
+            "correct_vat": str(self.correct_vat),
             "causes": list(self.causes),
-            "lines": lines,
-            "digest": digest_of(lines),
+            "lines": [
+                {**line, "billed_vat": _vat(each.first), "correct_vat": _vat(each.second)}
+                for line, (_, _, each) in zip(lines, self.changes, strict=True)
+            ],
+            # without VAT where its rates are as billed: what was dismissed before it was compared stays dismissed
+            "digest": digest_of([lines, rates] if rates else lines),
         }
 
 
-def _told(figures: Mapping[str, Any]) -> dict[str, Any]:
+def _told(figures: Figures) -> dict[str, Any]:
     return {
-        name: [str(each) for each in value] if isinstance(value, tuple) else str(value)
-        for name, value in figures.items()
+        "quantity": str(figures.quantity),
+        "unit_prices": [str(each) for each in figures.unit_prices],
+        "amount": str(figures.amount),
     }
+
+
+def _rates(figures: Figures | None) -> tuple[Decimal, ...] | None:
+    return None if figures is None else tuple(percent for percent, _ in figures.vat_bases)
+
+
+def _vat(figures: Figures | None) -> dict[str, Any] | None:
+    """The VAT of a component and its rates."""
+    if figures is None:
+        return None
+    return {"percent": [str(percent) for percent, _ in figures.vat_bases], "vat": str(vat_of([figures]))}
 
 
 def find_groups(connection: Connection, first: date, end: date, points: Sequence[int] | None) -> list[Group]:
@@ -218,6 +259,8 @@ def read_living(connection: Connection, group: Group) -> list[Living]:
         "points": int_array(group.points),
         "types": [int(kind) for kind in FAMILIES[group.root]],
         "cancelling": [int(kind) for kind in CANCELS.values()],
+        "negative": int(T.NEGATIVE_SETTLEMENT),
+        "undone": int(T.CANCELS_NEGATIVE),
         "first": group.first,
         "end": group.end,
     }
@@ -227,7 +270,17 @@ def read_living(connection: Connection, group: Group) -> list[Living]:
             row.supply_point,
             row.contract_item,
             row.payer,
-            RunLine(row.ean, row.service, row.component, row.name, row.unit, row.quantity, row.unit_price, row.amount),
+            RunLine(
+                row.ean,
+                row.service,
+                row.component,
+                row.name,
+                row.unit,
+                row.quantity,
+                row.unit_price,
+                row.amount,
+                row.vat_percent,
+            ),
             row.state == "invoiced",
             row.input,
         )
@@ -276,10 +329,11 @@ def differences(
     return result
 
 
-def _line(entry: Settled, line: Any) -> RunLine:
+def _line(entry: Settled, line: Line) -> RunLine:
     return RunLine(
-        entry.facts.ean, line.service, line.component, line.name, line.unit, line.quantity, line.unit_price, line.amount
-    )
+        entry.facts.ean, line.service, line.component, line.name, line.unit, line.quantity, line.unit_price,
+        line.amount, entry.vat_percent(line),
+    )  # fmt: skip
 
 
 def _causes(

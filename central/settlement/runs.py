@@ -15,6 +15,25 @@ from central.settlement.cancelling import BASES_CANCELLED
 from central.settlement.late import close_pinned_days
 from central.settlement.tables import billing_basis, settlement_input, settlement_run
 
+_HOLDS_LINES = text("""
+    -- lines that only take others back have nothing that would be settled instead
+    SELECT FROM billing_basis WHERE run = :run AND state <> 'cancelled' LIMIT 1
+""")
+_BILLED_TWICE = text("""
+    -- lines of the run beside invoiced ones of the same thing and time, whose input an update has replaced
+    SELECT DISTINCT sp.ean, n.name
+      FROM settlement_input mine
+      JOIN settlement_input old ON old.supply_point = mine.supply_point AND old.contract_item = mine.contract_item
+                               AND old.statement_type = mine.statement_type AND old.valid && mine.valid
+                               AND old.replaced_by IS NOT NULL
+      JOIN billing_basis b ON b.input = old.id AND b.state = 'invoiced'
+      JOIN billing_basis n ON n.input = mine.id AND n.original IS NULL AND n.state = 'new' AND n.service = b.service
+                          AND n.component = b.component AND n.valid && b.valid
+      JOIN supply_point sp ON sp.id = mine.supply_point
+     WHERE mine.run = :run
+     ORDER BY sp.ean, n.name LIMIT 5
+""")
+
 FINAL_APPROVED = "settlement.final"
 """Topic: an extraordinary final settlement was approved (who leaves, until when: the run's period and scope)."""
 
@@ -31,12 +50,14 @@ def require_run(connection: Connection, run: int, *, lock: bool = False) -> Row[
 def approve_run(connection: Connection, run: int, person: Person | str, at: datetime) -> int:
     """Approve a draft: its inputs are pinned and its bases may be invoiced. Returns the number of bases.
 
-    Raises Refused where the run is approved already, has nothing settled, or where another approved run holds one of
-    its points for the same time.
+    Raises Refused where the run is approved already, has nothing settled, where another approved run holds one of its
+    points for the same time, or where one of its lines is invoiced already.
     """
     row = require_run(connection, run, lock=True)
     _require_draft(row)
     _refuse_settled_already(connection, run, row.number)
+    if row.statement != "corrective":
+        _refuse_billed_twice(connection, run, row.number)
     try:
         pinned = connection.execute(
             update(settlement_input)
@@ -49,7 +70,7 @@ def approve_run(connection: Connection, run: int, person: Person | str, at: date
             f"Run {row.number} cannot be approved: another run with some of its points was approved just now. "
             "Make a new run; it takes only the points that remain.",
         ) from error
-    if not pinned:
+    if not pinned and connection.execute(_HOLDS_LINES, {"run": run}).first() is None:
         raise Refused("run_empty", f"Run {row.number} settled no supply point; there is nothing to approve.")
     close_pinned_days(connection, run, row.period.lower, row.period.upper, at)
     connection.execute(
@@ -121,4 +142,16 @@ def _refuse_settled_already(connection: Connection, run: int, number: str) -> No
             "point_settled_already",
             f"Run {number} cannot be approved: these points are settled for the month in an approved run: {named}. "
             "Make a new run; it takes only the points that remain.",
+        )
+
+
+def _refuse_billed_twice(connection: Connection, run: int, number: str) -> None:
+    """A point that is invoiced in part is completed by an update, which leaves out what is billed; a run does not."""
+    billed = connection.execute(_BILLED_TWICE, {"run": run}).all()
+    if billed:
+        named = ", ".join(f"{row.name} of {row.ean}" for row in billed)
+        raise Refused(
+            "billed_already",
+            f"Run {number} cannot be approved: these lines are invoiced for the time already: {named}. Throw the run "
+            "away and update the bases instead: POST /v1/bases/update.",
         )

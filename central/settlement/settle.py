@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from central.settlement.case import cases_of
@@ -24,6 +25,12 @@ class Settled:
     parts: tuple[PartMeasured, ...]
     lines: tuple[Line, ...]
     findings: tuple[Finding, ...]
+
+    def vat_percent(self, line: Line) -> Decimal:
+        """The VAT rate of a line: its own, else that of the package that holds on its first day."""
+        if line.vat_percent is not None:
+            return line.vat_percent
+        return next(span.book.vat_percent for span in self.tenure.spans if span.first <= line.first < span.end)
 
     def measurements(self, line: Line) -> list[dict[str, Any]]:
         """The measurements behind one line, by the quantities that its rule names, of the parts that it covers."""

@@ -51,6 +51,7 @@ settlement_run = Table(
     Column("made_by", Text, nullable=False),
     Column("approved_at", DateTime(timezone=True)),
     Column("approved_by", Text),
+    Column("reason", Text, comment="Of a corrective run: why what was billed is corrected"),
     CheckConstraint("state IN ('draft', 'approved', 'discarded')", name="state"),
     CheckConstraint(
         "statement IN ('regular', 'preliminary', 'accrual', 'annual', 'corrective', 'final')", name="statement"

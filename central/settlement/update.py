@@ -5,7 +5,8 @@ into a draft run, `reconcile` compares both. A point whose whole input and lines
 if nothing had been done. Of the others a line that says the same to the same payer keeps its row (and with it the
 results of checks and a cancelled error) under the new input; what differs is cancelled, never changed.
 
-An input with an invoiced line is not touched at all: what changed there is for a correction.
+A line that is invoiced, or that another line follows, is never touched: what changed there is for a correction. Beside
+it the rest of its input is updated like any other; one with nothing else is left alone.
 """
 
 from collections.abc import Sequence
@@ -39,17 +40,28 @@ _STANDING = text("""
      ORDER BY si.id
        FOR UPDATE OF si
 """)
-_INVOICED = text("""
-    -- locked, so that nobody invoices them meanwhile
-    SELECT b.input, b.state,
-           EXISTS (SELECT FROM billing_basis o WHERE o.original = b.id AND o.state <> 'cancelled') AS followed
+_LINES = text("""
+    -- locked, so that nobody invoices them meanwhile; fixed: invoiced, or the original of another
+    SELECT b.id, b.input, b.state = 'invoiced' AS invoiced,
+           b.state = 'invoiced'
+           OR EXISTS (SELECT FROM billing_basis o WHERE o.original = b.id AND o.state <> 'cancelled') AS fixed
       FROM billing_basis b
-     WHERE b.input = ANY (CAST(:inputs AS bigint[])) AND b.state <> 'cancelled'
+     WHERE b.input = ANY (CAST(:inputs AS bigint[])) AND b.original IS NULL AND b.state <> 'cancelled'
      ORDER BY b.id
        FOR UPDATE OF b
 """)
 _APPROVED = text("UPDATE settlement_input SET approved = :approved WHERE id = ANY (CAST(:inputs AS bigint[]))")
 
+_FIXED_ALREADY = text("""
+    -- what is fixed of a component and time is not settled beside it once more
+    DELETE FROM billing_basis n
+     WHERE n.run = :run AND n.original IS NULL
+       AND EXISTS (SELECT FROM billing_basis o
+                    WHERE o.contract_item = n.contract_item AND o.statement_type = n.statement_type
+                      AND o.service = n.service AND o.component = n.component AND o.valid && n.valid
+                      AND o.run <> n.run AND o.input IS NOT NULL
+                      AND (o.state = 'invoiced' OR o.id = ANY (CAST(:fixed AS bigint[]))))
+""")
 _MATCH = (
     text("""
         CREATE TEMPORARY TABLE basis_match (
@@ -65,7 +77,7 @@ _MATCH = (
                         statement_type, fingerprint) AS said
               FROM billing_basis
              WHERE (input = ANY (CAST(:inputs AS bigint[])) OR run = :run)
-               AND original IS NULL AND state IN ('new', 'approved')
+               AND original IS NULL AND state IN ('new', 'approved') AND NOT id = ANY (CAST(:fixed AS bigint[]))
         ), placed AS (
             SELECT *, row_number() OVER (PARTITION BY new, said ORDER BY state = 'approved' DESC, id) AS place FROM line
         )
@@ -76,18 +88,21 @@ _MATCH = (
     text("ANALYZE basis_match"),
 )
 _UNCHANGED = text("""
-    -- inputs that are the same with all their lines, old and new
+    -- inputs that are the same with all their lines, old and new; of one with fixed lines only the others count: what
+    -- changed under these is for a correction
     SELECT o.id AS old, n.id AS new
       FROM settlement_input o
       JOIN settlement_input n
         ON n.run = :run AND n.contract_item = o.contract_item AND n.statement_type = o.statement_type
-       AND n.valid = o.valid AND n.digest = o.digest AND n.package = o.package AND n.quantities = o.quantities
-       AND n.profiles = o.profiles AND n.readings = o.readings AND n.information = o.information
-       AND n.findings = o.findings
+       AND n.valid = o.valid
+       AND (o.id = ANY (CAST(:partly AS bigint[]))
+            OR n.digest = o.digest AND n.package = o.package AND n.quantities = o.quantities
+               AND n.profiles = o.profiles AND n.readings = o.readings AND n.information = o.information
+               AND n.findings = o.findings)
      WHERE o.id = ANY (CAST(:inputs AS bigint[]))
        AND NOT EXISTS (SELECT FROM billing_basis b LEFT JOIN basis_match m ON m.old = b.id AND m.new_input = n.id
                         WHERE b.input = o.id AND b.original IS NULL AND b.state IN ('new', 'approved')
-                          AND m.old IS NULL)
+                          AND NOT b.id = ANY (CAST(:fixed AS bigint[])) AND m.old IS NULL)
        AND NOT EXISTS (SELECT FROM billing_basis b LEFT JOIN basis_match m ON m.new = b.id AND m.old_input = o.id
                         WHERE b.input = n.id AND m.new IS NULL)
 """)
@@ -114,6 +129,7 @@ _CANCEL = text("""
     UPDATE billing_basis b
        SET state = 'cancelled', cancelled_at = :at, cancelled_by = :by, cancelled_why = :why, replaced_by = :run
      WHERE b.input = ANY (CAST(:inputs AS bigint[])) AND b.original IS NULL AND b.state IN ('new', 'approved')
+       AND NOT b.id = ANY (CAST(:fixed AS bigint[]))
     RETURNING b.id
 """)
 _COUNTS = text("""
@@ -156,10 +172,17 @@ _BILLED = "Podklady jsou vyfakturovány; co se změnilo, patří do opravy."
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """What stands and may be replaced: inputs, those of them that were approved, and what is left alone and why."""
+    """What stands and may be replaced: inputs, those of them that were approved, and what is left alone and why.
+
+    `standing` are the approved inputs of the time, released or left alone. `fixed` are lines of `inputs` that stay as
+    they are, `partly` the inputs that have some.
+    """
 
     inputs: tuple[int, ...]
     approved: frozenset[int]
+    standing: tuple[int, ...]
+    fixed: tuple[int, ...]
+    partly: tuple[int, ...]
     left_out: tuple[dict[str, Any], ...]
 
 
@@ -187,25 +210,38 @@ def release(
 
     Under `contracts` alone, where they are given: what stands under others is not settled by a run of these.
 
-    What is invoiced or cancelled by other lines, and what was settled over other days that only overlap these, is left
-    alone.
+    An input whose lines are all invoiced or followed by others, and one settled over other days that only overlap
+    these, is left alone.
     """
     asked: dict[str, Any] = {"points": int_array(points), "type": kind, "first": first, "end": end}
     asked["contracts"] = None if contracts is None else list(contracts)
     inputs = connection.execute(_STANDING, asked).all()
-    bases = connection.execute(_INVOICED, {"inputs": int_array(row.id for row in inputs)}).all()
-    invoiced = {row.input for row in bases if row.state == "invoiced"}
-    done_with = invoiced | {row.input for row in bases if row.followed}
+    lines = connection.execute(_LINES, {"inputs": int_array(row.id for row in inputs)}).all()
+    invoiced = {row.input for row in lines if row.invoiced}
+    fixed = {row.input for row in lines if row.fixed}
+    done_with = fixed - {row.input for row in lines if not row.fixed}
     open_ones = [row for row in inputs if row.within and row.id not in done_with]
     approved = [row.id for row in open_ones if row.approved]
     connection.execute(_APPROVED, {"approved": False, "inputs": int_array(approved)})
-    left_out = [{"ean": row.ean, "reason": _BILLED} for row in inputs if row.id in invoiced and row.approved]
+    left_out = [
+        {"ean": row.ean, "reason": _BILLED}
+        for row in inputs
+        if row.id in invoiced and row.id in done_with and row.approved
+    ]
     left_out += [
         {"ean": row.ean, "reason": f"Zúčtování {row.number} zahrnuje i jiné dny; aktualizujte celé jeho období."}
         for row in inputs
         if row.id not in done_with and not row.within and row.approved
     ]
-    return Released(tuple(row.id for row in open_ones), frozenset(approved), tuple(left_out))
+    released = {row.id for row in open_ones}
+    return Released(
+        inputs=tuple(row.id for row in open_ones),
+        approved=frozenset(approved),
+        standing=tuple(row.id for row in inputs if row.within and row.approved),
+        fixed=tuple(row.id for row in lines if row.fixed and row.input in released),
+        partly=tuple(sorted(released & fixed)),
+        left_out=tuple(left_out),
+    )
 
 
 def reconcile(
@@ -216,10 +252,13 @@ def reconcile(
     A point that the run had to leave out keeps its bases as they were.
     """
     inputs = int_array(released.inputs)
+    fixed = int_array(released.fixed)
+    connection.execute(_FIXED_ALREADY, {"run": run, "fixed": fixed})
     connection.execute(text("DROP TABLE IF EXISTS basis_match"))
     for step in _MATCH:
-        connection.execute(step, {"run": run, "inputs": inputs} if step is _MATCH[1] else {})
-    unchanged = connection.execute(_UNCHANGED, {"run": run, "inputs": inputs}).all()
+        connection.execute(step, {"run": run, "inputs": inputs, "fixed": fixed} if step is _MATCH[1] else {})
+    compared = {"run": run, "inputs": inputs, "fixed": fixed, "partly": int_array(released.partly)}
+    unchanged = connection.execute(_UNCHANGED, compared).all()
     untouched = {row.old for row in unchanged}
     others = int_array([each for each in released.inputs if each not in untouched])
     taken = set(connection.execute(_SUPERSEDED, {"run": run, "inputs": others}).scalars())
@@ -233,7 +272,8 @@ def reconcile(
     connection.execute(_DROP_DOUBLES)
     connection.execute(_DROP_INPUTS, {"inputs": int_array([row.new for row in unchanged])})
     gone = {"run": run, "inputs": int_array(sorted(taken))}
-    cancelled = list(connection.execute(_CANCEL, {**gone, "at": at, "by": name_of(person), "why": why}).scalars())
+    by = {"at": at, "by": name_of(person), "why": why}
+    cancelled = list(connection.execute(_CANCEL, {**gone, **by, "fixed": fixed}).scalars())
     moved = connection.execute(_MOVE_NEGATIVE, {**gone, "negative": int(StatementType.NEGATIVE_SETTLEMENT)}).all()
     connection.execute(_REPLACE_INPUTS, gone)
     connection.execute(_APPROVED, {"approved": True, "inputs": int_array(sorted(released.approved - taken))})

@@ -8,7 +8,6 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, text, update
@@ -67,8 +66,8 @@ class RunOrder:
 class RunWriter:
     """Writes one run; `add` chunks of settled points in the order of EANs, then `finish`.
 
-    `packages` describes the packages used; `vat_percent` gives the VAT of each by name. A component whose legal price
-    is 0 gives no basis; it is kept with the input as information.
+    `packages` describes the packages used. A component whose legal price is 0 gives no basis; it is kept with the input
+    as information.
     """
 
     def __init__(
@@ -76,11 +75,10 @@ class RunWriter:
         connection: Connection,
         order: RunOrder,
         packages: Sequence[Mapping[str, Any]],
-        vat_percent: Mapping[str, Decimal],
         person: Person | str,
         at: datetime,
     ) -> None:
-        self._connection, self._order, self._vat = connection, order, vat_percent
+        self._connection, self._order = connection, order
         self._person, self._at = person, at
         self._name = person.name if isinstance(person, Person) else person
         self._contents = hashlib.sha256(
@@ -105,6 +103,7 @@ class RunWriter:
                 state="draft",
                 packages=list(packages),
                 digest="",
+                reason=order.reason,
                 made_at=at,
                 made_by=self._name,
             )
@@ -179,7 +178,6 @@ class RunWriter:
         for line in entry.lines:
             if line.is_information:
                 continue
-            span = next(span for span in tenure.spans if span.first <= line.first < span.end)
             mark = fingerprint(line, self._order.statement_type)
             self._contents.update(mark.encode())
             yield (
@@ -200,7 +198,7 @@ class RunWriter:
                 line.unit_price,
                 line.price_unit,
                 line.amount,
-                self._vat[span.book.name] if line.vat_percent is None else line.vat_percent,
+                entry.vat_percent(line),
                 _range(facts.instant(line.first), facts.instant(line.end)),
                 self._order.statement_type,
                 spelled(entry.measurements(line)),

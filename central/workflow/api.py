@@ -98,7 +98,7 @@ def settle_period(order: SettleOrder, connection: Db, clock: Now, person: Settle
     """
     prepare(connection, person, clock.now())
     made = settle(connection, order.period(), order.statement, order.limits(), clock, person)
-    negative = settle_preliminary(connection, made.id, person, clock.now())
+    negative = settle_preliminary(connection, made.id, (), person, clock.now())
     checked = run_checks(connection, CheckScope(run=made.id), "automatic", person, clock.now())
     return {
         "id": made.id,

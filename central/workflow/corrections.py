@@ -60,7 +60,10 @@ class Looked:
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
-    """Corrective runs, how many lines were cancelled and made, and corrections with nothing left to correct."""
+    """Corrective runs, how many lines were cancelled and made, and corrections with nothing left to correct.
+
+    `corrective` is 0 where lines are only taken back; the cancelling ones stand under a run all the same.
+    """
 
     runs: tuple[int, ...]
     cancelled: int
@@ -107,15 +110,17 @@ def order_corrections(connection: Connection, ids: Sequence[int], reason: str, c
     rows = lock_open(connection, ids)
     groups: dict[tuple[date, date, int], list[int]] = {}
     numbers: dict[tuple[date, date, int, int], int] = {}
+    found_on: dict[tuple[date, date, int, int], date] = {}
     for row in rows:
         groups.setdefault((row.first, row.end, row.statement_type), []).append(row.supply_point)
         numbers[row.first, row.end, row.statement_type, row.supply_point] = row.id
+        found_on[row.first, row.end, row.statement_type, row.supply_point] = row.found_at.astimezone(PRAGUE).date()
     runs: list[int] = []
     gone: list[int] = []
     cancelled = corrective = 0
     for (first, end, root), wanted in sorted(groups.items()):
         for each in _judge(connection, Group(first, end, root, tuple(sorted(wanted))), at):
-            _require_window(each, at.astimezone(PRAGUE).date())
+            _require_window(each, max(found_on[first, end, root, point] for point in each.group.points))
             if each.left_out:
                 told = each.left_out[0]
                 raise Refused("correction_not_settled", f"Point {told['ean']} cannot be settled: {told['reason']}")
@@ -127,7 +132,7 @@ def order_corrections(connection: Connection, ids: Sequence[int], reason: str, c
             if not each.found:
                 continue
             run, taken_back, made = _correct(connection, each, reason, person, at)
-            runs += [] if run is None else [run]
+            runs.append(run)
             cancelled, corrective = cancelled + taken_back, corrective + made
             done = [numbers[first, end, root, point] for point in sorted(differing)]
             decide(connection, done, "ordered", run, name_of(person), reason, at)
@@ -159,40 +164,38 @@ def _judge(connection: Connection, group: Group, at: datetime) -> Iterator[_Judg
         yield _Judged(part, settled, measured, found, unsettled, left_out, packages)
 
 
-def _correct(
-    connection: Connection, each: _Judged, reason: str, person: Person, at: datetime
-) -> tuple[int | None, int, int]:
+def _correct(connection: Connection, each: _Judged, reason: str, person: Person, at: datetime) -> tuple[int, int, int]:
     """Cancel the lines that differ and write those in their place; the run, and how many of both."""
     changed = {key for difference in each.found for key in difference.changed()}
     touched = [line for difference in each.found for line in difference.touched]
-    entries = [entry for entry in (_only(entry, changed) for entry in each.settled) if entry.lines]
-    run: int | None = None
-    made = 0
-    if entries:
-        group = each.group
-        scope = {"points": sorted({entry.facts.supply_point for entry in entries})}
-        order = RunOrder(group.first, group.end, "corrective", corrective_type(group.root), scope, reason)
-        vat = {package.name: package.vat_percent for package in each.packages}
-        packages = [described(package) for package in each.packages]
-        writer = RunWriter(connection, order, packages, vat, person, at)
-        writer.add(entries, [], each.measured)
-        written = writer.finish()
-        run, made = written.id, written.bases
+    sides = {(item, payer) for item, payer, _, _ in changed}
+    # a tenure of which nothing is billed any more is pinned too: it is what the correction stands on
+    entries = [_only(entry, changed) for entry in each.settled if _side(entry) in sides]
+    group = each.group
+    scope = {"points": sorted(difference.supply_point for difference in each.found)}
+    order = RunOrder(group.first, group.end, "corrective", corrective_type(group.root), scope, reason)
+    writer = RunWriter(connection, order, [described(package) for package in each.packages], person, at)
+    writer.add(entries, [], each.measured)
+    written = writer.finish()
+    run = written.id
     invoiced = [line.id for line in touched if line.invoiced]
     if invoiced:
         cancel_bases(connection, invoiced, reason, person, at, run)
     for line in touched:
         if not line.invoiced:
             delete_basis(connection, line.id, reason, person, at)
-    if run is not None:
-        make_room(connection, run, each.group.root, [line.id for line in touched])
-        approve_run(connection, run, person, at)
-    return run, len(touched), made
+    make_room(connection, run, group.root, [line.id for line in touched])
+    approve_run(connection, run, person, at)
+    return run, len(touched), written.bases
+
+
+def _side(entry: Settled) -> tuple[int, int]:
+    return entry.tenure.last.item.id, entry.tenure.last.payer.id
 
 
 def _only(entry: Settled, changed: set[tuple[int, int, str, str]]) -> Settled:
     """The settled tenure with those of its lines that changed."""
-    item, payer = entry.tenure.last.item.id, entry.tenure.last.payer.id
+    item, payer = _side(entry)
     lines = tuple(
         line
         for line in entry.lines
@@ -201,12 +204,15 @@ def _only(entry: Settled, changed: set[tuple[int, int, str, str]]) -> Settled:
     return replace(entry, lines=lines)
 
 
-def _require_window(each: _Judged, today: date) -> None:
-    deadlines = [found for package in each.packages if (found := package.find_deadline(WINDOW)) is not None]
+def _require_window(each: _Judged, found: date) -> None:
+    """Refused where the period ended before the window that the law counts back from the day of the finding."""
+    deadlines = [known for package in each.packages if (known := package.find_deadline(WINDOW)) is not None]
     months = min((deadline.count for deadline in deadlines), default=MONTHS)
-    if months_later(each.group.end.replace(day=1), months) < today.replace(day=1):
+    since = months_later(found, -months)
+    if each.group.end <= since:
         raise Refused(
             "correction_too_old",
-            f"The period {each.group.first} to {each.group.end} ended more than {months} months ago; the law does not "
-            "let it be corrected any more. Dismiss the correction with a reason.",
+            f"The period {each.group.first} to {each.group.end} ended more than {months} months before the difference "
+            f"was found on {found}: the law lets consumption since {since} be corrected. Dismiss the correction with a "
+            "reason.",
         )

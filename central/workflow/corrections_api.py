@@ -1,6 +1,7 @@
 """Routes of corrections: look, list, order, leave as it is."""
 
 from datetime import date
+from decimal import Decimal
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request, Response
@@ -40,6 +41,12 @@ CORRECTIONS = Overview(
         Column("billed", correction.c.billed, Kind.DECIMAL),
         Column("correct", correction.c.correct, Kind.DECIMAL),
         Column("difference", correction.c.correct - correction.c.billed, Kind.DECIMAL),
+        Column("vat_difference", correction.c.correct_vat - correction.c.billed_vat, Kind.DECIMAL),
+        Column(
+            "gross_difference",
+            correction.c.correct + correction.c.correct_vat - correction.c.billed - correction.c.billed_vat,
+            Kind.DECIMAL,
+        ),
         Column("causes", correction.c.causes),
         Column("lines", correction.c.lines),
         Column("found_at", correction.c.found_at, Kind.INSTANT),
@@ -52,6 +59,9 @@ CORRECTIONS = Overview(
     default_sort=(("id", True),),
 )
 Corrections = Annotated[Asked, Depends(CORRECTIONS.asked())]
+
+
+MONEY = ("billed", "correct", "difference", "vat_difference", "gross_difference")
 
 
 class LookOrder(BaseModel, extra="forbid"):
@@ -94,8 +104,7 @@ def find_corrections(
     """What is to be corrected (K opravě), was ordered, dismissed or is gone; causes and lines with both figures."""
     page = CORRECTIONS.find(connection, asked)
     page.tell(request, response)
-    money = ("billed", "correct", "difference")
-    return [{**row, **{name: format(row[name], "f") for name in money}} for row in page.rows]
+    return [{**row, **{name: _told(row[name]) for name in MONEY}} for row in page.rows]
 
 
 @router.post("/order", status_code=201, summary="Correct")
@@ -110,6 +119,10 @@ def order(body: CorrectionOrder, connection: Db, clock: Now, person: Settler) ->
         "corrective": done.corrective,
         "nothing_left": list(done.gone),
     }
+
+
+def _told(amount: Decimal | None) -> str | None:
+    return None if amount is None else format(amount, "f")
 
 
 @router.post("/{number}/dismiss", summary="Leave a difference as it is")

@@ -83,7 +83,7 @@ def parts_of(given: QuoteInput, packages: Sequence[Package]) -> list[Part]:
 
 def quoted(priced: Priced, parts: Sequence[Part]) -> dict[str, Any]:
     """A priced point as a quote prints it."""
-    percents = {f"{part.prices.name} {part.prices.version}": vat_of(part) for part in parts}
+    percents = {f"{part.prices.name} {part.prices.version}": part.prices.vat_percent for part in parts}
     bases: dict[Decimal, Decimal] = {}
     for line in priced.lines:
         percent = percents[line.inputs["rule"]["package"]]
@@ -101,14 +101,6 @@ def quoted(priced: Priced, parts: Sequence[Part]) -> dict[str, Any]:
             {"component": finding.component, "text": finding.text, "mark": finding.mark} for finding in priced.findings
         ],
     }
-
-
-def vat_of(part: Part) -> Decimal:
-    """The VAT rate of a part's package, in percent."""
-    package = part.prices
-    if not isinstance(package, Package):
-        raise TypeError(f"{package.name} is not a legislative package: it has no VAT.")
-    return package.vat_percent
 
 
 def _line(line: Line) -> dict[str, Any]:

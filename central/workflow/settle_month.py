@@ -101,8 +101,7 @@ def settle(
             continue
         if writer is None:
             described_all = [described(package) for package in packages]
-            vat = {package.name: package.vat_percent for package in packages}
-            writer = RunWriter(connection, order, described_all, vat, person, now)
+            writer = RunWriter(connection, order, described_all, person, now)
         measured = read_measured(connection, period, facts, packages)
         settled, omitted = settle_points(facts, measured, now)
         # the whole point is priced, for what is of the month; only what is under the scope's contracts is written

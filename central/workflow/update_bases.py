@@ -15,11 +15,13 @@ from central.platform.errors import NotFound, Refused
 from central.platform.identity import Person
 from central.registry.capacity_rules import months_later
 from central.settlement.calendar_rows import MOST_MONTHS, CalendarRow, statement_due
-from central.settlement.cancelling import settle_preliminary
+from central.settlement.cancelling import find_preliminary, settle_preliminary
 from central.settlement.scope import Scope, points_in
 from central.settlement.statements import CANCELS, StatementType, statement_type
 from central.settlement.update import Updated, reconcile, release
-from central.workflow.settle_month import Period, settle
+from central.settlement.write import RunOrder, RunWriter
+from central.tariffs.install import packages_in_force
+from central.workflow.settle_month import Period, described, settle
 from shared.clock import Clock
 
 _ANNUALLY = text("""
@@ -72,7 +74,8 @@ def update_bases(
 ) -> UpdateDone:
     """Settle a scope anew and replace what is not invoiced where something changed; checks run over the draft at once.
 
-    Raises what `settle` raises; where all is invoiced nothing is done and the points are told as left out.
+    Raises what `settle` raises; where all is invoiced nothing is replaced and the points are told as left out. What was
+    billed preliminarily in a year that stands settled, and is not taken back yet, gets its negative lines in any case.
     """
     wanted = statement_type(statement, settled_annually=False) if kind is None else StatementType(kind)
     points = sorted({*points_in(connection, scope, period.first, period.end), *(scope.points or ())})
@@ -82,13 +85,25 @@ def update_bases(
     except Refused as refused:
         if refused.code != "nothing_to_settle" or released.inputs or not released.left_out:
             raise
-        return UpdateDone(statement, period, Updated(None, 0, 0, 0, 0, released.left_out), 0, {})
-    updated = reconcile(connection, made.id, released, why, person, clock.now())
+        updated = Updated(None, 0, 0, 0, 0, released.left_out)
+    else:
+        updated = reconcile(connection, made.id, released, why, person, clock.now())
     if updated.run is None:
-        return UpdateDone(statement, period, updated, 0, {})
-    negative = settle_preliminary(connection, updated.run, person, clock.now())
-    checked = run_checks(connection, CheckScope(run=updated.run), "automatic", person, clock.now())
-    return UpdateDone(statement, period, updated, len(negative), checked.results)
+        if wanted is not StatementType.FINAL_SETTLEMENT or not find_preliminary(connection, None, released.standing):
+            return UpdateDone(statement, period, updated, 0, {})
+        order = RunOrder(period.first, period.end, statement, wanted, scope.document())
+        run = _run_of_opposites(connection, order, clock, person)
+    else:
+        run = updated.run
+    negative = settle_preliminary(connection, run, released.standing, person, clock.now())
+    checked = run_checks(connection, CheckScope(run=run), "automatic", person, clock.now())
+    return UpdateDone(statement, period, replace(updated, run=run), len(negative), checked.results)
+
+
+def _run_of_opposites(connection: Connection, order: RunOrder, clock: Clock, person: Person | str) -> int:
+    """A draft that settles nothing: for lines that only take others back."""
+    packages = [described(package) for package in packages_in_force(connection, order.first, order.end)]
+    return RunWriter(connection, order, packages, person, clock.now()).finish().id
 
 
 def update_rows(

@@ -28,7 +28,9 @@ _CHUNKS = text("""
 _PINNED = text("""
     SELECT DISTINCT lower(i.valid) AS start, upper(i.valid) AS end
     FROM settlement_input i JOIN settlement_run r ON r.id = i.run
-    WHERE i.approved AND r.approved_at > :since ORDER BY 1
+    WHERE r.approved_at > :since
+      AND (i.approved OR EXISTS (SELECT FROM billing_basis b WHERE b.input = i.id AND b.state = 'invoiced'))
+    ORDER BY 1
 """)
 _UNDONE = text("""
     SELECT least(

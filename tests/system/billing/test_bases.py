@@ -128,6 +128,44 @@ def test_an_update_replaces_what_changed_and_keeps_the_rest(site: BilledSite) ->
         assert client.get(f"/v1/settlement/runs/{first}").json()["late"] == []
 
 
+def test_what_is_not_invoiced_of_a_bill_is_updated_beside_what_is(site: BilledSite) -> None:
+    point = high_voltage(site)[0]
+    with site.client() as client:
+        run = settle_and_approve(client, [point])
+        before = {line["component"]: line for line in bases(client, run=run)}
+        billed = {"use_of_networks", "reserved_capacity_year"}
+        site.do(
+            "UPDATE billing_basis SET state = 'invoiced' WHERE run = :run AND component = ANY (:billed)",
+            run=run, billed=sorted(billed),
+        )  # fmt: skip
+        same = update(client, [point])
+        assert (same["run"], same["kept"], same["left_out"]) == (None, len(before) - 2, [])
+
+        new_version(site, point)
+        done = update(client, [point])
+        assert done["run"] is not None
+        assert (done["replaced"], done["added"], done["removed"], done["left_out"]) == (1, 0, 0, [])
+        after = {line["component"]: line for line in bases(client, run=done["run"])}
+        assert after.keys() == before.keys() - billed
+        assert {name for name in after if after[name]["id"] != before[name]["id"]} == {"system_services"}
+        assert {line["component"] for line in bases(client, state="invoiced")} == billed
+        # a run beside it would bill the invoiced lines twice
+        post(client, f"/settlement/runs/{done['run']}/discard", 200, **WHY)
+        twice = post(client, "/settlement/runs", 201, month="2026-03", points=[point])["id"]
+        refused = post(client, f"/settlement/runs/{twice}/approve", 409)
+        assert refused["code"] == "billed_already"
+        assert ean(site, point) in refused["message"]
+        post(client, f"/settlement/runs/{twice}/discard", 200, **WHY)
+        again = update(client, [point])
+        assert {line["component"] for line in bases(client, run=again["run"])} == after.keys()
+        post(client, f"/settlement/runs/{again['run']}/approve", 200)
+        # what changed under the invoiced line is to be corrected, it alone
+        looked = post(client, "/corrections/look", 200, **{"from": "2026-03-01", "to": "2026-04-01"})
+        assert looked["open"] == 1
+        (found,) = client.get("/v1/corrections").json()
+        assert [line["component"] for line in found["lines"]] == ["use_of_networks"]
+
+
 def ean(site: BilledSite, point: int) -> str:
     found: str = site.one("SELECT ean FROM supply_point WHERE id = :point", point=point)
     return found
@@ -241,6 +279,31 @@ def test_an_annual_statement_takes_back_what_was_billed_preliminarily(site: Bill
         assert client.get(f"/v1/payment-calendar/{row}/bases").json()["groups"]["annual"]["types"]["5"] == str(
             total(negative)
         )
+
+
+def test_what_is_billed_preliminarily_after_the_year_was_settled_is_taken_back_too(site: BilledSite) -> None:
+    point = high_voltage(site)[0]
+    annual = {"statement": "annual"}
+    with site.client() as client:
+        late = post(client, "/settlement/runs", 201, month="2026-03", statement="preliminary", points=[point])["id"]
+        final = settle_and_approve(client, [point], "annual")
+        assert update(client, [point], **annual)["run"] is None
+        post(client, f"/settlement/runs/{late}/approve", 200)
+        preliminary = bases(client, run=late)
+        site.do("UPDATE billing_basis SET state = 'invoiced' WHERE run IN (:final, :late)", final=final, late=late)
+        done = update(client, [point], **annual)
+        negative = bases(client, run=done["run"])
+        assert {line["original"] for line in negative} == {line["id"] for line in preliminary}
+        assert {(line["statement_type"], line["state"]) for line in negative} == {(5, "new")}
+        assert (done["negative"], total(negative)) == (len(preliminary), -total(preliminary))
+        approved = post(client, f"/settlement/runs/{done['run']}/approve", 200)
+        assert approved["billing_bases"] == len(negative)
+        assert update(client, [point], **annual)["run"] is None
+        # what is taken back is corrected no more, the final lines are
+        site.do("UPDATE billing_basis SET state = 'invoiced' WHERE run = :run", run=done["run"])
+        new_version(site, point)
+        post(client, "/corrections/look", 200, **{"from": "2026-03-01", "to": "2026-04-01"})
+        assert [found["statement_type"] for found in client.get("/v1/corrections").json()] == [6]
 
 
 def test_a_leaver_is_settled_to_the_day_on_which_the_contract_ends(site: BilledSite) -> None:

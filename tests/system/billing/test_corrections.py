@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +10,6 @@ from central.invoicing.issue import issue_invoices
 from central.platform.database import transaction
 from central.settlement.runs import approve_run
 from central.workflow.prepare import prepare
-from shared.testing import ManualClock
 from tests.system.billing.site import CLERK, NOW, READER_TOKEN, BilledSite, settle_march
 
 LOOK = {"from": "2026-03-01", "to": "2026-04-01"}
@@ -136,13 +135,94 @@ def test_a_registry_fact_and_the_time_limit_of_the_law(site: BilledSite) -> None
         (found,) = client.get("/v1/corrections").json()
         assert "registry" in {cause["kind"] for cause in found["causes"]}
         assert "reserved_capacity_year" in {line["component"] for line in found["lines"]}
-        assert isinstance(site.clock, ManualClock)
-        site.clock.set(datetime(2029, 5, 2, tzinfo=UTC))
+        # the law counts from the day of the finding: 36 months before 1 April 2029 are since 1 April 2026
+        found_on(site, found["id"], datetime(2029, 4, 1, 10, tzinfo=UTC))
         late = client.post("/v1/corrections/order", json={"corrections": [found["id"]], "why": "příliš pozdě"})
         assert (late.status_code, late.json()["code"]) == (409, "correction_too_old")
-        site.clock.set(NOW + timedelta(days=1))
+        # 31 March 2029 in Prague; ordered later than that
+        found_on(site, found["id"], datetime(2029, 3, 31, 21, tzinfo=UTC))
+        site.clock.set(datetime(2029, 5, 2, tzinfo=UTC))
         early = client.post("/v1/corrections/order", json={"corrections": [found["id"]], "why": "chybná kapacita"})
         assert early.status_code == 201, early.text
+        (run,) = early.json()["runs"]
+        assert client.get(f"/v1/settlement/runs/{run}").json()["reason"] == "chybná kapacita"
+
+
+def found_on(site: BilledSite, correction: int, at: datetime) -> None:
+    site.do("UPDATE correction SET found_at = :at WHERE id = :id", id=correction, at=at)
+
+
+def test_a_rate_of_vat_is_corrected_with_its_difference_in_money(site: BilledSite) -> None:
+    """A service of the operator is billed with 21 % and should have been with 12 %."""
+    point = high_voltage_item(site)
+    attach(site, point)
+    invoiced(site)
+    site.do("UPDATE own_service SET vat_percent = 12 WHERE code = 'NAJEM'")
+    with site.client() as client:
+        assert look(client)["open"] == 1
+        (found,) = client.get("/v1/corrections").json()
+        (line,) = found["lines"]
+        assert (line["component"], line["difference"]) == ("service:NAJEM", "0.00")
+        assert line["billed_vat"] == {"percent": ["21.00"], "vat": "21.00"}
+        assert line["correct_vat"] == {"percent": ["12.00"], "vat": "12.00"}
+        assert (found["difference"], found["vat_difference"], found["gross_difference"]) == ("0.00", "-9.00", "-9.00")
+        ordered = client.post("/v1/corrections/order", json={"corrections": [found["id"]], "why": "chybná sazba daně"})
+        (run,) = ordered.json()["runs"]
+        rates = "SELECT array_agg(vat_percent::int ORDER BY statement_type) FROM billing_basis WHERE run = :run"
+        assert site.one(rates, run=run) == [21, 12]
+        made = client.post("/v1/invoices", json={"run": run})
+        assert made.status_code == 201, made.text
+        assert site.one("SELECT net || ' ' || vat FROM invoice ORDER BY id DESC LIMIT 1") == "0.00 -9.00"
+        assert look(client)["open"] == 0
+
+
+def test_what_is_only_taken_back_stands_under_a_corrective_run(site: BilledSite) -> None:
+    """A service that was never rendered is billed: nothing comes in its place."""
+    attach(site, high_voltage_item(site))
+    invoiced(site)
+    site.do("DELETE FROM contract_service")
+    with site.client() as client:
+        look(client)
+        (found,) = client.get("/v1/corrections").json()
+        assert (found["difference"], found["vat_difference"], found["gross_difference"]) == (
+            "-100.00", "-21.00", "-121.00",
+        )  # fmt: skip
+        ordered = client.post("/v1/corrections/order", json={"corrections": [found["id"]], "why": "nebylo dodáno"})
+        assert ordered.status_code == 201, ordered.text
+        (run,) = ordered.json()["runs"]
+        assert (ordered.json()["cancelled"], ordered.json()["corrective"]) == (1, 0)
+        told = client.get(f"/v1/settlement/runs/{run}").json()
+        assert (told["statement"], told["state"], told["reason"]) == ("corrective", "approved", "nebylo dodáno")
+        assert Decimal(told["net"]) == -100
+        assert site.one("SELECT array_agg(statement_type) FROM billing_basis WHERE run = :run", run=run) == [7]
+        assert client.get("/v1/corrections").json()[0]["run"] == run
+        assert look(client) == {"points": 47, "open": 0, "gone": 0, "left_out": []}
+
+
+def high_voltage_item(site: BilledSite) -> int:
+    item: int = site.one(
+        "SELECT i.id FROM contract_item i JOIN supply_point sp ON sp.id = i.supply_point"
+        " WHERE sp.voltage_level = :level AND sp.point_type = 'consumption' ORDER BY i.id LIMIT 1",
+        level=LEVEL,
+    )
+    return item
+
+
+def attach(site: BilledSite, item: int) -> None:
+    """A service of the operator for 100 Kč a month."""
+    site.do(
+        "INSERT INTO own_service (code, rate, name_cs, name_en, unit, vat_percent)"
+        " VALUES ('NAJEM', 3001, 'Nájem', 'Rent', 'měs', 21)"
+    )
+    site.do(
+        "INSERT INTO own_service_price (service, price, source, valid)"
+        " SELECT id, 100, 'ceník', '[2026-01-01,)' FROM own_service"
+    )
+    site.do(
+        "INSERT INTO contract_service (contract_item, service, quantity, fixed, valid)"
+        " SELECT :item, id, 'fixed', 1, '[2026-01-01,)' FROM own_service",
+        item=item,
+    )
 
 
 def test_bad_orders_are_sentences(site: BilledSite) -> None:

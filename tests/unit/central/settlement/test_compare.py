@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -9,12 +10,13 @@ from typing import Any
 import pytest
 
 from central.settlement.calendar_rows import CalendarRow, Due, statement_due
-from central.settlement.compare import RunInput, RunLine, causes, changes
+from central.settlement.compare import RunInput, RunLine, causes, changes, vat_of
 
 
-def line(component: str, quantity: str, price: str, amount: str, ean: str = "859182400100000011") -> RunLine:
+def line(component: str, quantity: str, price: str, amount: str, vat_percent: Decimal = Decimal("21.00")) -> RunLine:
+    ean = "859182400100000011"
     figures = (Decimal(number) for number in (quantity, price, amount))
-    return RunLine(ean, "distribution", component, component, "MWh", *figures)
+    return RunLine(ean, "distribution", component, component, "MWh", *figures, vat_percent)
 
 
 def test_only_what_differs_is_told_with_both_sides() -> None:
@@ -41,6 +43,23 @@ def test_a_component_of_one_run_only_is_a_change_of_its_whole_amount() -> None:
     assert (gone.second, gone.difference) == (None, Decimal("-440.00"))
     (new,) = changes([], [line("reactive", "1", "440", "440.00")])
     assert (new.first, new.difference) == (None, Decimal("440.00"))
+
+
+def test_another_rate_of_vat_is_a_change_although_the_amount_stays() -> None:
+    billed = [line("use_of_networks", "1.000", "50.10", "50.10"), line("breaker", "1", "10.05", "10.05")]
+    (change,) = changes(billed, [replace(billed[0], vat_percent=Decimal("12.00")), billed[1]])
+    assert (change.component, change.difference) == ("use_of_networks", 0)
+    assert change.first is not None
+    assert change.second is not None
+    # 50.10 x 21 % = 10.521, 50.10 x 12 % = 6.012
+    assert (vat_of([change.first]), vat_of([change.second])) == (Decimal("10.52"), Decimal("6.01"))
+    assert changes(billed, [replace(each, vat_percent=Decimal(21)) for each in billed]) == []
+
+
+def test_vat_of_several_components_is_that_of_their_sum_under_each_rate() -> None:
+    many = changes([line(f"c{n}", "1", "0.02", "0.02") for n in range(3)], [])
+    # 3 x 0.02 x 21 % = 0.0126; rounded line by line it would be 0.00
+    assert vat_of(each.first for each in many if each.first) == Decimal("0.01")
 
 
 def used(
