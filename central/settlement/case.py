@@ -93,6 +93,9 @@ def cases_of(parts: Sequence[Part]) -> list[Case]:
     for part in parts:
         law = law_of(part.prices)
         quantities = {**part.agreed, **with_losses(part.measured, part.point.loss_coefficient)}
+        if part.settled:
+            cases.append(Case(part, law, quantities))
+            continue
         two_tariffs = "energy_vt_mwh" in quantities
         for name, kind in _ROUNDED:
             value = quantities.get(name)
@@ -160,6 +163,11 @@ def rounded(value: Decimal | Fraction, step: Decimal) -> Decimal:
 
 
 def by_month(cases: Iterable[Case]) -> list[list[Case]]:
+    """The parts of each calendar month, in order, without those that are settled already."""
+    return whole_months(case for case in cases if not case.part.settled)
+
+
+def whole_months(cases: Iterable[Case]) -> list[list[Case]]:
     """The parts of each calendar month, in order."""
     months: dict[date, list[Case]] = {}
     for case in cases:

@@ -50,6 +50,7 @@ _LIVING = text("""
            b.unit_price, b.amount, b.vat_percent, b.state, b.input
       FROM billing_basis b
       JOIN supply_point sp ON sp.id = b.supply_point
+      JOIN settlement_run r ON r.id = b.run AND r.period = daterange(:first, :end)
      WHERE b.supply_point = ANY (CAST(:points AS bigint[])) AND b.statement_type = ANY (CAST(:types AS integer[]))
        AND b.state IN ('approved', 'invoiced') AND b.service <> 'purchase' AND b.input IS NOT NULL
        AND (lower(b.valid) AT TIME ZONE 'Europe/Prague')::date >= :first
@@ -254,7 +255,7 @@ def find_groups(connection: Connection, first: date, end: date, points: Sequence
 
 
 def read_living(connection: Connection, group: Group) -> list[Living]:
-    """The living lines of a group's points and period."""
+    """The living lines of a group's points and period; what was settled over other days has a group of its own."""
     asked = {
         "points": int_array(group.points),
         "types": [int(kind) for kind in FAMILIES[group.root]],

@@ -17,7 +17,7 @@ from central.settlement.cuts import Held, cut, fact_on, merged, month_borders
 from central.settlement.model import TariffPoint
 from central.settlement.own import NOTHING, OwnFacts
 from central.settlement.prices import PriceBook
-from shared.metering_day import MeteringDay
+from shared.metering_day import MeteringDay, next_month
 from shared.quantities import Commodity
 
 SUPPLIED = frozenset({"connected", "suspended"})
@@ -108,7 +108,8 @@ class PointRecord:
 
     `agreed` has a timeline for each agreed value by its name in `QUANTITIES`. `settled`: by contract item the days that
     an approved run holds already. `own`: conditions, services and price lists; `others`: the channels of other points
-    that an item is settled from.
+    that an item is settled from. What decides a price or a payer and what is settled are known for whole months;
+    `statement_type` is the one that is settled.
     """
 
     id: int
@@ -124,11 +125,15 @@ class PointRecord:
     own: OwnFacts = NOTHING
     supplies: Sequence[Held[ContractItem]] = ()
     others: Mapping[int, ChannelFacts] = field(default_factory=dict)
+    statement_type: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One part of a point's period: days [first, end) in which nothing changes that decides a price or a payer."""
+    """One part of a point's period: days [first, end) in which nothing changes that decides a price or a payer.
+
+    `billed`: an approved run holds the network services; only supply is left to be settled.
+    """
 
     first: date
     end: date
@@ -140,7 +145,14 @@ class Span:
     agreed: Mapping[str, Decimal]
     book: PriceBook
     supply: tuple[ContractItem, Named, Named] | None = None
-    """The item of a contract for supply alone, its customer and payer."""
+    """The item of a contract for supply alone, its customer and payer; None also where a run holds it."""
+    billed: bool = False
+
+    @property
+    def contracts(self) -> tuple[int, ...]:
+        """The contracts under which something of the part is left to be settled."""
+        network = () if self.billed else (self.item.contract,)
+        return network if self.supply is None else (*network, self.supply[0].contract)
 
     @property
     def owner(self) -> tuple[Named, Named, Named]:
@@ -190,13 +202,16 @@ class PointFacts:
     """One point for a period: its parts in the order of days, or the problem that leaves it out.
 
     What approved runs hold already is not among the parts. `uncovered` are days on which the point is supplied and no
-    contract has it: nobody is billed for them.
+    contract has it: nobody is billed for them. `beside` are parts of the same calendar months whose network services
+    approved runs hold, `goes_on` the months with supplied days after the parts that none holds.
     """
 
     record: PointRecord
     spans: tuple[Span, ...]
     problem: Problem | None = None
     uncovered: tuple[tuple[date, date], ...] = ()
+    beside: tuple[Span, ...] = ()
+    goes_on: frozenset[date] = frozenset()
 
     @property
     def supply_point(self) -> int:
@@ -215,9 +230,14 @@ class PointFacts:
         """The point's own channels, and others that an item of it is settled from."""
         return (*self.record.channels, *self.record.others.values())
 
+    @property
+    def contracts(self) -> set[int]:
+        """The contracts under which something is left to be settled."""
+        return {contract for span in self.spans for contract in span.contracts}
+
     def tenures(self) -> list[Tenure]:
         """The parts by item, customer and payer, as far as they follow one another without a gap."""
-        return _tenures(self.spans, 0)
+        return _tenures([span for span in self.spans if not span.billed], 0)
 
     def supply_tenures(self) -> list[Tenure]:
         """The parts that are supplied under a contract for supply alone, as parts of its item; owners are others."""
@@ -274,26 +294,34 @@ def facts_of(record: PointRecord, first: date, end: date, books: Sequence[BookIn
     None where there is nothing to settle: not supplied in the period, or approved runs hold it.
     """
     spans: list[Span] = []
+    around: list[tuple[date, date, PointVersion, ContractItem, ContractTerms, bool]] = []
     uncovered: list[tuple[date, date]] = []
     held = False
     try:
-        for begin, until in _stretches(record, first, end, books):
+        for begin, until in _stretches(record, *whole_months_of(first, end), books, at=(first, end)):
             # a new name within the part cuts nothing: the newest is told
             version = fact_on(record.versions, until - timedelta(days=1))
             if version is None or version.state not in SUPPLIED:
                 continue
+            inside = first <= begin < end
             item = fact_on(record.items, begin)
             terms = None if item is None else fact_on(record.terms.get(item.contract, ()), begin)
             if item is None or terms is None:
-                _add(uncovered, begin, until)
-            elif fact_on(record.settled.get(item.id, ()), begin) is not None:
-                held = True
-            else:
-                spans.append(_span(record, begin, until, version, item, terms, books))
+                if inside:
+                    _add(uncovered, begin, until)
+                continue
+            settled = fact_on(record.settled.get(item.id, ()), begin) is not None
+            supply = _supply(record, begin) if inside else None
+            if inside and (not settled or supply is not None):
+                spans.append(_span(record, begin, until, version, item, terms, books, supply, billed=settled))
+            held = held or (inside and settled)
+            if settled or not inside:
+                around.append((begin, until, version, item, terms, settled))
     except _UnsettledError as error:
         return PointFacts(record, (), error.problem)
     if spans:
-        return PointFacts(record, tuple(spans), None, tuple(uncovered))
+        beside, goes_on = _beside(record, spans, around, books)
+        return PointFacts(record, tuple(spans), None, tuple(uncovered), beside, goes_on)
     if held or not uncovered:
         return None
     day = uncovered[0][0]
@@ -301,10 +329,43 @@ def facts_of(record: PointRecord, first: date, end: date, books: Sequence[BookIn
     return PointFacts(record, (), Problem("contract", reason, day))
 
 
+def whole_months_of(first: date, end: date) -> tuple[date, date]:
+    """The days of all calendar months that [first, end) touches, half-open."""
+    last = end - timedelta(days=1)
+    return first.replace(day=1), next_month(last.year, last.month)
+
+
+def _beside(
+    record: PointRecord,
+    spans: Sequence[Span],
+    around: Sequence[tuple[date, date, PointVersion, ContractItem, ContractTerms, bool]],
+    books: Sequence[BookInForce],
+) -> tuple[tuple[Span, ...], frozenset[date]]:
+    """What is settled already of the months of the network services to be settled, and the months that go on."""
+    own = [span for span in spans if not span.billed]
+    if not own or not around:
+        return (), frozenset()
+    months = {span.first.replace(day=1) for span in own}
+    beside: list[Span] = []
+    goes_on: set[date] = set()
+    for begin, until, version, item, terms, settled in around:
+        if begin.replace(day=1) not in months:
+            continue
+        if not settled:
+            goes_on.update({begin.replace(day=1)} if begin >= own[-1].end else ())
+            continue
+        try:
+            beside.append(_span(record, begin, until, version, item, terms, books, None, billed=True))
+        except _UnsettledError:  # what was settled before and could not be today is for a correction
+            continue
+    return tuple(beside), frozenset(goes_on)
+
+
 def _stretches(
-    record: PointRecord, first: date, end: date, books: Sequence[BookInForce]
+    record: PointRecord, first: date, end: date, books: Sequence[BookInForce], at: Sequence[date]
 ) -> Iterator[tuple[date, date]]:
-    """Cut where anything changes; at borders of months only where the point is above low voltage then."""
+    """Cut where anything changes and `at` these days; at borders of months only where the point is above low voltage
+    then."""
     contracts = {held.fact.contract for held in (*record.items, *record.supplies)}
     suppliers = any(held.fact.contract_kind == FRAMEWORK for held in record.items)
     timelines: list[Iterable[Held[object]]] = [
@@ -316,7 +377,7 @@ def _stretches(
         *record.settled.values(),
         *record.own.timelines(),
     ]
-    for begin, until in cut(first, end, *timelines, at=price_borders(books, record.commodity)):
+    for begin, until in cut(first, end, *timelines, at=(*price_borders(books, record.commodity), *at)):
         version = fact_on(record.versions, begin)
         high = record.commodity is Commodity.ELECTRICITY and version is not None and version.level != "NN"
         yield from cut(begin, until, at=month_borders(begin, until) if high else ())
@@ -337,6 +398,9 @@ def _span(
     item: ContractItem,
     terms: ContractTerms,
     books: Sequence[BookInForce],
+    supply: tuple[ContractItem, Named, Named] | None,
+    *,
+    billed: bool,
 ) -> Span:
     book = find_book(books, record.commodity, item.prices, first)
     if book is None:
@@ -371,14 +435,18 @@ def _span(
         ),
         agreed=agreed,
         book=book,
-        supply=_supply(record, first),
+        supply=supply,
+        billed=billed,
     )
 
 
 def _supply(record: PointRecord, day: date) -> tuple[ContractItem, Named, Named] | None:
+    """The item of a contract for supply alone on a day, unless an approved run holds it."""
     item = fact_on(record.supplies, day)
-    terms = None if item is None else fact_on(record.terms.get(item.contract, ()), day)
-    return None if item is None or terms is None else (item, terms.customer, terms.payer)
+    if item is None or fact_on(record.settled.get(item.id, ()), day) is not None:
+        return None
+    terms = fact_on(record.terms.get(item.contract, ()), day)
+    return None if terms is None else (item, terms.customer, terms.payer)
 
 
 def _payer(record: PointRecord, day: date, version: PointVersion, item: ContractItem, terms: ContractTerms) -> Named:

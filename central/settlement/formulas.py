@@ -38,3 +38,17 @@ ALL_FORMULAS: Mapping[str, Formula] = {
     "gas_capacity_excess": gas.gas_capacity_excess,
 }
 """Every formula that a rule of a package may name in this release."""
+
+ONCE_A_MONTH = frozenset(
+    {
+        "excess_over_reserved",
+        "fixed_excess_over_reserved",
+        "lower_tariff_maximum_power",
+        "power_factor",
+        "power_factor_neutral_band",
+        "gas_capacity_excess",
+    }
+)
+"""Formulas that bill what is evaluated once a calendar month, at most one line for it."""
+OF_WHOLE_MONTHS = ONCE_A_MONTH | {"lower_tariff_reserved_input"}
+"""Formulas that look at all parts of a month, also at those that are settled already."""

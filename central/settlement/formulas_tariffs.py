@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
-from central.settlement.case import Case, by_month
+from central.settlement.case import Case, whole_months
 from central.settlement.formulas_basic import megawatt_share
 from central.settlement.formulas_maximum import maximum_of, over_payers_days, payer_of
 from central.settlement.lines import Share, lines_of
@@ -28,23 +28,26 @@ FLOOR = Assumption(
 
 @dataclass(frozen=True, slots=True)
 class _Weighed:
-    """A month's choice: the tariff, what each would cost, MW of reserved input of each part, MW of the maximum."""
+    """A month's choice: the tariff, what each would cost, MW of reserved input of each part, the storage's share."""
 
     tariff: str
     sums: dict[str, Decimal]
     reserved: list[Decimal]
-    maximum: Decimal
-    at_maximum: Case
     coefficient: Decimal
 
 
 def lower_tariff_reserved_input(rule: BillingRule, cases: Sequence[Case]) -> Sequence[Line | Finding]:
-    """Reserved input in MW x the price of the tariff with the lower sum; at a network's entry with its floor."""
+    """Reserved input in MW x the price of the tariff with the lower sum; at a network's entry with its floor.
+
+    The tariff is the whole month's, also where a part of it is settled already.
+    """
     outcomes: list[Line | Finding] = []
-    for month in by_month(cases):
+    for month in whole_months(cases):
         weighed = _weigh(rule, month)
         shares = []
         for case, megawatts in zip(month, weighed.reserved, strict=True):
+            if case.part.settled:
+                continue
             price = case.law.require(rule, rule.parameters["reserved_price"], case.day, case.point, weighed.tariff)
             share = megawatt_share(case, megawatts, price, _told(weighed))
             floored = "floor" in rule.parameters and case.point.network_entry
@@ -56,13 +59,18 @@ def lower_tariff_reserved_input(rule: BillingRule, cases: Sequence[Case]) -> Seq
 def lower_tariff_maximum_power(rule: BillingRule, cases: Sequence[Case]) -> Sequence[Line | Finding]:
     """The month's maximum power taken in MW x the price of the tariff with the lower sum, less a storage's share."""
     outcomes: list[Line | Finding] = []
-    for month in by_month(cases):
+    for month in whole_months(cases):
+        own = [case for case in month if not case.part.settled]
+        if not own:
+            continue
         weighed = _weigh(rule, month)
-        chosen, assumed = payer_of(rule, month, weighed.at_maximum)
+        at_maximum, kilowatts = _highest(rule, own)
+        maximum = at_maximum.megawatts(kilowatts * (1 - weighed.coefficient))
+        chosen, assumed = payer_of(rule, own, at_maximum)
         price = chosen.law.require(rule, rule.parameters["measured_price"], chosen.day, chosen.point, weighed.tariff)
-        share = Share(chosen, weighed.maximum, price, price.value, text=_told(weighed))
+        share = Share(chosen, maximum, price, price.value, text=_told(weighed))
         lines = lines_of(rule, [_with(share, weighed, assumed)], "MW", kind="power_mw")
-        outcomes += over_payers_days(lines, month, chosen)
+        outcomes += over_payers_days(lines, own, chosen)
     return outcomes
 
 
@@ -73,7 +81,8 @@ def storage_coefficient(share: Decimal, lower: Decimal, upper: Decimal) -> Decim
     return min(max((share - lower) / (upper - lower), Decimal(0)), Decimal(1))
 
 
-def _weigh(rule: BillingRule, month: Sequence[Case]) -> _Weighed:
+def _highest(rule: BillingRule, month: Sequence[Case]) -> tuple[Case, Decimal]:
+    """The part with the highest quarter-hour, and that in kW."""
     at_maximum, kilowatts = month[0], Decimal(-1)
     for case in month:
         maximum, _ = maximum_of(rule, case)
@@ -83,6 +92,11 @@ def _weigh(rule: BillingRule, month: Sequence[Case]) -> _Weighed:
             )
         if maximum > kilowatts:
             at_maximum, kilowatts = case, maximum
+    return at_maximum, kilowatts
+
+
+def _weigh(rule: BillingRule, month: Sequence[Case]) -> _Weighed:
+    at_maximum, kilowatts = _highest(rule, month)
     coefficient = _coefficient(rule, month)
     maximum_mw = at_maximum.megawatts(kilowatts * (1 - coefficient))
     unadjusted = at_maximum.megawatts(kilowatts)
@@ -99,7 +113,7 @@ def _weigh(rule: BillingRule, month: Sequence[Case]) -> _Weighed:
         total += Fraction(maximum_mw) * Fraction(price.value)
         sums[tariff] = Decimal(total.numerator) / Decimal(total.denominator)
     tariff = min(sums, key=lambda name: sums[name])
-    return _Weighed(tariff, sums, reserved, maximum_mw, at_maximum, coefficient)
+    return _Weighed(tariff, sums, reserved, coefficient)
 
 
 def _reserved(rule: BillingRule, case: Case, maximum: Decimal) -> Decimal:

@@ -153,7 +153,8 @@ class Part:
     have two, where the supplier of a framework contract changes. `agreed` are the item's values, `measured` the part's
     own energy and its own highest quarter-hour; both by the names in `QUANTITIES`. The parts of one point follow each
     other by days; above low voltage no part crosses the border of a month. `priced_on` is the day that prices are taken
-    from where it is not the first one: a past period by another year's package.
+    from where it is not the first one: a past period by another year's package. `settled`: an approved run holds it; it
+    gives no lines, and decides with the others what is of the month.
     """
 
     first: date
@@ -165,6 +166,25 @@ class Part:
     prices: PriceBook
     payer: int = 0
     priced_on: date | None = None
+    settled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What stands beside the parts that are priced, in their months.
+
+    `parts` are those that approved runs hold. `billed` is what living lines on those days bill by component and first
+    day of the month: quantity, and amount in Kč. `goes_on` are months that have supplied days after the priced parts
+    which no run holds.
+    """
+
+    parts: tuple[Part, ...] = ()
+    billed: Mapping[tuple[str, date], tuple[Decimal, Decimal]] = field(default_factory=dict)
+    goes_on: frozenset[date] = frozenset()
+
+
+ALONE = Beside()
+"""Whole months, nothing of which is settled."""
 
 
 class CannotPriceError(Exception):

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from datetime import date
 
 from central.settlement.case import Case, cases_of
-from central.settlement.formulas import ALL_FORMULAS
+from central.settlement.formulas import ALL_FORMULAS, OF_WHOLE_MONTHS, ONCE_A_MONTH
 from central.settlement.law import Law
 from central.settlement.marks import DOCUMENTED, czech
-from central.settlement.model import CannotPriceError, Finding, Line, Part, Priced
+from central.settlement.model import ALONE, Beside, CannotPriceError, Finding, Line, Part, Priced
+from central.settlement.once_a_month import Months, Outcome, one_a_month
 from central.settlement.prices import BillingRule, PriceBook
 
 NOT_BILLED = {
@@ -17,29 +18,55 @@ NOT_BILLED = {
 """Why a component that a point's trait takes away is not billed; other traits take away without a word."""
 
 
-def price_parts(parts: Sequence[Part]) -> Priced:
+def price_parts(parts: Sequence[Part], beside: Beside = ALONE) -> Priced:
     """The lines of a point for the period that its parts make up, in the order of each package's rules.
+
+    `beside` is what is settled already of the parts' months: it gives no lines, and counts in what is of a month.
 
     Pure: the same parts always give the same lines. Raises CannotPriceError where a price, a fact or a rule is missing,
     or where the parts do not follow each other.
     """
     _check(parts)
-    outcomes: list[tuple[BillingRule, Law, Line]] = []
+    outcomes: list[Outcome] = []
     findings: list[Finding] = []
-    for law, rules in _rules(cases_of(parts)):
+    months = Months(beside)
+    together = sorted((*parts, *beside.parts), key=_first) if beside.parts else parts
+    for law, rules in _rules(cases_of(together)):
         for rule, cases in rules:
             applicable = [case for case in cases if _applies(rule, case)] if _is_gated(rule) else cases
+            whole = applicable
+            if beside.parts:
+                cases, applicable = _own(cases), _own(applicable)
             if len(applicable) < len(cases):
                 findings += _not_billed(rule, cases)
-            if not applicable:
-                continue
-            for outcome in ALL_FORMULAS[rule.formula](rule, applicable):
+            seen = whole if rule.formula in OF_WHOLE_MONTHS else applicable
+            lines: list[Line] = []
+            for outcome in ALL_FORMULAS[rule.formula](rule, seen) if applicable else ():
                 if isinstance(outcome, Finding):
                     findings.append(outcome)
                 else:
-                    outcomes.append((rule, law, outcome))
-    lines, set_aside = _choose(outcomes)
-    return Priced(lines=tuple(lines), findings=tuple(dict.fromkeys((*findings, *set_aside))))
+                    lines.append(outcome)
+            if beside.parts and rule.formula in ONCE_A_MONTH:
+                lines = months.evaluate(rule, law, whole, lines)
+            outcomes += [(rule, law, line) for line in lines]
+    kept, set_aside = one_a_month(outcomes)
+    chosen, lower = _choose(kept)
+    priced: list[Line] = []
+    for rule, law, line in chosen:
+        billed = months.bill(rule, law, line) if rule.formula in ONCE_A_MONTH else line
+        if isinstance(billed, Finding):
+            findings.append(billed)
+        else:
+            priced.append(billed)
+    return Priced(lines=tuple(priced), findings=tuple(dict.fromkeys((*findings, *set_aside, *lower))))
+
+
+def _first(part: Part) -> date:
+    return part.first
+
+
+def _own(cases: Sequence[Case]) -> list[Case]:
+    return [case for case in cases if not case.part.settled]
 
 
 def _check(parts: Sequence[Part]) -> None:
@@ -108,7 +135,7 @@ def _not_billed(rule: BillingRule, cases: Sequence[Case]) -> list[Finding]:
     ]
 
 
-def _choose(outcomes: Sequence[tuple[BillingRule, Law, Line]]) -> tuple[list[Line], list[Finding]]:
+def _choose(outcomes: Sequence[Outcome]) -> tuple[list[Outcome], list[Finding]]:
     """Of a group that bills only the higher payment, keep that one of each month and tell of the others."""
     highest: dict[tuple[str, date], Line] = {}
     for rule, law, line in outcomes:
@@ -116,12 +143,12 @@ def _choose(outcomes: Sequence[tuple[BillingRule, Law, Line]]) -> tuple[list[Lin
             key = (rule.group, line.first.replace(day=1))
             if key not in highest or line.amount > highest[key].amount:
                 highest[key] = line
-    lines: list[Line] = []
+    lines: list[Outcome] = []
     findings: list[Finding] = []
     for rule, law, line in outcomes:
         winner = highest.get((rule.group or "", line.first.replace(day=1)))
         if winner is None or line is winner:
-            lines.append(line)
+            lines.append((rule, law, line))
         else:
             findings.append(
                 Finding(

@@ -21,7 +21,7 @@ from central.settlement.measured import (
     quarter_hour_kw,
     register_consumption,
 )
-from central.settlement.model import CannotPriceError
+from central.settlement.model import Beside, CannotPriceError
 from central.settlement.services import Count, nothing_counted
 from shared.quantities import Commodity
 
@@ -52,7 +52,7 @@ class Measured:
 
     `waiting`: the channels with days that are not fit to be settled yet. `count`: what own services are billed by.
     `without_exempt`: by entry of a network and its channel, what it took less what exempt points behind it did, and the
-    exponent of that.
+    exponent of that. `beside`: by point what is settled already of its months.
     """
 
     days: Mapping[Commodity, DaySums] = field(default_factory=dict)
@@ -60,6 +60,7 @@ class Measured:
     waiting: Mapping[int, Waiting] = field(default_factory=dict)
     count: Count = nothing_counted
     without_exempt: Mapping[tuple[int, int], tuple[DaySums, int]] = field(default_factory=dict)
+    beside: Mapping[int, Beside] = field(default_factory=dict)
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -21,6 +22,7 @@ from central.settlement.facts import (
     PointRecord,
     PointVersion,
     facts_of,
+    whole_months_of,
 )
 from central.settlement.own import NOTHING
 from central.settlement.own_registry import read_own
@@ -73,13 +75,18 @@ CAPACITIES = text("""
 """)
 
 SETTLED = text("""
-    -- what approved runs hold already; a gas day begins at 06:00 of the same date
-    SELECT contract_item, (lower(valid) AT TIME ZONE 'Europe/Prague')::date AS since,
-           (upper(valid) AT TIME ZONE 'Europe/Prague')::date AS until
-      FROM settlement_input
-     WHERE contract_item = ANY (CAST(:items AS bigint[])) AND approved AND statement_type = ANY (:held)
-       AND valid && tstzrange(:start, :stop)
-     ORDER BY contract_item, lower(valid)
+    -- what approved runs hold already, without what runs of a period hold that is judged anew; a gas day begins at
+    -- 06:00 of the same date
+    SELECT i.contract_item, (lower(i.valid) AT TIME ZONE 'Europe/Prague')::date AS since,
+           (upper(i.valid) AT TIME ZONE 'Europe/Prague')::date AS until
+      FROM settlement_input i
+     WHERE i.contract_item = ANY (CAST(:items AS bigint[])) AND i.approved AND i.statement_type = ANY (:held)
+       AND i.valid && tstzrange(:start, :stop)
+       AND NOT (CAST(:judged AS boolean) AND EXISTS (
+            SELECT FROM settlement_input own JOIN settlement_run r ON r.id = own.run
+             WHERE own.contract_item = i.contract_item AND own.approved AND own.statement_type = :kind
+               AND own.valid && i.valid AND r.period = daterange(:first, :end)))
+     ORDER BY i.contract_item, lower(i.valid)
 """)
 
 HELD_BY = {0: [0, 6], 2: [0, 2, 6], 6: [0, 6]}
@@ -112,19 +119,31 @@ def read_facts(
     end: date,
     books: Sequence[BookInForce],
     statement_type: int = 0,
+    *,
+    judged: bool = False,
 ) -> list[PointFacts]:
-    """The facts of these points for [first, end), by EAN; those that approved runs of the type hold are left away."""
-    records = read_records(connection, points, first, end, statement_type)
+    """The facts of these points for [first, end), by EAN; those that approved runs of the type hold are left away.
+
+    `judged`: what runs of just this period hold is taken, to be compared; what others hold is not.
+    """
+    records = read_records(connection, points, first, end, statement_type, judged=judged)
     return [facts for record in records if (facts := facts_of(record, first, end, books)) is not None]
 
 
 def read_records(
-    connection: Connection, points: Sequence[int], first: date, end: date, statement_type: int = 0
+    connection: Connection,
+    points: Sequence[int],
+    first: date,
+    end: date,
+    statement_type: int = 0,
+    *,
+    judged: bool = False,
 ) -> list[PointRecord]:
-    """All that the registry holds of these points over [first, end), by EAN."""
+    """All that the registry holds of these points over [first, end), by EAN; of whole months what decides a price."""
+    low, high = whole_months_of(first, end)
     start = MeteringDay(Commodity.ELECTRICITY, first).start
     stop = MeteringDay(Commodity.GAS, end).start
-    asked = {"points": int_array(points), "first": first, "end": end, "start": start, "stop": stop}
+    asked = {"points": int_array(points), "first": low, "end": high, "start": start, "stop": stop}
     versions = _grouped(connection.execute(VERSIONS, asked).all(), "id")
     items = _grouped(connection.execute(ITEMS, asked).all(), "supply_point")
     network = [row for rows in items.values() for row in rows if row.network]
@@ -133,10 +152,22 @@ def read_records(
     terms = _terms(connection.execute(TERMS, {**asked, **contracts}).all())
     capacities = _grouped(connection.execute(CAPACITIES, asked).all(), "supply_point")
     held = HELD_BY.get(statement_type, [statement_type])
-    taken = {"items": int_array(sorted(row.id for row in network)), "held": held}
-    settled = _grouped(connection.execute(SETTLED, {**asked, **taken}).all(), "contract_item")
+    taken = {
+        "items": int_array(sorted(row.id for row in (*network, *supplied))),
+        "held": held,
+        "judged": judged,
+        "kind": statement_type,
+        "start": MeteringDay(Commodity.ELECTRICITY, low).start,
+        "stop": MeteringDay(Commodity.GAS, high).start,
+        "first": first,
+        "end": end,
+    }
+    settled = _grouped(connection.execute(SETTLED, taken).all(), "contract_item")
     channels = _grouped(connection.execute(CHANNELS, {**asked, "supply_points": asked["points"]}).all(), "supply_point")
     own = read_own(connection, points, first, end)
+    if (low, high) != (first, end):
+        around = read_own(connection, points, low, high)
+        own = {point: replace(own.get(point, NOTHING), conditions=facts.conditions) for point, facts in around.items()}
     others = read_channels(connection, sorted({each for facts in own.values() for each in facts.others()}), start, stop)
     volumes = sorted({row.id for rows in channels.values() for row in rows if row.direction == "V"})
     volumes += [channel.id for channel in others.values() if channel.direction == "V"]
@@ -160,13 +191,14 @@ def read_records(
                 channels=found,
                 settled={
                     row.id: [Held(each.since, each.until, "approved") for each in settled[row.id]]
-                    for row in network_items
+                    for row in (*network_items, *supply_items)
                     if row.id in settled
                 },
                 gas={channel.id: gas[channel.id] for channel in (*found, *replaced.values()) if channel.id in gas},
                 own=sold,
                 supplies=[Held(row.since, row.until, _item(row)) for row in supply_items],
                 others=replaced,
+                statement_type=statement_type,
             )
         )
     return records

@@ -9,11 +9,14 @@ from typing import Any
 from central.settlement.case import cases_of
 from central.settlement.facts import PointFacts, Tenure
 from central.settlement.measured import NotMeasuredError
-from central.settlement.model import QUANTITIES, CannotPriceError, Finding, Line, Part, Priced
+from central.settlement.model import ALONE, QUANTITIES, Beside, CannotPriceError, Finding, Line, Part, Priced
 from central.settlement.price_parts import price_parts
 from central.settlement.quantities import Measured, PartMeasured, measure_parts
 from central.settlement.services import service_lines
 from central.settlement.supply import supply_lines
+
+NOTHING = Priced((), ())
+"""Of a point whose network services approved runs hold."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ def settle_point(facts: PointFacts, measured: Measured, now: datetime) -> list[S
     try:
         parts = measure_parts(facts, measured)
         tenures = [*facts.tenures(), *facts.supply_tenures()]
-        priced = _priced(facts, parts, tenures)
+        priced = _priced(facts, parts, tenures, measured.beside.get(facts.supply_point, ALONE))
         services = [
             service_lines(
                 facts.record.own.services.get(tenure.last.item.id, ()),
@@ -121,7 +124,7 @@ def settle_point(facts: PointFacts, measured: Measured, now: datetime) -> list[S
     return settled
 
 
-def _priced(facts: PointFacts, parts: Sequence[PartMeasured], tenures: Sequence[Tenure]) -> Priced:
+def _priced(facts: PointFacts, parts: Sequence[PartMeasured], tenures: Sequence[Tenure], beside: Beside) -> Priced:
     """The regulated lines of a point and those of supply; of a network's entry what the superior should bill."""
     owner_of = {(span.item.id, span.first): tenure.owner for tenure in tenures for span in tenure.spans}
     ready = [
@@ -133,11 +136,12 @@ def _priced(facts: PointFacts, parts: Sequence[PartMeasured], tenures: Sequence[
             agreed=span.agreed,
             measured=part.quantities,
             prices=span.book,
-            payer=owner_of[span.item.id, span.first],
+            payer=owner_of.get((span.item.id, span.first), 0),
         )
         for span, part in zip(facts.spans, parts, strict=True)
     ]
-    priced = price_parts(ready)
+    network = [part for span, part in zip(facts.spans, ready, strict=True) if not span.billed]
+    priced = price_parts(network, beside) if network else NOTHING
     entries = {span.item.id for span in facts.spans if span.tariff.network_entry}
     if entries:
         marked = (replace(line, service="purchase") if line.item in entries else line for line in priced.lines)

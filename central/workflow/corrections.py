@@ -44,8 +44,6 @@ WINDOW = "correction_window"
 """The deadline of a package within which a bill is corrected."""
 MONTHS = 36
 """Where no package says: 36 months before the fault was found (decree 359/2020, section 7(4), as amended)."""
-NO_STATEMENT = -1
-"""No run holds anything of this type: points are taken although they are settled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +153,7 @@ def _judge(connection: Connection, group: Group, at: datetime) -> Iterator[_Judg
     period = Period(group.first, group.end)
     for low in range(0, len(group.points), CHUNK):
         part = replace(group, points=group.points[low : low + CHUNK])
-        facts = read_facts(connection, part.points, group.first, group.end, books, NO_STATEMENT)
+        facts = read_facts(connection, part.points, group.first, group.end, books, group.root, judged=True)
         measured = read_measured(connection, period, facts, packages)
         settled, omitted = settle_points(facts, measured, at)
         left_out = tuple({"ean": each.facts.ean, "reason": each.reason} for each in omitted)

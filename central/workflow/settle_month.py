@@ -17,6 +17,7 @@ from central.platform.identity import Person
 from central.readings.edits.service import waiting_edits
 from central.readings.profiles import read_newest
 from central.readings.vee.work import unvalidated
+from central.settlement.beside import read_beside
 from central.settlement.books import BookInForce
 from central.settlement.classes import read_classes
 from central.settlement.counting import read_counts
@@ -97,6 +98,8 @@ def settle(
     for low in range(0, len(points), size):
         chunk = points[low : low + size]
         facts = read_facts(connection, chunk, period.first, period.end, books, order.statement_type)
+        if scope.contracts is not None:
+            facts = [point for point in facts if point.problem or any(map(scope.takes, point.contracts))]
         if not facts:
             continue
         if writer is None:
@@ -146,6 +149,7 @@ def read_measured(
         waiting_of(own),
         read_counts(connection, facts, period.first, period.end, waiting_of).count,
         read_without_exempt(connection, facts, period.first, period.end),
+        read_beside(connection, facts),
     )
 
 

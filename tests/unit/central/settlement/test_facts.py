@@ -239,3 +239,58 @@ def test_parts_tile_the_period_and_tenures_hold_all_of_them(
     assert len(tenures) == len({*items, *owners}) + 1
     for tenure in tenures:
         assert len({(span.item.id, span.owner) for span in tenure.spans}) == 1
+
+
+SUPPLY = replace(ITEM, id=20, contract=21, contract_number="D/1", contract_kind="supply")
+WITH_SUPPLY: dict[str, Any] = {
+    "supplies": [Held(None, None, SUPPLY)],
+    "terms": {**TERMS, 21: [Held(None, None, ContractTerms(TWO, TWO))]},
+}
+
+
+@pytest.mark.parametrize(
+    ("settled", "network", "supply"),
+    [
+        ({}, [(FIRST, END)], [(FIRST, END)]),
+        ({5: [Held(FIRST, END, "approved")]}, [], [(FIRST, END)]),
+        ({20: [Held(FIRST, END, "approved")]}, [(FIRST, END)], []),
+        ({5: [Held(FIRST, TENTH, "approved")]}, [(TENTH, END)], [(FIRST, END)]),
+        ({20: [Held(TENTH, END, "approved")]}, [(FIRST, END)], [(FIRST, TENTH)]),
+        ({5: [Held(FIRST, TENTH, "approved")], 20: [Held(TENTH, END, "approved")]}, [(TENTH, END)], [(FIRST, TENTH)]),
+    ],
+    ids=["nothing", "network", "supply", "network's first days", "supply's last days", "each its own days"],
+)
+def test_each_contract_of_a_point_has_held_days_of_its_own(
+    settled: dict[int, Any], network: list[tuple[date, date]], supply: list[tuple[date, date]]
+) -> None:
+    found = facts_of(record(**WITH_SUPPLY, settled=settled), FIRST, END, BOOKS)
+    assert found is not None
+    assert [(tenure.first, tenure.end) for tenure in found.tenures()] == network
+    assert [(tenure.first, tenure.end) for tenure in found.supply_tenures()] == supply
+    assert {tenure.last.item.contract for tenure in found.supply_tenures()} <= {21}
+    assert found.contracts == ({7} if network else set()) | ({21} if supply else set())
+
+
+def test_both_contracts_settled_leave_nothing() -> None:
+    held = [Held(FIRST, END, "approved")]
+    assert facts_of(record(**WITH_SUPPLY, settled={5: held, 20: held}), FIRST, END, BOOKS) is None
+
+
+def test_what_is_settled_of_the_month_stands_beside_the_rest_of_it() -> None:
+    settled = {5: [Held(FIRST, TENTH, "approved")]}
+    found = facts_of(record(settled=settled), FIRST, END, BOOKS)
+    assert parts(found) == [(TENTH, END)]
+    assert found is not None
+    assert [(span.first, span.end, span.billed) for span in found.beside] == [(FIRST, TENTH, True)]
+    assert found.goes_on == frozenset()
+    # a run of the rest alone sees the same, though its period does not hold the first days
+    alone = facts_of(record(settled=settled), TENTH, END, BOOKS)
+    assert alone is not None
+    assert (alone.spans, alone.beside) == (found.spans, found.beside)
+    # in the first days alone the month goes on; days of other months stand beside nothing
+    begun = facts_of(record(), FIRST, TENTH, BOOKS)
+    assert begun is not None
+    assert (parts(begun), begun.beside, begun.goes_on) == ([(FIRST, TENTH)], (), {FIRST})
+    april = facts_of(record(settled=settled), END, date(2026, 5, 1), BOOKS)
+    assert april is not None
+    assert (april.beside, april.goes_on) == ((), frozenset())
