@@ -19,15 +19,18 @@ from central.platform import audit
 from central.platform.errors import DomainError, NotFound, Refused
 from central.platform.identity import Person
 from central.registry.contracts import require_contract
-from central.settlement.calendar_rows import require_rows
+from central.settlement.calendar_rows import CalendarRow, require_rows
 from central.settlement.cancelling import cancel_accruals
 from central.settlement.runs import approve_run
+from central.settlement.statements import CANCELS, StatementType
 from central.workflow.advances import accept, propose
 from central.workflow.update_bases import UpdateDone, accrue, update_rows
 from shared.clock import Clock
 
 MOST_CONTRACTS = 50
 """Contracts carried on in one transaction at most."""
+SETTLING = (StatementType.FINAL_SETTLEMENT, StatementType.CORRECTS_SETTLEMENT)
+"""Lines of these types settle their time for good."""
 
 PLANS: Mapping[str, TextClause] = {
     "annual": text("""
@@ -61,6 +64,19 @@ ANNUAL_ROWS = text("""
     SELECT id FROM payment_calendar
      WHERE contract = :contract AND annual_due AND upper(period) > :first AND upper(period) <= :end
      ORDER BY lower(period)
+""")
+
+SETTLED = text("""
+    -- documents that have settled a contract for good until a day: a final bill, or an annual one made by hand
+    SELECT DISTINCT i.number
+      FROM billing_basis b
+      JOIN invoice_line l ON l.basis = b.id
+      JOIN invoice i ON i.id = l.invoice
+     WHERE b.contract = :contract AND b.state = 'invoiced' AND b.statement_type = ANY (CAST(:types AS integer[]))
+       AND (upper(b.valid) AT TIME ZONE 'Europe/Prague')::date >= :until
+       AND NOT EXISTS (SELECT FROM billing_basis o WHERE o.original = b.id AND o.state <> 'cancelled'
+                          AND o.statement_type = ANY (CAST(:cancelling AS integer[])))
+     ORDER BY i.number
 """)
 
 ACCRUED = text("""
@@ -219,11 +235,28 @@ def _annual(connection: Connection, work: Work, clock: Clock, person: Person) ->
         raise Refused(
             "no_annual_row", f"The calendar of contract {work.number} has no annual statement in {work.year}."
         )
-    updates, _ = update_rows(connection, rows, _why(work), clock, person)
+    settled = {row.id: _settled(connection, row) for row in rows}
+    updates, _ = update_rows(connection, [row for row in rows if not settled[row.id]], _why(work), clock, person)
     run = _approved(connection, work, updates, clock, person)
     if run is not None:
         issue_invoices(connection, run, person, clock.now(), "payer")
-    return Done(run, _next_calendar(connection, work, rows[-1].end, clock, person))
+    last = rows[-1]
+    documents = sorted({number for numbers in settled.values() for number in numbers})
+    remark = f"Vyúčtováno dokladem {', '.join(documents)}." if documents else None
+    if last.until is None or last.until > last.end:
+        remark = _next_calendar(connection, work, last.end, clock, person) or remark
+    return Done(run, remark)
+
+
+def _settled(connection: Connection, row: CalendarRow) -> Sequence[str]:
+    """The documents that have settled the row's contract until its end; none where that is still to be done."""
+    asked = {
+        "contract": row.contract,
+        "until": row.end if row.until is None else min(row.end, row.until),
+        "types": [int(kind) for kind in SETTLING],
+        "cancelling": sorted({int(kind) for kind in CANCELS.values()}),
+    }
+    return connection.execute(SETTLED, asked).scalars().all()
 
 
 def _next_calendar(connection: Connection, work: Work, start: date, clock: Clock, person: Person) -> str | None:
