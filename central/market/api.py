@@ -12,7 +12,10 @@ from sqlalchemy import Engine, RowMapping
 
 from central.market import messages
 from central.market.answers import ANSWER_LIMITS, Taken, keep_too_large, take_answer
-from central.market.channel import Channel, open_channel
+from central.market.channels import archive_api
+from central.market.channels.archive import DatabaseArchive
+from central.market.channels.plain_http import HttpChannel, destination_of
+from central.market.channels.port import Channel
 from central.market.format_package import package_valid_on
 from central.market.interval_import import install_reader
 from central.market.send import send_due
@@ -25,6 +28,7 @@ from central.platform.settings import Settings
 from central.platform.web import Db, Now
 
 router = APIRouter(prefix="/v1/market", tags=["market"])
+router.include_router(archive_api.router)
 install_reader()
 
 CALLBACK_RIGHT = "market-callback"
@@ -131,7 +135,7 @@ class TakenResult(BaseModel):
     message: str
 
 
-def get_channel(request: Request) -> Iterator[Channel]:
+def get_channel(request: Request, clock: Now) -> Iterator[Channel]:
     """The channel to the address of the app's settings."""
     settings: Settings = request.app.state.settings
     if settings.ote_url is None:
@@ -139,8 +143,12 @@ def get_channel(request: Request) -> Iterator[Channel]:
             "no_market_address",
             "There is no address of the market operator: set ROZVODNA_OTE_URL, for a sandbox sandbox+http://...",
         )
-    with open_channel(settings.ote_url) as channel:
+    engine: Engine = request.app.state.engine
+    channel = HttpChannel(destination_of(settings.ote_url), DatabaseArchive(engine), clock.now)
+    try:
         yield channel
+    finally:
+        channel.close()
 
 
 def month_of(text: str) -> date:
@@ -158,7 +166,7 @@ def send(request: Request, person: Actor, clock: Now, channel: Annotated[Channel
     report = asdict(send_due(engine, channel, clock, person.name))
     with transaction(engine) as connection:
         counts = {key: len(numbers) for key, numbers in report.items()}
-        audit.record(connection, person, "market.send", channel.address.url, counts, clock.now())
+        audit.record(connection, person, "market.send", channel.destination.address, counts, clock.now())
     return SendResult(**report)
 
 

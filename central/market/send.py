@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Engine, and_, func, literal_column, or_, select, update
 
-from central.market.channel import Channel, Outgoing, RefusedByChannelError, UndeliveredError, refuse_wrong_address
+from central.market.channels.port import Channel, Outgoing, RefusedByChannelError, UndeliveredError
 from central.market.errors import OutboundError
 from central.market.messages import move
 from central.market.states import Act, State, TransitionError
@@ -135,7 +135,7 @@ class _Round:
                 return None
             outgoing = Outgoing(row.message_id, row.message_code, row.format_package, bytes(row.xml))
             try:
-                refuse_wrong_address(outgoing.package, self.channel.address)
+                self.channel.require_may_leave(outgoing)
             except OutboundError:
                 return _Claimed(row.id, row.attempts, outgoing, may_leave=False)
             move(
@@ -144,7 +144,7 @@ class _Round:
                 Act.SEND,
                 self.clock.now(),
                 self.person,
-                f"attempt {row.attempts + 1} to {self.channel.address.url}",
+                f"attempt {row.attempts + 1} to {self.channel.destination.address}",
                 sent_at=self.clock.now(),
                 receipt=None,
                 attempts=row.attempts + 1,
@@ -155,7 +155,7 @@ class _Round:
     def _deliver(self, claimed: _Claimed) -> bool:
         """Hand over and write down what came of it; whether the other end is there."""
         try:
-            receipt = self.channel.deliver(claimed.outgoing)
+            receipt = self.channel.send(claimed.outgoing)
         except UndeliveredError as error:
             self.report.undelivered.append(claimed.number)
             self._move(claimed, Act.UNDELIVERED, str(error), due_at=_NOW + self.pace.pause(claimed.attempts))

@@ -17,8 +17,24 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, DATERANGE, JSONB
 
+from central.market.channels.tables import market_archive, market_aside
 from central.market.states import Act, State
 from central.platform.database import metadata
+
+__all__ = [
+    "DUTY_STATES",
+    "OUTCOMES",
+    "PROPOSAL_STATES",
+    "SUBJECT_KINDS",
+    "market_archive",
+    "market_aside",
+    "market_duty",
+    "market_inbox",
+    "market_message",
+    "market_message_event",
+    "market_process",
+    "market_proposal",
+]
 
 OUTCOMES = ("applied", "duplicate", "unknown_reference", "conflict", "refused")
 SUBJECT_KINDS = ("supply_point", "network", "document", "request")

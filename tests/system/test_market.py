@@ -440,9 +440,9 @@ def test_a_lost_receipt_and_an_answer_that_overtakes_it(house: House) -> None:
     class Hasty(FakeChannel):
         """The answer is there before the receipt is lost."""
 
-        def deliver(self, message: Any) -> Any:
+        def _transmit(self, message: Any, sealed: Any) -> Any:
             assert house.bring(answer_to({"message_id": message.id}, f"R-{message.id}")).json()["outcome"] == "applied"
-            return super().deliver(message)
+            return super()._transmit(message, sealed)
 
     hasty = Hasty()
     hasty.loses = {message["message_id"] for message in house.messages()}
@@ -456,7 +456,7 @@ def test_a_delivery_that_died_is_repeated_after_its_lease(house: House) -> None:
     house.make_month()
 
     class Dying(FakeChannel):
-        def deliver(self, message: Any) -> Any:
+        def _transmit(self, message: Any, sealed: Any) -> Any:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

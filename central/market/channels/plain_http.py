@@ -1,0 +1,115 @@
+"""Plain HTTP to our own sandbox of the market operator: POST of the XML, 202 with `{"receipt": ...}`."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+
+from central.market.channels.allowed import Environment
+from central.market.channels.port import (
+    Archive,
+    Channel,
+    Destination,
+    Outgoing,
+    Receipt,
+    RefusedByChannelError,
+    Sealed,
+    UndeliveredError,
+)
+from central.market.errors import OutboundError
+
+SANDBOX_MARK: Final = "sandbox+"
+RECEIPT_BYTES: Final = 64 * 1024
+PASSING_STATUSES: Final = frozenset({401, 403, 404, 408, 429})
+"""Of 4xx those that a person or time mends; every other 4xx is about the message."""
+
+
+def destination_of(text: str) -> Destination:
+    """`https://...` is production; `sandbox+http://...` or `sandbox+https://...` a sandbox. OutboundError otherwise."""
+    is_sandbox = text.startswith(SANDBOX_MARK)
+    url = text.removeprefix(SANDBOX_MARK)
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname if parts.port != 0 else None
+    except ValueError:
+        host = None
+    if not host or parts.scheme not in ({"http", "https"} if is_sandbox else {"https"}):
+        raise OutboundError(
+            "bad_address",
+            f"The market address {text!r} must be https://... for production or sandbox+http(s)://... for a sandbox.",
+        )
+    environment = Environment.SANDBOX if is_sandbox else Environment.PRODUCTION
+    return Destination("http", url, environment, host)
+
+
+class HttpChannel(Channel):
+    """POST of the XML; redirects are not followed, and nothing is signed."""
+
+    def __init__(
+        self,
+        destination: Destination,
+        archive: Archive,
+        now: Callable[[], datetime],
+        *,
+        connect_s: float = 5.0,
+        answer_s: float = 30.0,
+    ) -> None:
+        super().__init__(destination, archive, now)
+        self._client = httpx.Client(
+            timeout=httpx.Timeout(answer_s, connect=connect_s),
+            follow_redirects=False,
+            trust_env=destination.environment is not Environment.SANDBOX,
+        )
+
+    def close(self) -> None:
+        """See `Channel`."""
+        self._client.close()
+
+    def _seal(self, message: Outgoing) -> Sealed:
+        return Sealed(message.xml, message.id, self.destination.host)
+
+    def _transmit(self, message: Outgoing, sealed: Sealed) -> Receipt:
+        headers = {"Content-Type": "application/xml; charset=utf-8", "X-Message-Id": message.id}
+        url = self.destination.address
+        status, body = post(self._client, url, sealed.octets, headers, message.id, RECEIPT_BYTES)
+        return _receipt(message, status, body)
+
+
+def post(
+    client: httpx.Client, url: str, content: bytes, headers: dict[str, str], message_id: str, at_most: int
+) -> tuple[int, bytes]:
+    """Status and body of the reply, at most so many octets of it: an endless one must not fill the memory.
+
+    UndeliveredError where no reply came.
+    """
+    body = bytearray()
+    try:
+        with client.stream("POST", url, content=content, headers=headers) as response:
+            for chunk in response.iter_bytes():
+                body += chunk
+                if len(body) > at_most:
+                    break
+            return response.status_code, bytes(body[:at_most])
+    except (httpx.HTTPError, httpx.StreamError) as error:
+        raise UndeliveredError(
+            f"{url} gave no receipt for {message_id}: {type(error).__name__} {error}".rstrip()
+        ) from None
+
+
+class _ReceiptBody(msgspec.Struct):
+    receipt: str
+
+
+def _receipt(message: Outgoing, status: int, body: bytes) -> Receipt:
+    if status == 202:
+        try:
+            return Receipt(msgspec.json.decode(body, type=_ReceiptBody).receipt)
+        except msgspec.DecodeError:
+            raise UndeliveredError(f"The reply to {message.id} has status 202 but no receipt in it.") from None
+    said = body[:500].decode("utf-8", "replace")
+    if 400 <= status < 500 and status not in PASSING_STATUSES:
+        raise RefusedByChannelError(f"The other end does not take {message.id} in (HTTP {status}): {said}")
+    raise UndeliveredError(f"The other end gave no receipt for {message.id} (HTTP {status}): {said}")

@@ -1,0 +1,196 @@
+"""The port of all channels: a message is handed over for a receipt; what came in is taken and confirmed.
+
+A receipt says that the other end has the octets, nothing more; the answer (RESPONSE) comes later. Every channel sends
+through `Channel.send`, the one place where what must not leave is stopped and what leaves is archived.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final, Protocol, final
+
+from central.market.channels.allowed import Environment, format_status, refuse_operator_as_sandbox, require_allowed
+
+LARGEST: Final = 30_000_000
+"""Octets of one message as it travels: the largest market message (20 MB) signed and in base64."""
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a channel leads: an address for people and logs (no secrets in it), its host, whose world it is."""
+
+    name: str
+    address: str
+    environment: Environment
+    host: str = ""
+
+    def __post_init__(self) -> None:
+        if self.environment is Environment.SANDBOX:
+            refuse_operator_as_sandbox(self.host)
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message ready to go: its id, code, the name of its format package, its XML."""
+
+    id: str
+    code: str
+    package: str
+    xml: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The other end has the octets; what it thinks of them comes as an answer."""
+
+    id: str
+
+
+class UndeliveredError(Exception):
+    """Transient: no receipt came; the message may or may not have arrived and is to be repeated under the same id."""
+
+
+class RefusedByChannelError(Exception):
+    """Permanent: the other end has not taken the message in and will not; repeating it is of no use."""
+
+
+class Direction(StrEnum):
+    """Of octets in the archive."""
+
+    OUT = "out"
+    IN = "in"
+
+
+class Verdict(StrEnum):
+    """What a channel makes of octets, before anybody reads the message in them."""
+
+    SENT = "sent"
+    """Ours, given to the transport."""
+    REPLY = "reply"
+    """The other end's direct reply to what we sent."""
+    OPENED = "opened"
+    """Decrypted, its signature and sender right: may be processed."""
+    DUPLICATE = "duplicate"
+    """Came before: never processed again."""
+    REFUSED = "refused"
+    """A wrong signature, an unknown sender, nothing that can be opened: never processed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchanged:
+    """Octets that left or came, for the archive.
+
+    `octets` as they travelled; `signed` the signed part where they travelled encrypted (the CMS SignedData of a mail);
+    `content` the XML in them; `certificate` the SHA-256 fingerprint (hex) of the signer's certificate; `identity` what
+    tells one delivery from another (Message-ID, message id of a SOAP header, name of a file).
+    """
+
+    direction: Direction
+    channel: str
+    environment: Environment
+    at: datetime
+    peer: str
+    identity: str
+    octets: bytes
+    verdict: Verdict
+    signed: bytes | None = None
+    content: bytes | None = None
+    certificate: str | None = None
+    message_id: str | None = None
+    why: str | None = None
+
+
+class Archive(Protocol):
+    """Keeps what was exchanged; when `keep` returns, it is kept, whatever happens then."""
+
+    def keep(self, exchanged: Exchanged) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A message as it will travel."""
+
+    octets: bytes
+    identity: str
+    peer: str
+    signed: bytes | None = None
+    certificate: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """Something that came, opened as far as it can be; `refusal` (code, sentence) where it must not be processed.
+
+    `is_aside`: it is nothing of ours at all (a mail that is neither signed nor encrypted) and is kept apart.
+    `handle` is the channel's own: by it what was taken is found again to be confirmed.
+    """
+
+    channel: str
+    environment: Environment
+    identity: str
+    peer: str
+    octets: bytes
+    handle: str
+    content: bytes | None = None
+    signed: bytes | None = None
+    certificate: str | None = None
+    refusal: tuple[str, str] | None = None
+    is_aside: bool = False
+
+
+class Channel(ABC):
+    """One way to one other end. An adapter says how a message is sealed and transmitted, and how others are fetched."""
+
+    def __init__(self, destination: Destination, archive: Archive, now: Callable[[], datetime]) -> None:
+        self.destination = destination
+        self._archive = archive
+        self._now = now
+
+    @final
+    def require_may_leave(self, message: Outgoing) -> None:
+        """OutboundError if the message's format must not go to this channel's environment."""
+        status = format_status(message.package, message.code)
+        require_allowed(status, self.destination.environment, self.destination.address)
+
+    @final
+    def send(self, message: Outgoing) -> Receipt:
+        """Hand over, archived before it leaves. Raises OutboundError, UndeliveredError or RefusedByChannelError."""
+        self.require_may_leave(message)
+        sealed = self._seal(message)
+        self._archive.keep(
+            Exchanged(
+                Direction.OUT,
+                self.destination.name,
+                self.destination.environment,
+                self._now(),
+                sealed.peer,
+                sealed.identity,
+                sealed.octets,
+                Verdict.SENT,
+                sealed.signed,
+                message.xml,
+                sealed.certificate,
+                message.id,
+            )
+        )
+        return self._transmit(message, sealed)
+
+    def receive(self) -> Iterable[Incoming]:
+        """What waits at the other end, oldest first; the same again until it is confirmed. Raises UndeliveredError."""
+        return ()
+
+    def confirm(self, incoming: Incoming) -> None:  # noqa: B027 - nothing to do where the other end brings everything
+        """What was received is committed here: it must not be offered again. Raises UndeliveredError."""
+
+    def close(self) -> None:  # noqa: B027 - not every channel holds something open
+        """Give connections back."""
+
+    @abstractmethod
+    def _seal(self, message: Outgoing) -> Sealed:
+        """The octets to travel: signed, encrypted, wrapped."""
+
+    @abstractmethod
+    def _transmit(self, message: Outgoing, sealed: Sealed) -> Receipt:
+        """Move the octets; UndeliveredError or RefusedByChannelError."""

@@ -1,0 +1,89 @@
+"""The contract of all channels: kept by the fake and by every adapter against a real other end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from central.market.channels.port import (
+    Direction,
+    Outgoing,
+    RefusedByChannelError,
+    UndeliveredError,
+    Verdict,
+)
+from central.market.errors import OutboundError
+from central.market.testing import AT
+
+from .ends import FakeEnd, HttpEnd, OtherEnd, make_production
+
+MESSAGE = Outgoing("121-1", "121", "sandbox-2026", b"<CDSDATA/>")
+ENDS: dict[str, Callable[[], OtherEnd]] = {"fake": FakeEnd, "http": HttpEnd}
+
+
+@pytest.fixture(params=list(ENDS))
+def end(request: pytest.FixtureRequest) -> Iterator[OtherEnd]:
+    made = ENDS[request.param]()
+    yield made
+    made.close()
+
+
+def test_a_message_is_taken_unchanged_and_a_receipt_comes_back(end: OtherEnd) -> None:
+    first = end.channel.send(MESSAGE)
+    second = end.channel.send(MESSAGE)
+    assert first.id and second.id and first.id != second.id
+    assert end.taken() == [(MESSAGE.id, MESSAGE.xml)] * 2
+
+
+def test_what_leaves_is_archived_with_its_message(end: OtherEnd) -> None:
+    end.channel.send(MESSAGE)
+    sent = end.archive.kept[0]
+    assert (sent.direction, sent.verdict, sent.at) == (Direction.OUT, Verdict.SENT, AT)
+    assert (sent.message_id, sent.content, sent.channel) == ("121-1", MESSAGE.xml, end.channel.destination.name)
+    assert sent.octets and sent.identity and sent.peer
+
+
+def test_the_other_end_is_down(end: OtherEnd) -> None:
+    end.go_down()
+    with pytest.raises(UndeliveredError, match="gave no receipt for 121-1"):
+        end.channel.send(MESSAGE)
+    assert [kept.verdict for kept in end.archive.kept] == [Verdict.SENT], "it may have arrived: it is archived"
+
+
+def test_a_lost_receipt_is_no_receipt_though_the_message_arrived(end: OtherEnd) -> None:
+    end.lose_receipt("121-1")
+    with pytest.raises(UndeliveredError, match="121-1"):
+        end.channel.send(MESSAGE)
+    assert end.taken() == [(MESSAGE.id, MESSAGE.xml)]
+
+
+def test_a_refusal_is_final(end: OtherEnd) -> None:
+    end.refuse("121-1")
+    with pytest.raises(RefusedByChannelError, match="does not take 121-1 in"):
+        end.channel.send(MESSAGE)
+    assert end.taken() == []
+
+
+def test_a_sandbox_format_does_not_leave_for_production(end: OtherEnd) -> None:
+    make_production(end.channel)
+    with pytest.raises(OutboundError, match="laid out by us and must not go to"):
+        end.channel.send(MESSAGE)
+    assert end.taken() == []
+    assert end.archive.kept == []
+
+
+def test_what_waits_is_received_until_it_is_confirmed(end: OtherEnd) -> None:
+    if not end.offer("R-1", b"<RESPONSE/>"):
+        assert list(end.channel.receive()) == [], "the other end calls us"
+        return
+    end.offer("R-2", b"<RESPONSE id='2'/>")
+    first = list(end.channel.receive())
+    assert [each.content for each in first] == [b"<RESPONSE/>", b"<RESPONSE id='2'/>"]
+    assert all(each.refusal is None and each.octets and each.identity and each.peer for each in first)
+    end.channel.confirm(first[0])
+    again = list(end.channel.receive())
+    assert [(each.identity, each.octets) for each in again] == [(first[1].identity, first[1].octets)]
+    end.channel.confirm(again[0])
+    end.channel.confirm(again[0])
+    assert list(end.channel.receive()) == []
