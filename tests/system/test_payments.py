@@ -220,6 +220,32 @@ def test_reminders_climb_the_levels_with_fee_and_penalty(desk: Desk) -> None:
     }  # fmt: skip
 
 
+def test_no_item_is_charged_twice_for_a_level_or_a_day(desk: Desk) -> None:
+    old = desk.open("NOVAK", "1000.00", "71", date(2026, 3, 1), account="7001")
+    wording = {"fee": "0", "pay_within_days": 5, "wording": "Prosíme o úhradu."}
+    levels = [
+        {"level": 1, "days_after_due": 5, **wording},
+        {"level": 2, "days_after_due": 10, "penalty_daily_percent": "0.1", **wording},
+        {"level": 3, "days_after_due": 20, "penalty_daily_percent": "0.1", **wording},
+    ]
+    assert desk.client.put("/v1/reminder-levels", json={"levels": levels, "reason": "ceník"}).status_code == 200
+    desk.post("/v1/reminders", {}, 201)
+    young = desk.open("NOVAK", "1000.00", "73", date(2026, 3, 12), account="7001")
+    charges = []
+    for days in (1, 2, 10, 20):
+        desk.clock.advance(timedelta(days=days))
+        made = desk.post("/v1/reminders", {}, 201)["reminders"]
+        charges.append(desk.sql("SELECT sum(r.amount) FROM reminder m JOIN receivable r ON r.id = m.penalty"
+                                " WHERE m.id = ANY (:made)", made=made))  # fmt: skip
+    # 21 March: `old` (level 2) 20 days, `young` (level 1) nothing; 23 March: 2 more days, and the 11 of `young`;
+    # 2 April: `young` (level 3) 10 more days; then there is no further level.
+    assert charges == [Decimal("20.00"), Decimal("13.00"), Decimal("10.00"), None]
+    for item in (old, young):
+        assert desk.sql("SELECT array_agg(level ORDER BY level) FROM reminder_item WHERE receivable = :i", i=item) == [
+            1, 2, 3,
+        ]  # fmt: skip
+
+
 def test_the_database_refuses_more_than_either_side_has(desk: Desk) -> None:
     item = desk.open("NOVAK", "100.00", "81")
     other = desk.open("DVORAK", "100.00", "82")
@@ -234,3 +260,38 @@ def test_the_database_refuses_more_than_either_side_has(desk: Desk) -> None:
         with pytest.raises(IntegrityError), transaction(desk.engine) as connection:
             connection.execute(text(statement))
     desk.require_balance()
+
+
+def test_pieces_of_a_day_are_booked_once_and_a_repeated_movement_anyway(desk: Desk) -> None:
+    item = desk.open("NOVAK", "300.00", "11")
+    same = Line("100.00", "11")
+    assert desk.send(camt([same]))["payments"] == 1
+    assert desk.send(camt([same], number=2, old="1100.00"))["payments"] == 1
+    whole = desk.send(camt([same, same], number=3))
+    assert (whole["payments"], whole["repeated"]) == (0, 2)
+    # ABO has a reference for one of the two equal movements; each stored one is found once.
+    other = desk.send(abo([Line("100.00", "11", reference="5"), same, same], number=4))
+    assert (other["payments"], other["repeated"]) == (1, 2)
+    assert desk.rest(item) == "0.00"
+    statement = whole["statements"][0]
+    order = {"places": [2], "reason": "banka potvrdila dvě platby"}
+    assert len(desk.get(f"/v1/bank-statements/{statement}")["repeated"]) == 2
+    made = desk.post(f"/v1/bank-statements/{statement}/book", order)
+    assert desk.get(f"/v1/payments/{made['payments'][0]}")["amount"] == "100.00"
+    assert [row["place"] for row in desk.get(f"/v1/bank-statements/{statement}")["repeated"]] == [1]
+    assert desk.post(f"/v1/bank-statements/{statement}/book", order, 409)["code"] == "not_repeated"
+    assert desk.post("/v1/bank-statements/9999/book", order, 404)["code"] == "statement_not_found"
+    assert desk.sql("SELECT details ->> 'why' FROM audit WHERE act = 'payment.book_anyway'") == order["reason"]
+    # Read again after that, it is known, movement by movement.
+    again = desk.send(camt([same, same], number=3).replace(b"<MsgId>M", b"<MsgId>N"))
+    assert (again["payments"], again["repeated"]) == (0, 2)
+    assert desk.sql("SELECT count(*) FROM payment") == 4
+
+
+def test_a_symbol_that_is_an_account_number_books_no_other_currency(desk: Desk) -> None:
+    desk.open("DVORAK", "10.00", "12", account="7002", currency="EUR")
+    desk.send(abo([Line("5.00", "7001", currency="0978"), Line("6.00", "7002", currency="0978")]))
+    parked = {row["variable_symbol"]: row["parked"] for row in desk.get("/v1/payments", state="parked")}
+    assert parked == {"7001": "other_currency"}
+    desk.post("/v1/payments/match")
+    assert desk.get("/v1/payments", state="parked")[0]["parked"] == "other_currency"

@@ -8,8 +8,10 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy import delete, insert, select
 
 from central.invoicing.payments import acts
+from central.invoicing.payments.anyway import book_anyway, waiting
 from central.invoicing.payments.bodies import (
     AllocateOrder,
+    AnywayOrder,
     AssignOrder,
     PathId,
     Reason,
@@ -138,11 +140,21 @@ def find_statements(
 
 @router.get("/bank-statements/{statement}", summary="A bank statement with its sums and repeated movements")
 def get_statement(statement: PathId, connection: Db, _: Reader) -> dict[str, Any]:
-    """Its movements: GET /v1/payments?statement=ID."""
+    """Its movements: GET /v1/payments?statement=ID. Repeated ones were taken for payments of other statements."""
     row = connection.execute(select(bank_statement).where(bank_statement.c.id == statement)).mappings().one_or_none()
     if row is None:
         raise NotFound("statement_not_found", f"There is no statement {statement}; see GET /v1/bank-statements.")
-    return shown(row)
+    return shown(row) | {"repeated": waiting(connection, statement, row["repeated"])}
+
+
+@router.post("/bank-statements/{statement}/book", summary="Book repeated movements of a statement anyway")
+def book_repeated(statement: PathId, order: AnywayOrder, connection: Db, clock: Now, person: Payer) -> dict[str, Any]:
+    """Where a person knows that they are payments of their own; they are matched at once."""
+    now = clock.now()
+    places = list(dict.fromkeys(order.places))
+    made = book_anyway(connection, statement, places, order.reason, person, now)
+    matched = match_payments(connection, person, now, now.astimezone(PRAGUE).date())
+    return {"payments": made, "matched": asdict(matched)}
 
 
 @router.get("/bank-files/{file}", summary="A file of bank statements as it came")

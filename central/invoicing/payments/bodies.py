@@ -30,6 +30,13 @@ class Reason(Body):
     reason: Why
 
 
+class AnywayOrder(Body):
+    """Repeated movements of a statement, by their place in it, that are none."""
+
+    places: Annotated[list[Annotated[int, Field(ge=1, lt=2**31)]], Field(min_length=1, max_length=1000)]
+    reason: Why
+
+
 class ItemShare(Body):
     """An item and what of the payment goes to it; without an amount as far as both go."""
 

@@ -1,14 +1,15 @@
 """Read and book a file of bank statements: whole, once, all of it or nothing (one transaction of the caller).
 
 The same octets again have no effect. A movement that another statement had brought is booked once: told by the bank's
-reference where both statements are of one form, else by account, day, amount, counter account and symbols, of which
-as many are repeated as the other statements hold.
+reference where both statements are of one form, else by account, day, amount, counter account and symbols, and by where
+it lies in the account's day (`repeated.py`).
 """
 
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from itertools import groupby
 from typing import Any, Final
 
 import psycopg
@@ -18,6 +19,7 @@ from central.invoicing.account import AccountError, parse_iban
 from central.invoicing.payments.abo import looks_like_abo, read_abo
 from central.invoicing.payments.camt import looks_like_camt, read_camt
 from central.invoicing.payments.matching import MANY, PAYERS_OF_INCOMING, Matched, lock_payments, match_payments
+from central.invoicing.payments.repeated import Movement, Piece, find_repeated, pieces
 from central.invoicing.payments.statement import MOST_AMOUNT, Item, Statement, require_sums
 from central.invoicing.payments.tables import bank_file, bank_statement
 from central.platform import audit
@@ -54,6 +56,10 @@ COLUMNS: Final = (
     "constant_symbol", "specific_symbol", "message", "reference", "content", "parked", "seller",
 )  # fmt: skip
 
+_PLACE, _BOOKED_ON, _AMOUNT, _REFERENCE, _CONTENT = (
+    COLUMNS.index(name) for name in ("place", "booked_on", "amount", "reference", "content")
+)
+
 BY_REFERENCE = text("""
     -- the n-th movement of one reference, day and amount is the n-th that is stored
     WITH stored AS (
@@ -71,24 +77,43 @@ BY_REFERENCE = text("""
      WHERE i.place = come.place
 """)
 
-BY_CONTENT = text("""
-    -- movements whose references cannot be compared: the n-th of one content is the n-th that is stored
-    WITH stored AS (
-        SELECT p.id, p.content, k.named,
-               row_number() OVER (PARTITION BY p.content, k.named ORDER BY p.id) AS n
-          FROM payment p
-         CROSS JOIN (VALUES (true), (false)) AS k (named)
-         WHERE p.iban = :iban AND p.parent IS NULL
-           AND p.booked_on IN (SELECT DISTINCT booked_on FROM incoming)
-           AND NOT (k.named AND p.form = :form AND p.reference IS NOT NULL)
-           AND p.id NOT IN (SELECT earlier FROM incoming WHERE earlier IS NOT NULL)),
-    come AS (
-        SELECT i.place, i.content, i.reference IS NOT NULL AS named,
-               row_number() OVER (PARTITION BY i.content, i.reference IS NOT NULL ORDER BY i.place) AS n
-          FROM incoming i WHERE i.earlier IS NULL)
-    UPDATE incoming i SET earlier = stored.id
-      FROM come JOIN stored USING (content, named, n)
-     WHERE i.place = come.place
+DOUBTFUL = text("""
+    -- days on which a movement comes that is like a stored one, and no reference says whether it is the same
+    SELECT DISTINCT i.booked_on
+      FROM incoming i
+      JOIN payment p ON p.iban = :iban AND p.parent IS NULL AND p.booked_on = i.booked_on AND p.content = i.content
+     WHERE i.earlier IS NULL AND NOT (p.form = :form AND p.reference IS NOT NULL AND i.reference IS NOT NULL)
+""")
+
+KNOWN = text("""
+    -- all movements of the statements that hold something of these days: their own and those that they repeated
+    WITH again AS (
+        SELECT b.id AS statement, (pair.value ->> 0)::integer AS place, (pair.value ->> 1)::bigint AS payment
+          FROM bank_statement b CROSS JOIN LATERAL jsonb_array_elements(b.repeated) pair
+         WHERE b.iban = :iban AND b.last_day >= CAST(:first AS date) - 40),
+    held AS (
+        SELECT statement FROM payment
+         WHERE iban = :iban AND parent IS NULL AND booked_on = ANY (:days)
+        UNION
+        SELECT again.statement FROM again JOIN payment p ON p.id = again.payment WHERE p.booked_on = ANY (:days)),
+    movement AS (
+        SELECT statement, place, id FROM payment WHERE statement IN (SELECT statement FROM held)
+        UNION ALL
+        SELECT a.statement, a.place, a.payment FROM again a
+         WHERE a.statement IN (SELECT statement FROM held)
+           AND NOT EXISTS (SELECT FROM payment p WHERE p.statement = a.statement AND p.place = a.place))
+    SELECT b.id AS statement, f.form AS read_as, b.number, (b.old_balance * 100)::bigint AS old,
+           p.id, p.booked_on, (p.amount * 100)::bigint AS amount, p.content, p.form, p.reference
+      FROM movement m
+      JOIN payment p ON p.id = m.id
+      JOIN bank_statement b ON b.id = m.statement
+      JOIN bank_file f ON f.id = b.file
+     ORDER BY b.id, m.place
+""")
+
+MARK = text("""
+    UPDATE incoming i SET earlier = m.payment
+      FROM unnest(CAST(:places AS integer[]), CAST(:payments AS bigint[])) AS m (place, payment) WHERE i.place = m.place
 """)
 
 BOOK = text("""
@@ -104,7 +129,10 @@ BOOK = text("""
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """What a file of statements brought. `result` is "booked", or "known" where the same octets were read before."""
+    """What a file of statements brought; `pending` entries the bank had not booked yet.
+
+    `result` is "booked", or "known" where the same octets were read before.
+    """
 
     file: int
     result: str
@@ -113,10 +141,13 @@ class Booked:
     repeated: int
     parked: int
     matched: Matched
+    pending: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class _Own:
+class Own:
+    """An account of a party that invoices here."""
+
     iban: str
     party: int
     currency: str
@@ -149,7 +180,7 @@ def book_statements(connection: Connection, name: str, content: bytes, person: P
         )
         return Booked(known, "known", list(ids.scalars()), 0, 0, 0, Matched())
     statements = read_statements(content)
-    own = [_Own(row.iban, row.party, row.currency) for row in connection.execute(OWN_ACCOUNTS)]
+    own = [Own(row.iban, row.party, row.currency) for row in connection.execute(OWN_ACCOUNTS)]
     owners = [_owner(statement, own) for statement in statements]
     file = connection.execute(
         insert(bank_file)
@@ -170,15 +201,16 @@ def book_statements(connection: Connection, name: str, content: bytes, person: P
     parked = connection.execute(
         text("SELECT count(*) FROM payment WHERE statement = ANY (:ids) AND state = 'parked'"), {"ids": ids_}
     ).scalar_one()
+    pending = sum(statement.pending for statement in statements)
     details = {
         "file": name, "sha256": digest.hex(), "statements": len(ids_), "payments": payments, "repeated": repeated,
-        "parked": parked,
+        "parked": parked, "pending": pending,
     }  # fmt: skip
     audit.record(connection, person, "bank_statement.book", f"bank_file/{file}", details, now)
-    return Booked(file, "booked", ids_, payments, repeated, parked, matched)
+    return Booked(file, "booked", ids_, payments, repeated, parked, matched, pending)
 
 
-def _owner(statement: Statement, own: Sequence[_Own]) -> _Own:
+def _owner(statement: Statement, own: Sequence[Own]) -> Own:
     """The own account that a statement is of: by its IBAN, or by the 16 digits of ABO."""
     account = statement.account
     if account.startswith("CZ"):
@@ -197,17 +229,18 @@ def _owner(statement: Statement, own: Sequence[_Own]) -> _Own:
     )
 
 
-def _book(connection: Connection, file: int, place: int, statement: Statement, owner: _Own) -> tuple[int, int, int]:
+def _book(connection: Connection, file: int, place: int, statement: Statement, owner: Own) -> tuple[int, int, int]:
     currency = statement.currency or owner.currency
     connection.exec_driver_sql("TRUNCATE incoming")
     raw: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]  # psycopg is the driver
+    rows = list(rows_of(statement.items, owner, currency))
     with raw.cursor() as cursor, cursor.copy(f"COPY incoming ({', '.join(COLUMNS)}) FROM STDIN") as copy:
-        for row in _rows(statement.items, owner, currency):
+        for row in rows:
             copy.write_row(row)
     connection.exec_driver_sql("ANALYZE incoming")
     side = {"iban": owner.iban, "form": statement.form}
     connection.execute(BY_REFERENCE, side)
-    connection.execute(BY_CONTENT, side)
+    _find_repeated(connection, statement, owner, rows)
     if len(statement.items) >= MANY:
         connection.execute(text("SET LOCAL enable_nestloop = off"))
     connection.execute(PAYERS_OF_INCOMING)
@@ -231,6 +264,7 @@ def _book(connection: Connection, file: int, place: int, statement: Statement, o
             debit=-sum(item.amount for item in statement.items if item.amount < 0),
             items=len(statement.items),
             repeated=again,
+            pending=statement.pending,
         )
         .returning(bank_statement.c.id)
     ).scalar_one()
@@ -238,7 +272,41 @@ def _book(connection: Connection, file: int, place: int, statement: Statement, o
     return identifier, booked.rowcount, len(again)
 
 
-def _rows(items: Sequence[Item], owner: _Own, currency: str) -> Iterator[tuple[Any, ...]]:
+def _find_repeated(connection: Connection, statement: Statement, owner: Own, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Mark the movements that no reference tells and another statement had brought."""
+    side = {"iban": owner.iban, "form": statement.form}
+    days = list(connection.execute(DOUBTFUL, side).scalars())
+    if not days:
+        return
+    known: dict[date, list[Piece]] = {}
+    stored = connection.execute(KNOWN, {"iban": owner.iban, "days": days, "first": min(days)})
+    for (_, form, number, old), group in groupby(stored, key=lambda row: row[:4]):
+        seen = [
+            (row.booked_on, Movement(row.id, row.amount, bytes(row.content), row.form, row.reference)) for row in group
+        ]
+        for day, piece in pieces(form, number, old, seen).items():
+            known.setdefault(day, []).append(piece)
+    marked = connection.execute(text("SELECT place, earlier FROM incoming WHERE earlier IS NOT NULL"))
+    named = {row.place: row.earlier for row in marked}
+    come = [
+        (row[_BOOKED_ON], Movement(0, int(row[_AMOUNT] * 100), row[_CONTENT], statement.form, row[_REFERENCE]))
+        for row in rows
+    ]
+    places: dict[date, list[int]] = {}
+    for row in rows:
+        places.setdefault(row[_BOOKED_ON], []).append(row[_PLACE])
+    cut = pieces(statement.form, statement.number, int(statement.old_balance * 100), come)
+    earlier: dict[int, int] = {}
+    for day in days:
+        told = {place: named[real] for place, real in enumerate(places[day]) if real in named}
+        found = find_repeated(cut[day], known.get(day, []), told)
+        earlier |= {places[day][place]: payment for place, payment in found.items()}
+    if earlier:
+        connection.execute(MARK, {"places": list(earlier), "payments": list(earlier.values())})
+
+
+def rows_of(items: Sequence[Item], owner: Own, currency: str) -> Iterator[tuple[Any, ...]]:
+    """Movements as the columns of `incoming`; one of 0 is none."""
     for item in items:
         if item.amount == 0:
             continue

@@ -3,11 +3,16 @@
 Czech banks put the symbols into EndToEndId, the creditor's reference or the message, as `/VS123/SS4/KS0308` or
 `VS:123`. Entities are not expanded, a document type is refused, and entries are read one by one, so that a large file
 takes little memory.
+
+Element paths are those of the message definitions camt.053.001.02 and camt.053.001.08 (ISO 20022 catalogue); how banks
+here fill them is assumed: no file of a bank was at hand. Entries that are not booked (PDNG, INFO) are counted and not
+read. An entry with RvslInd keeps its own side: CdtDbtInd says how the account moves, not how the reversed entry had.
 """
 
 import io
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -35,14 +40,17 @@ def read_camt(content: bytes) -> list[Statement]:
     try:
         space = _namespace(content)
         items: list[Item] = []
+        pending = 0
         parsed = etree.iterparse(io.BytesIO(content), events=("end",), tag=(space + "Ntry", space + "Stmt"), **_PARSER)
         for _, element in parsed:
             if element.tag == space + "Ntry":
-                items += _Entry(element, space, len(items)).items()
+                entry = _Entry(element, space, len(items))
+                pending += not entry.booked
+                items += entry.items()
                 element.clear()
             else:
-                statements.append(_statement(element, space, items))
-                items = []
+                statements.append(replace(_statement(element, space, items), pending=pending))
+                items, pending = [], 0
                 element.clear()
     except etree.XMLSyntaxError as error:
         raise BadInput("camt_xml", f"The file is not XML that can be read: {clean(str(error))}.") from None
@@ -94,9 +102,13 @@ class _Entry(_Reader):
         super().__init__(element, space)
         self.before = before
 
+    @property
+    def booked(self) -> bool:
+        """Whether the bank has booked it: PDNG and INFO are no movements yet."""
+        return (self.text("Sts/Cd", "Sts") or "BOOK") == "BOOK"
+
     def items(self) -> list[Item]:
-        status = self.text("Sts/Cd", "Sts") or "BOOK"
-        if status != "BOOK":
+        if not self.booked:
             return []
         where = f"Entry {self.before + 1}"
         sign = _sign(self, where)
@@ -105,7 +117,7 @@ class _Entry(_Reader):
         if booked_on is None:
             raise BadInput("camt_field", f"{where}: there is neither a booking date nor a value date.")
         details = list(self.each("NtryDtls/TxDtls"))
-        parts = self._parts(details, sign * amount, currency, where)
+        parts, charges = self._parts(details, sign * amount, currency, where)
         reversal = (self.text("RvslInd") or "").lower() in ("true", "1")
         value_on = _day(self, "ValDt", where)
         reference = self.text("AcctSvcrRef")
@@ -126,31 +138,60 @@ class _Entry(_Reader):
                     **_said(detail, self, incoming=part > 0),
                 )
             )
+        if charges:
+            own = reference and f"{reference}/{len(parts) + 1}"[:100]
+            made.append(
+                Item(self.before + len(made) + 1, booked_on, -charges, currency, value_on, message="Poplatek banky",
+                     reference=own, reversal=reversal)
+            )  # fmt: skip
         return made
 
     def _parts(
         self, details: list[_Reader], amount: Decimal, currency: str, where: str
-    ) -> list[tuple[_Reader, Decimal]]:
-        """The movements of a batch with their amounts; the entry itself where it is one movement."""
-        if len(details) < 2:
-            return [(details[0] if details else self, amount)]
+    ) -> tuple[list[tuple[_Reader, Decimal]], Decimal]:
+        """The movements of a batch with their amounts, and what the bank took off for itself.
+
+        The entry itself where it is one movement. Charges count only where the amounts say so: an entry of 95 whose
+        transaction is of 100 with charges of 5 is a payment of 100 and a charge.
+        """
+        charges = sum((_charges(each, currency, where) for each in (self, *details)), Decimal(0))
+        if len(details) < 2 and not charges:
+            return [(details[0] if details else self, amount)], charges
+        nothing = Decimal(0)
         parts: list[tuple[_Reader, Decimal]] = []
         for detail in details:
             path = next((path for path in ("Amt", "AmtDtls/TxAmt/Amt") if detail.find(path) is not None), None)
             if path is None:
-                return [(self, amount)]
+                return [(detail if len(details) == 1 else self, amount)], nothing
             part, other = _amount(detail, path, where)
             if other != currency:
-                return [(self, amount)]
+                return [(detail if len(details) == 1 else self, amount)], nothing
             own = detail.text("CdtDbtInd")
             parts.append((detail, part * (1 if own == "CRDT" else -1) if own else part * (1 if amount > 0 else -1)))
-        if sum(part for _, part in parts) != amount:
+        total = sum((part for _, part in parts), nothing)
+        if parts and charges and total - charges == amount:
+            return parts, charges
+        if len(parts) < 2:
+            return [(details[0] if details else self, amount)], nothing
+        if total != amount:
             raise BadInput(
                 "statement_sum",
-                f"{where} does not add up: its {len(parts)} movements make {sum(part for _, part in parts)}, and its "
-                f"amount is {amount}. Nothing was booked; ask the bank for a whole file.",
+                f"{where} does not add up: its {len(parts)} movements make {total}, and its amount is "
+                f"{amount}. Nothing was booked; ask the bank for a whole file.",
             )
-        return parts
+        return parts, nothing
+
+
+def _charges(reader: _Reader, currency: str, where: str) -> Decimal:
+    """What the bank took off: Chrgs/Amt of version 02, Chrgs/Rcrd/Amt of version 08; a credit gives back."""
+    total = Decimal(0)
+    for record in (*reader.each("Chrgs"), *reader.each("Chrgs/Rcrd")):
+        if record.find("Amt") is None:
+            continue
+        amount, unit = _amount(record, "Amt", f"{where}, charges")
+        if unit == currency:
+            total += -amount if record.text("CdtDbtInd") == "CRDT" else amount
+    return total
 
 
 def _said(detail: _Reader, entry: _Reader, *, incoming: bool) -> dict[str, Any]:

@@ -43,7 +43,13 @@ _PAYERS: Final = """
           JOIN receivable r ON r.seller = w.seller AND r.symbol = w.symbol AND r.currency = w.currency
          GROUP BY w.seller, w.symbol, w.currency),
     by_account AS (
-        SELECT w.seller, w.symbol, w.currency, min(a.party) AS payer, min(a.id) AS account, count(*) AS accounts
+        -- an account is paid in a currency in which it is asked, or in crowns where nothing was asked yet
+        SELECT w.seller, w.symbol, w.currency, min(a.party) AS payer, min(a.id) AS account, count(*) AS accounts,
+               bool_and(EXISTS (SELECT FROM receivable r
+                                 WHERE r.account = a.id AND r.seller = w.seller AND r.currency = w.currency)
+                        OR w.currency = 'CZK'
+                           AND NOT EXISTS (SELECT FROM receivable r WHERE r.account = a.id AND r.seller = w.seller))
+                   AS its_currency
           FROM wanted w
           JOIN contract_account a ON a.number ~ '^[0-9]{{1,10}}$' AND ltrim(a.number, '0') = w.symbol::text
          GROUP BY w.seller, w.symbol, w.currency),
@@ -54,12 +60,14 @@ _PAYERS: Final = """
         SELECT w.seller, w.symbol, w.currency,
                CASE WHEN cardinality(i.owing) = 1 THEN i.owing[1]
                     WHEN cardinality(i.all_payers) = 1 THEN i.all_payers[1]
-                    WHEN i.symbol IS NULL AND a.accounts = 1 THEN a.payer END AS payer,
+                    WHEN i.symbol IS NULL AND o.symbol IS NULL AND a.accounts = 1 AND a.its_currency THEN a.payer
+                    END AS payer,
                CASE WHEN i.symbol IS NULL THEN a.account
                     WHEN i.accounts = 1 AND i.has_account AND cardinality(i.all_payers) = 1 THEN i.account END
                    AS account,
                CASE WHEN i.symbol IS NOT NULL OR a.accounts > 1 THEN 'ambiguous'
-                    WHEN o.symbol IS NOT NULL THEN 'other_currency' ELSE 'unknown_symbol' END AS parked
+                    WHEN o.symbol IS NOT NULL OR NOT a.its_currency THEN 'other_currency'
+                    ELSE 'unknown_symbol' END AS parked
           FROM wanted w
           LEFT JOIN by_item i USING (seller, symbol, currency)
           LEFT JOIN by_account a USING (seller, symbol, currency)

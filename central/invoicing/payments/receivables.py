@@ -12,11 +12,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
-from central.invoicing.payments.tables import receivable
+from central.invoicing.payments.tables import receivable, receivable_closing
 from central.platform import audit
 from central.platform.errors import NotFound
 from central.platform.identity import Person
 from central.registry.tables import contract
+from shared.metering_day import PRAGUE
 
 ZERO = Decimal("0.00")
 
@@ -90,6 +91,15 @@ def close_by(connection: Connection, receivables: Sequence[int], reason: str, pe
         .where(receivable.c.id.in_(rests))
         .values(closed=func.abs(receivable.c.amount) - receivable.c.allocated)
     )
+    closed_on = now.astimezone(PRAGUE).date()
+    connection.execute(
+        insert(receivable_closing),
+        [
+            {"receivable": item, "amount": abs(rest), "closed_on": closed_on, "closed_at": now,
+             "closed_by": person.name, "reason": reason}
+            for item, rest in rests.items()
+        ],
+    )  # fmt: skip
     audit.record_each(
         connection,
         person,

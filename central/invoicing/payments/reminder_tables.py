@@ -68,8 +68,16 @@ reminder_item = Table(
     Column("level", Integer, nullable=False),
     Column("rest", Numeric(14, 2), nullable=False),
     Column("days", Integer, nullable=False),
+    Column(
+        "charged_days",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="Days past due for which a penalty was charged up to this reminder",
+    ),
     CheckConstraint("rest > 0", name="rest"),
-    Index("reminder_item_receivable_ix", "receivable", "level"),
+    CheckConstraint("charged_days >= 0", name="charged_days"),
+    Index("reminder_item_receivable_ix", "receivable", "level", unique=True),
     comment="What a reminder asks for, as it was then",
 )
 

@@ -1,10 +1,11 @@
 """Reminders (upomínky): what is past due by the days of a level gets a letter, one for each contract account.
 
-Levels are data (days after due, fee, penalty a day, wording); an item climbs one level at a time. Fee and penalty are
-open items of their own, which no reminder asks interest of.
+Levels are data (days after due, fee, penalty a day, wording); an item climbs one level at a time and is at each level
+once. Fee (one a letter, of the highest level in it) and penalty (of each item by its own level) are open items of their
+own, which no reminder asks interest of.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
@@ -29,12 +30,14 @@ CENT: Final = Decimal("0.01")
 PAST_DUE = text("""
     -- items past due whose next level has come; fees and penalties are asked for with the others, not by themselves
     SELECT r.*, seller.code AS seller_code, payer.code AS payer_code, payer.name AS payer_name,
-           CAST(:day AS date) - r.due AS days, n.level AS next_level, had.since
+           CAST(:day AS date) - r.due AS days, n.level AS next_level, had.since,
+           had.charged_days
       FROM receivable r
       JOIN party seller ON seller.id = r.seller
       JOIN party payer ON payer.id = r.payer
      CROSS JOIN LATERAL (
-           SELECT coalesce(max(i.level), 0) AS level, max(m.made_on) AS since
+           SELECT coalesce(max(i.level), 0) AS level, max(m.made_on) AS since,
+                  coalesce(max(i.charged_days), 0) AS charged_days
              FROM reminder_item i JOIN reminder m ON m.id = i.reminder WHERE i.receivable = r.id) had
       JOIN reminder_level n ON n.level = (SELECT min(l.level) FROM reminder_level l WHERE l.level > had.level)
                            AND CAST(:day AS date) - r.due >= n.days_after_due
@@ -47,7 +50,8 @@ PAST_DUE = text("""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
-    """One level of reminders. `penalty_daily_percent`: of what is left, for each day past due; None: no penalty."""
+    """One level of reminders. `penalty_daily_percent`: of what is left, for each day past due that was not
+    charged yet; None: no penalty."""
 
     level: int
     days_after_due: int
@@ -60,6 +64,17 @@ class Level:
 def penalty(rest: Decimal, days: int, daily_percent: Decimal) -> Decimal:
     """The contractual penalty of an item: percent a day of what is left, rounded half up to 0.01."""
     return (rest * daily_percent / 100 * days).quantize(CENT, ROUND_HALF_UP)
+
+
+def charge(rest: Decimal, days: int, charged_days: int, level: Level) -> tuple[Decimal, int]:
+    """What an item is charged as it reaches its level, and the days past due that are charged then.
+
+    By its own level, whatever the others of the letter have reached; a day that was charged is not charged again.
+    """
+    if level.penalty_daily_percent is None:
+        return Decimal("0.00"), charged_days
+    amount = penalty(rest, max(days - charged_days, 0), level.penalty_daily_percent)
+    return amount, max(days, charged_days)
 
 
 def find_levels(connection: Connection) -> list[Level]:
@@ -100,7 +115,7 @@ def make_reminders(connection: Connection, payers: Sequence[str] | None, person:
     made: list[int] = []
     for _, group in groupby(rows, key=lambda row: (row.seller, row.payer, row.account, row.currency)):
         items = list(group)
-        made.append(_remind(connection, items, levels[max(item.next_level for item in items)], today, person, now))
+        made.append(_remind(connection, items, levels, today, person, now))
     if made:
         details = {"letters": len(made), "first": made[0], "last": made[-1], "items": len(rows)}
         audit.record(connection, person, "reminder.make", "reminders", details, now)
@@ -116,14 +131,20 @@ def require_reminder(connection: Connection, identifier: int) -> Row[Any]:
 
 
 def _remind(
-    connection: Connection, items: Sequence[Row[Any]], level: Level, today: date, person: Person, now: datetime
+    connection: Connection,
+    items: Sequence[Row[Any]],
+    levels: Mapping[int, Level],
+    today: date,
+    person: Person,
+    now: datetime,
 ) -> int:
     first = items[0]
+    level = levels[max(item.next_level for item in items)]
     pay_by = today + timedelta(days=level.pay_within_days)
     number = draw_numbers(connection, REMINDER, today, 1)[0]
     owed = sum((item.rest for item in items), Decimal("0.00"))
-    rate = level.penalty_daily_percent
-    penalties = sum((penalty(item.rest, item.days, rate) for item in items), Decimal(0)) if rate else Decimal(0)
+    charged = {item.id: charge(item.rest, item.days, item.charged_days, levels[item.next_level]) for item in items}
+    penalties = sum((amount for amount, _ in charged.values()), Decimal("0.00"))
     extra = {
         kind: _extra(connection, kind, amount, first, pay_by, today)
         for kind, amount in (("fee", level.fee), ("penalty", penalties))
@@ -174,7 +195,7 @@ def _remind(
         insert(reminder_item),
         [
             {"reminder": identifier, "receivable": item.id, "level": item.next_level, "rest": item.rest,
-             "days": item.days}
+             "days": item.days, "charged_days": charged[item.id][1]}
             for item in items
         ],
     )  # fmt: skip

@@ -42,7 +42,7 @@ class Statement:
     """One statement of one account. `account` is an IBAN, or the 16 digits (prefix, number) that ABO has.
 
     `debit` and `credit` are the turnovers that the bank states, None where it states none; `currency` is None where the
-    form does not say it (ABO).
+    form does not say it (ABO). `pending` entries are not booked yet by the bank and therefore not among the items.
     """
 
     form: str
@@ -56,6 +56,7 @@ class Statement:
     debit: Decimal | None
     credit: Decimal | None
     items: list[Item]
+    pending: int = 0
 
 
 def require_sums(statement: Statement) -> None:

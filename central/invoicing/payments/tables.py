@@ -71,6 +71,20 @@ receivable = Table(
     comment="Pohledávka (otevřená položka): what is to be paid and by whom; negative where the seller owes",
 )
 
+receivable_closing = Table(
+    "receivable_closing",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("receivable", BigInteger, ForeignKey("receivable.id"), nullable=False, index=True),
+    Column("amount", Numeric(14, 2), nullable=False),
+    Column("closed_on", Date, nullable=False),
+    Column("closed_at", DateTime(timezone=True), nullable=False),
+    Column("closed_by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    CheckConstraint("amount > 0", name="amount"),
+    comment="Append-only: what is no longer asked for of an open item (odpis), and why",
+)
+
 bank_file = Table(
     "bank_file",
     metadata,
@@ -104,6 +118,14 @@ bank_statement = Table(
     Column("debit", Numeric(14, 2), nullable=False),
     Column("items", Integer, nullable=False),
     Column("repeated", JSONB, nullable=False, comment="Movements that another statement had brought: [place, payment]"),
+    Column(
+        "pending",
+        Integer,
+        nullable=False,
+        server_default="0",
+        comment="Entries that the bank has not booked yet: not read",
+    ),
+    CheckConstraint("pending >= 0", name="pending"),
     UniqueConstraint("file", "place"),
     CheckConstraint("credit >= 0", name="credit"),
     CheckConstraint("debit >= 0", name="debit"),

@@ -1,14 +1,64 @@
-"""payments_kept: nothing yet."""
+"""payments_kept: closings of open items, days of a penalty, entries of a statement that are not booked, sums by currency.
+
+What was closed before keeps its amount; its day is that of its act, where the act is on record, else the day on
+which the item was due.
+"""
+
+from alembic import op
 
 revision = "0033"
 down_revision = "0032"
 branch_labels = None
 depends_on = None
 
+UP = """
+CREATE TABLE receivable_closing (
+    id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT receivable_closing_pkey PRIMARY KEY,
+    receivable bigint NOT NULL CONSTRAINT receivable_closing_receivable_fkey REFERENCES receivable (id),
+    amount numeric(14, 2) NOT NULL CONSTRAINT receivable_closing_amount_check CHECK (amount > 0),
+    closed_on date NOT NULL,
+    closed_at timestamptz NOT NULL,
+    closed_by text NOT NULL,
+    reason text NOT NULL
+);
+CREATE INDEX receivable_closing_receivable_ix ON receivable_closing (receivable);
+COMMENT ON TABLE receivable_closing IS 'Append-only: what is no longer asked for of an open item (odpis), and why';
+INSERT INTO receivable_closing (receivable, amount, closed_on, closed_at, closed_by, reason)
+SELECT r.id, r.closed, coalesce((a.at AT TIME ZONE 'Europe/Prague')::date, r.due),
+       coalesce(a.at, r.due::timestamp AT TIME ZONE 'Europe/Prague'), coalesce(a.person, 'system'),
+       coalesce(a.details ->> 'why', 'closed')
+  FROM receivable r
+  LEFT JOIN LATERAL (SELECT * FROM audit
+                      WHERE subject = 'receivable/' || r.id AND act = 'receivable.close'
+                      ORDER BY at DESC, id DESC LIMIT 1) a ON true
+ WHERE r.closed > 0 ORDER BY r.id;
+CREATE TRIGGER receivable_closing_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON receivable_closing
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+
+ALTER TABLE reminder_item ADD COLUMN charged_days integer NOT NULL DEFAULT 0
+    CONSTRAINT reminder_item_charged_days_check CHECK (charged_days >= 0);
+COMMENT ON COLUMN reminder_item.charged_days IS 'Days past due for which a penalty was charged up to this reminder';
+UPDATE reminder_item i SET charged_days = i.days FROM reminder m WHERE m.id = i.reminder AND m.penalty IS NOT NULL;
+DROP INDEX reminder_item_receivable_ix;
+CREATE UNIQUE INDEX reminder_item_receivable_ix ON reminder_item (receivable, level);
+
+ALTER TABLE bank_statement ADD COLUMN pending integer NOT NULL DEFAULT 0
+    CONSTRAINT bank_statement_pending_check CHECK (pending >= 0);
+COMMENT ON COLUMN bank_statement.pending IS 'Entries that the bank has not booked yet: not read';
+"""
+
+DOWN = """
+ALTER TABLE bank_statement DROP COLUMN pending;
+DROP INDEX reminder_item_receivable_ix;
+CREATE INDEX reminder_item_receivable_ix ON reminder_item (receivable, level);
+ALTER TABLE reminder_item DROP COLUMN charged_days;
+DROP TABLE receivable_closing;
+"""
+
 
 def upgrade() -> None:
-    pass
+    op.execute(UP)
 
 
 def downgrade() -> None:
-    pass
+    op.execute(DOWN)

@@ -118,3 +118,46 @@ def test_camt_that_cannot_be_is_refused(content: bytes, code: str) -> None:
 )
 def test_symbols_have_no_leading_zeros(text: str, read: str | None) -> None:
     assert symbol(text) == read
+
+
+CHARGED = """<x:Ntry><x:Amt Ccy="CZK">145.00</x:Amt><x:CdtDbtInd>CRDT</x:CdtDbtInd><x:Sts>BOOK</x:Sts>
+<x:BookgDt><x:Dt>2026-03-16</x:Dt></x:BookgDt><x:AcctSvcrRef>C1</x:AcctSvcrRef><x:NtryDtls><x:TxDtls>
+<x:AmtDtls><x:TxAmt><x:Amt Ccy="CZK">150.00</x:Amt></x:TxAmt></x:AmtDtls><x:Chrgs>{}</x:Chrgs>
+<x:RmtInf><x:Ustrd>VS:12</x:Ustrd></x:RmtInf></x:TxDtls></x:NtryDtls></x:Ntry>
+<x:Ntry><x:Amt Ccy="CZK">7.00</x:Amt><x:CdtDbtInd>CRDT</x:CdtDbtInd><x:Sts>PDNG</x:Sts></x:Ntry>
+<x:Ntry><x:Amt Ccy="CZK">20.00</x:Amt><x:CdtDbtInd>DBIT</x:CdtDbtInd><x:RvslInd>true</x:RvslInd><x:Sts>BOOK</x:Sts>
+<x:ValDt><x:Dt>2026-03-17</x:Dt></x:ValDt></x:Ntry>"""
+CHARGE = '<x:Amt Ccy="CZK">5.00</x:Amt><x:CdtDbtInd>DBIT</x:CdtDbtInd>'
+
+
+@pytest.mark.parametrize(("version", "charges"), [("02", CHARGE), ("08", f"<x:Rcrd>{CHARGE}</x:Rcrd>")])
+def test_charges_are_no_less_of_the_payment_and_what_is_not_booked_is_counted(version: str, charges: str) -> None:
+    (statement,) = read_statements(camt(version, CHARGED.format(charges), closing="1125.00"))
+    assert [(item.amount, item.variable_symbol, item.reversal) for item in statement.items] == [
+        (Decimal("150.00"), "12", False), (Decimal("-5.00"), None, False), (Decimal("-20.00"), None, True),
+    ]  # fmt: skip
+    assert [item.place for item in statement.items] == [1, 2, 3]
+    assert statement.pending == 1
+
+
+def test_charges_that_are_not_in_the_amount_change_nothing() -> None:
+    entry = CHARGED.format(CHARGE).replace(">145.00", ">150.00")
+    (statement,) = read_statements(camt("02", entry, closing="1130.00"))
+    assert [item.amount for item in statement.items] == [Decimal("150.00"), Decimal("-20.00")]
+
+
+def test_a_file_has_several_statements_each_with_its_own_movements() -> None:
+    whole = camt("08", BATCH).decode()
+    one = whole[whole.index("<x:Stmt>") : whole.index("</x:Stmt>") + len("</x:Stmt>")]
+    first, second = read_statements(whole.replace(one, one + one.replace(">7<", ">8<")).encode())
+    assert (first.number, second.number) == ("7", "8")
+    assert [item.place for item in first.items] == [item.place for item in second.items] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("code", "amount", "reversal"), [("1", -20, False), ("2", 20, False), ("4", 20, True), ("5", -20, True)]
+)
+def test_accounting_codes_of_abo(code: str, amount: int, reversal: bool) -> None:
+    changed = ABO.replace("0000000020001", f"000000002000{code}")
+    item = read_abo(changed.encode("cp1250"))[0].items[1]
+    assert (item.amount, item.reversal) == (Decimal(amount), reversal)
