@@ -174,6 +174,7 @@ __all__ = [
     "payment_order",
     "print_batch",
     "receivable",
+    "receivable_closing",
     "refund",
     "reminder",
     "reminder_item",

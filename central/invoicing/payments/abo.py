@@ -4,7 +4,7 @@ The layout is the one that Czech banks publish for their exports: 074 is a state
 balance, turnovers, number, day), 075 a movement (counter account, document number, amount, accounting code, symbols,
 bank, value day, name, currency, day). Amounts are in hellers; accounting codes are 1 debit, 2 credit, 4 and 5 their
 reversals (a reversed debit comes back in, a reversed credit goes out). Text is in windows-1250, CP852 or UTF-8: which
-one is told by the letters it gives. Assumed, for no file of a bank was at hand: where a record has no currency it is the
+one is told by the letters it gives. Assumed (no file of a bank was at hand): where a record has no currency it is the
 account's own, and the number of the account stands in its printed order (prefix, number).
 """
 

@@ -1,4 +1,4 @@
-"""payments_kept: closings of open items, days of a penalty, entries of a statement that are not booked, sums by currency.
+"""payments_kept: closings of open items, days of a penalty, pending entries of a statement, sums by currency.
 
 What was closed before keeps its amount; its day is that of its act, where the act is on record, else the day on
 which the item was due.
@@ -26,7 +26,7 @@ COMMENT ON TABLE receivable_closing IS 'Append-only: what is no longer asked for
 INSERT INTO receivable_closing (receivable, amount, closed_on, closed_at, closed_by, reason)
 SELECT r.id, r.closed, coalesce((a.at AT TIME ZONE 'Europe/Prague')::date, r.due),
        coalesce(a.at, r.due::timestamp AT TIME ZONE 'Europe/Prague'), coalesce(a.person, 'system'),
-       coalesce(a.details ->> 'why', 'closed')
+       coalesce(a.why, 'closed')
   FROM receivable r
   LEFT JOIN LATERAL (SELECT * FROM audit
                       WHERE subject = 'receivable/' || r.id AND act = 'receivable.close'
