@@ -41,7 +41,7 @@ from central.invoicing.payments.reminder_tables import (
     reminder_level,
 )
 from central.invoicing.payments.settling_tables import allocation, matching_rule, payment_order, refund, set_off
-from central.invoicing.payments.tables import bank_file, bank_statement, payment, receivable
+from central.invoicing.payments.tables import bank_file, bank_statement, payment, receivable, receivable_closing
 from central.platform.database import metadata
 from central.registry.past import one_of
 
