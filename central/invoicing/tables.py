@@ -41,7 +41,14 @@ from central.invoicing.payments.reminder_tables import (
     reminder_level,
 )
 from central.invoicing.payments.settling_tables import allocation, matching_rule, payment_order, refund, set_off
-from central.invoicing.payments.tables import bank_file, bank_statement, payment, receivable, receivable_closing
+from central.invoicing.payments.tables import (
+    bank_file,
+    bank_pickup,
+    bank_statement,
+    payment,
+    receivable,
+    receivable_closing,
+)
 from central.platform.database import metadata
 from central.registry.past import one_of
 
@@ -158,6 +165,7 @@ __all__ = [
     "advance_part",
     "allocation",
     "bank_file",
+    "bank_pickup",
     "bank_statement",
     "degree_day",
     "delivery",

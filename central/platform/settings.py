@@ -85,6 +85,10 @@ class Settings(BaseSettings):
     """Whether these addresses may be http."""
     packages_every: timedelta = timedelta(minutes=5)
     """How often the housekeeping service looks at them; a file is taken at the second look that sees it alike."""
+    bank_folder: Path | None = None
+    """Folder from which files of bank statements are booked by themselves; unset: none are."""
+    bank_every: timedelta = timedelta(minutes=5)
+    """How often the housekeeping service looks into it; a file is taken at the second look that sees it alike."""
     housekeeping_at: time = time(3, 0)
     """Local time from which a day's housekeeping is done."""
     service_cases_every: timedelta = timedelta(minutes=5)

@@ -23,6 +23,7 @@ from central.platform import audit
 from central.platform.database import transaction
 from central.platform.errors import BadInput, DomainError, NotFound, Refused
 from central.platform.identity import Person
+from central.platform.watched_folder import WatchedFolder
 from central.tariffs.install import install
 from central.tariffs.load import LARGEST
 from central.tariffs.tables import package_pickup, package_source
@@ -31,7 +32,6 @@ from shared.clock import Clock
 
 PICKUP: Final = Person("package-pickup", frozenset({"settle"}))
 TIMEOUT_S: Final = 20.0
-_UNFINISHED: Final = (".part", ".tmp", ".filepart", ".crdownload")
 _log = structlog.get_logger(__name__)
 
 
@@ -75,35 +75,18 @@ class PackagePickup:
         check_addresses(urls, insecure=insecure)
         self._engine = engine
         self._clock = clock
-        self._folder = folder
+        self._folder = None if folder is None else WatchedFolder(folder, LARGEST)
         self._urls = urls
-        self._seen: dict[Path, tuple[int, int, int]] = {}
 
     def look(self) -> list[Taken]:
-        """Take what is new; what became of it. Looks are some seconds apart. An OSError of the folder is logged."""
-        taken = [] if self._folder is None else self._look_into(self._folder)
+        """Take what is new; what became of it. Looks are some seconds apart. A folder that is away is logged."""
+        taken: list[Taken] = []
+        for path, octets in () if self._folder is None else self._folder.look():
+            outcome = self._take(str(path), octets)
+            taken += [] if outcome is None else [outcome]
         for url in self._urls:
             outcome = self._ask(url)
             taken += [] if outcome is None else [outcome]
-        return taken
-
-    def _look_into(self, folder: Path) -> list[Taken]:
-        taken: list[Taken] = []
-        seen: dict[Path, tuple[int, int, int]] = {}
-        try:
-            for path in sorted(folder.iterdir()):
-                if path.name.startswith(".") or path.suffix.lower() in _UNFINISHED or not path.is_file():
-                    continue
-                state = path.stat()
-                seen[path] = (state.st_size, state.st_mtime_ns, state.st_ino)
-                if self._seen.get(path) != seen[path]:
-                    continue  # somebody may still be writing it
-                with path.open("rb") as file:
-                    outcome = self._take(str(path), file.read(LARGEST + 1))
-                taken += [] if outcome is None else [outcome]
-        except OSError as error:
-            _log.warning("the folder of packages is away or refused", folder=str(folder), error=str(error))
-        self._seen = seen
         return taken
 
     def _ask(self, url: str) -> Taken | None:

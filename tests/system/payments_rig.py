@@ -57,6 +57,10 @@ class Desk:
         with self.engine.connect() as connection:
             return connection.execute(text(statement), values).scalar()
 
+    def do(self, statement: str, **values: Any) -> None:
+        with transaction(self.engine) as connection:
+            connection.execute(text(statement), values)
+
     def open(
         self,
         payer: str,

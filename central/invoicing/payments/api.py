@@ -4,7 +4,7 @@ from dataclasses import asdict
 from decimal import Decimal
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response, UploadFile
 from sqlalchemy import delete, insert, select
 
 from central.invoicing.payments import acts
@@ -22,9 +22,10 @@ from central.invoicing.payments.bodies import (
 from central.invoicing.payments.booking import MOST_OCTETS, book_statements
 from central.invoicing.payments.matching import lock_payments, match_payments
 from central.invoicing.payments.overviews import PAYMENTS, RECEIVABLES, STATEMENTS, find_allocations, find_saldo
+from central.invoicing.payments.pickup import try_again
 from central.invoicing.payments.receivables import close_by, require
 from central.invoicing.payments.settling_tables import matching_rule
-from central.invoicing.payments.tables import bank_file, bank_statement
+from central.invoicing.payments.tables import bank_file, bank_pickup, bank_statement
 from central.platform import audit
 from central.platform.errors import BadInput, NotFound
 from central.platform.identity import Person
@@ -43,13 +44,22 @@ Payer = Annotated[Person, Depends(require_right("pay"))]
 _MEDIA = {"abo": "application/octet-stream", "camt053": "application/xml"}
 
 
+def too_large() -> BadInput:
+    """The refusal of a file that is too long."""
+    return BadInput("too_large", f"The file has more than {MOST_OCTETS // 10**6} MB; send it in parts.", 413)
+
+
+def _pickup(row: Any) -> dict[str, Any]:
+    return {**row._mapping, "sha256": bytes(row.sha256).hex()}
+
+
 async def body(request: Request) -> bytes:
     """The body, refused as soon as it is too long."""
     pieces, size = [], 0
     async for piece in request.stream():
         size += len(piece)
         if size > MOST_OCTETS:
-            raise BadInput("too_large", f"The file has more than {MOST_OCTETS // 10**6} MB; send it in parts.", 413)
+            raise too_large()
         pieces.append(piece)
     return b"".join(pieces)
 
@@ -122,6 +132,29 @@ def book(
 ) -> dict[str, Any]:
     """ABO (GPC) or CAMT.053 as the body. Booked and matched whole or not at all; the same octets again do nothing."""
     return asdict(book_statements(connection, name, content, person, clock.now()))
+
+
+@router.post("/bank-statements/upload", status_code=201, summary="Read and book an uploaded file of bank statements")
+def upload(file: UploadFile, connection: Db, clock: Now, person: Payer) -> dict[str, Any]:
+    """The same as a form's field `file` (multipart/form-data)."""
+    octets = file.file.read(MOST_OCTETS + 1)
+    if len(octets) > MOST_OCTETS:
+        raise too_large()
+    name = (file.filename or "").replace("\0", "")[:200]
+    return asdict(book_statements(connection, name, octets, person, clock.now()))
+
+
+@router.get("/bank-pickups", summary="Files that were picked up from the folder")
+def find_pickups(connection: Db, _: Reader) -> list[dict[str, Any]]:
+    """The last thousand, newest first; a refused one says why."""
+    query = select(bank_pickup).order_by(bank_pickup.c.id.desc()).limit(1_000)
+    return rows(_pickup(row) for row in connection.execute(query))
+
+
+@router.post("/bank-pickups/{pickup}/again", summary="Try a refused file of the folder again")
+def again(pickup: PathId, order: Reason, connection: Db, clock: Now, person: Payer) -> dict[str, Any]:
+    """At the next look, if it is still there."""
+    return shown(_pickup(try_again(connection, pickup, order.reason, person, clock.now())))
 
 
 @router.get("/bank-statements", summary="Bank statements")

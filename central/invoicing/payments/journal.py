@@ -1,24 +1,34 @@
 """The journal for the accounting: entries of a seller's period in double entry, handed over once.
 
-Entries are made of what happened: documents issued (their VAT beside), movements of the bank, allocations of advances,
-set-offs, write-offs of the open items that were closed, accruals. A thing is marked with the export that it went with;
-the files are stored, so asking again gives the same octets. What came late into a period that was handed over goes with
-the next one, under its own day. Accounts are data (`accounts.json`, marked assumed): an accountant sets them.
+Entries are made of what happened (`journal_entries.py`): documents issued, advances asked for, deducted or given back,
+movements of the bank, allocations and their release, set-offs, write-offs, fees, penalties, accruals. A thing is marked
+with the export that it went with; the files are stored, so asking again gives the same octets. What came late into a
+period that was handed over goes with the next one, under its own day.
 """
 
 import hashlib
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from functools import lru_cache
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, text
+from sqlalchemy import Connection, Row, TextClause, func, insert, select, text
 from sqlalchemy.dialects.postgresql import Range
 
+from central.invoicing.payments.journal_entries import (
+    Entry,
+    accounts,
+    accrual_entry,
+    allocation_entry,
+    asked_entry,
+    closing_entry,
+    deduction_entries,
+    document_entries,
+    item_entry,
+    movement_entry,
+    turnovers,
+)
 from central.invoicing.payments.matching import lock_payments
 from central.invoicing.payments.pohoda import Document, VatPart, write_pohoda
 from central.invoicing.payments.reminder_tables import journal_export, journal_file, journal_mark
@@ -26,8 +36,6 @@ from central.platform import audit
 from central.platform.errors import BadInput, NotFound, Refused
 from central.platform.identity import Person
 from central.registry.tables import party
-
-ZERO: Final = Decimal("0.00")
 
 # What has not been handed over of each kind, until the end of the period.
 ADVANCE_DOCUMENTS = text("""
@@ -50,14 +58,25 @@ DOCUMENTS = text("""
 """)
 
 DEDUCTIONS = text("""
-    SELECT d.invoice, sum(d.vat) AS vat, sum(d.amount) AS gross
-      FROM advance_deduction d WHERE d.invoice = ANY (:ids) AND d.undone_at IS NULL GROUP BY d.invoice
+    -- advances that documents took off, by the day of the document; given back by the day of the act that did
+    SELECT d.id, :kind AS mark, i.number, i.variable_symbol, i.currency, d.amount AS gross, d.vat,
+           CASE WHEN :kind = 'deduction' THEN coalesce(i.tax_date, i.issue_date)
+                ELSE (d.undone_at AT TIME ZONE 'Europe/Prague')::date END AS day,
+           p.code AS payer_code
+      FROM advance_deduction d
+      JOIN invoice i ON i.id = d.invoice
+      JOIN party p ON p.id = i.payer
+     WHERE i.supplier = :seller
+       AND CASE WHEN :kind = 'deduction' THEN i.issue_date
+                ELSE (d.undone_at AT TIME ZONE 'Europe/Prague')::date END < :until
+       AND NOT EXISTS (SELECT FROM journal_mark m WHERE m.kind = :kind AND m.item = d.id)
+     ORDER BY day, d.id
 """)
 
 OWN_ITEMS = text("""
-    SELECT r.id, r.kind, r.number, r.issued_on, r.amount, r.currency, p.code AS payer_code
+    SELECT r.id, r.kind, r.number, r.issued_on, r.amount, r.currency, r.variable_symbol, p.code AS payer_code
       FROM receivable r JOIN party p ON p.id = r.payer
-     WHERE r.seller = :seller AND r.issued_on < :until AND r.kind IN ('fee', 'penalty')
+     WHERE r.seller = :seller AND r.issued_on < :until AND r.kind IN ('fee', 'penalty', 'advance')
        AND NOT EXISTS (SELECT FROM journal_mark m WHERE m.kind = 'receivable' AND m.item = r.id)
      ORDER BY r.id
 """)
@@ -71,9 +90,10 @@ MOVEMENTS = text("""
 """)
 
 ALLOCATIONS = text("""
-    -- what was paid or set off; a released one is taken back under the day of its release
-    SELECT a.id, :kind AS mark, CASE :kind WHEN 'allocation' THEN a.made_on ELSE a.released_on END AS day,
-           CASE :kind WHEN 'allocation' THEN a.amount ELSE -a.amount END AS amount,
+    -- what was paid or set off; a released one is taken back under the day of its release. "asked" and "asked_release"
+    -- are the same of advances, as what is asked for
+    SELECT a.id, :kind AS mark, CASE WHEN :made THEN a.made_on ELSE a.released_on END AS day,
+           CASE WHEN :made THEN a.amount ELSE -a.amount END AS amount,
            coalesce(r.currency, f.currency) AS currency, a.payment IS NOT NULL AS money, r.kind AS item_kind,
            coalesce(r.number, f.number) AS number, a.refund IS NOT NULL AS refunded, s.number AS set_off,
            p.code AS payer_code
@@ -82,10 +102,21 @@ ALLOCATIONS = text("""
       LEFT JOIN refund f ON f.id = a.refund
       LEFT JOIN set_off s ON s.id = a.set_off
       JOIN party p ON p.id = coalesce(r.payer, f.payer)
-     WHERE coalesce(r.seller, f.seller) = :seller
-       AND CASE :kind WHEN 'allocation' THEN a.made_on ELSE a.released_on END < :until
+     WHERE coalesce(r.seller, f.seller) = :seller AND (:all OR r.kind = 'advance')
+       AND CASE WHEN :made THEN a.made_on ELSE a.released_on END < :until
        AND NOT EXISTS (SELECT FROM journal_mark m WHERE m.kind = :kind AND m.item = a.id)
      ORDER BY day, a.id
+""")
+
+CLOSINGS = text("""
+    SELECT c.id, c.closed_on AS day, c.amount, c.reason, r.number, r.kind AS item_kind, r.currency,
+           p.code AS payer_code
+      FROM receivable_closing c
+      JOIN receivable r ON r.id = c.receivable
+      JOIN party p ON p.id = r.payer
+     WHERE r.seller = :seller AND c.closed_on < :until
+       AND NOT EXISTS (SELECT FROM journal_mark m WHERE m.kind = 'closing' AND m.item = c.id)
+     ORDER BY c.closed_on, c.id
 """)
 
 ACCRUALS = text("""
@@ -101,36 +132,12 @@ ACCRUALS = text("""
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One line of the journal: an amount (never 0) from the credit account to the debit account; negative: red."""
-
-    day: date
-    document: str
-    kind: str
-    text: str
-    debit: str
-    credit: str
-    amount: Decimal
-    currency: str
-    party: str
-    symbol: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Made:
-    """An export with its sums."""
+    """An export; `sums` its turnover by currency, as much debit as credit."""
 
     id: int
     entries: int
-    debit: Decimal
-    credit: Decimal
-
-
-@lru_cache(maxsize=1)
-def accounts() -> dict[str, Any]:
-    """The accounts by what they stand for, as shipped."""
-    content: dict[str, Any] = json.loads((Path(__file__).parent / "accounts.json").read_text(encoding="utf-8"))
-    return content
+    sums: Mapping[str, Decimal]
 
 
 def export_period(connection: Connection, seller: str, since: date, until: date, person: Person, now: datetime) -> Made:
@@ -159,16 +166,15 @@ def export_period(connection: Connection, seller: str, since: date, until: date,
     entries = list(_entries(connection, documents, values, marks))
     for row in taxed:
         marks.append(("advance_document", row.id))
-        entries += document_entries(row, None, accounts()["accounts"])
-    total = sum((entry.amount for entry in entries), ZERO)
+        entries += document_entries(row, accounts()["accounts"])
+    told = turnovers(entries)
     made = connection.execute(
         insert(journal_export)
         .values(
             seller=owner.id,
             period=Range(since, until),
             entries=len(entries),
-            debit=_side(entries, "debit"),
-            credit=_side(entries, "credit"),
+            sums={currency: f"{amount:f}" for currency, amount in sorted(told.items())},
             made_at=now,
             made_by=person.name,
         )
@@ -194,9 +200,11 @@ def export_period(connection: Connection, seller: str, since: date, until: date,
     )
     if marks:
         connection.execute(insert(journal_mark), [{"kind": kind, "item": item, "export": made} for kind, item in marks])
-    details = {"seller": seller, "since": str(since), "until": str(until), "entries": len(entries), "sum": str(total)}
+    details = {"seller": seller, "since": str(since), "until": str(until), "entries": len(entries)} | {
+        "sums": {currency: str(amount) for currency, amount in told.items()}
+    }
     audit.record(connection, person, "journal.export", f"journal_export/{made}", details, now)
-    return Made(made, len(entries), _side(entries, "debit"), _side(entries, "credit"))
+    return Made(made, len(entries), told)
 
 
 def require_file(connection: Connection, export: int, form: str) -> Row[Any]:
@@ -217,8 +225,7 @@ def find_exports(connection: Connection) -> Sequence[Any]:
             func.lower(journal_export.c.period).label("since"),
             func.upper(journal_export.c.period).label("until"),
             journal_export.c.entries,
-            journal_export.c.debit,
-            journal_export.c.credit,
+            journal_export.c.sums,
             journal_export.c.made_at,
             journal_export.c.made_by,
         )
@@ -249,88 +256,40 @@ def _field(value: str) -> str:
     return '"' + guarded.replace('"', '""') + '"' if any(sign in guarded for sign in ';"\r\n') else guarded
 
 
-def _side(entries: Sequence[Entry], side: str) -> Decimal:
-    by_account: dict[str, Decimal] = {}
-    for entry in entries:
-        account = getattr(entry, side)
-        by_account[account] = by_account.get(account, ZERO) + entry.amount
-    return sum(by_account.values(), ZERO)
-
-
 def _entries(
     connection: Connection, documents: Sequence[Row[Any]], values: dict[str, Any], marks: list[tuple[str, int]]
 ) -> Iterator[Entry]:
     of = accounts()["accounts"]
-    deducted = {row.invoice: row for row in connection.execute(DEDUCTIONS, {"ids": [row.id for row in documents]})}
+
+    def found(mark: str, query: TextClause, **more: Any) -> Iterator[Row[Any]]:
+        for row in connection.execute(query, {**values, **more}):
+            marks.append((mark, row.id))
+            yield row
+
     for row in documents:
         marks.append(("invoice", row.id))
-        yield from document_entries(row, deducted.get(row.id), of)
-    for row in connection.execute(OWN_ITEMS, values):
-        marks.append(("receivable", row.id))
-        yield Entry(
-            row.issued_on, row.number, row.kind, "Poplatek za upomínku" if row.kind == "fee" else "Smluvní pokuta",
-            of["customers"], of[row.kind], row.amount, row.currency, row.payer_code,
-        )  # fmt: skip
-    for row in connection.execute(MOVEMENTS, values):
-        marks.append(("payment", row.id))
-        debit, credit = (of["bank"], of["payments"]) if row.amount > 0 else (of["payments"], of["bank"])
-        yield Entry(
-            row.booked_on, f"VYP{row.id}", "bank", row.counter_name or "Bankovní pohyb", debit, credit, abs(row.amount),
-            row.currency, "", row.variable_symbol or "",
-        )  # fmt: skip
+        yield from document_entries(row, of)
+    for kind in ("deduction", "deduction_undone"):
+        for row in found(kind, DEDUCTIONS, kind=kind):
+            yield from deduction_entries(row, of)
+    for row in found("receivable", OWN_ITEMS):
+        yield item_entry(row, of)
+    for row in found("payment", MOVEMENTS):
+        yield movement_entry(row, of)
     for kind in ("allocation", "release"):
-        for row in connection.execute(ALLOCATIONS, {**values, "kind": kind}):
-            marks.append((kind, row.id))
+        for row in found(kind, ALLOCATIONS, kind=kind, made=kind == "allocation", all=True):
             entry = allocation_entry(row, of)
             if entry is not None:
                 yield entry
-    types = accounts()["accrual_statement_types"]
-    for row in connection.execute(ACCRUALS, {**values, "types": types}):
-        marks.append(("accrual", row.id))
-        if row.amount:
-            yield Entry(
-                row.day, f"DOH{row.id}", "accrual", row.name, of["accruals"], of["revenue"], row.amount, "CZK",
-                row.payer_code,
-            )  # fmt: skip
-
-
-def document_entries(row: Any, deducted: Any, of: dict[str, str]) -> Iterator[Entry]:
-    """Entries of one document: customers against revenue and VAT; deducted advances back; tax documents of advances."""
-    day = row.tax_date or row.issue_date
-
-    def entry(told: str, debit: str, credit: str, amount: Decimal) -> Iterator[Entry]:
-        if amount:
-            yield Entry(
-                day, row.number, row.kind, told, debit, credit, amount, row.currency, row.payer_code,
-                row.variable_symbol,
-            )  # fmt: skip
-
-    if row.kind == "advance":
-        return
-    if row.kind in ("advance_tax", "advance_credit"):
-        yield from entry("DPH z přijaté zálohy", of["advances_vat"], of["vat"], row.vat)
-        return
-    yield from entry("Základ", of["customers"], of["revenue"], row.net)
-    yield from entry("DPH", of["customers"], of["vat"], row.vat)
-    if deducted is not None:
-        yield from entry("Odpočet zálohy", of["advances"], of["customers"], deducted.gross)
-        yield from entry("DPH odečtené zálohy", of["advances_vat"], of["vat"], -deducted.vat)
-
-
-def allocation_entry(row: Any, of: dict[str, str]) -> Entry | None:
-    """What an allocation moves: money in transit to customers or advances; a set-off stays on one account."""
-    if row.refunded:
-        if row.money:
-            return None  # the money in transit goes out as it came in
-        debit, credit, told = of["customers"], of["payments"], "Vratka dobropisu"
-    elif row.money:
-        target = of["advances"] if row.item_kind == "advance" else of["customers"]
-        debit, credit, told = of["payments"], target, "Zápočet přeplatku" if row.set_off else "Úhrada"
-    else:
-        target = of["advances"] if row.item_kind == "advance" else of["customers"]
-        debit, credit, told = of["customers"], target, "Zápočet"
-    document = row.set_off or row.number
-    return Entry(row.day, document, row.mark, told, debit, credit, row.amount, row.currency, row.payer_code)
+    for kind in ("asked", "asked_release"):
+        for row in found(kind, ALLOCATIONS, kind=kind, made=kind == "asked", all=False):
+            yield asked_entry(row, of)
+    for row in found("closing", CLOSINGS):
+        yield closing_entry(row, of)
+    for row in found("accrual", ACCRUALS, types=accounts()["accrual_statement_types"]):
+        entry = accrual_entry(row, of)
+        if entry is not None:
+            yield entry
 
 
 def _pohoda(row: Any) -> Document:
@@ -341,6 +300,7 @@ def _pohoda(row: Any) -> Document:
         tax_on=row.tax_date,
         due=row.due_date,
         symbol=row.variable_symbol,
+        currency=row.currency,
         text=f"{row.number} {row.payer_name}"[:240],
         name=row.payer_name,
         street=row.street,

@@ -17,7 +17,7 @@ router = APIRouter(prefix="/v1/journal-exports", tags=["invoicing"])
 def export(order: ExportOrder, connection: Db, clock: Now, person: Payer) -> dict[str, Any]:
     """Once; its files then stay as they are."""
     made = export_period(connection, order.seller, order.since, order.until, person, clock.now())
-    return shown(asdict(made))
+    return shown(asdict(made) | {"sums": {currency: f"{amount:f}" for currency, amount in made.sums.items()}})
 
 
 @router.get("", summary="Periods that were handed over")

@@ -1,7 +1,8 @@
 """Issued documents as XML for the accounting program Pohoda (dataPack 2.0 with invoices). Pure.
 
 The form is the publisher's public schema (data.xsd, invoice.xsd, type.xsd, version 2.0); which classes of VAT and which
-rates it takes by name is assumed here: 0 none, 12 low, 21 high, others into the third rate.
+rates it takes by name is assumed here: 0 none, 12 low, 21 high, others into the third rate. The form has tax documents
+only: what moves money or open items without one (payments, set-offs, deductions, write-offs) is in the CSV.
 """
 
 from collections.abc import Sequence
@@ -48,6 +49,7 @@ class Document:
     ico: str
     dic: str
     vat: Sequence[VatPart]
+    currency: str = "CZK"
 
 
 def write_pohoda(identifier: str, ico: str, documents: Sequence[Document]) -> bytes:
@@ -64,7 +66,11 @@ def write_pohoda(identifier: str, ico: str, documents: Sequence[Document]) -> by
         invoice = _put(item, INVOICE, "invoice")
         invoice.set("version", "2.0")
         _head(_put(invoice, INVOICE, "invoiceHeader"), document)
-        _summary(_put(_put(invoice, INVOICE, "invoiceSummary"), INVOICE, "homeCurrency"), document)
+        summary = _put(invoice, INVOICE, "invoiceSummary")
+        if document.currency == "CZK":
+            _summary(_put(summary, INVOICE, "homeCurrency"), document)
+        else:
+            _foreign(_put(summary, INVOICE, "foreignCurrency"), document)
     written: bytes = etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True)
     return written
 
@@ -104,6 +110,12 @@ def _summary(summary: etree._Element, document: Document) -> None:
         if rate != "None":
             _put(summary, TYPE, f"price{rate}VAT", f"{vat:f}")
             _put(summary, TYPE, f"price{rate}Sum", f"{base + vat:f}")
+
+
+def _foreign(summary: etree._Element, document: Document) -> None:
+    """The sum in the document's own currency; its rate and its amounts in crowns are the accountant's."""
+    _put(_put(summary, TYPE, "currency"), TYPE, "ids", document.currency)
+    _put(summary, TYPE, "priceSum", f"{sum((part.base + part.vat for part in document.vat), Decimal('0.00')):f}")
 
 
 def _put(parent: etree._Element, space: str, name: str, value: str | None = None) -> etree._Element:

@@ -15,7 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
 )
-from sqlalchemy.dialects.postgresql import DATERANGE, ExcludeConstraint
+from sqlalchemy.dialects.postgresql import DATERANGE, JSONB, ExcludeConstraint
 
 from central.platform.database import metadata
 
@@ -88,12 +88,10 @@ journal_export = Table(
     Column("seller", BigInteger, ForeignKey("party.id"), nullable=False),
     Column("period", DATERANGE, nullable=False),
     Column("entries", Integer, nullable=False),
-    Column("debit", Numeric(16, 2), nullable=False),
-    Column("credit", Numeric(16, 2), nullable=False),
+    Column("sums", JSONB, nullable=False, comment="Turnover by currency: as much debit as credit"),
     Column("made_at", DateTime(timezone=True), nullable=False),
     Column("made_by", Text, nullable=False),
     CheckConstraint("NOT isempty(period) AND NOT lower_inf(period) AND NOT upper_inf(period)", name="period"),
-    CheckConstraint("debit = credit", name="balance"),
     ExcludeConstraint(("seller", "="), ("period", "&&"), using="gist", name="journal_export_seller_period_excl"),
     comment="Export do účetnictví: a period is handed over once; its files stay",
 )

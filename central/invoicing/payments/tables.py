@@ -100,6 +100,23 @@ bank_file = Table(
     comment="Append-only: files of bank statements, whole, as they came",
 )
 
+bank_pickup = Table(
+    "bank_pickup",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("sha256", LargeBinary, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("reason", Text),
+    Column("file", BigInteger, ForeignKey("bank_file.id")),
+    Column("at", DateTime(timezone=True), nullable=False),
+    UniqueConstraint("name", "sha256"),
+    CheckConstraint("outcome IN ('booked', 'known', 'refused', 'again')", name="outcome"),
+    CheckConstraint("(outcome = 'refused') = (reason IS NOT NULL)", name="refused"),
+    CheckConstraint("(outcome IN ('booked', 'known')) = (file IS NOT NULL)", name="booked"),
+    comment="Files of the watched folder of bank statements, and what became of each",
+)
+
 bank_statement = Table(
     "bank_statement",
     metadata,

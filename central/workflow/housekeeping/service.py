@@ -1,5 +1,5 @@
-"""The housekeeping service: what is due once a day at the hour of the settings; service cases and legislative packages
-every few minutes; by the injected clock."""
+"""The housekeeping service: what is due once a day at the hour of the settings; service cases, legislative packages
+and bank statements every few minutes; by the injected clock."""
 
 import signal
 import threading
@@ -11,6 +11,7 @@ import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
+from central.invoicing.payments.pickup import BankPickup
 from central.platform.clock import get_clock
 from central.platform.database import make_engine, transaction
 from central.platform.identity import SYSTEM
@@ -53,6 +54,8 @@ def run(engine: Engine, clock: Clock, settings: Settings, stop: threading.Event)
         settings.package_urls,
         insecure=settings.package_urls_insecure,
     )
+    bank = BankPickup(engine, clock, settings.bank_folder)
+    banked: datetime | None = None
     while not stop.is_set():
         now = clock.now()
         today = due(now, settings.housekeeping_at)
@@ -64,6 +67,8 @@ def run(engine: Engine, clock: Clock, settings: Settings, stop: threading.Event)
             looked = now
         if look_due(picked, now, settings.packages_every) and _done(pickup.look):
             picked = now
+        if look_due(banked, now, settings.bank_every) and _done(bank.look):
+            banked = now
         stop.wait(LOOK_S)
 
 

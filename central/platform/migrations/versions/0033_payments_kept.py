@@ -45,14 +45,53 @@ CREATE UNIQUE INDEX reminder_item_receivable_ix ON reminder_item (receivable, le
 ALTER TABLE bank_statement ADD COLUMN pending integer NOT NULL DEFAULT 0
     CONSTRAINT bank_statement_pending_check CHECK (pending >= 0);
 COMMENT ON COLUMN bank_statement.pending IS 'Entries that the bank has not booked yet: not read';
+
+CREATE TABLE bank_pickup (
+    id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT bank_pickup_pkey PRIMARY KEY,
+    name text NOT NULL,
+    sha256 bytea NOT NULL,
+    outcome text NOT NULL CONSTRAINT bank_pickup_outcome_check
+        CHECK (outcome IN ('booked', 'known', 'refused', 'again')),
+    reason text,
+    file bigint CONSTRAINT bank_pickup_file_fkey REFERENCES bank_file (id),
+    at timestamptz NOT NULL,
+    CONSTRAINT bank_pickup_name_sha256_key UNIQUE (name, sha256),
+    CONSTRAINT bank_pickup_refused_check CHECK ((outcome = 'refused') = (reason IS NOT NULL)),
+    CONSTRAINT bank_pickup_booked_check CHECK ((outcome IN ('booked', 'known')) = (file IS NOT NULL))
+);
+COMMENT ON TABLE bank_pickup IS 'Files of the watched folder of bank statements, and what became of each';
+
+ALTER TABLE journal_export ADD COLUMN sums jsonb;
+UPDATE journal_export SET sums = jsonb_build_object('CZK', debit::text);
+ALTER TABLE journal_export ALTER COLUMN sums SET NOT NULL,
+    DROP CONSTRAINT journal_export_balance_check, DROP COLUMN debit, DROP COLUMN credit;
+COMMENT ON COLUMN journal_export.sums IS 'Turnover by currency: as much debit as credit';
+
+-- What exported documents deducted went with them; what was given back before the export had never been handed over.
+INSERT INTO journal_mark (kind, item, export)
+SELECT k.kind, d.id, m.export
+  FROM advance_deduction d
+  JOIN journal_mark m ON m.kind = 'invoice' AND m.item = d.invoice
+  JOIN journal_export e ON e.id = m.export
+ CROSS JOIN (VALUES ('deduction'), ('deduction_undone')) AS k (kind)
+ WHERE k.kind = 'deduction' OR d.undone_at <= e.made_at;
 """
 
 DOWN = """
+DELETE FROM journal_mark WHERE kind IN ('deduction', 'deduction_undone', 'asked', 'asked_release', 'closing');
+DELETE FROM journal_mark m USING receivable r WHERE m.kind = 'receivable' AND r.id = m.item AND r.kind = 'advance';
+ALTER TABLE journal_export ADD COLUMN debit numeric(16, 2), ADD COLUMN credit numeric(16, 2);
+UPDATE journal_export SET debit = total.amount, credit = total.amount
+  FROM (SELECT e.id, coalesce(sum(s.value::numeric), 0) AS amount
+          FROM journal_export e LEFT JOIN LATERAL jsonb_each_text(e.sums) s ON true GROUP BY e.id) total
+ WHERE total.id = journal_export.id;
+ALTER TABLE journal_export ALTER COLUMN debit SET NOT NULL, ALTER COLUMN credit SET NOT NULL,
+    ADD CONSTRAINT journal_export_balance_check CHECK (debit = credit), DROP COLUMN sums;
 ALTER TABLE bank_statement DROP COLUMN pending;
 DROP INDEX reminder_item_receivable_ix;
 CREATE INDEX reminder_item_receivable_ix ON reminder_item (receivable, level);
 ALTER TABLE reminder_item DROP COLUMN charged_days;
-DROP TABLE receivable_closing;
+DROP TABLE bank_pickup, receivable_closing;
 """
 
 

@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from central.invoicing.payments.journal import Entry, accounts, allocation_entry, document_entries, write_csv
+from central.invoicing.payments.journal import write_csv
+from central.invoicing.payments.journal_entries import (
+    Entry,
+    accounts,
+    allocation_entry,
+    closing_entry,
+    deduction_entries,
+    document_entries,
+    sums,
+)
 from central.invoicing.payments.pohoda import Document, VatPart, write_pohoda
 
 OF = accounts()["accounts"]
@@ -22,17 +31,15 @@ def document(kind: str, net: str, vat: str) -> Any:
     )  # fmt: skip
 
 
-def balance(entries: list[Entry]) -> dict[str, Decimal]:
-    """Debit less credit of each account."""
-    sums: dict[str, Decimal] = {}
-    for entry in entries:
-        sums[entry.debit] = sums.get(entry.debit, Decimal(0)) + entry.amount
-        sums[entry.credit] = sums.get(entry.credit, Decimal(0)) - entry.amount
-    return sums
+def deduction(mark: str, gross: str, vat: str) -> Any:
+    return SimpleNamespace(
+        mark=mark, day=DAY, number="1", gross=Decimal(gross), vat=Decimal(vat), currency="CZK", payer_code="NOVAK",
+        variable_symbol="1",
+    )  # fmt: skip
 
 
 def test_an_annual_invoice_asks_what_is_left_after_its_advances_and_vat_is_taxed_once() -> None:
-    taxed = list(document_entries(document("advance_tax", "826.45", "173.55"), None, OF))
+    taxed = list(document_entries(document("advance_tax", "826.45", "173.55"), OF))
     paid = allocation_entry(
         SimpleNamespace(
             refunded=False, money=True, item_kind="advance", set_off=None, number="9", day=DAY, mark="allocation",
@@ -41,21 +48,41 @@ def test_an_annual_invoice_asks_what_is_left_after_its_advances_and_vat_is_taxed
         OF,
     )  # fmt: skip
     assert paid is not None
-    deducted = SimpleNamespace(vat=Decimal("173.55"), gross=Decimal("1000.00"))
-    annual = list(document_entries(document("annual", "2000.00", "420.00"), deducted, OF))
-    sums = balance([*taxed, paid, *annual])
-    assert sum(sums.values()) == 0
-    assert sums[OF["customers"]] == Decimal("1420.00")
-    assert sums[OF["vat"]] == Decimal("-420.00")
-    assert sums[OF["revenue"]] == Decimal("-2000.00")
-    assert sums[OF["advances"]] == sums[OF["advances_vat"]] == 0
+    deducted = list(deduction_entries(deduction("deduction", "1000.00", "173.55"), OF))
+    annual = list(document_entries(document("annual", "2000.00", "420.00"), OF))
+    found = sums([*taxed, paid, *annual, *deducted])["CZK"]
+    assert sum(found.values()) == 0
+    assert found[OF["customers"]] == Decimal("1420.00")
+    assert found[OF["vat"]] == Decimal("-420.00")
+    assert found[OF["revenue"]] == Decimal("-2000.00")
+    assert found[OF["advances"]] == found[OF["advances_vat"]] == 0
+    # What a cancelled document deducted is received and taxed again, and nothing is left of the document.
+    undone = list(deduction_entries(deduction("deduction_undone", "1000.00", "173.55"), OF))
+    cancelled = list(document_entries(document("cancelling", "-2000.00", "-420.00"), OF))
+    after = sums([*taxed, paid, *annual, *deducted, *undone, *cancelled])["CZK"]
+    assert after[OF["customers"]] == after[OF["revenue"]] == 0
+    assert (after[OF["advances"]], after[OF["advances_vat"]]) == (Decimal("-1000.00"), Decimal("173.55"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "debit", "credit"),
+    [("invoice", "write_offs", "customers"), ("penalty", "write_offs", "customers"),
+     ("credit", "customers", "unclaimed"),
+     ("advance", "advances_asked_against", "advances_asked")],
+)  # fmt: skip
+def test_what_is_closed_leaves_the_account_that_holds_it(kind: str, debit: str, credit: str) -> None:
+    row = SimpleNamespace(
+        day=DAY, number="1", item_kind=kind, amount=Decimal("5.00"), currency="EUR", payer_code="NOVAK", reason="x"
+    )
+    entry = closing_entry(row, OF)
+    assert (entry.debit, entry.credit, entry.amount, entry.currency) == (OF[debit], OF[credit], Decimal("5.00"), "EUR")
 
 
 @pytest.mark.parametrize(
     ("kind", "accounts_"), [("advance", []), ("cancelling", ["customers"]), ("advance_credit", ["advances_vat"])]
 )
 def test_what_other_documents_move(kind: str, accounts_: list[str]) -> None:
-    entries = list(document_entries(document(kind, "-100.00", "-21.00"), None, OF))
+    entries = list(document_entries(document(kind, "-100.00", "-21.00"), OF))
     assert sorted({entry.debit for entry in entries}) == [OF[name] for name in accounts_]
     assert sum((entry.amount for entry in entries), Decimal(0)) in (0, Decimal("-121.00"), Decimal("-21.00"))
 
@@ -78,3 +105,15 @@ def test_a_document_for_pohoda_has_its_vat_by_the_names_of_rates() -> None:
     assert (told["invoiceType"], told["company"]) == ("issuedCorrectiveTax", "A & B")
     assert (told["priceHighVAT"], told["priceLowVAT"], told["priceNone"]) == ("21.00", "12.00", "100.00")
     assert "ico" not in told
+
+
+def test_a_document_in_another_currency_is_no_document_in_crowns() -> None:
+    parts = [VatPart(Decimal(21), Decimal("100.00"), Decimal("21.00"))]
+    packed = write_pohoda(
+        "ROZ1", "12345679",
+        [Document("1", "regular", DAY, DAY, DAY, "1", "t", "A", "D", "B", "602 00", "", "", parts, "EUR")],
+    )  # fmt: skip
+    root = etree.fromstring(packed)
+    told = {etree.QName(each).localname: each.text for each in root.iter() if not len(each)}
+    assert (told["ids"], told["priceSum"]) == ("EUR", "121.00")
+    assert "priceHigh" not in told
