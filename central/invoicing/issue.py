@@ -52,7 +52,8 @@ WITH_ADVANCES = text("""
     -- who of these has paid something in advance that is not deducted yet
     SELECT DISTINCT a.contract, a.seller, a.payer
       FROM advance_deposit d JOIN advance a ON a.id = d.advance
-     WHERE a.contract = ANY (:contracts) AND d.released_on IS NULL AND d.deducted < d.amount
+     WHERE a.contract = ANY (:contracts) AND d.released_on IS NULL
+       AND (d.deducted < d.amount OR d.id = ANY (:given_back))
 """)
 
 INVOICED = text("UPDATE billing_basis SET state = 'invoiced' WHERE id = ANY (:bases)")
@@ -211,17 +212,22 @@ def _prepare(connection: Connection, made: list[Order], now: datetime) -> _Work:
 def _plan_deductions(work: _Work) -> None:
     """Statements deduct what was paid in advance: one that ends the period all of it, another no more than it bills.
 
-    What cancels a document gives back what that one deducted.
+    What cancels a document gives back what that one deducted, first: a document of the same act that takes its place
+    deducts it anew.
     """
+    taken: dict[int, Decimal] = {}
     whole = {order.original: place for place, order in enumerate(work.orders) if cancels(order, work.originals)}
     for row in work.connection.execute(DEDUCTED_BEFORE, {"invoices": list(whole)}).mappings():
         given_back = {name: value for name, value in row.items() if name != "invoice"}
         work.deducted.setdefault(whole[row["invoice"]], []).append(DeductedAdvance(**given_back))
+        taken[row["deposit"]] = taken.get(row["deposit"], Decimal("0.00")) + row["gross"]
     contracts = sorted({contract for order in work.orders for contract in order.contracts})
-    paid = {tuple(row) for row in work.connection.execute(WITH_ADVANCES, {"contracts": contracts})}
+    paid = {
+        tuple(row)
+        for row in work.connection.execute(WITH_ADVANCES, {"contracts": contracts, "given_back": list(taken)})
+    }
     if not paid:
         return
-    taken: dict[int, Decimal] = {}
     for place, order in enumerate(work.orders):
         if order.original is not None or not any(
             (each, order.supplier, order.payer) in paid for each in order.contracts
@@ -272,6 +278,7 @@ def _document(work: _Work, place: int, number: str, points: Sequence[Any]) -> In
 
 def _write(work: _Work, person: Person, now: datetime) -> list[str]:
     with Writer(work.connection, work.orders, work.issue_date, person, now) as writer:
+        writer.give_back(work.originals)
         for first in range(0, len(work.orders), CHUNK):
             places = range(first, min(first + CHUNK, len(work.orders)))
             composed = _compose(work, places, writer.numbers[first : first + CHUNK])

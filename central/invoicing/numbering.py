@@ -2,11 +2,11 @@
 
 from datetime import date
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Column, Connection, Select, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from central.invoicing.kinds import kinds
-from central.invoicing.tables import invoice, invoice_series
+from central.invoicing.tables import advance, advance_document, invoice, invoice_series
 from central.platform.errors import Refused
 
 DIGITS = 7
@@ -44,11 +44,21 @@ class NumberSeries:
         return numbers
 
     def _refuse_used(self, first: str, last: str) -> None:
-        used = select(invoice.c.number).where(invoice.c.number.between(first, last)).order_by(invoice.c.number).limit(1)
-        number = self._connection.execute(used).scalar()
+        number = min(
+            (
+                found
+                for column in (invoice.c.number, advance.c.number, advance_document.c.number)
+                if (found := self._connection.execute(_first(column, first, last)).scalar()) is not None
+            ),
+            default=None,
+        )
         if number is not None:
             raise Refused(
                 "number_used",
                 f"The number {number} of the series {self.series} is used already, though the series has not given it: "
                 "set the series behind its last document.",
             )
+
+
+def _first(column: Column[str], first: str, last: str) -> Select[str]:
+    return select(column).where(column.between(first, last)).order_by(column).limit(1)

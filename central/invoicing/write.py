@@ -56,6 +56,13 @@ class Writer:
     ) -> None:
         self._stack.__exit__(kind, error, trace)
 
+    def give_back(self, originals: Mapping[int, Row[Any]]) -> None:
+        """What cancelled documents deducted is free, before a document of the same act deducts it anew."""
+        for order in self._orders:
+            if order.original is not None and cancels(order, originals):
+                row = originals[order.original]
+                undo_deductions(self._connection, row.id, order.reason or "", self._person, self._now)
+
     def add(self, documents: Sequence[InvoiceDocument], orders: Sequence[Order]) -> None:
         """Write a chunk of documents with the orders that they are of."""
         pairs = list(zip(documents, orders, strict=True))
@@ -92,8 +99,6 @@ class Writer:
             act = "cancel" if cancels(order, originals) else "correct"
             following = states.advance(row.state, act, row.number)
             self._connection.execute(update(invoice).where(invoice.c.id == row.id).values(state=following))
-            if act == "cancel":
-                undo_deductions(self._connection, row.id, order.reason or "", self._person, self._now)
 
     def _take_numbers(self) -> list[str]:
         kinds = sorted({order.kind for order in self._orders})

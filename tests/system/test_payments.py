@@ -183,6 +183,42 @@ def test_a_refund_goes_back_where_it_came_from_and_meets_its_movements(desk: Des
     desk.require_balance()
 
 
+def test_a_payment_that_looks_like_a_returned_refund_is_not_taken_for_one(desk: Desk) -> None:
+    desk.open("NOVAK", "1000.00", "51")
+    early = Line("1000.00", "52", day=date(2026, 3, 16))
+    desk.send(camt([Line("2000.00", "51"), early]))
+    payment = desk.get("/v1/payments", variable_symbol="51")[0]["id"]
+    desk.post("/v1/refunds", {"sources": [{"kind": "payment", "id": payment}], "reason": "dvakrát"}, 201)
+    late = {"seller": "LDS", "form": "pain001", "due": "2026-03-19"}
+    assert desk.post("/v1/payment-orders", late, 422)["code"] == "due"
+    desk.post("/v1/payment-orders", {**late, "due": "2026-03-23"}, 201)
+    old = Line("1000.00", "51", day=date(2026, 3, 18))
+    sent = desk.send(camt([old, Line("-1000.00", "51", day=date(2026, 3, 23))], number=2))
+    assert desk.get("/v1/refunds")[0]["state"] == "executed"
+    assert sent["matched"]["refunds"] == 1
+    # What came before the refund went is no return; what comes later and could pay an item is for a person to tell.
+    item = desk.open("NOVAK", "1000.00", "51", date(2026, 4, 15))
+    desk.send(camt([Line("1000.00", "51", day=date(2026, 4, 10))], number=3))
+    assert desk.get("/v1/refunds")[0]["state"] == "executed"
+    waiting = desk.get("/v1/payments", state="parked", variable_symbol="51")
+    assert [row["booked_on"] for row in waiting] == ["2026-04-10"]
+    desk.post(f"/v1/payments/{waiting[0]['id']}/allocate", {"items": [{"receivable": item}]})
+    assert desk.rest(item) == "0.00"
+    # Where nothing is asked for under the symbol it is the refund that comes back.
+    desk.send(camt([Line("1000.00", "51", day=date(2026, 4, 11))], number=4))
+    assert desk.get("/v1/refunds")[0]["state"] == "returned"
+    desk.require_balance()
+
+
+def test_a_payment_of_one_party_that_pays_another_leaves_the_contract_account_of_the_first(desk: Desk) -> None:
+    desk.send(camt([Line("10.00", "7001")]))
+    payment = desk.get("/v1/payments", variable_symbol="7001")[0]["id"]
+    hers = desk.open("DVORAK", "10.00", "22", account="7002")
+    desk.post(f"/v1/payments/{payment}/allocate", {"items": [{"receivable": hers}]})
+    owner = "SELECT a.number FROM payment p JOIN contract_account a ON a.id = p.account AND a.party = p.payer"
+    assert desk.sql(f"{owner} WHERE p.id = :id", id=payment) == "7002"
+
+
 def test_credits_are_set_off_as_a_document(desk: Desk) -> None:
     debt = desk.open("NOVAK", "100.00", "61")
     credit = desk.open("NOVAK", "-30.00", "62", kind="credit")
@@ -192,6 +228,7 @@ def test_credits_are_set_off_as_a_document(desk: Desk) -> None:
     assert (made["total"], desk.rest(debt), desk.rest(credit)) == ("30.00", "70.00", "0.00")
     assert desk.client.get(f"/v1/set-offs/{made['id']}/pdf").content.startswith(b"%PDF")
     assert desk.post("/v1/set-offs", order, 409)["code"] == "nothing_to_set_off"
+    assert desk.post("/v1/set-offs", {**order, "only": [debt, 999_999]}, 409)["code"] == "not_open"
     desk.require_balance()
 
 

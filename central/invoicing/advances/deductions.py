@@ -32,7 +32,7 @@ LEFT = text("""
       JOIN advance a ON a.id = d.advance
       LEFT JOIN advance_document doc ON doc.id = d.document
      WHERE a.contract = ANY (:contracts) AND a.seller = :seller AND a.payer = :payer AND lower(a.period) < :until
-       AND d.released_on IS NULL AND d.deducted < d.amount
+       AND d.released_on IS NULL AND (d.deducted < d.amount OR d.id = ANY (:given_back))
      ORDER BY lower(a.period), d.received_on, d.id
        FOR UPDATE OF d
 """)
@@ -152,12 +152,12 @@ def plan_for(
     """What a statement of these contracts up to `until` (exclusive) deducts of what the payer paid in advance.
 
     `limit` None (annual and final statements): all that came; else no more than that sum, which is what a regular
-    statement bills. `taken` is what other documents of the same act are to take, by deposit. The deposits stay locked
-    until the transaction ends.
+    statement bills. `taken` is what other documents of the same act are to take, by deposit; less than 0 where they
+    give back what a cancelled one took. The deposits stay locked until the transaction ends.
     """
-    rows = connection.execute(
-        LEFT, {"contracts": list(contracts), "seller": seller, "payer": payer, "until": until}
-    ).mappings()
+    given_back = [deposit for deposit, amount in taken.items() if amount < 0]
+    sides = {"contracts": list(contracts), "seller": seller, "payer": payer, "until": until, "given_back": given_back}
+    rows = connection.execute(LEFT, sides).mappings()
     deposits = [Deposit(**row) for row in rows]
     left = [replace(each, deducted=each.deducted + taken.get(each.id, ZERO)) for each in deposits]
     return plan([each for each in left if each.deducted < each.amount], limit)

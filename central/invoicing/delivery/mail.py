@@ -145,8 +145,14 @@ class Smtp:
             code, said = next(iter(error.recipients.values()))
             raise _verdict(code, said) from error
         except smtplib.SMTPResponseException as error:
-            # a failed login is the server's or the operator's fault, never the address's
-            if isinstance(error, smtplib.SMTPAuthenticationError | smtplib.SMTPConnectError | smtplib.SMTPHeloError):
+            # a failed login or a sender that the server does not know is the operator's fault, never the address's
+            if isinstance(
+                error,
+                smtplib.SMTPAuthenticationError
+                | smtplib.SMTPConnectError
+                | smtplib.SMTPHeloError
+                | smtplib.SMTPSenderRefused,
+            ):
                 self.close()
                 raise PutOffError(_words(error.smtp_code, error.smtp_error)) from error
             raise _verdict(error.smtp_code, error.smtp_error) from error

@@ -14,14 +14,18 @@ from central.platform import audit
 from central.platform.errors import BadInput, NotFound, Refused
 from central.platform.identity import Person
 
+_ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(6579564)")
+"""Two orders of one document do not both find that nothing of it is under way."""
+
 _WANTED = text("""
     -- documents and where they would go; one that is under way or was sent this way already stays where it is
     SELECT i.id, i.number, payer.email, payer.name, payer.street, payer.postal_code, payer.city,
            (SELECT d.state FROM delivery d WHERE d.invoice = i.id AND d.kind = :kind
                 AND d.state IN ('queued', 'sending', 'deferred', 'sent') LIMIT 1) AS already,
            (SELECT count(*) FROM delivery d WHERE d.invoice = i.id) AS earlier,
+           coalesce(seller.ico, seller.id::text) AS seller,
            i.state, (SELECT count(*) FROM invoice_file f WHERE f.invoice = i.id AND f.kind = 'pdf') AS files
-      FROM invoice i JOIN party payer ON payer.id = i.payer
+      FROM invoice i JOIN party payer ON payer.id = i.payer JOIN party seller ON seller.id = i.supplier
      WHERE CAST(:numbers AS text[]) IS NULL AND i.state = 'issued' OR i.number = ANY (CAST(:numbers AS text[]))
      ORDER BY i.number
 """)
@@ -50,6 +54,7 @@ def order_deliveries(
     if address is not None and (numbers is None or len(numbers) != 1 or kind != "mail"):
         raise BadInput("address", "An address of its own is for the mail of one document; name that document.")
     given = None if numbers is None else list(dict.fromkeys(numbers))
+    connection.execute(_ONE_AT_A_TIME)
     rows = connection.execute(_WANTED, {"kind": kind, "numbers": given}).all()
     if given is not None and (unknown := sorted(set(given) - {row.number for row in rows})):
         raise NotFound("invoice_not_found", f"There is no document {unknown[0]}; see GET /v1/invoices.")
@@ -66,7 +71,7 @@ def order_deliveries(
                 "kind": kind,
                 "state": QUEUED,
                 "address": to,
-                "message_id": f"<{row.number}.{row.earlier + 1}@rozvodna>",
+                "message_id": f"<{row.number}.{row.earlier + 1}.{row.seller}@rozvodna>",
                 "due_at": at if kind == "mail" else None,
                 "queued_at": at,
                 "queued_by": person.name,

@@ -84,7 +84,12 @@ def allocate(
     connection.execute(
         update(payment)
         .where(payment.c.id == identifier)
-        .values(state="booked", parked=None, payer=first.payer, account=row.account or first.account)
+        .values(
+            state="booked",
+            parked=None,
+            payer=first.payer,
+            account=first.account if row.payer != first.payer or row.account is None else row.account,
+        )
     )
     return _write(connection, rows, "payment.allocate", f"payment/{identifier}", person, now)
 

@@ -80,10 +80,11 @@ _PAYERS: Final = """
      WHERE p.seller = told.seller AND p.symbol = told.symbol AND p.currency = told.currency
        AND p.state = 'parked' AND p.parked IN ('unknown_symbol', 'ambiguous', 'other_currency') AND NOT p.by_hand
        AND p.amount > 0
-       -- what brings a refund back belongs to the refund
-       AND NOT EXISTS (SELECT FROM refund f
+       -- what may bring a refund back waits: for the refund, or for a person where it may be a payment too
+       AND NOT EXISTS (SELECT FROM refund f JOIN payment went ON went.id = f.payment
                         WHERE f.state = 'executed' AND f.amount = p.amount AND f.iban = p.counter_account
-                          AND f.variable_symbol = p.variable_symbol AND f.seller = p.seller)
+                          AND f.variable_symbol::bigint = p.symbol AND f.seller = p.seller
+                          AND f.currency = p.currency AND went.booked_on <= p.booked_on)
 """
 
 PAYERS_OF_INCOMING: Final = text(_PAYERS.format(table="incoming"))

@@ -3,7 +3,8 @@
 KPC: `UHL1` (day, name, client, interval, codes), `1 1501` (accounting file, bank), `2` (payer's account, sum in
 hellers, day), an item a line (account, hellers, variable symbol, bank and constant symbol, specific symbol, message),
 `3 +`, `5 +`. pain.001.001.03 carries the symbols in EndToEndId, as Czech banks read them. Client numbers and codes of
-KPC are agreed with each bank; those written here (zeros) are assumed.
+KPC are agreed with each bank; those written here (zeros) are assumed. Elements stand in the order of the message
+definition (ISO 20022 catalogue, CustomerCreditTransferInitiationV03); texts have no signs that XML cannot hold.
 """
 
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from typing import Final
 from lxml import etree
 
 from central.invoicing.account import Account, parse_iban
+from central.invoicing.payments.statement import clean
 from central.invoicing.spayd import plain
 
 PAIN: Final = "urn:iso:std:iso:20022:tech:xsd:pain.001.001.03"
@@ -76,14 +78,14 @@ def write_pain(order: Order) -> bytes:
     _put(group, "CreDtTm", order.made_at.strftime("%Y-%m-%dT%H:%M:%S"))
     _put(group, "NbOfTxs", str(len(order.items)))
     _put(group, "CtrlSum", f"{order.total:f}")
-    _put(_put(group, "InitgPty"), "Nm", order.name[:70])
+    _put(_put(group, "InitgPty"), "Nm", clean(order.name)[:70])
     batch = _put(head, "PmtInf")
     _put(batch, "PmtInfId", order.number)
     _put(batch, "PmtMtd", "TRF")
     _put(batch, "NbOfTxs", str(len(order.items)))
     _put(batch, "CtrlSum", f"{order.total:f}")
     _put(batch, "ReqdExctnDt", order.due.isoformat())
-    _put(_put(batch, "Dbtr"), "Nm", order.name[:70])
+    _put(_put(batch, "Dbtr"), "Nm", clean(order.name)[:70])
     account = _put(batch, "DbtrAcct")
     _put(_put(account, "Id"), "IBAN", order.iban)
     _put(account, "Ccy", order.currency)
@@ -105,9 +107,9 @@ def _transfer(batch: etree._Element, item: OrderItem, currency: str) -> None:
     _put(identity, "InstrId", item.number)
     _put(identity, "EndToEndId", f"/VS{item.variable_symbol}/SS/KS")
     _put(_put(transfer, "Amt"), "InstdAmt", f"{item.amount:f}").set("Ccy", currency)
-    _put(_put(transfer, "Cdtr"), "Nm", item.name[:70])
+    _put(_put(transfer, "Cdtr"), "Nm", clean(item.name)[:70])
     _put(_put(_put(transfer, "CdtrAcct"), "Id"), "IBAN", item.iban)
-    _put(_put(transfer, "RmtInf"), "Ustrd", item.message[:140])
+    _put(_put(transfer, "RmtInf"), "Ustrd", clean(item.message)[:140])
 
 
 def _put(parent: etree._Element, name: str, value: str | None = None) -> etree._Element:

@@ -27,22 +27,33 @@ EXECUTE = text("""
 """)
 
 RETURNED = text("""
-    -- what comes back from the refund's account under its symbol and amount, on its day or later, and pays nothing else
+    -- what comes back from the refund's account under its symbol and amount, on its day or later, and pays nothing
+    -- else: what could as well be the customer's next payment is for a person to tell
     WITH back AS (
-        SELECT p.id, p.seller, p.currency, p.amount, p.symbol, p.counter_account,
+        SELECT p.id, p.seller, p.currency, p.amount, p.symbol, p.counter_account, p.booked_on,
                row_number() OVER (PARTITION BY p.seller, p.currency, p.amount, p.symbol, p.counter_account
                                   ORDER BY p.booked_on, p.id) AS n
           FROM payment p
          WHERE p.state = 'parked' AND p.amount > 0 AND p.symbol IS NOT NULL AND NOT p.by_hand
-           AND p.parked IN ('unknown_symbol', 'ambiguous', 'reversal')),
+           AND (p.parked = 'reversal' OR p.parked IN ('unknown_symbol', 'ambiguous')
+                AND NOT EXISTS (SELECT FROM receivable r WHERE r.seller = p.seller AND r.symbol = p.symbol
+                                   AND r.currency = p.currency AND r.is_open AND r.amount > 0)
+                AND NOT EXISTS (SELECT FROM contract_account a
+                                 WHERE a.number ~ '^[0-9]{1,10}$' AND ltrim(a.number, '0') = p.symbol::text))
+           -- only what a refund that went out before could bring back
+           AND EXISTS (SELECT FROM refund f JOIN payment went ON went.id = f.payment
+                        WHERE f.state = 'executed' AND f.seller = p.seller AND f.currency = p.currency
+                          AND f.amount = p.amount AND f.variable_symbol::bigint = p.symbol
+                          AND f.iban = p.counter_account AND went.booked_on <= p.booked_on)),
     gone AS (
         SELECT f.id, f.seller, f.currency, f.amount, f.variable_symbol::bigint AS symbol, f.iban AS counter_account,
+               p.booked_on AS went_on,
                row_number() OVER (PARTITION BY f.seller, f.currency, f.amount, f.variable_symbol::bigint, f.iban
-                                  ORDER BY f.id) AS n
-          FROM refund f WHERE f.state = 'executed')
+                                  ORDER BY p.booked_on, f.id) AS n
+          FROM refund f JOIN payment p ON p.id = f.payment WHERE f.state = 'executed')
     UPDATE refund f SET state = 'returned', returned_by = back.id
       FROM gone JOIN back USING (seller, currency, amount, symbol, counter_account, n)
-     WHERE f.id = gone.id
+     WHERE f.id = gone.id AND gone.went_on <= back.booked_on
     RETURNING f.id, f.returned_by
 """)
 

@@ -123,6 +123,9 @@ def make_order(
     owner = connection.execute(select(party).where(party.c.code == seller)).one_or_none()
     if owner is None:
         raise NotFound("party_not_found", f"There is no party {seller}; see GET /v1/parties.")
+    today = now.astimezone(PRAGUE).date()
+    if due < today:
+        raise BadInput("due", f"The order is due on {due}, which has gone by; a bank takes {today} or later.")
     if owner.iban is None:
         raise Refused("no_account", f"The party {seller} has no account to pay from; enter its IBAN.")
     query = (
@@ -144,7 +147,7 @@ def make_order(
     if form == "abo" and currencies != {"CZK"}:
         raise Refused("other_currency", f"The form ABO orders CZK only, not {min(currencies)}; take pain001.")
     order = Order(
-        number=draw_numbers(connection, ORDER, now.astimezone(PRAGUE).date(), 1)[0],
+        number=draw_numbers(connection, ORDER, today, 1)[0],
         iban=_czech(owner.iban),
         name=owner.name,
         due=due,

@@ -51,6 +51,11 @@ def make_set_off(
     if only is not None:
         items = items.where(receivable.c.id.in_(only))
     rows = connection.execute(items.order_by(receivable.c.due, receivable.c.id).with_for_update()).all()
+    if only is not None and (missing := sorted(set(only) - {row.id for row in rows})):
+        raise Refused(
+            "not_open",
+            f"Item {missing[0]} is no open item of party {payer} with {seller} in {currency}; see GET /v1/receivables.",
+        )
     debts = [row for row in rows if row.amount > 0 and (until is None or row.due <= until)]
     sources: list[tuple[str, Row[Any], date, Decimal]] = [
         (_NOTE, row, row.due, -row.rest) for row in rows if row.amount < 0

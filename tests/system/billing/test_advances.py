@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from central.invoicing.advances.deductions import deduct, plan_for, settle_period, undo_deductions
 from central.invoicing.isdoc import problems_of
+from central.invoicing.numbering import NumberSeries
 from central.platform.database import transaction
 from central.platform.errors import Refused
 from central.platform.hooks import HOOKS
@@ -141,6 +142,10 @@ def test_a_year_of_advances_is_asked_for_paid_taxed_and_deducted_to_the_last_hal
             assert not plan_for(
                 connection, [sides["contract"]], sides["seller"], sides["payer"], date(2027, 1, 1), None
             )
+            # Where the same act cancels the statement, what that one had deducted is there for the one in its place.
+            given_back = {each.deposit: -each.gross for each in planned}
+            where = ([sides["contract"]], sides["seller"], sides["payer"], date(2027, 1, 1))
+            assert plan_for(connection, *where, None, given_back) == planned
             changed = settle_period(
                 connection, [sides["contract"]], sides["seller"], sides["payer"], date(2027, 1, 1),
                 "roční vyúčtování", CLERK, NOW,
@@ -151,6 +156,10 @@ def test_a_year_of_advances_is_asked_for_paid_taxed_and_deducted_to_the_last_hal
         assert site.one("SELECT count(*) FROM receivable WHERE kind = 'advance' AND is_open") == 0
         assert site.one("SELECT sum(deducted) FROM advance_deposit WHERE released_on IS NULL") == D("2400.00")
 
+    for kind, series, used in (("advance", "265", "2650000001"), ("advance_tax", "266", "2660000001")):
+        with pytest.raises(Refused, match=f"The number {used} "), transaction(site.engine) as connection:
+            connection.execute(text("UPDATE invoice_series SET last = 0 WHERE series = :series"), {"series": series})
+            NumberSeries(connection, kind, NOW.date()).take(1)
     with pytest.raises(Refused, match=r"a statement has deducted 1000\.00 Kč"):
         release(site, [100])
     with transaction(site.engine) as connection:

@@ -1,5 +1,6 @@
 """Money over items, orders for the bank, penalties: the pure parts of payments."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -85,3 +86,32 @@ def test_an_order_as_pain_001() -> None:
     assert root.xpath("//p:CdtTrfTxInf/p:Amt/p:InstdAmt/text()", namespaces=spaces) == ["30.00", "1234.56"]
     assert root.xpath("//p:PmtId/p:EndToEndId/text()", namespaces=spaces) == ["/VS51/SS/KS", "/VS2600000001/SS/KS"]
     assert root.xpath("//p:Cdtr/p:Nm/text()", namespaces=spaces) == ["Jan Novák", "A & B"]
+
+
+SEQUENCES = {
+    "CstmrCdtTrfInitn": ["GrpHdr", "PmtInf"],
+    "GrpHdr": ["MsgId", "CreDtTm", "NbOfTxs", "CtrlSum", "InitgPty"],
+    "PmtInf": ["PmtInfId", "PmtMtd", "BtchBookg", "NbOfTxs", "CtrlSum", "PmtTpInf", "ReqdExctnDt", "Dbtr", "DbtrAcct",
+               "DbtrAgt", "ChrgBr", "CdtTrfTxInf"],
+    "CdtTrfTxInf": ["PmtId", "PmtTpInf", "Amt", "ChrgBr", "CdtrAgt", "Cdtr", "CdtrAcct", "RmtInf"],
+    "PmtId": ["InstrId", "EndToEndId"],
+    "DbtrAcct": ["Id", "Tp", "Ccy"],
+}  # fmt: skip
+"""Order of the elements in pain.001.001.03 (ISO 20022 catalogue), as far as they are written."""
+
+
+def test_the_elements_of_pain_001_stand_in_the_order_of_the_message() -> None:
+    nasty = replace(ORDER, items=[replace(ORDER.items[0], name="A\x00B\x1f", message="x" * 200), ORDER.items[1]])
+    root = etree.fromstring(write_pain(nasty))
+    seen = set()
+    for element in root.iter():
+        name = etree.QName(element).localname
+        if name in SEQUENCES:
+            seen.add(name)
+            places = [SEQUENCES[name].index(etree.QName(child).localname) for child in element]
+            assert places == sorted(places)
+    assert seen == set(SEQUENCES)
+    texts = {etree.QName(each).localname: each.text or "" for each in root.iter() if not len(each)}
+    assert max(len(texts[name]) for name in ("MsgId", "PmtInfId", "InstrId", "EndToEndId")) <= 35
+    assert all(len(each.text or "") <= 140 for each in root.iter(f"{{{PAIN}}}Ustrd"))
+    assert [each.text for each in root.iter(f"{{{PAIN}}}NbOfTxs")] == ["2", "2"]
