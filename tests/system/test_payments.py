@@ -197,7 +197,7 @@ def test_a_payment_that_looks_like_a_returned_refund_is_not_taken_for_one(desk: 
     assert desk.get("/v1/refunds")[0]["state"] == "executed"
     assert sent["matched"]["refunds"] == 1
     # What came before the refund went is no return; what comes later and could pay an item is for a person to tell.
-    item = desk.open("NOVAK", "1000.00", "51", date(2026, 4, 15))
+    item = desk.open("NOVAK", "2000.00", "51", date(2026, 4, 15))
     desk.send(camt([Line("1000.00", "51", day=date(2026, 4, 10))], number=3))
     assert desk.get("/v1/refunds")[0]["state"] == "executed"
     waiting = desk.get("/v1/payments", state="parked", variable_symbol="51")

@@ -10,7 +10,6 @@ from central.invoicing.delivery.orders import change_state, order_deliveries
 from central.invoicing.delivery.printing import batch_pdf, make_batch
 from central.invoicing.delivery.states import STATES
 from central.invoicing.delivery.tables import delivery, print_batch
-from central.invoicing.tables import invoice
 from central.platform.identity import Person, require
 from central.platform.overview import Asked, Column, Kind, Overview
 from central.platform.web import Db, Now
@@ -24,9 +23,11 @@ Code = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[0-9A-Za-z/-
 
 
 class Order(BaseModel, extra="forbid"):
-    """Send documents: these numbers, or (null) all issued ones that have not left; `to` for the mail of one."""
+    """Send documents: these numbers (of any sort), or (null) all of a sort that have not left; `to` for the mail of
+    one."""
 
     kind: Literal["mail", "print"]
+    sort: Literal["invoices", "advances", "advance_documents"] = "invoices"
     numbers: Annotated[list[Code], Field(min_length=1, max_length=10_000)] | None = None
     to: Annotated[str, Field(min_length=3, max_length=254)] | None = None
 
@@ -48,10 +49,9 @@ DELIVERIES = Overview(
     name="deliveries",
     source=delivery,
     key=delivery.c.id,
-    joined=delivery.join(invoice, invoice.c.id == delivery.c.invoice),
     columns=(
         Column("id", delivery.c.id, Kind.INTEGER),
-        Column("number", invoice.c.number, through=(delivery.c.invoice, invoice.c.id)),
+        Column("number", delivery.c.number),
         Column("kind", delivery.c.kind, Kind.CHOICE, ("mail", "print")),
         Column("state", delivery.c.state, Kind.CHOICE, STATES),
         Column("address", delivery.c.address),
@@ -72,7 +72,7 @@ Deliveries = Annotated[Asked, Depends(DELIVERIES.asked())]
 def order(body: Order, connection: Db, clock: Now, person: Issuer) -> OrderAnswer:
     """Queue them; mail leaves by the post (`central post`), print by a batch. Cancelled ones and those that left are
     left out with the reason."""
-    made = order_deliveries(connection, body.kind, body.numbers, body.to, person, clock.now())
+    made = order_deliveries(connection, body.kind, body.numbers, body.to, person, clock.now(), body.sort)
     return OrderAnswer(queued=made.queued, left_out=made.left_out)
 
 

@@ -30,8 +30,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
 }
 """By language: subject and body."""
 PAY: Mapping[str, str] = {
-    "cs": "\n\nK úhradě: {amount} Kč do {due}, variabilní symbol {symbol}.",
-    "en": "\n\nTo be paid: {amount} CZK by {due}, variable symbol {symbol}.",
+    "cs": "\n\nK úhradě: {amount} do {due}, variabilní symbol {symbol}.",
+    "en": "\n\nTo be paid: {amount} by {due}, variable symbol {symbol}.",
 }
 
 

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, insert, select, text, update
 
+from central.invoicing.advances.papers import paper_of_advance, paper_of_document
+from central.invoicing.delivery.documents import DOCUMENTS
 from central.invoicing.delivery.mail import require_address
 from central.invoicing.delivery.states import QUEUED, following
 from central.invoicing.delivery.tables import delivery
@@ -17,18 +19,24 @@ from central.platform.identity import Person
 _ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(6579564)")
 """Two orders of one document do not both find that nothing of it is under way."""
 
-_WANTED = text("""
+_WANTED = text(f"""
     -- documents and where they would go; one that is under way or was sent this way already stays where it is
-    SELECT i.id, i.number, payer.email, payer.name, payer.street, payer.postal_code, payer.city,
-           (SELECT d.state FROM delivery d WHERE d.invoice = i.id AND d.kind = :kind
-                AND d.state IN ('queued', 'sending', 'deferred', 'sent') LIMIT 1) AS already,
-           (SELECT count(*) FROM delivery d WHERE d.invoice = i.id) AS earlier,
-           coalesce(seller.ico, seller.id::text) AS seller,
-           i.state, (SELECT count(*) FROM invoice_file f WHERE f.invoice = i.id AND f.kind = 'pdf') AS files
-      FROM invoice i JOIN party payer ON payer.id = i.payer JOIN party seller ON seller.id = i.supplier
-     WHERE CAST(:numbers AS text[]) IS NULL AND i.state = 'issued' OR i.number = ANY (CAST(:numbers AS text[]))
-     ORDER BY i.number
-""")
+    WITH document AS ({DOCUMENTS})
+    SELECT d.*, payer.email, payer.name, payer.street, payer.postal_code, payer.city,
+           (SELECT x.state FROM delivery x WHERE x.number = d.number AND x.kind = :kind
+                AND x.state IN ('queued', 'sending', 'deferred', 'sent') LIMIT 1) AS already,
+           (SELECT count(*) FROM delivery x WHERE x.number = d.number) AS earlier,
+           coalesce(seller.ico, seller.id::text) AS seller_name,
+           d.invoice IS NULL OR EXISTS (SELECT FROM invoice_file f WHERE f.invoice = d.invoice AND f.kind = 'pdf')
+               AS files
+      FROM document d JOIN party payer ON payer.id = d.payer JOIN party seller ON seller.id = d.seller
+     WHERE CAST(:numbers AS text[]) IS NULL AND d.sort = :sort AND d.waits
+        OR d.number = ANY (CAST(:numbers AS text[]))
+     ORDER BY d.number
+""")  # noqa: S608 - a constant of this package
+
+MOST_PAPERS: Final = 500
+"""Papers of advances are made when they are first asked for: so many in one act."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +54,9 @@ def order_deliveries(
     address: str | None,
     person: Person,
     at: datetime,
+    sort: str = "invoices",
 ) -> Ordered:
-    """Queue documents for mail or print: these numbers, or all issued ones that did not leave yet.
+    """Queue documents for mail or print: these numbers, or all of a sort that did not leave yet.
 
     `address` is for one document whose payer gets it elsewhere this time. Raises NotFound for an unknown number.
     """
@@ -55,23 +64,30 @@ def order_deliveries(
         raise BadInput("address", "An address of its own is for the mail of one document; name that document.")
     given = None if numbers is None else list(dict.fromkeys(numbers))
     connection.execute(_ONE_AT_A_TIME)
-    rows = connection.execute(_WANTED, {"kind": kind, "numbers": given}).all()
+    rows = connection.execute(_WANTED, {"kind": kind, "numbers": given, "sort": sort}).all()
     if given is not None and (unknown := sorted(set(given) - {row.number for row in rows})):
         raise NotFound("invoice_not_found", f"There is no document {unknown[0]}; see GET /v1/invoices.")
+    papers = 0
     wanted: list[dict[str, Any]] = []
     left_out: list[dict[str, str]] = []
     for row in rows:
         reason, to = _where(row, kind, address)
+        if not reason and row.invoice is None:
+            papers += 1
+            reason = _keep_paper(connection, row, papers)
         if reason:
             left_out.append({"number": row.number, "reason": reason})
             continue
         wanted.append(
             {
-                "invoice": row.id,
+                "number": row.number,
+                "invoice": row.invoice,
+                "advance": row.advance,
+                "advance_document": row.advance_document,
                 "kind": kind,
                 "state": QUEUED,
                 "address": to,
-                "message_id": f"<{row.number}.{row.earlier + 1}.{row.seller}@rozvodna>",
+                "message_id": f"<{row.number}.{row.earlier + 1}.{row.seller_name}@rozvodna>",
                 "due_at": at if kind == "mail" else None,
                 "queued_at": at,
                 "queued_by": person.name,
@@ -84,11 +100,22 @@ def order_deliveries(
     return Ordered(len(wanted), left_out)
 
 
+def _keep_paper(connection: Connection, row: Row[Any], papers: int) -> str:
+    """Make the paper of an advance or of its tax document, so that it leaves as it is kept; why not, or nothing."""
+    if papers > MOST_PAPERS:
+        return f"More than {MOST_PAPERS} papers of advances at once; order the rest again."
+    if row.advance is not None:
+        paper_of_advance(connection, row.advance, "pdf")
+    else:
+        paper_of_document(connection, row.number, "pdf")
+    return ""
+
+
 def _where(row: Row[Any], kind: str, address: str | None) -> tuple[str, str]:
     """Why a document is left out, or nothing and its address."""
     if row.already is not None:
         return f"It is {row.already} already.", ""
-    if row.state == "cancelled":
+    if row.cancelled:
         return "It is cancelled.", ""
     if not row.files:
         return "It has no PDF.", ""

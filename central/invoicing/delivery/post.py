@@ -15,6 +15,7 @@ import structlog
 from sqlalchemy import Engine, TextClause, text
 from sqlalchemy.exc import DBAPIError
 
+from central.invoicing.delivery.documents import DOCUMENTS
 from central.invoicing.delivery.mail import Parcel, PutOffError, Server, Smtp, Transport, TurnedDownError, message_of
 from central.platform.clock import get_clock
 from central.platform.database import make_engine, transaction
@@ -36,14 +37,17 @@ _TAKE = text("""
      WHERE d.id = taken.id
     RETURNING d.id
 """)
-_PARCELS = text("""
-    SELECT d.id, d.address, d.message_id, i.number, i.language, i.due_date, i.variable_symbol, i.payable,
+_PARCELS = text(f"""
+    WITH document AS ({DOCUMENTS})
+    SELECT d.id, d.address, d.message_id, d.number, i.language, i.due_date, i.variable_symbol, i.payable, i.currency,
            seller.name AS seller,
-           (SELECT jsonb_object_agg(f.kind, encode(f.content, 'base64')) FROM invoice_file f WHERE f.invoice = i.id)
-               AS files
-      FROM delivery d JOIN invoice i ON i.id = d.invoice JOIN party seller ON seller.id = i.supplier
-     WHERE d.id = ANY (:ids) ORDER BY i.number
-""")
+           coalesce((SELECT jsonb_object_agg(f.kind, encode(f.content, 'base64'))
+                       FROM invoice_file f WHERE f.invoice = d.invoice),
+                    (SELECT jsonb_object_agg(f.kind, encode(f.content, 'base64'))
+                       FROM advance_file f WHERE f.advance = d.advance OR f.document = d.advance_document)) AS files
+      FROM delivery d JOIN document i ON i.number = d.number JOIN party seller ON seller.id = i.seller
+     WHERE d.id = ANY (:ids) ORDER BY d.number
+""")  # noqa: S608 - a constant of this package
 _TAKEN = text("""
     WITH taken AS (
         UPDATE delivery SET state = 'sent', sent_at = :now, due_at = NULL, answer = :answer
@@ -115,7 +119,7 @@ def _parcels(engine: Engine, ids: Sequence[int]) -> list[Parcel]:
             seller=row.seller,
             address=row.address,
             message_id=row.message_id,
-            payable=_money(row.payable, row.language),
+            payable=_money(row.payable, row.language, row.currency),
             due=f"{row.due_date.day}. {row.due_date.month}. {row.due_date.year}",
             symbol=row.variable_symbol,
             files={kind: b64decode(content) for kind, content in (row.files or {}).items()},
@@ -124,11 +128,12 @@ def _parcels(engine: Engine, ids: Sequence[int]) -> list[Parcel]:
     ]
 
 
-def _money(payable: Decimal, language: str) -> str | None:
+def _money(payable: Decimal, language: str, currency: str) -> str | None:
     """What is to be paid, as text; None where nothing is."""
     if payable <= 0:
         return None
-    return str(payable).replace(".", ",") if language == "cs" else str(payable)
+    amount = str(payable).replace(".", ",") if language == "cs" else str(payable)
+    return f"{amount} {'Kč' if (language, currency) == ('cs', 'CZK') else currency}"
 
 
 def _send(engine: Engine, clock: Clock, transport: Transport, sender: str, parcel: Parcel) -> None:

@@ -16,13 +16,15 @@ MOST = 500
 """Documents of a batch: its file is put together in memory."""
 
 _WAITING = text("""
-    SELECT d.id FROM delivery d JOIN invoice i ON i.id = d.invoice
-     WHERE d.kind = 'print' AND d.state = 'queued' ORDER BY i.number LIMIT :most FOR UPDATE OF d SKIP LOCKED
+    SELECT d.id FROM delivery d
+     WHERE d.kind = 'print' AND d.state = 'queued' ORDER BY d.number LIMIT :most FOR UPDATE SKIP LOCKED
 """)
 _FILES = text("""
-    SELECT f.content FROM delivery d JOIN invoice i ON i.id = d.invoice
-      JOIN invoice_file f ON f.invoice = i.id AND f.kind = 'pdf'
-     WHERE d.batch = :batch ORDER BY i.number
+    SELECT coalesce(f.content, a.content) AS content
+      FROM delivery d
+      LEFT JOIN invoice_file f ON f.invoice = d.invoice AND f.kind = 'pdf'
+      LEFT JOIN advance_file a ON (a.advance = d.advance OR a.document = d.advance_document) AND a.kind = 'pdf'
+     WHERE d.batch = :batch ORDER BY d.number
 """)
 _SENT = text("""
     UPDATE invoice SET state = 'sent' FROM delivery d

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from email.message import EmailMessage
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 from central.invoicing.advances.deductions import deduct, plan_for, settle_period, undo_deductions
+from central.invoicing.delivery.post import post_once
 from central.invoicing.isdoc import problems_of
 from central.invoicing.numbering import NumberSeries
 from central.platform.database import transaction
 from central.platform.errors import Refused
 from central.platform.hooks import HOOKS
 from central.workflow.prepare import prepare
+from shared.testing import ManualClock
 from tests.system.billing.site import CLERK, NOW, BilledSite
 from tests.system.billing.test_checks_and_invoicing import approved_run, issue_all
 
@@ -130,6 +133,7 @@ def test_a_year_of_advances_is_asked_for_paid_taxed_and_deducted_to_the_last_hal
         assert (refused.status_code, refused.json()["code"]) == (409, "advance_paid")
         ok(client.post(f"/v1/advances/{ids[3]}/cancel", json=WHY), 204)
 
+        _leave(site, client)
         sides = site_sides(site, ids[0])
         with transaction(site.engine) as connection:
             planned = plan_for(connection, [sides["contract"]], sides["seller"], sides["payer"], date(2027, 1, 1), None)
@@ -166,6 +170,35 @@ def test_a_year_of_advances_is_asked_for_paid_taxed_and_deducted_to_the_last_hal
         assert undo_deductions(connection, invoice, "chybné vyúčtování", CLERK, NOW) == D("2400.00")
         assert undo_deductions(connection, invoice, "chybné vyúčtování", CLERK, NOW) == D("0.00")
     assert site.one("SELECT count(*) FROM advance WHERE state = 'paid'") == 3
+
+
+def _leave(site: BilledSite, client: Any) -> None:
+    """The request of an advance and the tax document of a received one go by mail, what waits is printed."""
+    sent: list[EmailMessage] = []
+
+    class Box:
+        def send(self, message: EmailMessage) -> str:
+            sent.append(message)
+            return "250"
+
+    site.do("UPDATE party SET email = 'platce@example.cz' WHERE id = (SELECT payer FROM advance LIMIT 1)")
+    body = {"kind": "mail", "numbers": ["2650000001", "2660000001"]}
+    assert ok(client.post("/v1/deliveries", json=body), 201) == {"queued": 2, "left_out": []}
+    assert post_once(site.engine, ManualClock(NOW), Box(), "a@example.cz") == 2
+    assert [message["Subject"] for message in sent] == ["Doklad č. 2650000001", "Doklad č. 2660000001"]
+    for number, message in zip(body["numbers"], sent, strict=True):
+        files = {part.get_filename() for part in message.iter_attachments()}
+        assert files == {f"{number}.pdf", f"{number}.isdoc"}
+    again = ok(client.post("/v1/deliveries", json=body), 201)
+    assert [each["reason"] for each in again["left_out"]] == ["It is sent already."] * 2
+    queued = ok(client.post("/v1/deliveries", json={"kind": "print", "sort": "advances"}), 201)["queued"]
+    asked = "SELECT count(*) FROM advance WHERE state = 'sent' AND number <> '2650000001'"
+    assert queued == site.one(asked)
+    if queued:
+        batch = ok(client.post("/v1/print-batches"), 201)
+        assert client.get(f"/v1/print-batches/{batch['batch']}/pdf").content.startswith(b"%PDF")
+    listed = ok(client.get("/v1/deliveries?kind=mail&state=sent"))
+    assert sorted(row["number"] for row in listed) == body["numbers"]
 
 
 def site_sides(site: BilledSite, advance: int) -> dict[str, int]:

@@ -46,6 +46,18 @@ ALTER TABLE bank_statement ADD COLUMN pending integer NOT NULL DEFAULT 0
     CONSTRAINT bank_statement_pending_check CHECK (pending >= 0);
 COMMENT ON COLUMN bank_statement.pending IS 'Entries that the bank has not booked yet: not read';
 
+ALTER TABLE delivery ADD COLUMN number text, ALTER COLUMN invoice DROP NOT NULL,
+    ADD COLUMN advance bigint CONSTRAINT delivery_advance_fkey REFERENCES advance (id),
+    ADD COLUMN advance_document bigint CONSTRAINT delivery_advance_document_fkey REFERENCES advance_document (id),
+    ADD CONSTRAINT delivery_document_check CHECK (num_nonnulls(invoice, advance, advance_document) = 1);
+UPDATE delivery d SET number = i.number FROM invoice i WHERE i.id = d.invoice;
+ALTER TABLE delivery ALTER COLUMN number SET NOT NULL;
+DROP INDEX delivery_under_way_ix;
+CREATE UNIQUE INDEX delivery_under_way_ix ON delivery (number, kind) WHERE state IN ('queued', 'sending', 'deferred');
+CREATE INDEX delivery_number_ix ON delivery (number);
+CREATE INDEX delivery_advance_ix ON delivery (advance);
+CREATE INDEX delivery_advance_document_ix ON delivery (advance_document);
+
 CREATE TABLE bank_pickup (
     id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT bank_pickup_pkey PRIMARY KEY,
     name text NOT NULL,
@@ -78,6 +90,12 @@ SELECT k.kind, d.id, m.export
 """
 
 DOWN = """
+-- Deliveries of advances had no place before.
+DELETE FROM delivery WHERE invoice IS NULL;
+DROP INDEX delivery_under_way_ix;
+ALTER TABLE delivery DROP COLUMN number, DROP COLUMN advance, DROP COLUMN advance_document,
+    ALTER COLUMN invoice SET NOT NULL;
+CREATE UNIQUE INDEX delivery_under_way_ix ON delivery (invoice, kind) WHERE state IN ('queued', 'sending', 'deferred');
 DELETE FROM journal_mark WHERE kind IN ('deduction', 'deduction_undone', 'asked', 'asked_release', 'closing');
 DELETE FROM journal_mark m USING receivable r WHERE m.kind = 'receivable' AND r.id = m.item AND r.kind = 'advance';
 ALTER TABLE journal_export ADD COLUMN debit numeric(16, 2), ADD COLUMN credit numeric(16, 2);

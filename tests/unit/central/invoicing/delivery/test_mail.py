@@ -32,7 +32,7 @@ def parcel(**changes: Any) -> Parcel:
         "seller": "Dřevo & syn, a.s.",
         "address": "ucetni@example.cz",
         "message_id": "<2600000001.1@rozvodna>",
-        "payable": "159995,50",
+        "payable": "159995,50 Kč",
         "due": "24. 4. 2026",
         "symbol": "2600000001",
         "files": {"pdf": b"%PDF-1.7 x", "isdoc": b"<Invoice/>"},
@@ -44,7 +44,7 @@ def parcel(**changes: Any) -> Parcel:
     ("language", "subject", "words"),
     [
         ("cs", "Doklad č. 2600000001", "K úhradě: 159995,50 Kč do 24. 4. 2026, variabilní symbol 2600000001."),
-        ("en", "Document no. 2600000001", "To be paid: 159995,50 CZK by 24. 4. 2026, variable symbol 2600000001."),
+        ("en", "Document no. 2600000001", "To be paid: 159995,50 Kč by 24. 4. 2026, variable symbol 2600000001."),
     ],
 )
 def test_a_document_leaves_whole_and_in_its_language(language: str, subject: str, words: str) -> None:
