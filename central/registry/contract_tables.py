@@ -111,6 +111,8 @@ contract_item = Table(
     Column("operator", BigInteger, ForeignKey("party.id"), index=True),
     Column("gas_category", Text),
     Column("amendment", BigInteger),
+    Column("unmetered_w", Numeric(12, 3)),
+    Column("unmetered_flat", Boolean, nullable=False, server_default="false"),
     CheckConstraint("breaker_phases IN (1, 3)", name="breaker_phases"),
     CheckConstraint("breaker_amps > 0", name="breaker_amps"),
     CheckConstraint("(breaker_phases IS NULL) = (breaker_amps IS NULL)", name="breaker"),
@@ -119,6 +121,9 @@ contract_item = Table(
     CheckConstraint("least(reserved_input_kw, annual_mwh, gas_daily_capacity_m3) >= 0", name="not_negative"),
     CheckConstraint("reserved_output_kw >= 0", name="reserved_output_kw"),
     CheckConstraint(one_of("gas_category", GAS_CATEGORIES), name="gas_category"),
+    CheckConstraint("unmetered_w > 0", name="unmetered_w"),
+    CheckConstraint("NOT (unmetered_flat AND unmetered_w IS NOT NULL)", name="unmetered_once"),
+    CheckConstraint("rate IS NOT NULL OR NOT (unmetered_flat OR unmetered_w IS NOT NULL)", name="rate_of_unmetered"),
     CheckConstraint("NOT isempty(valid)", name="valid"),
     ForeignKeyConstraint(
         ["contract", "kind"], ["contract.id", "contract.kind"], name="contract_item_contract_kind_fkey"

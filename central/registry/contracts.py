@@ -213,6 +213,8 @@ def _item(
     facts = {name: value for name, value in item.items() if name not in {"valid_from", "valid_to", "operator"}}
     if "operator" in item:
         facts["operator"] = parties[item["operator"]]
+    if "unmetered_flat" in item:
+        facts["unmetered_flat"] = bool(item["unmetered_flat"])  # an empty cell of an import is none
     return {
         **facts,
         "contract": numbers[spec["number"]],

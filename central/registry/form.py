@@ -79,12 +79,22 @@ def check_supply_point(spec: Spec) -> None:
 
 
 def check_contract_item(spec: Spec) -> None:
-    """Breaker whole or not at all; reserved capacities together at most the reserved input (price decision, 4.18)."""
+    """Breaker whole or not at all; reserved capacities together at most the reserved input (price decision, 4.18).
+
+    What is not metered has its installed power or is paid flat, under a distribution rate.
+    """
     point = spec["supply_point"]
     if (spec.get("breaker_phases") is None) != (spec.get("breaker_amps") is None):
         raise BadInput("breaker", f"The item of {point} needs both the breaker's phases and its amps, or neither.")
     if spec.get("breaker_characteristic") is not None and spec.get("breaker_amps") is None:
         raise BadInput("breaker", f"The item of {point} has a breaker characteristic and no breaker; give its amps.")
+    watts, flat = spec.get("unmetered_w"), spec.get("unmetered_flat")
+    if watts is not None and flat:
+        raise BadInput(
+            "unmetered", f"The item of {point} has an unmetered power of {watts} W and is paid flat; give one of them."
+        )
+    if (watts is not None or flat) and spec.get("rate") is None:
+        raise BadInput("unmetered", f"The item of {point} is not metered and has no rate; give it one, such as C60d.")
     year, month = spec.get("reserved_capacity_year_kw"), spec.get("reserved_capacity_month_kw")
     reserved = (year or 0) + (month or 0)
     limit = spec.get("reserved_input_kw")

@@ -24,13 +24,17 @@ router = APIRouter()
 
 Kw = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=3)]
 Mwh = Annotated[Decimal, Field(ge=0, max_digits=14, decimal_places=3)]
+Watts = Annotated[Decimal, Field(gt=0, max_digits=12, decimal_places=3)]
 Amps = Annotated[int, Field(gt=0, le=100_000)]
 Characteristic = Literal["A", "B", "C", "D", "K", "Z"]
 GasCategory = Literal["household", "low", "medium", "large"]
 
 
 class ItemIn(Body):
-    """An item of a contract; without validity it has the contract's. `operator` is a code."""
+    """An item of a contract; without validity it has the contract's. `operator` is a code.
+
+    An unmetered take (rate C60d) has its installed power in `unmetered_w`, or is paid flat (`unmetered_flat`).
+    """
 
     supply_point: str
     prices: str
@@ -46,6 +50,8 @@ class ItemIn(Body):
     gas_daily_capacity_m3: Mwh | None = None
     operator: str | None = None
     gas_category: GasCategory | None = None
+    unmetered_w: Watts | None = None
+    unmetered_flat: bool = False
     valid_from: Day | None = None
     valid_to: Day | None = None
 
@@ -66,6 +72,8 @@ class ItemChange(Body):
     gas_daily_capacity_m3: Mwh | None = None
     operator: str | None = None
     gas_category: GasCategory | None = None
+    unmetered_w: Watts | None = None
+    unmetered_flat: bool = False
     amendment: Annotated[int, Field(gt=0, lt=100_000)] | None = None
 
 
@@ -95,6 +103,8 @@ class ItemOut(BaseModel):
     operator: int | None
     gas_category: str | None
     amendment: int | None
+    unmetered_w: Decimal | None
+    unmetered_flat: bool
     valid_from: date | None
     valid_to: date | None
 

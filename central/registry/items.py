@@ -21,12 +21,15 @@ from central.registry.validity import ends, starts
 ITEM_FACTS = (
     "prices", "rate", "breaker_phases", "breaker_amps", "breaker_characteristic", "reserved_input_kw",
     "reserved_output_kw", "annual_mwh", "gas_daily_capacity_m3", "operator", "gas_category", "amendment",
+    "unmetered_w", "unmetered_flat",
 )  # fmt: skip
-_NUMBERS = {"reserved_input_kw", "reserved_output_kw", "annual_mwh", "gas_daily_capacity_m3"}
+_NUMBERS = {"reserved_input_kw", "reserved_output_kw", "annual_mwh", "gas_daily_capacity_m3", "unmetered_w"}
 _WHOLE = {"breaker_phases", "breaker_amps", "operator", "amendment"}
 
 
 def _kind(name: str) -> Kind:
+    if name == "unmetered_flat":
+        return Kind.BOOLEAN
     return Kind.DECIMAL if name in _NUMBERS else Kind.INTEGER if name in _WHOLE else Kind.TEXT
 
 

@@ -67,6 +67,7 @@ def tenure_document(facts: PointFacts, tenure: Tenure) -> dict[str, Any]:
 
 def _item(span: Span) -> dict[str, Any]:
     item, agreed = span.item, span.agreed
+    unmetered = {"unmetered_w": _number(item.unmetered_w), "unmetered_flat": item.unmetered_flat}
     return {
         "id": item.id,
         "prices": item.prices,
@@ -81,6 +82,7 @@ def _item(span: Span) -> dict[str, Any]:
         "gas_daily_capacity_m3": _number(item.gas_daily_capacity_m3),
         "gas_category": item.gas_category,
         "valid": [_day(item.since), _day(item.until)],
+        **(unmetered if item.is_unmetered else {}),
     }
 
 

@@ -26,6 +26,8 @@ FRAMEWORK = "framework"
 """Kind of contract by which the supplier pays for its customers' points (rámcová smlouva, sdružené služby)."""
 PURCHASE = "purchase"
 """Kind of contract by which the superior distributor bills an entry of the network: settled and never invoiced."""
+RESERVED_OUTPUT = "reserved_output_kw"
+"""The agreed value that makes a low-voltage point's quarter-hours of delivery count, month by month."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,13 @@ class ContractItem:
     gas_daily_capacity_m3: Decimal | None
     gas_category: str | None
     seller: int | None = None
+    unmetered_w: Decimal | None = None
+    unmetered_flat: bool = False
+
+    @property
+    def is_unmetered(self) -> bool:
+        """Whether it is for a take without a meter: billed by its installed power, or flat."""
+        return self.unmetered_flat or self.unmetered_w is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,8 +373,7 @@ def _beside(
 def _stretches(
     record: PointRecord, first: date, end: date, books: Sequence[BookInForce], at: Sequence[date]
 ) -> Iterator[tuple[date, date]]:
-    """Cut where anything changes and `at` these days; at borders of months only where the point is above low voltage
-    then."""
+    """Cut where anything changes and `at` these days; at borders of months where a month's highest quarter-hour counts."""
     contracts = {held.fact.contract for held in (*record.items, *record.supplies)}
     suppliers = any(held.fact.contract_kind == FRAMEWORK for held in record.items)
     timelines: list[Iterable[Held[object]]] = [
@@ -378,9 +386,21 @@ def _stretches(
         *record.own.timelines(),
     ]
     for begin, until in cut(first, end, *timelines, at=(*price_borders(books, record.commodity), *at)):
-        version = fact_on(record.versions, begin)
-        high = record.commodity is Commodity.ELECTRICITY and version is not None and version.level != "NN"
-        yield from cut(begin, until, at=month_borders(begin, until) if high else ())
+        monthly = record.commodity is Commodity.ELECTRICITY and _counts_maxima(record, begin)
+        yield from cut(begin, until, at=month_borders(begin, until) if monthly else ())
+
+
+def _counts_maxima(record: PointRecord, day: date) -> bool:
+    """Whether quarter-hours decide a price: above low voltage always, else of what is given under a reserved output."""
+    version = fact_on(record.versions, day)
+    if version is None or version.level != "NN":
+        return version is not None
+    if fact_on(record.agreed.get(RESERVED_OUTPUT, ()), day) is None:
+        return False
+    return any(
+        (channel.direction, channel.kind) == ("A-", "interval")
+        for channel in (*record.channels, *record.others.values())
+    )
 
 
 def _add(stretches: list[tuple[date, date]], begin: date, until: date) -> None:
@@ -412,6 +432,8 @@ def _span(
     agreed = {name: value for name, held in record.agreed.items() if (value := fact_on(held, first)) is not None}
     if item.gas_daily_capacity_m3 is not None:
         agreed["daily_capacity_thousand_m3"] = item.gas_daily_capacity_m3 / 1000
+    if item.unmetered_w is not None:
+        agreed["unmetered_w"] = item.unmetered_w
     storage, loss = (record.own.condition(kind, first) for kind in ("storage", "loss"))
     return Span(
         first=first,
@@ -427,7 +449,7 @@ def _span(
             breaker_phases=item.breaker_phases,
             breaker_amperes=None if item.breaker_amps is None else Decimal(item.breaker_amps),
             annual_mwh=item.annual_mwh,
-            tariff_choice="single_component" if record.own.condition("single_component", first) else None,
+            tariff_choice=_choice(record, item, first),
             capacity_exempt=record.own.condition("capacity_exempt", first) is not None,
             network_entry=item.contract_kind == PURCHASE,
             storage=None if storage is None else storage.choice,
@@ -438,6 +460,13 @@ def _span(
         supply=supply,
         billed=billed,
     )
+
+
+def _choice(record: PointRecord, item: ContractItem, day: date) -> str | None:
+    """What was chosen where the law leaves a choice; a level knows only one of them."""
+    if item.unmetered_flat:
+        return "unmetered_flat"
+    return "single_component" if record.own.condition("single_component", day) else None
 
 
 def _supply(record: PointRecord, day: date) -> tuple[ContractItem, Named, Named] | None:

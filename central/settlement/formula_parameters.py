@@ -16,6 +16,7 @@ NAME = "a name"
 NAMES = "names a+b"
 MONTH_OR_PERIOD = "month or period"
 AT_CHANGE = "maximum or last"
+ZERO_OR_TOLD = "zero or told"
 FORMS = "const, ln, table joined by +"
 
 
@@ -63,7 +64,8 @@ FORMULA_SHAPES: Mapping[str, FormulaShape] = {
     "capped_per_mw": FormulaShape({"quantity": QUANTITY, "otherwise": SUM, **_CAPPED}, {"per": MONTH_OR_PERIOD}),
     "capped_per_ampere": FormulaShape(_CAPPED, {"per": MONTH_OR_PERIOD}),
     "excess_over_reserved": FormulaShape(
-        {"measured": QUANTITY, "reserved": SUM, "multiplier": NUMBER, "base": NAME}, {"base_if_none": NAME, **_MAXIMUM}
+        {"measured": QUANTITY, "reserved": SUM, "multiplier": NUMBER, "base": NAME},
+        {"base_if_none": NAME, "reserved_if_none": ZERO_OR_TOLD, **_MAXIMUM},
     ),
     "fixed_excess_over_reserved": FormulaShape({"measured": QUANTITY, "reserved": SUM}, _MAXIMUM),
     "lower_tariff_reserved_input": _TARIFFS,
@@ -86,6 +88,7 @@ FORMULA_SHAPES: Mapping[str, FormulaShape] = {
 _CHOICES = {
     MONTH_OR_PERIOD: {"month", "period"},
     AT_CHANGE: {"maximum", "last"},
+    ZERO_OR_TOLD: {"zero", "told"},
     FORMS: {"const", "ln", "table"},
 }
 

@@ -27,6 +27,12 @@ SPLIT_MONTH = {
         "The payer changed in the month: its maximum is billed to the last of them (assumed).",
     ),
 }
+ZERO = "zero"
+NOTHING_RESERVED = Assumption(
+    "assumed",
+    "Nic není rezervováno: za rezervovanou se bere nula, překročením je celé naměřené maximum (předpoklad).",
+    "Nothing is reserved: zero is taken for it, the whole measured maximum exceeds it (assumed).",
+)
 ENTRY_WITHOUT_EXEMPT = Assumption(
     "assumed",
     "Maximum vstupu do lokální sítě je bez odběru účastníků, kteří rezervovanou kapacitu neplatí "
@@ -37,7 +43,11 @@ ENTRY_WITHOUT_EXEMPT = Assumption(
 
 
 def excess_over_reserved(rule: BillingRule, cases: Sequence[Case]) -> Sequence[Line | Finding]:
-    """kW of the month's highest quarter-hour above what is reserved x multiplier x base price per kW."""
+    """kW of the month's highest quarter-hour above what is reserved x multiplier x base price per kW.
+
+    Where nothing is agreed in the month, the whole maximum is above it if parameter `reserved_if_none` is "zero"; else
+    that is told and not billed.
+    """
     outcomes: list[Line | Finding] = []
     for month in by_month(cases):
         for case in month:
@@ -60,7 +70,7 @@ def excess_price(rule: BillingRule, case: Case) -> tuple[PriceValue, Decimal, De
 def fixed_excess_over_reserved(rule: BillingRule, cases: Sequence[Case]) -> Sequence[Line | Finding]:
     """kW of the month's highest quarter-hour above what is reserved x a fixed price per kW; nothing without power.
 
-    Power without any agreed value is told and not billed.
+    Power without any agreed value is told and not billed, and so is an agreed value without a meter of that power.
     """
 
     def priced(case: Case) -> tuple[PriceValue, Decimal, Decimal | None]:
@@ -69,10 +79,18 @@ def fixed_excess_over_reserved(rule: BillingRule, cases: Sequence[Case]) -> Sequ
 
     outcomes: list[Line | Finding] = []
     for month in by_month(cases):
-        measured = [case for case in month if case.quantity(rule.parameters["measured"])]
+        powers = [case.quantity(rule.parameters["measured"]) for case in month]
+        measured = [case for case, power in zip(month, powers, strict=True) if power]
         if measured:
             outcomes += _excess(rule, measured, priced, month)
+        elif any(power is None and _reserved(rule, case) for case, power in zip(month, powers, strict=True)):
+            text = f"{rule.name.cs}: čtvrthodinový výkon se v místě neměří, překročení se nevyhodnocuje."
+            outcomes.append(Finding(rule.component, text))
     return outcomes
+
+
+def _reserved(rule: BillingRule, case: Case) -> Decimal | None:
+    return case.summed(rule.parameters["reserved"])
 
 
 def maximum_of(rule: BillingRule, case: Case) -> tuple[Decimal | None, bool]:
@@ -114,9 +132,10 @@ def _excess(
 ) -> list[Line | Finding]:
     """The highest excess of the month's parts; where the reserved value changes, each against its own."""
     month = month or measured
+    from_zero = rule.parameters.get("reserved_if_none") == ZERO and all(_reserved(rule, case) is None for case in month)
     worst: tuple[Decimal, Case, Decimal, Decimal, bool] | None = None
     for case in measured:
-        reserved = case.summed(rule.parameters["reserved"])
+        reserved = Decimal(0) if from_zero else _reserved(rule, case)
         maximum, without_exempt = maximum_of(rule, case)
         if reserved is None or maximum is None:
             continue
@@ -137,11 +156,22 @@ def _excess(
         price,
         unit_price,
         multiplier=multiplier,
-        also=(*assumed, *((ENTRY_WITHOUT_EXEMPT,) if without_exempt else ())),
+        also=(
+            *assumed,
+            *((ENTRY_WITHOUT_EXEMPT,) if without_exempt else ()),
+            *((NOTHING_RESERVED,) if from_zero else ()),
+        ),
         text=f"maximum {czech(plain(kilowatts))} kW, rezervováno {czech(plain(reserved))} kW",
         inputs={"maximum_kw": str(plain(kilowatts)), "reserved_kw": str(plain(reserved))},
     )
-    return list(over_payers_days(lines_of(rule, [share], "kW", kind="power_mw"), month, chosen))
+    lines = over_payers_days(lines_of(rule, [share], "kW", kind="power_mw"), month, chosen)
+    if not from_zero:
+        return list(lines)
+    text = (
+        f"{rule.name.cs}: v měsíci {case.month:%m/%Y} není nic rezervováno; překročením je celé maximum "
+        f"{czech(plain(kilowatts))} kW (předpoklad)."
+    )
+    return [*lines, Finding(rule.component, text, NOTHING_RESERVED.mark)]
 
 
 def plain(value: Decimal) -> Decimal:

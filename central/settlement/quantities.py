@@ -8,7 +8,7 @@ from typing import Any
 
 from central.readings.gas.energy import MissingTermError
 from central.settlement.evidence import as_text
-from central.settlement.facts import ChannelFacts, PointFacts, Span
+from central.settlement.facts import RESERVED_OUTPUT, ChannelFacts, PointFacts, Span
 from central.settlement.gas_month import gas_parts, missing_term
 from central.settlement.measured import (
     ChannelSum,
@@ -82,6 +82,13 @@ def registers_of(span: Span) -> Sequence[str]:
     if registers is None:
         rate = span.tariff.rate or "(nezadána)"
         raise CannotPriceError("rate", f"Sazba {rate} není v balíčku {span.book.name} {span.book.version}.")
+    if span.item.is_unmetered and registers:
+        raise CannotPriceError(
+            "unmetered",
+            f"Položka smlouvy má od {span.first} neměřený odběr, sazba {span.tariff.rate} se však měří "
+            f"({', '.join(registers)}); opravte sazbu, nebo neměřený odběr z položky odeberte.",
+            span.first,
+        )
     return registers
 
 
@@ -90,6 +97,11 @@ def measure_parts(facts: PointFacts, measured: Measured) -> list[PartMeasured]:
 
     Raises NotMeasuredError for what is missing, CannotPriceError for a rate that no package knows.
     """
+    for span in facts.spans:
+        if span.item.is_unmetered and span.version.level != LOW_VOLTAGE:
+            raise CannotPriceError(
+                "unmetered", f"Neměřený odběr je jen na hladině NN, místo má dne {span.first} jinou.", span.first
+            )
     if facts.commodity is Commodity.GAS:
         return _gas(facts, measured)
     return [
@@ -114,13 +126,7 @@ def _high(facts: PointFacts, span: Span, measured: Measured) -> PartMeasured:
             power = max(quarter_hour_kw(total.maximum, exponent), Decimal(0))
             part.put("max_quarter_hour_without_exempt_kw", power, [source])
             part.peaks_at["max_quarter_hour_without_exempt_kw"] = total.maximum_at
-    given, total = _interval(facts, span, "A-", measured, required=False)
-    if given is not None and total is not None:
-        source = _profile_source(facts, span, given, total)
-        at = {"maximum_at": total.maximum_at.isoformat()}
-        part.put("max_quarter_hour_output_kw", quarter_hour_kw(total.maximum, given.exponent), [{**source, **at}])
-        part.peaks_at["max_quarter_hour_output_kw"] = total.maximum_at
-        part.put("energy_returned_mwh", in_mega(total.total, given.exponent), [source])
+    _output(facts, span, measured, part)
     for direction, name in (("R+", "reactive_taken_mvarh"), ("R-", "reactive_delivery_mvarh")):
         reactive, total = _interval(facts, span, direction, measured, required=False)
         if reactive is not None and total is not None:
@@ -129,10 +135,27 @@ def _high(facts: PointFacts, span: Span, measured: Measured) -> PartMeasured:
     return part
 
 
+def _output(facts: PointFacts, span: Span, measured: Measured, part: PartMeasured) -> None:
+    """What was given into the network: its energy and its highest quarter-hour."""
+    given, total = _interval(facts, span, "A-", measured, required=False)
+    if given is None or total is None:
+        return
+    source = _profile_source(facts, span, given, total)
+    at = {"maximum_at": total.maximum_at.isoformat()}
+    part.put("max_quarter_hour_output_kw", quarter_hour_kw(total.maximum, given.exponent), [{**source, **at}])
+    part.peaks_at["max_quarter_hour_output_kw"] = total.maximum_at
+    part.put("energy_returned_mwh", in_mega(total.total, given.exponent), [source])
+
+
 def _low_voltage(facts: PointFacts, span: Span, measured: Measured) -> PartMeasured:
     part = PartMeasured()
+    if RESERVED_OUTPUT in span.agreed:
+        _output(facts, span, measured, part)
+    registers = registers_of(span)
+    if not registers:
+        return part  # a rate without registers is of unmetered takes: nothing is read, no energy is known
     energy, sources = Decimal(0), []
-    for register in registers_of(span):
+    for register in registers:
         channel = facts.channel_of(span, register, "state")
         if channel is None:
             raise NotMeasuredError(f"sazba {span.tariff.rate} potřebuje registr {register}, místo ho nemá.")

@@ -47,6 +47,7 @@ ITEMS = text("""
     SELECT i.supply_point, lower(i.valid) AS since, upper(i.valid) AS until, contract_services(i.kind) @> 1 AS network,
            i.id, i.contract, c.number, i.kind, i.prices, i.rate, i.breaker_phases, i.breaker_amps, i.annual_mwh,
            i.gas_daily_capacity_m3, i.gas_category, i.reserved_input_kw, i.reserved_output_kw,
+           i.unmetered_w, i.unmetered_flat,
            CASE i.kind WHEN 'purchase' THEN coalesce(i.operator, a.superior) END AS seller
       FROM contract_item i
       JOIN contract c ON c.id = i.contract
@@ -252,6 +253,8 @@ def _item(row: Row[Any]) -> ContractItem:
         gas_daily_capacity_m3=row.gas_daily_capacity_m3,
         gas_category=row.gas_category,
         seller=row.seller,
+        unmetered_w=row.unmetered_w,
+        unmetered_flat=row.unmetered_flat,
     )
 
 

@@ -51,7 +51,7 @@ def electricity_2026(low: dict[str, Any], high: dict[str, Any]) -> dict[str, Any
     return {
         "format": FORMAT,
         "name": "cz-electricity-2026",
-        "version": "2026.3",
+        "version": "2026.4",
         "scope": "cz-electricity",
         "commodity": "electricity",
         "title": {

@@ -28,6 +28,10 @@ ELECTRICITY_GROUPS: list[dict[str, Any]] = [
 ]
 
 HIGH = ["VVN", "VN"]
+NO_CAPACITY = (
+    "Where no capacity at all is agreed in a month, zero stands for it and the whole maximum exceeds: assumed, "
+    "reserved_if_none told only tells it."
+)
 _NOT_METERED = "rate:C60d+rate:C60d_VO"
 """Rates of unmetered takes: their payment stands for breaker and energy."""
 
@@ -65,6 +69,7 @@ ELECTRICITY_RULES: list[dict[str, Any]] = [
                 "reserved": "reserved_capacity_year_kw+reserved_capacity_month_kw",
                 "multiplier": "1.5",
                 "base": "reserved_capacity_month",
+                "reserved_if_none": "zero",
                 "not_if": "single_component+capacity_exempt",
                 **parameters,
             },
@@ -78,13 +83,14 @@ ELECTRICITY_RULES: list[dict[str, Any]] = [
             (
                 ["2026-01-01", "2026-06-01"],
                 {},
-                "Point 4.24: 1.5 times the monthly price. Not with the single-component price: assumed.",
+                f"Point 4.24: 1.5 times the monthly price. Not with the single-component price: assumed. {NO_CAPACITY}",
             ),
             (
                 ["2026-06-01", "2027-01-01"],
                 {"measured_at_entry": "max_quarter_hour_without_exempt_kw"},
                 "As amended by 1/2026, point 4.34: the entry of a local network is evaluated without participants who "
-                "pay no reserved capacity. Its wording was not seen; take out measured_at_entry to switch it off.",
+                "pay no reserved capacity. Its wording was not seen; take out measured_at_entry to switch it off. "
+                f"{NO_CAPACITY}",
             ),
         )
     ),
@@ -113,7 +119,7 @@ ELECTRICITY_RULES: list[dict[str, Any]] = [
         "fixed_excess_over_reserved",
         {"measured": "max_quarter_hour_output_kw", "reserved": "reserved_output_kw"},
         "cv-13-2025",
-        levels=HIGH,
+        levels=[*HIGH, "NN"],
         note="The rate code is the product's own.",
     ),
     rule(
@@ -257,13 +263,13 @@ ELECTRICITY_RULES: list[dict[str, Any]] = [
             "Měsíční plat za neměřený odběr (za každých i započatých 10 W)",
             "Monthly payment of an unmetered take (each started 10 W)",
             "per_started_unit_month",
-            {"quantity": "unmetered_w", "unit": "10", "only_if": f"rate:{rate}", "not_if": "unmetered_flat"},
+            {"quantity": "unmetered_w", "unit": "10", "only_if": f"rate:{rate}", **flat},
             "cv-14-2025",
             levels=["NN"],
             mark="inferred",
-            note="The rate code is that of the breaker's payment: inferred.",
+            note="The rate code is that of the breaker's payment: inferred. Public lighting has no flat payment.",
         )
-        for rate in ("C60d", "C60d_VO")
+        for rate, flat in (("C60d", {"not_if": "unmetered_flat"}), ("C60d_VO", {}))
     ),
     rule(
         "unmetered_flat",

@@ -17,7 +17,14 @@ from central.tariffs.build_parts import (
     table,
     with_parameters,
 )
-from central.tariffs.build_rules import BREAKER_BANDS, ELECTRICITY_GROUPS, ELECTRICITY_RULES, ELECTRICITY_SOURCES, HIGH
+from central.tariffs.build_rules import (
+    BREAKER_BANDS,
+    ELECTRICITY_GROUPS,
+    ELECTRICITY_RULES,
+    ELECTRICITY_SOURCES,
+    HIGH,
+    NO_CAPACITY,
+)
 
 _REGIONAL = {"CEZ": "ČEZ Distribuce, a. s.", "EGD": "EG.D, a.s.", "PRE": "PREdistribuce, a.s."}
 
@@ -55,7 +62,7 @@ def electricity_2025(rates: Mapping[str, Any], classes: Sequence[dict[str, Any]]
     return {
         "format": 2,
         "name": "cz-electricity-2025",
-        "version": "2025.1",
+        "version": "2025.2",
         "scope": "cz-electricity",
         "commodity": "electricity",
         "title": {
@@ -137,7 +144,7 @@ def electricity_2021() -> dict[str, Any]:
     return {
         "format": 2,
         "name": "cz-electricity-2021",
-        "version": "2021.1",
+        "version": "2021.2",
         "scope": "cz-electricity",
         "commodity": "electricity",
         "title": {
@@ -230,6 +237,8 @@ def _rules_2025(decision: str, transcript: str) -> list[dict[str, Any]]:
         )
         assumed = rule["component"] in _ASSUMED_2025
         note = "The multiplier was not found for 2025; that of 2026 is assumed." if assumed else rule["note"]
+        if "reserved_if_none" in rule["parameters"]:
+            note = f"{note} {NO_CAPACITY}"
         rules.append(with_parameters(rule, source, "assumed" if assumed else rule["mark"], note))
     return rules
 
@@ -241,7 +250,9 @@ def _rules_2021(decision: str) -> list[dict[str, Any]]:
         component = rule["component"]
         changed = {**rule, "levels": HIGH}
         if component == "excess_reserved_capacity":
-            note = "Point 4.23: twice the yearly price; the monthly one where no yearly capacity is agreed."
+            note = (
+                f"Point 4.23: twice the yearly price; the monthly one where no yearly capacity is agreed. {NO_CAPACITY}"
+            )
             parameters = {
                 "multiplier": "2",
                 "base": "reserved_capacity_year",

@@ -23,7 +23,7 @@ from central.settlement.classes import read_classes
 from central.settlement.counting import read_counts
 from central.settlement.evidence import Wanted, read_states
 from central.settlement.exempt import read_without_exempt
-from central.settlement.facts import PointFacts, Span
+from central.settlement.facts import RESERVED_OUTPUT, ChannelFacts, PointFacts, Span
 from central.settlement.measured import DaySums, RegisterPeriod, sum_days
 from central.settlement.model import CannotPriceError
 from central.settlement.quantities import LOW_VOLTAGE, Measured, Waiting, registers_of
@@ -154,21 +154,25 @@ def read_measured(
 
 
 def _profiled(facts: Iterable[PointFacts], commodity: Commodity) -> list[int]:
-    """The interval channels of points that are billed by profiles (high voltage, gas), and of others that an item is
-    settled from; two points may be settled from one."""
+    """The interval channels of points that are billed by profiles (high voltage, gas), of others that an item is
+    settled from, and of what low voltage gives under a reserved output; two points may be settled from one."""
     return sorted(
         {
             channel.id
             for point in facts
             if point.commodity is commodity
-            for channel in (
-                point.channels
-                if any(span.version.level != LOW_VOLTAGE for span in point.spans)
-                else point.record.others.values()
-            )
+            for channel in _used(point)
             if channel.kind == "interval"
         }
     )
+
+
+def _used(point: PointFacts) -> Iterable[ChannelFacts]:
+    if any(span.version.level != LOW_VOLTAGE for span in point.spans):
+        return point.channels
+    if not any(RESERVED_OUTPUT in span.agreed for span in point.spans):
+        return point.record.others.values()
+    return [*point.record.others.values(), *(each for each in point.record.channels if each.direction == "A-")]
 
 
 def _states(

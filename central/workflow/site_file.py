@@ -79,6 +79,8 @@ class ContractItem(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     reserved_input_kw: Decimal | None = None
     annual_mwh: Decimal | None = None
     gas_daily_capacity_m3: Decimal | None = None
+    unmetered_w: Decimal | None = None
+    unmetered_flat: bool = False
     valid_from: date | None = None
     valid_to: date | None = None
 

@@ -40,7 +40,8 @@ _POINTS: Final = """
            i.breaker_amps AS "item.breaker_amps", i.breaker_characteristic AS "item.breaker_characteristic",
            i.reserved_input_kw AS "item.reserved_input_kw", i.reserved_output_kw AS "item.reserved_output_kw",
            i.annual_mwh AS "item.annual_mwh", i.gas_daily_capacity_m3 AS "item.gas_daily_capacity_m3",
-           i.gas_category AS "item.gas_category", lower(i.valid) AS "item.valid_from",
+           i.gas_category AS "item.gas_category", i.unmetered_w AS "item.unmetered_w",
+           nullif(i.unmetered_flat, false) AS "item.unmetered_flat", lower(i.valid) AS "item.valid_from",
            upper(i.valid) AS "item.valid_to",
            ry.kw AS "item.reserved_capacity_year_kw", rm.kw AS "item.reserved_capacity_month_kw"
     FROM supply_point p

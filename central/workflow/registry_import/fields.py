@@ -109,6 +109,8 @@ FIELDS: Final[Mapping[str, Field]] = {
         *_numbers("item", "reserved_input_kw reserved_output_kw annual_mwh gas_daily_capacity_m3"),
         *_numbers("item", "reserved_capacity_year_kw reserved_capacity_month_kw"),
         Field("item.gas_category", choices=GAS_CATEGORIES),
+        *_numbers("item", "unmetered_w"),
+        Field("item.unmetered_flat", Form.BOOLEAN),
         Field("item.valid_from", Form.DAY),
         Field("item.valid_to", Form.DAY),
         *_texts("concentrator", "name place", "id"),

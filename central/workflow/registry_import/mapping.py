@@ -160,6 +160,8 @@ _POINT: Final[dict[str, Any]] = {
     "item.annual_mwh": "roční odběr MWh",
     "item.gas_daily_capacity_m3": "denní kapacita m3",
     "item.gas_category": "kategorie plynu",
+    "item.unmetered_w": "neměřený příkon W",
+    "item.unmetered_flat": "neměřeno paušálem",
     "item.valid_from": "položka od",
     "item.valid_to": "položka do",
 }

@@ -61,7 +61,7 @@ def test_install_and_what_it_would_change(site: BilledSite) -> None:
     new = seal(_with_energy_of(rate, version="2026.900"), KEY)
     with site.client() as client:
         (found,) = client.post("/v1/packages/diff", json={"new": {"content": new}}).json()
-        assert (found["old"], found["new"]) == ("cz-electricity-2026 2026.3", "cz-electricity-2026 2026.900")
+        assert (found["old"], found["new"]) == ("cz-electricity-2026 2026.4", "cz-electricity-2026 2026.900")
         texts = [each["text"] for each in found["differences"] if each["money"]]
         assert all(f"energy_vt for rate {rate}" in text and "becomes 1 CZK/MWh" in text for text in texts)
         assert found["contracts"] == contracts == len(found["effect"])
@@ -89,7 +89,7 @@ def test_install_and_what_it_would_change(site: BilledSite) -> None:
         changed = seal({**new, "notes": ["other"]}, KEY)
         assert client.post("/v1/packages", json={"content": changed}).status_code == 409
         assert site.one("SELECT md5(string_agg(b::text, ',' ORDER BY id)) FROM billing_basis b") == before
-        pair = {"old": {"name": "cz-electricity-2026", "version": "2026.3"}}
+        pair = {"old": {"name": "cz-electricity-2026", "version": "2026.4"}}
         pair["new"] = {"name": "cz-electricity-2026", "version": "2026.900"}
         assert client.post("/v1/packages/diff", json=pair).json()[0]["contracts"] == contracts
 
@@ -98,7 +98,7 @@ def test_install_and_what_it_would_change(site: BilledSite) -> None:
             for each in client.get("/v1/packages").json()
             if each["name"] == "cz-electricity-2026"
         }
-        assert states == {"2026.3": False, "2026.900": True}
+        assert states == {"2026.4": False, "2026.900": True}
     with site.client(READER_TOKEN) as reader:
         assert reader.post("/v1/packages", json={"content": new}).status_code == 403
 
@@ -112,7 +112,7 @@ def test_unsigned_and_informative_packages_need_an_explicit_word(site: BilledSit
     )
     with site.client() as client:
         prepared = client.post("/v1/prepare").json()["packages"]
-        assert "cz-electricity-2026 2026.3" in prepared
+        assert "cz-electricity-2026 2026.4" in prepared
         client.post("/v1/packages/keys", json={"public_key": PUBLIC, "name": "ERÚ", "reason": "ověřen"})
         assert client.post("/v1/packages", json={"content": unsigned}).json()["code"] == "package_unsigned"
         allowed = client.post("/v1/packages", json={"content": unsigned, "unsigned_reason": "opis z výměru"})
@@ -272,15 +272,15 @@ def test_the_command_line_on_the_database(
     assert "not trusted here" in said("install", str(file), status=2)
     said("trust", PUBLIC, "--name", "ERÚ", "--reason", "ověřen")
     told = said("diff", str(file))
-    assert "cz-electricity-2026 2026.3 -> cz-electricity-2026 2026.904" in told
+    assert "cz-electricity-2026 2026.4 -> cz-electricity-2026 2026.904" in told
     assert f"energy_vt for rate {rate}" in told
     assert "settled, not invoiced 2026-03" in told
     assert "2026.904: installed" in said("install", str(file))
     listed = said("list")
     assert "cz-electricity-2026@2026.904  2026-01-01 to 2027-01-01  active, signed" in listed
     assert "cz-electricity-2027-informative@2027.1  2027-01-01 to 2028-01-01  inactive" in listed
-    assert "becomes 1 CZK/MWh" in said("diff", "cz-electricity-2026@2026.3", "cz-electricity-2026@2026.904")
-    said("activate", "cz-electricity-2026@2026.3", "--reason", "zpět")
-    assert "cz-electricity-2026@2026.3  2026-01-01 to 2027-01-01  active" in said("list")
+    assert "becomes 1 CZK/MWh" in said("diff", "cz-electricity-2026@2026.4", "cz-electricity-2026@2026.904")
+    said("activate", "cz-electricity-2026@2026.4", "--reason", "zpět")
+    assert "cz-electricity-2026@2026.4  2026-01-01 to 2027-01-01  active" in said("list")
     assert "is not installed" in said("deactivate", "nothing@1", "--reason", "x", status=2)
     assert "There is no key 0" in said("distrust", "0", "--reason", "x", status=2)

@@ -295,7 +295,7 @@ def test_without_a_package_nothing_is_written(site: BilledSite) -> None:
 
 def test_preparing_twice_installs_once_and_respects_the_operators_package(site: BilledSite) -> None:
     with transaction(site.engine) as connection:
-        assert {"cz-electricity-2026 2026.3", "cz-gas-2017-example 2017.3"} <= set(prepare(connection, CLERK, NOW))
+        assert {"cz-electricity-2026 2026.4", "cz-gas-2017-example 2017.3"} <= set(prepare(connection, CLERK, NOW))
     installed = site.one("SELECT count(*) FROM package")
     site.do("UPDATE package SET version = 'own', checksum = 'own' WHERE scope = 'cz-gas'")
     with transaction(site.engine) as connection:
@@ -322,7 +322,7 @@ def test_the_interface(site: BilledSite) -> None:
         packages = client.get("/v1/packages").json()
         assert {"cz-electricity-2026", "cz-gas-2017-example"} <= {package["name"] for package in packages}
         price = client.get(
-            "/v1/packages/cz-electricity-2026/2026.3/price",
+            "/v1/packages/cz-electricity-2026/2026.4/price",
             params={"component": "use_of_networks", "day": "2026-03-01", "operator": "CEZ", "level": "VN"},
         ).json()
         assert (price["value"], price["mark"]) == ("106.22", "documented")
