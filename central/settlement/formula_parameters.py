@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
+from central.settlement.interval_mask import parse_mask
 from central.settlement.model import QUANTITIES
 
 NUMBER = "a positive decimal"
@@ -16,6 +17,7 @@ NAME = "a name"
 NAMES = "names a+b"
 MONTH_OR_PERIOD = "month or period"
 AT_CHANGE = "maximum or last"
+INTERVALS = "all, or words of months:1+2, working, hours:6-10+17-20"
 ZERO_OR_TOLD = "zero or told"
 FORMS = "const, ln, table joined by +"
 
@@ -47,7 +49,8 @@ _TARIFFS = FormulaShape(
 _POWER_FACTOR = FormulaShape(
     {"reactive": QUANTITY, "energy": QUANTITY, "step": NUMBER, "limit": NUMBER},
     {
-        **dict.fromkeys(("intervals", "zones", "capacity_price", "networks_price", "electricity_price"), NAME),
+        **dict.fromkeys(("zones", "capacity_price", "networks_price", "electricity_price"), NAME),
+        "intervals": INTERVALS,
         "price_level": NAME,
         "at_change": AT_CHANGE,
     },
@@ -105,6 +108,12 @@ def _is(kind: str, value: str) -> bool:
         return value in QUANTITIES
     if kind == SUM:
         return set(parts) <= QUANTITIES
+    if kind == INTERVALS:
+        try:
+            parse_mask(value)
+        except ValueError:
+            return False
+        return True
     if kind in _CHOICES:
         return set(parts) <= _CHOICES[kind] and (kind == FORMS or len(parts) == 1)
     return all(part.strip() == part != "" for part in parts) and (kind == NAMES or len(parts) == 1)

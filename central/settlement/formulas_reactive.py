@@ -5,12 +5,11 @@ from decimal import ROUND_FLOOR, Decimal
 
 from central.settlement.case import Case, by_month
 from central.settlement.formulas_maximum import payer_of, plain
+from central.settlement.interval_mask import told_mask
 from central.settlement.lines import Share, lines_of
 from central.settlement.marks import czech, of_price, of_rule, weakest
 from central.settlement.model import CannotPriceError, Finding, Line
 from central.settlement.prices import BillingRule, PriceValue
-
-EVERY_INTERVAL = "all"
 
 
 def power_factor(rule: BillingRule, cases: Sequence[Case]) -> Sequence[Line | Finding]:
@@ -37,14 +36,25 @@ def _month(rule: BillingRule, month: Sequence[Case]) -> Line | Finding:
     tangent = (reactive / energy).quantize(Decimal(rule.parameters["step"]), rounding=ROUND_FLOOR)
     limit = Decimal(rule.parameters["limit"])
     if tangent > limit:
-        return _surcharge(rule, month, tangent, limit)
-    text = f"{rule.name.cs}: tg φ = {czech(tangent)}, v neutrálním pásmu (do {czech(limit)}), bez přirážky."
+        return _surcharge(rule, month, tangent, limit, _over(rule, reactive, energy))
+    text = (
+        f"{rule.name.cs}: tg φ = {czech(tangent)}{_over(rule, reactive, energy)}, v neutrálním pásmu "
+        f"(do {czech(limit)}), bez přirážky."
+    )
     if unsure:
         text += f" Mez je převzatá hodnota (zdroj: {book.source_title(rule.source)}), pro období neověřená."
     return Finding(rule.component, text, weakest(unsure))
 
 
-def _surcharge(rule: BillingRule, month: Sequence[Case], tangent: Decimal, limit: Decimal) -> Line | Finding:
+def _over(rule: BillingRule, reactive: Decimal, energy: Decimal) -> str:
+    """What tg phi is of, where not all intervals are evaluated."""
+    mask = told_mask(rule.parameters)
+    if mask is None:
+        return ""
+    return f" z intervalů {mask}: {czech(plain(reactive))} MVArh / {czech(plain(energy))} MWh"
+
+
+def _surcharge(rule: BillingRule, month: Sequence[Case], tangent: Decimal, limit: Decimal, over: str) -> Line | Finding:
     at = max(month, key=lambda case: case.quantity("max_quarter_hour_kw") or Decimal(0))
     zones = rule.parameters.get("zones")
     zone = None if zones is None else at.law.find_step(zones, at.day, tangent)
@@ -70,7 +80,7 @@ def _surcharge(rule: BillingRule, month: Sequence[Case], tangent: Decimal, limit
         plain(base / 100),
         also=(*others, *assumed),
         text=(
-            f"tg φ = {czech(tangent)}; základ {czech(maximum)} MW × {czech(capacity.value)} + "
+            f"tg φ = {czech(tangent)}{over}; základ {czech(maximum)} MW × {czech(capacity.value)} + "
             f"({czech(networks.value)} + {czech(electricity.value)}) × {czech(energy)} MWh = {czech(base)} Kč"
         ),
         inputs={
@@ -88,11 +98,11 @@ def _surcharge(rule: BillingRule, month: Sequence[Case], tangent: Decimal, limit
 
 
 def _evaluated(rule: BillingRule, month: Sequence[Case], name: str) -> Decimal | None:
-    """The month's sum over the evaluated intervals: all of them, or those of the mask that parameter `intervals` names.
+    """The month's sum over the evaluated intervals: all of them, or those of the mask in parameter `intervals`.
 
     Whoever measures gives the sums over a mask as quantities of their own (`evaluated_...`).
     """
-    if rule.parameters.get("intervals", EVERY_INTERVAL) != EVERY_INTERVAL:
+    if told_mask(rule.parameters) is not None:
         name = f"evaluated_{name}"
     values = [value for case in month if (value := case.quantity(name)) is not None]
     return sum(values, Decimal(0)) if values else None

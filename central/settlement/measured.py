@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from central.readings.profiles import Profiles
 from central.readings.registers.difference import Verdict, difference
 from central.readings.states import REMOTE
+from central.settlement.interval_mask import IntervalMask
 from shared.quantities import MISSING_VALUE, Quality
 
 
@@ -45,6 +46,16 @@ class DaySums:
     missing: NDArray[np.int64]
     quality: Mapping[Quality, NDArray[np.int64]]
     """Counts of values that were not measured; a quality that no value has is left out."""
+    evaluated: dict[IntervalMask, NDArray[np.int64]] = field(default_factory=dict)
+    """Sums of the intervals of a mask, made for all channels at once when the first one is asked for."""
+
+    def evaluated_between(self, channel: int, first: date, end: date, mask: IntervalMask) -> int:
+        """A channel's sum over a mask's intervals in the days [first, end), which must be complete."""
+        totals = self.evaluated.get(mask)
+        if totals is None:
+            totals = self.evaluated[mask] = mask.day_totals(self.profiles)
+        low = (first - self.profiles.days[0].date).days
+        return int(totals[self.row_of[channel], low : low + (end - first).days].sum())
 
     def between(self, channel: int, first: date, end: date) -> ChannelSum:
         """A channel's sum over the days [first, end)."""

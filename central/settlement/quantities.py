@@ -10,6 +10,8 @@ from central.readings.gas.energy import MissingTermError
 from central.settlement.evidence import as_text
 from central.settlement.facts import RESERVED_OUTPUT, ChannelFacts, PointFacts, Span
 from central.settlement.gas_month import gas_parts, missing_term
+from central.settlement.interval_mask import parse_mask, told_mask
+from central.settlement.law import law_of
 from central.settlement.measured import (
     ChannelSum,
     DaySums,
@@ -33,6 +35,8 @@ PEAKS = {
     "max_quarter_hour_without_exempt_kw": "max_quarter_hour_without_exempt_at",
 }
 """Quantities that are a highest value, and what tells when it was; the others add up."""
+EVALUATED = {"energy_mwh": "A+", "reactive_taken_mvarh": "R+"}
+"""Quantities that a rule may take of some intervals only, and the direction that they are measured in."""
 MEANS = frozenset({"volume_coefficient", "calorific_value_kwh_m3"})
 """Quantities that are told by part only."""
 
@@ -132,7 +136,31 @@ def _high(facts: PointFacts, span: Span, measured: Measured) -> PartMeasured:
         if reactive is not None and total is not None:
             source = _profile_source(facts, span, reactive, total)
             part.put(name, in_mega(total.total, reactive.exponent), [source])
+    _evaluated(facts, span, measured, part)
     return part
+
+
+def _evaluated(facts: PointFacts, span: Span, measured: Measured, part: PartMeasured) -> None:
+    """The sums of the intervals that the part's power factor is of, where it is not all of them."""
+    text = _mask_of(span)
+    mask = None if text is None else parse_mask(text)
+    if mask is None:
+        return
+    for name, direction in EVALUATED.items():
+        channel = facts.channel_of(span, direction, "interval")
+        if channel is not None and name in part.quantities:
+            total = measured.days[facts.commodity].evaluated_between(channel.id, span.first, span.end, mask)
+            source = {**part.sources[name][0], "intervals": text}
+            part.put(f"evaluated_{name}", in_mega(total, channel.exponent), [source])
+
+
+def _mask_of(span: Span) -> str | None:
+    day = span.first.isoformat()
+    for rule in law_of(span.book).rules(span.tariff):
+        text = told_mask(rule.parameters)
+        if text is not None and (rule.valid is None or rule.valid[0] <= day < rule.valid[1]):
+            return text
+    return None
 
 
 def _output(facts: PointFacts, span: Span, measured: Measured, part: PartMeasured) -> None:

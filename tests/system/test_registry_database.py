@@ -76,6 +76,10 @@ REFUSED = {
     "contract_item_characteristic_of_breaker_check": "UPDATE contract_item SET breaker_characteristic = 'B'",
     "contract_item_reserved_output_kw_check": "UPDATE contract_item SET reserved_output_kw = -1",
     "contract_item_gas_category_check": "UPDATE contract_item SET gas_category = 'x'",
+    "contract_item_unmetered_w_check": "UPDATE contract_item SET rate = 'C60d', unmetered_w = 0",
+    "contract_item_unmetered_once_check": "UPDATE contract_item SET rate = 'C60d', unmetered_w = 9,"
+    " unmetered_flat = true",
+    "contract_item_rate_of_unmetered_check": "UPDATE contract_item SET rate = NULL, unmetered_w = 9",
     "contract_item_amendment_contract_fkey": "UPDATE contract_item SET amendment = 7",
     "contract_advance_check": "UPDATE contract SET advance_months = 1",
     "contract_statement_months_check": "UPDATE contract SET statement_months = 2",

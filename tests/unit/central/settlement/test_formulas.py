@@ -89,7 +89,7 @@ def test_a_mask_takes_the_sums_of_the_evaluated_intervals() -> None:
         evaluated_energy_mwh="20",
         evaluated_reactive_taken_mvarh="2",
     )
-    masked = price_parts([part(*JANUARY, VN, values, with_zones(intervals="workdays 06-10"))])
+    masked = price_parts([part(*JANUARY, VN, values, with_zones(intervals="working hours:6-10"))])
     assert not of_component(masked, "power_factor")
     assert any("tg φ = 0,100" in finding.text for finding in masked.findings)
 
