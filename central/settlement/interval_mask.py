@@ -47,7 +47,8 @@ class IntervalMask:
         schedule = Schedule("", tuple(SwitchingTimes(kind, times, date.min) for kind, times in kinds.items()))
         holidays = frozenset().union(*(holidays_of(year) for year in {day.date.year for day in days}))
         hours = tariff_mask(schedule, days, holidays)
-        return hours & np.repeat([day.date.month in self.months for day in days], [day.length for day in days])
+        evaluated = np.array([day.date.month in self.months for day in days], np.bool_)
+        return np.logical_and(hours, np.repeat(evaluated, [day.length for day in days]))
 
     def day_totals(self, profiles: Profiles) -> NDArray[np.int64]:
         """The sums of the evaluated intervals by day, (channels, days), of all channels at once.
