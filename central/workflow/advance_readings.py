@@ -24,6 +24,7 @@ ITEMS = text("""
     SELECT ci.id, ci.supply_point, sp.ean, sp.commodity, sp.voltage_level, sp.temperature_zone, sp.planned_mwh,
            coalesce(sp.load_profile_class, rated.class) AS load_profile_class,
            ci.prices, ci.rate, ci.breaker_phases, ci.breaker_amps, ci.annual_mwh, ci.gas_daily_capacity_m3,
+           ci.unmetered_w, ci.unmetered_flat,
            ci.reserved_input_kw, lower(ci.valid) AS since, upper(ci.valid) AS until,
            agreed.year_kw, agreed.month_kw
       FROM contract_item ci

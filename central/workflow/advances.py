@@ -249,6 +249,8 @@ def _predicted(
             for month, weight in zip(months, shape, strict=True)
         ]
         planned = item.planned_mwh if item.planned_mwh is not None else item.annual_mwh
+        if item.unmetered_flat or item.unmetered_w is not None:
+            planned = Decimal(0)  # billed by what is installed: no energy is predicted
         ahead = months_ahead(year, planned, heating_share)
         if ahead is None:
             raise Refused(
@@ -279,6 +281,7 @@ def _priced(
         "reserved_capacity_year_kw": item.year_kw,
         "reserved_capacity_month_kw": item.month_kw,
         "reserved_input_kw": item.reserved_input_kw,
+        "unmetered_w": item.unmetered_w,
         "daily_capacity_thousand_m3": None if item.gas_daily_capacity_m3 is None else item.gas_daily_capacity_m3 / 1000,
     }
     part = Part(
@@ -292,6 +295,7 @@ def _priced(
             breaker_phases=item.breaker_phases,
             breaker_amperes=None if item.breaker_amps is None else Decimal(item.breaker_amps),
             annual_mwh=item.annual_mwh,
+            tariff_choice="unmetered_flat" if item.unmetered_flat else None,
         ),
         agreed={name: value for name, value in agreed.items() if value is not None},
         measured=quantities,

@@ -120,6 +120,7 @@ def test_an_unmetered_take_from_the_registry_to_why(site: BilledSite) -> None:
             {"supply_point": EANS[2], "prices": "CEZ", "rate": "C60d"},
         ]
         contract = {"number": "N/1", "kind": "distribution", "customer": customer, "valid_from": "2026-01-01"}
+        contract |= {"statement_months": 12, "advance_months": 1, "advance_amount": "400"}
         for wrong in ({"unmetered_w": "95", "unmetered_flat": True}, {"rate": None, "unmetered_w": "95"}):
             refused = client.post("/v1/contracts", json={**contract, "items": [{**items[0], **wrong}]})
             assert (refused.status_code, refused.json()["code"]) == (422, "unmetered")
@@ -156,3 +157,11 @@ def test_an_unmetered_take_from_the_registry_to_why(site: BilledSite) -> None:
         bases = ok(client.get("/v1/bases", params={"run": again["id"], "limit": 100, "component": "unmetered_10w"}))
         assert sorted(each["amount"] for each in bases) == ["177.08", "210.81", "65.35"]
         ok(client.post(f"/v1/settlement/runs/{again['id']}/approve", json={}))
+        # advances of a year: nothing is measured and nothing planned, what is installed is known
+        order = {"contract": "N/1", "start": "2026-07-01", "spread": "expected"}
+        points = ok(client.post("/v1/advance-proposals", json=order))["points"]
+        assert {(each["ean"], Decimal(each["net"])) for each in points if each["month"] == "2026-07-01"} == {
+            (EANS[0], Decimal("274.27")),
+            (EANS[1], Decimal("78.22")),
+            (EANS[2], Decimal("78.22")),
+        }
