@@ -1,8 +1,9 @@
 """What is billed and would be billed otherwise today: living lines, compared with those of a settlement made anew.
 
 A line *lives* while no other line cancels it, and a preliminary one until an annual statement takes it back. Compared
-are the lines of one contract item and payer, so that a change of who pays is a change of both. What was made by hand is
-never settled anew and so never corrected here.
+are the lines of one contract item, payer and seller, so that a change of who pays is a change of both; of what the runs
+of one period made with what they had to settle, because days that a run of another period holds are left to that.
+What was made by hand is never settled anew and so never corrected here.
 """
 
 from collections import defaultdict
@@ -46,15 +47,13 @@ _GROUPS = text("""
      GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
 """)
 _LIVING = text("""
-    SELECT b.id, sp.ean, b.supply_point, b.contract_item, b.payer, b.service, b.component, b.name, b.unit, b.quantity,
-           b.unit_price, b.amount, b.vat_percent, b.state, b.input
+    SELECT b.id, sp.ean, b.supply_point, b.contract_item, b.payer, b.seller, b.service, b.component, b.name,
+           b.unit, b.quantity, b.unit_price, b.amount, b.vat_percent, b.state, b.input
       FROM billing_basis b
       JOIN supply_point sp ON sp.id = b.supply_point
       JOIN settlement_run r ON r.id = b.run AND r.period = daterange(:first, :end)
      WHERE b.supply_point = ANY (CAST(:points AS bigint[])) AND b.statement_type = ANY (CAST(:types AS integer[]))
        AND b.state IN ('approved', 'invoiced') AND b.service <> 'purchase' AND b.input IS NOT NULL
-       AND (lower(b.valid) AT TIME ZONE 'Europe/Prague')::date >= :first
-       AND (upper(b.valid) AT TIME ZONE 'Europe/Prague')::date <= :end
        AND NOT EXISTS (SELECT FROM billing_basis o WHERE o.original = b.id AND o.state <> 'cancelled'
                           AND o.statement_type = ANY (CAST(:cancelling AS integer[])))
        AND NOT EXISTS (SELECT FROM billing_basis o WHERE o.original = b.id AND o.state <> 'cancelled'
@@ -131,6 +130,10 @@ _NEXT_ORIGINALS = text("""
 """)
 
 
+Sides = tuple[int, int]
+"""Who pays a line and who bills it, as party ids."""
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
     """Points whose lines of one period and statement are looked at together; `root` is the type of the originals."""
@@ -143,12 +146,12 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Living:
-    """A living line: whose it is, what it says, whether it is invoiced, and the input that it stands on."""
+    """A living line: whose it is, between whom, what it says, whether it is invoiced, and the input it stands on."""
 
     id: int
     supply_point: int
     item: int
-    payer: int
+    sides: Sides
     line: RunLine
     invoiced: bool
     input: int
@@ -156,10 +159,10 @@ class Living:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A point whose lines differ: the changes by (item, payer), the living lines they touch, and why."""
+    """A point whose lines differ: the changes by item and sides, the living lines they touch, and why."""
 
     supply_point: int
-    changes: tuple[tuple[int, int, Change], ...]
+    changes: tuple[tuple[int, Sides, Change], ...]
     touched: tuple[Living, ...]
     causes: tuple[dict[str, Any], ...]
 
@@ -179,16 +182,16 @@ class Difference:
     def correct_vat(self) -> Decimal:
         return vat_of(each.second for _, _, each in self.changes if each.second)
 
-    def changed(self) -> frozenset[tuple[int, int, str, str]]:
-        """What changed, as (contract item, payer, service, component)."""
-        return frozenset((item, payer, each.service, each.component) for item, payer, each in self.changes)
+    def changed(self) -> frozenset[tuple[int, Sides, str, str]]:
+        """What changed, as (contract item, sides, service, component)."""
+        return frozenset((item, sides, each.service, each.component) for item, sides, each in self.changes)
 
     def document(self) -> dict[str, Any]:
         """As the list of corrections keeps it."""
         lines = [
             {
                 "contract_item": item,
-                "payer": payer,
+                "payer": sides[0],
                 "service": each.service,
                 "component": each.component,
                 "name": each.name,
@@ -197,7 +200,7 @@ class Difference:
                 "correct": None if each.second is None else _told(each.second),
                 "difference": str(each.difference),
             }
-            for item, payer, each in self.changes
+            for item, sides, each in self.changes
         ]
         rates = [
             None if each is None else [[str(number) for number in pair] for pair in each.vat_bases]
@@ -270,7 +273,7 @@ def read_living(connection: Connection, group: Group) -> list[Living]:
             row.id,
             row.supply_point,
             row.contract_item,
-            row.payer,
+            (row.payer, row.seller),
             RunLine(
                 row.ean,
                 row.service,
@@ -302,32 +305,38 @@ def differences(
     """
     new = list(settled)
     invoiced = {each.item for each in living if each.invoiced}
-    old_lines: dict[tuple[int, int, int], list[RunLine]] = defaultdict(list)
-    new_lines: dict[tuple[int, int, int], list[RunLine]] = defaultdict(list)
+    old_lines: dict[tuple[int, int, Sides], list[RunLine]] = defaultdict(list)
+    new_lines: dict[tuple[int, int, Sides], list[RunLine]] = defaultdict(list)
     for each in living:
         if each.item in invoiced and each.supply_point not in omitted:
-            old_lines[each.supply_point, each.item, each.payer].append(each.line)
+            old_lines[each.supply_point, each.item, each.sides].append(each.line)
     for entry in new:
         item = entry.tenure.last.item.id
         if item in invoiced and entry.facts.supply_point not in omitted:
-            key = (entry.facts.supply_point, item, entry.tenure.last.payer.id)
+            key = (entry.facts.supply_point, item, sides_of(entry))
             new_lines[key] += [_line(entry, line) for line in entry.lines if not line.is_information]
-    found: dict[int, list[tuple[int, int, Change]]] = defaultdict(list)
-    for point, item, payer in sorted(old_lines.keys() | new_lines.keys()):
-        key = (point, item, payer)
-        found[point] += [(item, payer, each) for each in changes(old_lines[key], new_lines[key])]
+    found: dict[int, list[tuple[int, Sides, Change]]] = defaultdict(list)
+    for point, item, sides in sorted(old_lines.keys() | new_lines.keys()):
+        key = (point, item, sides)
+        found[point] += [(item, sides, each) for each in changes(old_lines[key], new_lines[key])]
     changed = {point: each for point, each in found.items() if each}
     reasons = _causes(connection, [each for each in living if each.supply_point in changed], new, measured)
     result = []
     for point, differing in changed.items():
-        keys = {(item, payer, change.service, change.component) for item, payer, change in differing}
+        keys = {(item, sides, change.service, change.component) for item, sides, change in differing}
         touched = tuple(
             one
             for one in living
-            if one.supply_point == point and (one.item, one.payer, one.line.service, one.line.component) in keys
+            if one.supply_point == point and (one.item, one.sides, one.line.service, one.line.component) in keys
         )
         result.append(Difference(point, tuple(differing), touched, tuple(reasons.get(point, ()))))
     return result
+
+
+def sides_of(entry: Settled) -> Sides:
+    """Who pays what was settled, and who bills it."""
+    last = entry.tenure.last
+    return last.payer.id, last.item.seller or last.version.operator.id
 
 
 def _line(entry: Settled, line: Line) -> RunLine:

@@ -18,6 +18,7 @@ from central.settlement.cancelling import cancel_bases, delete_basis
 from central.settlement.corrections import (
     Difference,
     Group,
+    Sides,
     decide,
     differences,
     dismissed,
@@ -25,6 +26,7 @@ from central.settlement.corrections import (
     lock_open,
     make_room,
     read_living,
+    sides_of,
     store_found,
 )
 from central.settlement.document import spelled
@@ -166,9 +168,11 @@ def _correct(connection: Connection, each: _Judged, reason: str, person: Person,
     """Cancel the lines that differ and write those in their place; the run, and how many of both."""
     changed = {key for difference in each.found for key in difference.changed()}
     touched = [line for difference in each.found for line in difference.touched]
-    sides = {(item, payer) for item, payer, _, _ in changed}
+    billed = {(item, sides) for item, sides, _, _ in changed}
     # a tenure of which nothing is billed any more is pinned too: it is what the correction stands on
-    entries = [_only(entry, changed) for entry in each.settled if _side(entry) in sides]
+    entries = [
+        _only(entry, changed) for entry in each.settled if (entry.tenure.last.item.id, sides_of(entry)) in billed
+    ]
     group = each.group
     scope = {"points": sorted(difference.supply_point for difference in each.found)}
     order = RunOrder(group.first, group.end, "corrective", corrective_type(group.root), scope, reason)
@@ -187,17 +191,17 @@ def _correct(connection: Connection, each: _Judged, reason: str, person: Person,
     return run, len(touched), written.bases
 
 
-def _side(entry: Settled) -> tuple[int, int]:
-    return entry.tenure.last.item.id, entry.tenure.last.payer.id
+def _bill_of(entry: Settled) -> tuple[int, Sides]:
+    return entry.tenure.last.item.id, sides_of(entry)
 
 
-def _only(entry: Settled, changed: set[tuple[int, int, str, str]]) -> Settled:
+def _only(entry: Settled, changed: set[tuple[int, Sides, str, str]]) -> Settled:
     """The settled tenure with those of its lines that changed."""
-    item, payer = _side(entry)
+    item, sides = _bill_of(entry)
     lines = tuple(
         line
         for line in entry.lines
-        if not line.is_information and (item, payer, line.service, line.component) in changed
+        if not line.is_information and (item, sides, line.service, line.component) in changed
     )
     return replace(entry, lines=lines)
 
