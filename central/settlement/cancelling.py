@@ -21,7 +21,11 @@ from central.settlement.statements import (
 from central.settlement.tables import billing_basis, settlement_run
 
 BASES_CANCELLED = "bases.cancelled"
-"""Topic: bases were deleted or replaced; what was derived from them (results shown elsewhere) is computed anew."""
+"""Topic: bases do not hold any more: deleted, thrown away with their run, replaced by an update, taken back by others.
+
+The event: `bases` (ids), `opposites` (ids of the lines that take back what was invoiced, else empty), `run` (of the
+update or correction, else None), `why`, `by` (a name), `at`.
+"""
 
 _NAMED = """
     SELECT b.id, b.state, b.statement_type, b.name, b.service, sp.ean,
@@ -83,6 +87,29 @@ _ACCRUALS = text("""
 _OPEN_AGAIN = text("UPDATE settlement_input SET approved = false WHERE run = :run AND approved")
 
 
+def tell_cancelled(
+    connection: Connection,
+    bases: Sequence[int],
+    why: str,
+    person: Person | str,
+    at: datetime,
+    *,
+    run: int | None = None,
+    opposites: Sequence[int] = (),
+) -> None:
+    """Publish that bases do not hold any more; nothing is told of none."""
+    if bases:
+        event = {
+            "bases": sorted(bases),
+            "opposites": sorted(opposites),
+            "run": run,
+            "why": why,
+            "by": name_of(person),
+            "at": at,
+        }
+        HOOKS.publish(connection, BASES_CANCELLED, event)
+
+
 def delete_basis(connection: Connection, basis: int, why: str, person: Person | str, at: datetime) -> None:
     """Delete (Zrušit) a basis that is not invoiced: it stays as cancelled, with who, when and why.
 
@@ -110,7 +137,7 @@ def delete_basis(connection: Connection, basis: int, why: str, person: Person | 
         connection, person, "basis.delete", f"billing_basis/{basis}", {}, at,
         before={"state": row.state}, after={"state": "cancelled"}, why=why,
     )  # fmt: skip
-    HOOKS.publish(connection, BASES_CANCELLED, {"bases": [basis], "at": at})
+    tell_cancelled(connection, [basis], why, person, at)
 
 
 def cancel_bases(
@@ -137,6 +164,7 @@ def cancel_bases(
         connection, person, "bases.cancel", "billing_basis", {"originals": [row.id for row in rows], "made": made}, at,
         why=reason,
     )  # fmt: skip
+    tell_cancelled(connection, [row.id for row in rows], reason, person, at, run=run, opposites=made)
     return made
 
 

@@ -11,7 +11,7 @@ from central.platform.errors import NotFound, Refused
 from central.platform.hooks import HOOKS
 from central.platform.identity import Person, name_of
 from central.settlement.billed_states import lock_billed_states
-from central.settlement.cancelling import BASES_CANCELLED
+from central.settlement.cancelling import tell_cancelled
 from central.settlement.late import close_pinned_days
 from central.settlement.tables import billing_basis, settlement_input, settlement_run
 
@@ -110,7 +110,7 @@ def discard_run(connection: Connection, run: int, why: str, person: Person | str
         connection, person, "settlement.discard", f"settlement_run/{run}", {"bases": len(bases)}, at,
         before={"state": "draft"}, after={"state": "discarded"}, why=why,
     )  # fmt: skip
-    HOOKS.publish(connection, BASES_CANCELLED, {"bases": bases, "at": at})
+    tell_cancelled(connection, bases, why, person, at, run=run)
     return len(bases)
 
 

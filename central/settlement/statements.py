@@ -4,10 +4,6 @@ Pure. Source: Energo-Kontroly, table of statement types; the codes 1 and 3 are n
 the negative settlement, has a negative quantity and amount at the unit price of its original.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal
 from enum import IntEnum
 
 from central.platform.errors import Refused
@@ -152,46 +148,3 @@ def _paired(table: dict[StatementType, StatementType], kind: int, done: str, ins
             "statement_type", f"A basis of statement type {kind} ({NAMES[original][1]}) is not {done}; {instead}."
         )
     return found
-
-
-@dataclass(frozen=True, slots=True)
-class Billed:
-    """A basis as far as cancelling and settling needs it: its identity, type, time and figures."""
-
-    id: int
-    statement_type: StatementType
-    start: datetime
-    end: datetime
-    quantity: Decimal
-    unit_price: Decimal
-    amount: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class Opposite:
-    """A line that takes back an original: the same with the opposite quantity and amount."""
-
-    original: int
-    statement_type: StatementType
-    quantity: Decimal
-    unit_price: Decimal
-    amount: Decimal
-
-
-def cancelling(basis: Billed) -> Opposite:
-    """The line that cancels a basis, to the haléř: it negates what was billed and computes nothing."""
-    return _opposite(basis, cancelling_type(basis.statement_type))
-
-
-def negative_settlement(billed: Iterable[Billed]) -> list[Opposite]:
-    """A negative line (5) for each basis that was billed preliminarily, so that 5 + 6 + preliminary = 6.
-
-    Corrections (9) and cancellings (12) of preliminary lines are taken back like the lines themselves: what was
-    cancelled before gives two lines that add up to nothing.
-    """
-    taken = [basis for basis in billed if basis.statement_type in BILLED_PRELIMINARILY]
-    return [_opposite(basis, T.NEGATIVE_SETTLEMENT) for basis in taken]
-
-
-def _opposite(basis: Billed, kind: StatementType) -> Opposite:
-    return Opposite(basis.id, kind, -basis.quantity, basis.unit_price, -basis.amount)

@@ -18,9 +18,8 @@ from sqlalchemy import Connection, delete, text, update
 
 from central.platform import audit
 from central.platform.arrays import int_array
-from central.platform.hooks import HOOKS
 from central.platform.identity import Person, name_of
-from central.settlement.cancelling import BASES_CANCELLED
+from central.settlement.cancelling import tell_cancelled
 from central.settlement.statements import StatementType
 from central.settlement.tables import settlement_omission, settlement_run
 
@@ -295,8 +294,7 @@ def reconcile(
     details = {"kept": done.kept, "replaced": done.replaced, "added": done.added, "removed": done.removed}
     subject = f"settlement_run/{run}" if changed else "billing_basis"
     audit.record(connection, person, "bases.update", subject, details, at, why=why)
-    if cancelled:
-        HOOKS.publish(connection, BASES_CANCELLED, {"bases": cancelled, "at": at})
+    tell_cancelled(connection, cancelled, why, person, at, run=done.run)
     return done
 
 

@@ -306,6 +306,69 @@ def test_what_is_billed_preliminarily_after_the_year_was_settled_is_taken_back_t
         assert [found["statement_type"] for found in client.get("/v1/corrections").json()] == [6]
 
 
+def test_the_annual_statement_through_runs_takes_back_every_sign(site: BilledSite) -> None:
+    """Preliminary lines (2), their cancelling (12) and correction (9), then 5 and 6 of one annual run, invoiced."""
+    point = high_voltage(site)[0]
+    looked = {"from": "2026-03-01", "to": "2026-04-01"}
+    with site.client() as client:
+        run = settle_and_approve(client, [point], "preliminary")
+        post(client, "/invoices", 201, run=run)
+        new_version(site, point, by=400_000)
+        assert post(client, "/corrections/look", 200, **looked)["open"] == 1
+        (found,) = client.get("/v1/corrections").json()
+        (corrective,) = post(client, "/corrections/order", 201, corrections=[found["id"]], **WHY)["runs"]
+        post(client, "/invoices", 201, run=corrective)
+        before = bases(client, state="invoiced")
+        assert {line["statement_type"] for line in before} == {2, 9, 12}
+        # the year turns out lower than what was billed
+        new_version(site, point, by=-900_000)
+        made = post(client, "/settlement/runs", 201, month="2026-03", statement="annual", points=[point])
+        annual = made["id"]
+        negative, final = (bases(client, run=annual, statement_type=kind) for kind in (5, 6))
+        assert len(negative) == len(before)
+        assert made["billing_bases"] == len(negative) + len(final)
+        opposite = {line["original"]: line for line in negative}
+        for line in before:
+            other = opposite[line["id"]]
+            assert Decimal(other["amount"]) == -Decimal(line["amount"])
+            assert Decimal(other["quantity"]) == -Decimal(line["quantity"])
+            assert Decimal(other["unit_price"]) == Decimal(line["unit_price"]) > 0
+        assert {Decimal(line["amount"]) > 0 for line in negative} == {True, False}
+        assert all(Decimal(line["amount"]) > 0 for line in final)
+        post(client, f"/settlement/runs/{annual}/approve", 200)
+        assert total(bases(client)) == total(final) < total(before)
+        (number,) = post(client, "/invoices", 201, run=annual)["invoices"]
+        bill = site.one("SELECT net FROM invoice WHERE number = :number", number=number)
+        assert bill == total(final) - total(before) < 0
+        assert site.one("SELECT sum(net) FROM invoice") == total(final)
+
+
+def test_whoever_listens_is_told_which_bases_hold_no_more(site: BilledSite) -> None:
+    changed, other = high_voltage(site)
+    heard: list[Mapping[str, Any]] = []
+    with site.client() as client:
+        HOOKS.subscribe("bases.cancelled", "test", lambda _, event: heard.append(event))
+        run = settle_and_approve(client, [changed, other])
+        basis = bases(client, run=run, ean=ean(site, other))[0]["id"]
+        post(client, f"/bases/{basis}/delete", 204, **WHY)
+        new_version(site, changed)
+        done = update(client, [changed])
+        replaced = {line["id"] for line in bases(client, state="cancelled")} - {basis}
+        drafted = [line["id"] for line in bases(client, run=done["run"])]
+        post(client, f"/settlement/runs/{done['run']}/discard", 200, **WHY)
+        rest = sorted(line["id"] for line in bases(client, run=run, state="approved"))
+        site.do("UPDATE billing_basis SET state = 'invoiced' WHERE id = ANY (:rest)", rest=rest)
+        made = post(client, "/bases/cancel", 201, bases=rest, reason="omyl")["made"]
+        HOOKS.subscribe("bases.cancelled", "test", lambda *_: None)
+        common = {"by": "Fakturantka", "at": site.clock.now()}
+        assert heard == [
+            {"bases": [basis], "opposites": [], "run": None, **WHY, **common},
+            {"bases": sorted(replaced), "opposites": [], "run": done["run"], **WHY, **common},
+            {"bases": sorted(drafted), "opposites": [], "run": done["run"], **WHY, **common},
+            {"bases": rest, "opposites": made, "run": None, "why": "omyl", **common},
+        ]
+
+
 def test_a_leaver_is_settled_to_the_day_on_which_the_contract_ends(site: BilledSite) -> None:
     point = high_voltage(site)[0]
     contract = site.one("SELECT contract FROM contract_item WHERE supply_point = :point", point=point)

@@ -1,39 +1,22 @@
-"""Statement types: which cancels and corrects which, and that what is taken back adds up to nothing."""
+"""Statement types: which cancels and corrects which. That both add up to nothing: tests/system/billing."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from decimal import Decimal
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from central.platform.errors import Refused
 from central.settlement.statements import (
-    BILLED_PRELIMINARILY,
     CANCELS,
     CORRECTS,
     GROUPS,
     NAMES,
-    Billed,
     StatementType,
-    cancelling,
     cancelling_type,
     corrective_type,
     group_of,
     is_cancelling,
-    negative_settlement,
     statement_type,
 )
-
-START, END = datetime(2026, 2, 28, 23, tzinfo=UTC), datetime(2026, 3, 31, 22, tzinfo=UTC)
-CANCELLABLE = sorted(CANCELS)
-
-
-def billed(kind: int, amount: Decimal = Decimal("10.00"), number: int = 1) -> Billed:
-    return Billed(number, StatementType(kind), START, END, Decimal("2.5"), Decimal("4.000"), amount)
-
 
 # type, cancelled by, corrected by (Energo-Kontroly, table of statement types)
 PAIRS = [(0, 7, 8), (8, 7, 8), (2, 12, 9), (9, 12, 9), (5, 13, 15), (15, 13, 15), (6, 14, 10), (10, 14, 10)]
@@ -83,28 +66,3 @@ def test_every_type_has_names_and_one_group() -> None:
     assert sum(len(kinds) for kinds in GROUPS.values()) == len(StatementType)
     assert not {1, 3} & {int(kind) for kind in StatementType}
     assert all(cancelled not in CORRECTS for cancelled in CANCELS.values())
-
-
-AMOUNTS = st.decimals(-(10**9), 10**9, places=2)
-
-
-@given(st.sampled_from(CANCELLABLE), AMOUNTS)
-def test_cancelling_and_its_original_add_up_to_nothing(kind: StatementType, amount: Decimal) -> None:
-    original = billed(kind, amount)
-    opposite = cancelling(original)
-    assert opposite.amount + original.amount == 0
-    assert opposite.quantity + original.quantity == 0
-    assert opposite.unit_price == original.unit_price
-    assert opposite.original == original.id
-
-
-@given(st.lists(st.tuples(st.sampled_from(sorted(StatementType)), AMOUNTS)), AMOUNTS)
-def test_negative_and_final_settlement_with_what_was_billed_are_the_final_one(
-    lines: list[tuple[StatementType, Decimal]], final: Decimal
-) -> None:
-    before = [billed(kind, amount, number) for number, (kind, amount) in enumerate(lines)]
-    preliminary = [line for line in before if line.statement_type in BILLED_PRELIMINARILY]
-    negative = negative_settlement(before)
-    assert {line.statement_type for line in negative} <= {StatementType.NEGATIVE_SETTLEMENT}
-    total = sum((line.amount for line in (*preliminary, *negative)), Decimal(0)) + final
-    assert total == final
