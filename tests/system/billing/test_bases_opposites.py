@@ -36,7 +36,8 @@ MADE = text("""
            fingerprint, original, reason, made_at, made_by)
     SELECT b.run, b.input, b.supply_point, b.contract_item, b.contract, b.customer, b.payer, b.seller, b.service,
            b.rate, b.component, b.name, given.quantity, b.unit, b.unit_price, b.price_unit, given.amount,
-           given.vat, b.valid, given.type, b.measurements, b.why, 'invoiced', b.fingerprint, CASE WHEN given.type = 12 THEN b.id END,
+           given.vat, b.valid, given.type, b.measurements, b.why, 'invoiced', b.fingerprint,
+           CASE WHEN given.type = 12 THEN b.id END,
            'test', b.made_at, b.made_by
       FROM (SELECT * FROM billing_basis WHERE original IS NULL ORDER BY id LIMIT 1) b
      CROSS JOIN unnest(CAST(:types AS integer[]), CAST(:quantities AS numeric[]), CAST(:amounts AS numeric[]),
