@@ -96,15 +96,15 @@ def orders(bases: Iterable[Row[Any]], grouping: Grouping) -> list[Order]:
     """The documents that bases fall into, in the order of their first EANs.
 
     One a contract, a supply point or a payer; under a framework contract the payer gets one with a part per point
-    whatever the grouping. What corrects or cancels stands apart, a document for each original; so does the annual
-    statement.
+    whatever the grouping. What corrects or cancels stands apart, one document for each original, of all contracts that
+    it holds; so does the annual statement.
     """
     rows = list(bases)
     followed = _originals(rows)
     groups: dict[tuple[Any, ...], list[Row[Any]]] = {}
     for row in rows:
         family, original = _family(row, followed)
-        collective = grouping == "payer" or row.contract_kind == "framework"
+        collective = original is not None or grouping == "payer" or row.contract_kind == "framework"
         shared = None if collective else row.supply_point if grouping == "supply_point" else row.contract
         groups.setdefault((row.supplier, row.payer, collective, shared, family, original), []).append(row)
     return [_order(key[2], key[4], key[5], group) for key, group in groups.items()]

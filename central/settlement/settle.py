@@ -9,7 +9,7 @@ from typing import Any
 from central.settlement.case import cases_of
 from central.settlement.facts import PointFacts, Tenure
 from central.settlement.measured import NotMeasuredError
-from central.settlement.model import ALONE, QUANTITIES, Beside, CannotPriceError, Finding, Line, Part, Priced
+from central.settlement.model import ALONE, QUANTITIES, CannotPriceError, Finding, Line, Part, Priced
 from central.settlement.price_parts import price_parts
 from central.settlement.quantities import Measured, PartMeasured, measure_parts
 from central.settlement.services import service_lines
@@ -93,19 +93,9 @@ def settle_point(facts: PointFacts, measured: Measured, now: datetime) -> list[S
             return Omitted(facts, waiting.component, sentence, waiting.day)
     try:
         parts = measure_parts(facts, measured)
-        tenures = [*facts.tenures(), *facts.supply_tenures()]
-        priced = _priced(facts, parts, tenures, measured.beside.get(facts.supply_point, ALONE))
-        services = [
-            service_lines(
-                facts.record.own.services.get(tenure.last.item.id, ()),
-                tenure.first,
-                tenure.end,
-                tenure.last.item.id,
-                tenure.owner,
-                measured.count,
-            )
-            for tenure in tenures
-        ]
+        tenures = tenures_of(facts)
+        priced = price_point(facts, parts_of(facts, parts), measured)
+        services = [_services(facts, tenure, measured) for tenure in tenures]
     except NotMeasuredError as error:
         return Omitted(facts, "measurement", f"Místo {facts.ean}: {error.reason}", error.day)
     except CannotPriceError as error:
@@ -124,10 +114,15 @@ def settle_point(facts: PointFacts, measured: Measured, now: datetime) -> list[S
     return settled
 
 
-def _priced(facts: PointFacts, parts: Sequence[PartMeasured], tenures: Sequence[Tenure], beside: Beside) -> Priced:
-    """The regulated lines of a point and those of supply; of a network's entry what the superior should bill."""
-    owner_of = {(span.item.id, span.first): tenure.owner for tenure in tenures for span in tenure.spans}
-    ready = [
+def tenures_of(facts: PointFacts) -> list[Tenure]:
+    """What is billed apart: the tenures of network services, then those of supply alone."""
+    return [*facts.tenures(), *facts.supply_tenures()]
+
+
+def parts_of(facts: PointFacts, parts: Sequence[PartMeasured]) -> list[Part]:
+    """The point's parts with what was measured in each, ready to be priced; one for each of its spans."""
+    owner_of = _owners(facts)
+    return [
         Part(
             first=span.first,
             end=span.end,
@@ -140,6 +135,15 @@ def _priced(facts: PointFacts, parts: Sequence[PartMeasured], tenures: Sequence[
         )
         for span, part in zip(facts.spans, parts, strict=True)
     ]
+
+
+def price_point(facts: PointFacts, ready: Sequence[Part], measured: Measured) -> Priced:
+    """The regulated lines of a point and those of supply; of a network's entry what the superior should bill.
+
+    `ready` are its parts as `parts_of` makes them, or the same ones otherwise. Raises CannotPriceError.
+    """
+    owner_of = _owners(facts)
+    beside = measured.beside.get(facts.supply_point, ALONE)
     network = [part for span, part in zip(facts.spans, ready, strict=True) if not span.billed]
     priced = price_parts(network, beside) if network else NOTHING
     entries = {span.item.id for span in facts.spans if span.tariff.network_entry}
@@ -156,6 +160,23 @@ def _priced(facts: PointFacts, parts: Sequence[PartMeasured], tenures: Sequence[
     ]
     lines, findings = supply_lines(cases_of(supplied), facts.commodity, facts.record.own)
     return Priced((*priced.lines, *lines), (*priced.findings, *findings))
+
+
+def price_whole(facts: PointFacts, ready: Sequence[Part], measured: Measured) -> Priced:
+    """All that a point is billed for: what `price_point` gives, and the operator's own services."""
+    priced = price_point(facts, ready, measured)
+    services = [line for tenure in tenures_of(facts) for line in _services(facts, tenure, measured)]
+    return Priced((*priced.lines, *services), priced.findings)
+
+
+def _services(facts: PointFacts, tenure: Tenure, measured: Measured) -> list[Line]:
+    item = tenure.last.item.id
+    attached = facts.record.own.services.get(item, ())
+    return service_lines(attached, tenure.first, tenure.end, item, tenure.owner, measured.count)
+
+
+def _owners(facts: PointFacts) -> dict[tuple[int, date], int]:
+    return {(span.item.id, span.first): tenure.owner for tenure in tenures_of(facts) for span in tenure.spans}
 
 
 def _belongs(line: Line, tenure: Tenure) -> bool:

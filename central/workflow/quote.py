@@ -83,10 +83,10 @@ def parts_of(given: QuoteInput, packages: Sequence[Package]) -> list[Part]:
 
 def quoted(priced: Priced, parts: Sequence[Part]) -> dict[str, Any]:
     """A priced point as a quote prints it."""
-    percents = {f"{part.prices.name} {part.prices.version}": part.prices.vat_percent for part in parts}
+    packages = dict.fromkeys(f"{part.prices.name} {part.prices.version}" for part in parts)
     bases: dict[Decimal, Decimal] = {}
     for line in priced.lines:
-        percent = percents[line.inputs["rule"]["package"]]
+        percent = vat_percent_of(line, parts)
         bases[percent] = bases.get(percent, Decimal(0)) + line.amount
     net = half_up(priced.net, HALER)
     vat = sum((half_up(base * percent / 100, HALER) for percent, base in bases.items()), Decimal("0.00"))
@@ -96,11 +96,18 @@ def quoted(priced: Priced, parts: Sequence[Part]) -> dict[str, Any]:
         "vat": str(vat),
         "gross": str(net + vat),
         "vat_rates": {str(percent): str(half_up(base, HALER)) for percent, base in sorted(bases.items())},
-        "packages": list(percents),
+        "packages": list(packages),
         "findings": [
             {"component": finding.component, "text": finding.text, "mark": finding.mark} for finding in priced.findings
         ],
     }
+
+
+def vat_percent_of(line: Line, parts: Sequence[Part]) -> Decimal:
+    """The VAT rate of a line: its own, else that of the package of its first day's part."""
+    if line.vat_percent is not None:
+        return line.vat_percent
+    return next(part.prices.vat_percent for part in parts if part.first <= line.first < part.end)
 
 
 def _line(line: Line) -> dict[str, Any]:

@@ -9,12 +9,13 @@ from typing import Any
 from sqlalchemy import Connection
 
 from central.platform.errors import BadInput, NotFound, Refused
+from central.settlement.facts import PointFacts
 from central.settlement.measured import NotMeasuredError
 from central.settlement.model import CannotPriceError, Part
-from central.settlement.price_parts import price_parts
-from central.settlement.quantities import measure_parts
+from central.settlement.quantities import Measured, measure_parts
 from central.settlement.registry import read_facts
 from central.settlement.scope import Scope, points_in
+from central.settlement.settle import parts_of, price_whole
 from central.settlement.what_if import Change, agreed_capacity, changed, cheapest_capacity
 from central.tariffs.install import packages_in_force
 from central.workflow.quote import quoted
@@ -29,11 +30,15 @@ NO_STATEMENT = -1
 
 @dataclass(frozen=True, slots=True)
 class PointParts:
-    """A point's parts as they would be settled."""
+    """A point's parts as they would be settled, and what else its bill stands on."""
 
-    ean: str
-    commodity: Commodity
+    facts: PointFacts
     parts: Sequence[Part]
+    measured: Measured
+
+    @property
+    def ean(self) -> str:
+        return self.facts.ean
 
 
 def what_if(connection: Connection, point: int, period: Period, change: Change) -> dict[str, Any]:
@@ -45,7 +50,7 @@ def what_if(connection: Connection, point: int, period: Period, change: Change) 
     _require(period)
     read = read_parts(connection, point, period)
     other = changed(read.parts, change)
-    as_is, would_be = _priced(read.ean, read.parts), _priced(read.ean, other)
+    as_is, would_be = _priced(read, read.parts), _priced(read, other)
     difference = Decimal(would_be["net"]) - Decimal(as_is["net"])
     return {"ean": read.ean, "as_is": as_is, "what_if": would_be, "difference": format(difference, "f")}
 
@@ -59,7 +64,7 @@ def cheapest(connection: Connection, point: int, last: date, count: int = 12) ->
     begun = last.year * 12 + last.month - count
     period = Period(date(begun // 12, begun % 12 + 1, 1), end)
     read = read_parts(connection, point, period)
-    if read.commodity is not Commodity.ELECTRICITY or any(part.point.level == "NN" for part in read.parts):
+    if read.facts.commodity is not Commodity.ELECTRICITY or any(part.point.level == "NN" for part in read.parts):
         raise Refused(
             "no_reserved_capacity", f"Point {read.ean} is not above low voltage: it has no reserved capacity to choose."
         )
@@ -114,24 +119,24 @@ def read_parts(connection: Connection, point: int, period: Period) -> PointParts
     (found,) = facts
     if found.problem is not None:
         raise Refused("not_settled", found.problem.reason)
+    measured = read_measured(connection, period, facts, packages)
     try:
-        measured = measure_parts(found, read_measured(connection, period, facts, packages))
+        parts = parts_of(found, measure_parts(found, measured))
     except NotMeasuredError as error:
         raise Refused("not_measured", f"Místo {found.ean}: {error.reason}") from error
     except CannotPriceError as error:
         raise _refused(found.ean, error) from error
-    parts = [
-        Part(span.first, span.end, span.item.id, span.tariff, span.agreed, part.quantities, span.book)
-        for span, part in zip(found.spans, measured, strict=True)
-    ]
-    return PointParts(found.ean, found.commodity, parts)
+    return PointParts(found, parts, measured)
 
 
-def _priced(ean: str, parts: Sequence[Part]) -> dict[str, Any]:
+def _priced(read: PointParts, parts: Sequence[Part]) -> dict[str, Any]:
+    """The whole bill: network services, supply with its taxes, own services, as far as the contracts have them."""
     try:
-        return quoted(price_parts(parts), parts)
+        return quoted(price_whole(read.facts, parts, read.measured), parts)
+    except NotMeasuredError as error:
+        raise Refused("not_measured", f"Místo {read.ean}: {error.reason}") from error
     except CannotPriceError as error:
-        raise _refused(ean, error) from error
+        raise _refused(read.ean, error) from error
 
 
 def _refused(ean: str, error: CannotPriceError) -> Refused:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import psycopg
+from sqlalchemy import text
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # where `tests` lies, when this file itself is run
 
@@ -25,6 +26,7 @@ from central.settlement.runs import approve_run
 from central.settlement.scope import Scope, points_in
 from central.workflow.prepare import prepare
 from central.workflow.settle_month import Period, settle
+from central.workflow.update_bases import update_bases
 from deploy.stack import process
 from deploy.stack.local import LocalStack, home_folder
 from shared.testing import ManualClock
@@ -36,6 +38,7 @@ SMALL: Final = 1_000
 POINTS: Final = 10_000
 LARGE: Final = 50_000
 WARMING: Final = 40
+_CHANGE: Final = text("UPDATE reserved_capacity SET kw = kw + 1 WHERE supply_point % 20 = 1")
 REPEATS: Final = 3
 """Of the small sizes; the largest is settled once."""
 
@@ -68,8 +71,30 @@ def settle_once(url: str) -> dict[str, float]:
     }
 
 
+def update_once(url: str) -> dict[str, float]:
+    """Update the approved month after the capacity of every tenth high-voltage point has changed; seconds, memory."""
+    engine = make_engine(url, name="bench", pool_size=1)
+    with transaction(engine) as connection:
+        changed = connection.execute(_CHANGE).rowcount
+    begun = time.perf_counter()
+    with transaction(engine) as connection:
+        done = update_bases(
+            connection, Period.of_month(FIRST), "regular", Scope(), "bench", ManualClock(NOW), SYSTEM
+        ).updated
+    seconds = time.perf_counter() - begun
+    engine.dispose()
+    if done.replaced != changed or done.left_out or done.added or done.removed:
+        raise RuntimeError(f"{changed} points changed, {done.replaced} lines were replaced: {done}.")
+    return {
+        "update_s": seconds,
+        "kept": done.kept,
+        "replaced": done.replaced,
+        "rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
 def measure(stack: LocalStack, sizes: tuple[int, ...] = (SMALL, POINTS, LARGE)) -> dict[str, Figure]:
-    """Seconds for 10,000 points, memory, and how the cost of a point grows."""
+    """Seconds for 10,000 points and for updating their bases, memory, and how the cost of a point grows."""
     results = {points: _size(stack, points) for points in sizes}
     for points, result in results.items():
         cost = (result["settle_s"] + result["approve_s"]) / points * 1000
@@ -78,6 +103,9 @@ def measure(stack: LocalStack, sizes: tuple[int, ...] = (SMALL, POINTS, LARGE)) 
     figures = {"rss_mb": Figure(round(max(result["rss_mb"] for result in results.values())), "MB")}
     if POINTS in seconds:
         figures["month_10k_s"] = Figure(round(seconds[POINTS], 1), "s")
+    updates = {points: result["update_s"] for points, result in results.items() if "update_s" in result}
+    if POINTS in updates:
+        figures["update_10k_s"] = Figure(round(updates[POINTS], 1), "s")
     if LARGE in seconds and SMALL in seconds:
         growth = (seconds[LARGE] / LARGE) / (seconds[SMALL] / SMALL)
         figures["growth_50k"] = Figure(round(growth, 2), "times")
@@ -99,9 +127,14 @@ def _size(stack: LocalStack, points: int) -> dict[str, float]:
     for repeat in range(REPEATS if points < LARGE else 1):
         if repeat:
             _forget(url)
-        runs.append(_in_a_process(url))
+        runs.append(_in_a_process("--settle", url))
+    median = sorted(runs, key=lambda run: run["settle_s"] + run["approve_s"])[len(runs) // 2]
+    if points < LARGE:
+        updated = _in_a_process("--update", url)
+        print(f"{points} points updated: {json.dumps(updated)}", flush=True)
+        median["update_s"] = updated["update_s"]
     stack.drop_database(name)
-    return sorted(runs, key=lambda run: run["settle_s"] + run["approve_s"])[len(runs) // 2]
+    return median
 
 
 def _forget(url: str) -> None:
@@ -112,9 +145,9 @@ def _forget(url: str) -> None:
         connection.execute(b"VACUUM ANALYZE")
 
 
-def _in_a_process(url: str) -> dict[str, float]:
+def _in_a_process(what: str, url: str) -> dict[str, float]:
     done = subprocess.run(
-        [sys.executable, str(Path(__file__).resolve()), "--settle", url], capture_output=True, text=True, check=False
+        [sys.executable, str(Path(__file__).resolve()), what, url], capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise RuntimeError(done.stderr[-2_000:])
@@ -127,7 +160,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--points", type=int, help="of this size alone; writes nothing")
     parser.add_argument("--settle", metavar="URL", help="settle the month that stands in this database, and tell")
+    parser.add_argument("--update", metavar="URL", help="update the approved month of this database, and tell")
     options = parser.parse_args()
+    if options.update:
+        print(json.dumps(update_once(options.update)))
+        return 0
     if options.settle:
         print(json.dumps(settle_once(options.settle)))
         return 0

@@ -287,6 +287,26 @@ def test_nothing_changed_is_nothing_found(invoiced: tuple[BilledSite, dict[str, 
         connection.rollback()
 
 
+def test_what_if_prices_supply_taxes_and_own_services_too(
+    invoiced: tuple[BilledSite, dict[str, tuple[int, int]]],
+) -> None:
+    site, points = invoiced
+    march = {"from": "2026-03-01", "to": "2026-04-01"}
+    with site.client() as client:
+        for which, change in (("low", {"breaker": "3x63"}), ("high", {"reserved_capacity_year_kw": 1000})):
+            point = points[which][0]
+            answer = client.post("/v1/settlement/what-if", json={"supply_point": point, **march, **change})
+            assert answer.status_code == 200, answer.text
+            told = answer.json()
+            with transaction(site.engine) as connection:
+                net, vat = money(connection, "supply_point = :p AND state = 'invoiced'", p=point)
+            assert (Decimal(told["as_is"]["net"]), Decimal(told["as_is"]["vat"])) == (net, vat)
+            assert Decimal(told["difference"]) == Decimal(told["what_if"]["net"]) - net != 0
+            own = {"low": {"supply_vt", "electricity_tax", "service:PLOCHA"}, "high": {"service:NAJEM"}}
+            for side in ("as_is", "what_if"):
+                assert own[which] <= {line["component"] for line in told[side]["lines"]}
+
+
 def test_days_that_a_run_of_another_period_holds_are_left_to_that(
     invoiced: tuple[BilledSite, dict[str, tuple[int, int]]],
 ) -> None:
