@@ -80,9 +80,10 @@ _MATCH = (
         ), placed AS (
             SELECT *, row_number() OVER (PARTITION BY new, said ORDER BY state = 'approved' DESC, id) AS place FROM line
         )
-        SELECT old.id, new.id, old.input, new.input
-          FROM placed old JOIN placed new ON new.said = old.said AND new.place = old.place AND new.new
-         WHERE NOT old.new
+        -- at most one of each side has a place; as a join of both sides this is planned without statistics, as loops
+        SELECT max(id) FILTER (WHERE NOT new), max(id) FILTER (WHERE new),
+               max(input) FILTER (WHERE NOT new), max(input) FILTER (WHERE new)
+          FROM placed GROUP BY said, place HAVING count(*) = 2
     """),
     text("ANALYZE basis_match"),
 )
