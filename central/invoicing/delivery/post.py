@@ -16,11 +16,12 @@ from sqlalchemy import Engine, TextClause, text
 from sqlalchemy.exc import DBAPIError
 
 from central.invoicing.delivery.documents import DOCUMENTS
-from central.invoicing.delivery.mail import Parcel, PutOffError, Server, Smtp, Transport, TurnedDownError, message_of
+from central.invoicing.delivery.mail import Parcel, Transport, message_of
 from central.platform.clock import get_clock
 from central.platform.database import make_engine, transaction
 from central.platform.errors import BadInput
 from central.platform.settings import Settings
+from central.platform.smtp import PutOffError, Server, Smtp, TurnedDownError
 from shared.clock import Clock
 
 AT_ONCE = 20

@@ -15,10 +15,10 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from central.invoicing.delivery.mail import Server, Smtp
 from central.invoicing.delivery.post import GIVEN_UP_AFTER, PAUSES, post_once
 from central.invoicing.issue import issue_invoices
 from central.platform.database import transaction
+from central.platform.smtp import Server, Smtp
 from central.settlement.runs import approve_run
 from central.workflow.prepare import prepare
 from shared.testing import ManualClock

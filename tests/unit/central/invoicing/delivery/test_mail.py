@@ -9,17 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from central.invoicing.delivery.mail import (
-    Parcel,
-    PutOffError,
-    Server,
-    Smtp,
-    TurnedDownError,
-    message_of,
-    require_address,
-)
+from central.invoicing.delivery.mail import Parcel, message_of, require_address
 from central.invoicing.delivery.states import STATES, TRANSITIONS, UNDER_WAY, following
 from central.platform.errors import BadInput
+from central.platform.smtp import PutOffError, Server, Smtp, TurnedDownError
 
 AT = datetime(2026, 4, 10, 8, 0, tzinfo=UTC)
 

@@ -1,0 +1,139 @@
+"""The call-back service: the market operator calls it with answers and messages; a server of its own.
+
+It is the only door that is open to the outside, so it serves nothing else: no token, no page, no other route. Mutual
+TLS is kept by the server itself (uvicorn asks for a certificate of the trusted authorities before a request is read);
+who sent a message says its WS-Security signature. Names of the services are documented, the rest is assumed.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated, Final
+
+import structlog
+from fastapi import Depends, FastAPI, Request, Response
+from sqlalchemy import Engine
+
+from central.market.channels import archive, wss
+from central.market.channels.allowed import Environment
+from central.market.channels.certificates import Counterparty, fingerprint
+from central.market.channels.keys import OwnKey, in_force
+from central.market.channels.port import LARGEST, Direction, Exchanged, Incoming, Verdict
+from central.market.channels.receive import Read, Taken, take
+from central.market.channels.soap import acknowledgement
+from central.market.errors import InboundError
+from central.platform.database import transaction
+
+PATH: Final = "/ote/{service}"
+SERVICES: Final = frozenset(
+    {
+        "CDSCallbackService",
+        "MarketCallbackService",
+        "ReportCallbackService",
+        "CommonCallbackService",
+        "ScheduleCallbackService",
+        "CDSGasCallbackService",
+        "CDSEdigasCallbackService",
+    }
+)
+"""Documented names of the services that a participant hosts."""
+REPEATABLE: Final = frozenset({"wrong_signature", "untrusted_certificate", "timestamp", "certificate_not_valid"})
+"""Refusals that a change of settings or of time may mend: the caller may try again."""
+KEPT_OF_TOO_LARGE: Final = 64 * 1024
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackSetting:
+    """The channel that what comes is archived under, our keys, who may call."""
+
+    channel: str
+    environment: Environment
+    keys: Sequence[OwnKey] = field(repr=False)
+    counterparty: Counterparty
+    rules: wss.Rules = wss.USUAL_RULES
+    services: frozenset[str] = SERVICES
+
+
+async def limited_body(request: Request) -> tuple[bytes, bool]:
+    """The request's body up to the largest taken, and whether that is all of it."""
+    content = bytearray()
+    async for chunk in request.stream():
+        content += chunk
+        if len(content) > LARGEST:
+            return bytes(content[:KEPT_OF_TOO_LARGE]), False
+    return bytes(content), True
+
+
+def create_callback_app(engine: Engine, setting: CallbackSetting, now: Callable[[], datetime], read: Read) -> FastAPI:
+    """The server's only route; what comes is archived, read and answered in one transaction."""
+    app = FastAPI(title="Rozvodna call-back", docs_url=None, redoc_url=None, openapi_url=None)
+
+    @app.post(PATH)
+    def take_call(service: str, body: Annotated[tuple[bytes, bool], Depends(limited_body)]) -> Response:
+        if service not in setting.services:
+            return _fault("Client", "There is no such service here.", 404)
+        content, is_whole = body
+        incoming = open_call(content, is_whole=is_whole, setting=setting, at=now())
+        with transaction(engine) as connection:
+            taken = take(connection, incoming, now(), read)
+            reply, status = answer(incoming, taken, setting, now())
+            archive.keep(connection, _replied(incoming, taken, reply, setting, now()))
+        _log.info("market call-back", service=service, verdict=taken.verdict, number=taken.number)
+        return Response(reply, status, media_type="text/xml; charset=utf-8")
+
+    return app
+
+
+def open_call(content: bytes, *, is_whole: bool, setting: CallbackSetting, at: datetime) -> Incoming:
+    """What was called with, opened as far as it can be."""
+    refusal: tuple[str, str]
+    if not is_whole:
+        refusal = "soap_too_large", f"More than {LARGEST} octets are not taken; the beginning is kept."
+        return _refused(setting, content, refusal)
+    try:
+        opened = wss.open_envelope(content, setting.counterparty, at, setting.rules)
+    except InboundError as error:
+        return _refused(setting, content, (error.code, error.message))
+    return Incoming(
+        setting.channel,
+        setting.environment,
+        opened.identity,
+        setting.counterparty.code,
+        content,
+        opened.identity,
+        opened.payload,
+        certificate=fingerprint(opened.signer),
+    )
+
+
+def _refused(setting: CallbackSetting, content: bytes, refusal: tuple[str, str]) -> Incoming:
+    return Incoming(setting.channel, setting.environment, "?", "?", content, "", refusal=refusal)
+
+
+def answer(incoming: Incoming, taken: Taken, setting: CallbackSetting, at: datetime) -> tuple[bytes, int]:
+    """The signed reply to what was taken, now or before; a fault to what is refused, with SOAP's status 500."""
+    if taken.verdict is not Verdict.REFUSED and incoming.refusal is None:
+        key = in_force(setting.keys, "sign", at)
+        return wss.seal_envelope(acknowledgement(incoming.identity), key, at, setting.rules), 200
+    code = incoming.refusal[0] if incoming.refusal else "refused"
+    fault = "Server" if code in REPEATABLE else "Client"
+    return wss.fault_envelope(wss.Fault(fault, taken.why or "refused")), 500
+
+
+def _replied(incoming: Incoming, taken: Taken, reply: bytes, setting: CallbackSetting, at: datetime) -> Exchanged:
+    return Exchanged(
+        Direction.OUT,
+        setting.channel,
+        setting.environment,
+        at,
+        incoming.peer,
+        f"reply to {incoming.identity}",
+        reply,
+        Verdict.REPLY,
+        why=f"reply to number {taken.number}",
+    )
+
+
+def _fault(code: str, text: str, status: int) -> Response:
+    return Response(wss.fault_envelope(wss.Fault(code, text)), status, media_type="text/xml; charset=utf-8")

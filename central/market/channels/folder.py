@@ -1,0 +1,137 @@
+"""Folder exchange: files that another program of the house takes and brings.
+
+Below the folder: `out/` what we leave for it, `in/` what it leaves for us, `done/` what we took, `tmp/` where files are
+written. A file appears in `out` whole, by renaming; one in `in` is read only when it has not changed between two looks
+(the other program should rename as well: names that begin with a dot or end in .tmp or .part are left alone). Who may
+write into the folder is trusted: nothing is signed.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from central.market.channels.port import (
+    LARGEST,
+    Archive,
+    Channel,
+    Destination,
+    Incoming,
+    Outgoing,
+    Receipt,
+    RefusedByChannelError,
+    Sealed,
+    UndeliveredError,
+)
+
+UNFINISHED: Final = (".tmp", ".part", ".filepart", "~")
+FOLDERS: Final = ("out", "in", "done", "tmp")
+_MOST_NAME: Final = 200
+
+
+class FolderChannel(Channel):
+    """The folder of one other end; `peer` is its code."""
+
+    def __init__(
+        self, destination: Destination, archive: Archive, now: Callable[[], datetime], folder: Path, peer: str
+    ) -> None:
+        super().__init__(destination, archive, now)
+        self._folder = folder
+        self._peer = peer
+        self._seen: dict[str, tuple[int, int, int]] = {}
+
+    def receive(self) -> Iterable[Incoming]:
+        """Files of `in` that look as they did at the look before, oldest first; see `Channel`."""
+        try:
+            self._make_folders()
+            looks = {entry.name: _look(entry) for entry in os.scandir(self._folder / "in") if _is_finished(entry)}
+        except OSError as error:
+            raise UndeliveredError(f"{self.destination.address} cannot be read: {error.strerror}") from None
+        settled = [name for name, look in looks.items() if self._seen.get(name) == look]
+        self._seen = looks
+        for name in sorted(settled, key=lambda each: (looks[each][1], each)):
+            incoming = self._read(name)
+            if incoming is not None:
+                yield incoming
+
+    def confirm(self, incoming: Incoming) -> None:
+        """Move the file to `done`, where nothing is ever overwritten; see `Channel`."""
+        source = self._folder / "in" / incoming.handle
+        digest = hashlib.sha256(incoming.octets).hexdigest()[:12]
+        try:
+            source.replace(self._folder / "done" / f"{digest}-{incoming.handle}")
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise UndeliveredError(f"{source} cannot be moved to done: {error.strerror}") from None
+
+    def _read(self, name: str) -> Incoming | None:
+        try:
+            with (self._folder / "in" / name).open("rb") as file:
+                octets = file.read(LARGEST + 1)
+        except OSError:
+            return None
+        refusal = None
+        if len(octets) > LARGEST:
+            octets = octets[:LARGEST]
+            refusal = "file_too_large", f"The file {name} is larger than {LARGEST} octets; its beginning is kept."
+        content = None if refusal else octets
+        where = self.destination
+        return Incoming(where.name, where.environment, name, self._peer, octets, name, content, refusal=refusal)
+
+    def _seal(self, message: Outgoing) -> Sealed:
+        return Sealed(message.xml, f"{message.code}-{message.id}.xml", self._peer)
+
+    def _transmit(self, message: Outgoing, sealed: Sealed) -> Receipt:
+        """A repeated message takes its own file's place; a file of that name with other content is refused."""
+        digest = hashlib.sha256(sealed.octets).hexdigest()
+        try:
+            self._make_folders()
+            target = self._folder / "out" / sealed.identity
+            if target.exists() and target.read_bytes() != sealed.octets:
+                raise RefusedByChannelError(f"{target} is there already with another content: it is left as it is.")
+            temporary = self._folder / "tmp" / f"{sealed.identity}.{os.getpid()}.part"
+            with temporary.open("wb") as file:
+                file.write(sealed.octets)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(target)
+            _sync_folder(target.parent)
+        except OSError as error:
+            raise UndeliveredError(
+                f"{self.destination.address} gave no receipt for {message.id}: {error.strerror}"
+            ) from None
+        return Receipt(f"{sealed.identity} {digest[:16]} {target.stat().st_mtime_ns}")
+
+    def _make_folders(self) -> None:
+        if not self._folder.is_dir():
+            # a folder that is not there is a disk that is not mounted: making it would hide that
+            raise FileNotFoundError(2, f"the folder {self._folder} is not there")
+        for name in FOLDERS:
+            (self._folder / name).mkdir(exist_ok=True)
+
+
+def _is_finished(entry: os.DirEntry[str]) -> bool:
+    name = entry.name
+    return (
+        entry.is_file(follow_symlinks=False)
+        and not name.startswith(".")
+        and not name.lower().endswith(UNFINISHED)
+        and len(name.encode("utf-8", "surrogateescape")) <= _MOST_NAME
+    )
+
+
+def _look(entry: os.DirEntry[str]) -> tuple[int, int, int]:
+    stat = entry.stat(follow_symlinks=False)
+    return stat.st_size, stat.st_mtime_ns, stat.st_ino
+
+
+def _sync_folder(folder: Path) -> None:
+    """The new name is on disk, not the content only."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

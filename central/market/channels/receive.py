@@ -1,0 +1,125 @@
+"""Takes in what came by a channel, each once: archived, and given to whoever reads messages, in one transaction.
+
+A channel offers a message again until it is confirmed, and it is confirmed only after that transaction: who dies in
+between sees it again and finds it in the archive. What came before under another wrapping, or something else under the
+identity of what came before, is recorded and not read.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import structlog
+from sqlalchemy import Connection, Engine, func, select
+
+from central.market.channels import archive
+from central.market.channels.port import Channel, Direction, Exchanged, Incoming, UndeliveredError, Verdict
+from central.platform.database import transaction
+
+Read = Callable[[Connection, Incoming, datetime], None]
+"""Reads the content of what was opened, in the transaction that archives it."""
+
+_LOCK = 0x727A760039
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Received:
+    """What one look at a channel brought; `failed` says why it broke off, if it did."""
+
+    opened: int = 0
+    duplicates: int = 0
+    refused: int = 0
+    aside: int = 0
+    again: int = 0
+    """Offered once more because it was not confirmed."""
+    failed: str | None = None
+    numbers: list[int] = field(default_factory=list)
+    """Numbers in the archive."""
+
+
+def receive_all(engine: Engine, channel: Channel, now: Callable[[], datetime], read: Read) -> Received:
+    """Everything that waits at the channel's other end."""
+    report = Received()
+    try:
+        for incoming in channel.receive():
+            with transaction(engine) as connection:
+                taken = take(connection, incoming, now(), read)
+            _count(report, taken)
+            channel.confirm(incoming)
+    except UndeliveredError as error:
+        report.failed = str(error)
+        _log.warning("market channel is away", channel=channel.destination.name, error=str(error))
+    return report
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of one: its verdict (None: kept aside), its number in the archive, and why it was not read."""
+
+    verdict: Verdict | None
+    number: int | None
+    why: str | None = None
+    is_again: bool = False
+
+
+def take(connection: Connection, incoming: Incoming, at: datetime, read: Read) -> Taken:
+    """Archive and read one in the caller's transaction."""
+    if incoming.is_aside:
+        apart = incoming.refusal[1] if incoming.refusal else "neither signed nor encrypted"
+        archive.keep_aside(connection, incoming, apart, at)
+        return Taken(None, None, apart)
+    # two processes that look at one mailbox must not both read the same message
+    connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+    if (number := archive.same_delivery(connection, incoming)) is not None:
+        return Taken(Verdict.DUPLICATE, number, f"It came already as number {number}.", is_again=True)
+    verdict, why = _judge(connection, incoming)
+    number = archive.keep(
+        connection,
+        Exchanged(
+            Direction.IN,
+            incoming.channel,
+            incoming.environment,
+            at,
+            incoming.peer,
+            incoming.identity,
+            incoming.octets,
+            verdict,
+            incoming.signed,
+            incoming.content,
+            incoming.certificate,
+            why=why,
+        ),
+    )
+    if verdict is Verdict.OPENED:
+        read(connection, incoming, at)
+    return Taken(verdict, number, why)
+
+
+def _judge(connection: Connection, incoming: Incoming) -> tuple[Verdict, str | None]:
+    if incoming.refusal is not None:
+        code, sentence = incoming.refusal
+        return Verdict.REFUSED, f"{code}: {sentence}"
+    if incoming.content is None:
+        return Verdict.REFUSED, "empty: There is nothing in it to read."
+    if (number := archive.earlier(connection, incoming)) is not None:
+        return Verdict.DUPLICATE, f"The same content came already as number {number}."
+    if (number := archive.identity_taken(connection, incoming)) is not None:
+        return Verdict.REFUSED, f"identity_used_twice: Number {number} came under the same identity with other content."
+    return Verdict.OPENED, None
+
+
+def _count(report: Received, taken: Taken) -> None:
+    if taken.is_again:
+        report.again += 1
+        return
+    if taken.number is not None:
+        report.numbers.append(taken.number)
+    if taken.verdict is None:
+        report.aside += 1
+    elif taken.verdict is Verdict.OPENED:
+        report.opened += 1
+    elif taken.verdict is Verdict.DUPLICATE:
+        report.duplicates += 1
+    else:
+        report.refused += 1

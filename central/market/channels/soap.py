@@ -1,0 +1,223 @@
+"""SOAP 1.1 web services of the market operator: each message to the service of its code, signed, over mutual TLS.
+
+Names of services are documented, their addresses and SOAP actions are settings; a direct reply must be signed by the
+same counterparty, else it is no receipt. A reply that carries a market message (a synchronous answer) is offered by
+`receive` like any other; if the process dies before it is taken, the message is sent again under its id and answered
+again.
+"""
+
+import ssl
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+from urllib.parse import urlsplit
+
+import httpx
+from lxml import etree
+
+from central.market.channels import wss
+from central.market.channels.certificates import Counterparty, fingerprint
+from central.market.channels.keys import OwnKey, in_force
+from central.market.channels.plain_http import PASSING_STATUSES, post
+from central.market.channels.port import (
+    LARGEST,
+    Archive,
+    Channel,
+    Destination,
+    Direction,
+    Exchanged,
+    Incoming,
+    Outgoing,
+    Receipt,
+    RefusedByChannelError,
+    Sealed,
+    UndeliveredError,
+    Verdict,
+)
+from central.market.errors import InboundError, OutboundError
+from central.platform.errors import BadInput
+
+ACKNOWLEDGEMENT: Final = "urn:rozvodna:soap"
+"""Assumed: the namespace of `Accepted`, the payload of a reply that says no more than that something arrived."""
+MOST_REPLIES: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service of the other end: its address and its SOAPAction."""
+
+    name: str
+    url: str
+    action: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SoapSetting:
+    """Services by message code (`*`: all others), our keys, the other end."""
+
+    services: Mapping[str, Service]
+    keys: Sequence[OwnKey] = field(repr=False)
+    counterparty: Counterparty
+    ca_file: str | None = None
+    rules: wss.Rules = wss.USUAL_RULES
+
+
+class SoapChannel(Channel):
+    """The services of one other end."""
+
+    def __init__(
+        self,
+        destination: Destination,
+        archive: Archive,
+        now: Callable[[], datetime],
+        setting: SoapSetting,
+        *,
+        connect_s: float = 10.0,
+        answer_s: float = 60.0,
+    ) -> None:
+        super().__init__(destination, archive, now)
+        self._setting = setting
+        self._replies: dict[str, Incoming] = {}
+        self._client = httpx.Client(
+            timeout=httpx.Timeout(answer_s, connect=connect_s),
+            follow_redirects=False,
+            trust_env=False,
+            verify=tls_context(setting.keys, now(), setting.ca_file),
+        )
+
+    def close(self) -> None:
+        """See `Channel`."""
+        self._client.close()
+
+    def receive(self) -> Iterable[Incoming]:
+        """Market messages that came as direct replies; all others come by the call-back service."""
+        return list(self._replies.values())
+
+    def confirm(self, incoming: Incoming) -> None:
+        """See `Channel`."""
+        self._replies.pop(incoming.handle, None)
+
+    def _seal(self, message: Outgoing) -> Sealed:
+        self._service(message)
+        at = self._now()
+        key = in_force(self._setting.keys, "sign", at)
+        octets = wss.seal_envelope(message.xml, key, at, self._setting.rules)
+        return Sealed(octets, message.id, self._setting.counterparty.code, None, fingerprint(key.certificate))
+
+    def _transmit(self, message: Outgoing, sealed: Sealed) -> Receipt:
+        service = self._service(message)
+        headers = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": f'"{service.action}"'}
+        status, body = post(self._client, service.url, sealed.octets, headers, message.id, LARGEST)
+        if status == 200:
+            return self._receipt(message, body)
+        self._keep_reply(message, body, Verdict.REFUSED, why=f"HTTP {status}")
+        fault = wss.read_fault(body)
+        if fault is not None and fault.is_final:
+            raise RefusedByChannelError(
+                f"The other end does not take {message.id} in (fault {fault.code}): {fault.text}"
+            )
+        said = f"fault {fault.code}: {fault.text}" if fault else body[:300].decode("utf-8", "replace")
+        if fault is None and 400 <= status < 500 and status not in PASSING_STATUSES:
+            raise RefusedByChannelError(f"The other end does not take {message.id} in (HTTP {status}): {said}")
+        raise UndeliveredError(f"{service.url} gave no receipt for {message.id} (HTTP {status}): {said}")
+
+    def _receipt(self, message: Outgoing, body: bytes) -> Receipt:
+        party = self._setting.counterparty
+        try:
+            opened = wss.open_envelope(body, party, self._now(), self._setting.rules)
+        except InboundError as error:
+            self._keep_reply(message, body, Verdict.REFUSED, why=f"{error.code}: {error.message}")
+            raise UndeliveredError(
+                f"The reply to {message.id} is no receipt, its signature is not taken: {error.message}"
+            ) from None
+        self._keep_reply(message, body, Verdict.REPLY, opened)
+        if not is_acknowledgement(opened.payload) and len(self._replies) < MOST_REPLIES:
+            where = self.destination
+            self._replies[opened.identity] = Incoming(
+                where.name,
+                where.environment,
+                opened.identity,
+                party.code,
+                body,
+                opened.identity,
+                opened.payload,
+                certificate=fingerprint(opened.signer),
+            )
+        return Receipt(opened.identity)
+
+    def _keep_reply(
+        self,
+        message: Outgoing,
+        body: bytes,
+        verdict: Verdict,
+        opened: wss.OpenedEnvelope | None = None,
+        why: str | None = None,
+    ) -> None:
+        self._archive.keep(
+            Exchanged(
+                Direction.IN,
+                self.destination.name,
+                self.destination.environment,
+                self._now(),
+                self._setting.counterparty.code,
+                opened.identity if opened else f"reply to {message.id}",
+                body,
+                verdict,
+                content=opened.payload if opened else None,
+                certificate=fingerprint(opened.signer) if opened else None,
+                message_id=message.id,
+                why=why,
+            )
+        )
+
+    def _service(self, message: Outgoing) -> Service:
+        services = self._setting.services
+        found = services.get(message.code, services.get("*"))
+        if found is None:
+            raise OutboundError(
+                "no_service",
+                f"No web service of {self.destination.name} is set for the message code {message.code}: add it to the "
+                f"settings of the market's channels.",
+            )
+        return found
+
+
+def tls_context(keys: Sequence[OwnKey], at: datetime, ca_file: str | None) -> ssl.SSLContext:
+    """TLS 1.2 or newer that shows our certificate for TLS where there is one."""
+    context = ssl.create_default_context(cafile=ca_file)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if any("tls" in key.roles for key in keys):
+        key = in_force(keys, "tls", at)
+        if key.files is None:
+            raise BadInput(
+                "tls_key",
+                f"The key {key.name!r} cannot serve for TLS: that needs a certificate and a key in PEM files.",
+            )
+        certificate, private, password = key.files
+        context.load_cert_chain(certificate, private, password)
+    return context
+
+
+def acknowledgement(of: str) -> bytes:
+    """The payload of a reply that says that something arrived."""
+    element = etree.Element(f"{{{ACKNOWLEDGEMENT}}}Accepted", {"id": of})
+    return etree.tostring(element)
+
+
+def is_acknowledgement(payload: bytes) -> bool:
+    """Whether a reply's payload is no market message. Assumed: the operator's own is named so too, in whatever
+    namespace, or has no content at all."""
+    root = etree.fromstring(payload, etree.XMLParser(resolve_entities=False, no_network=True))
+    return etree.QName(root).localname in {"Accepted", "Ack", "Acknowledgement"} or (
+        len(root) == 0 and not root.attrib and not (root.text or "").strip()
+    )
+
+
+def check_services(services: Mapping[str, Service], *, is_sandbox: bool) -> None:
+    """BadInput for an address that is not https (a sandbox may be http on this machine)."""
+    for service in services.values():
+        parts = urlsplit(service.url)
+        is_local = is_sandbox and parts.hostname in {"127.0.0.1", "::1", "localhost"}
+        if not parts.hostname or (parts.scheme != "https" and not (parts.scheme == "http" and is_local)):
+            raise BadInput("soap_url", f"The address {service.url!r} of {service.name} must be https://...")
