@@ -62,6 +62,10 @@ def _parser() -> argparse.ArgumentParser:
         "drop old data by rule, once a day; open and close service cases",
     )
     command("post", _service("central.invoicing.delivery.post"), "send queued documents by mail (ROZVODNA_SMTP_URL)")
+    command(
+        "market-channels", _service("central.market.channels.service"), "fetch the market operator's mail and files"
+    )
+    command("market-callback", _market_callback, "serve the call-back service, which the market operator calls")
     api = command("api", _api, "serve the HTTP interface")
     api.add_argument("--host", help="address to listen on (ROZVODNA_API_HOST)")
     api.add_argument("--port", type=int, help="port to listen on (ROZVODNA_API_PORT)")
@@ -105,6 +109,12 @@ def _service(module: str) -> Act:
 def _sandbox(_settings: Settings, options: argparse.Namespace) -> int | None:
     result: int | None = import_module("central.market.sandbox.command").main(options.rest)
     return result
+
+
+def _market_callback(settings: Settings, _options: argparse.Namespace) -> None:
+    from central.market.channels.service import callback_main
+
+    callback_main(settings)
 
 
 def _watch_imports(settings: Settings, _options: argparse.Namespace) -> None:

@@ -1,6 +1,5 @@
 """Routes of the market room: what was sent and received, sending, and the call-back that brings answers."""
 
-from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import date, datetime
 from typing import Annotated, Any
@@ -12,23 +11,21 @@ from sqlalchemy import Engine, RowMapping
 
 from central.market import messages
 from central.market.answers import ANSWER_LIMITS, Taken, keep_too_large, take_answer
-from central.market.channels import archive_api
-from central.market.channels.archive import DatabaseArchive
-from central.market.channels.plain_http import HttpChannel, destination_of
-from central.market.channels.port import Channel
+from central.market.channels import archive_api, certificates_api
+from central.market.channels.open_channels import open_channels
 from central.market.format_package import package_valid_on
 from central.market.interval_import import install_reader
-from central.market.send import send_due
+from central.market.send import SendReport, send_due
 from central.market.states import State
 from central.platform import audit
 from central.platform.database import transaction
-from central.platform.errors import BadInput, Refused
+from central.platform.errors import BadInput
 from central.platform.identity import Person, require
-from central.platform.settings import Settings
 from central.platform.web import Db, Now
 
 router = APIRouter(prefix="/v1/market", tags=["market"])
 router.include_router(archive_api.router)
+router.include_router(certificates_api.router)
 install_reader()
 
 CALLBACK_RIGHT = "market-callback"
@@ -135,22 +132,6 @@ class TakenResult(BaseModel):
     message: str
 
 
-def get_channel(request: Request, clock: Now) -> Iterator[Channel]:
-    """The channel to the address of the app's settings."""
-    settings: Settings = request.app.state.settings
-    if settings.ote_url is None:
-        raise Refused(
-            "no_market_address",
-            "There is no address of the market operator: set ROZVODNA_OTE_URL, for a sandbox sandbox+http://...",
-        )
-    engine: Engine = request.app.state.engine
-    channel = HttpChannel(destination_of(settings.ote_url), DatabaseArchive(engine), clock.now)
-    try:
-        yield channel
-    finally:
-        channel.close()
-
-
 def month_of(text: str) -> date:
     """The first day of `2026-03`; BadInput."""
     try:
@@ -160,14 +141,18 @@ def month_of(text: str) -> date:
 
 
 @router.post("/send")
-def send(request: Request, person: Actor, clock: Now, channel: Annotated[Channel, Depends(get_channel)]) -> SendResult:
-    """Send what is due, repeat what got no receipt or no answer in time."""
+def send(request: Request, person: Actor, clock: Now) -> SendResult:
+    """Send what is due, each message by the channel of its code; repeat what got no receipt or no answer in time."""
     engine: Engine = request.app.state.engine
-    report = asdict(send_due(engine, channel, clock, person.name))
-    with transaction(engine) as connection:
-        counts = {key: len(numbers) for key, numbers in report.items()}
-        audit.record(connection, person, "market.send", channel.destination.address, counts, clock.now())
-    return SendResult(**report)
+    total = SendReport()
+    with open_channels(engine, request.app.state.settings, clock.now) as channels:
+        for channel, carried in channels:
+            report = send_due(engine, channel, clock, person.name, carried=carried)
+            total.add(report)
+            with transaction(engine) as connection:
+                counts = {key: len(numbers) for key, numbers in asdict(report).items()}
+                audit.record(connection, person, "market.send", channel.destination.address, counts, clock.now())
+    return SendResult(**asdict(total))
 
 
 @router.get("/messages")

@@ -5,7 +5,7 @@ id, and the other end takes a repeated id only once. Waiting is paced by the dat
 all processes share; the instants that people see (`sent_at`, events) come from the business clock.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import Any, Final
 
@@ -47,6 +47,22 @@ class Pace:
 USUAL_PACE: Final = Pace()
 
 
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """Message codes that go by a channel: these only, or (None) all but those that go by others."""
+
+    only: frozenset[str] | None = None
+    others: frozenset[str] = frozenset()
+
+    def condition(self) -> ColumnElement[bool]:
+        """Of messages that the channel carries."""
+        code = market_message.c.message_code
+        return code.not_in(sorted(self.others)) if self.only is None else code.in_(sorted(self.only))
+
+
+EVERYTHING: Final = Carried()
+
+
 @dataclass(slots=True)
 class SendReport:
     """What a round did; the database's ids of messages."""
@@ -58,10 +74,22 @@ class SendReport:
     """Messages of a sandbox format that must not go to this address."""
     timed_out: list[int] = field(default_factory=list)
 
+    def add(self, other: "SendReport") -> None:
+        """Take in what another channel's round did."""
+        for each in fields(self):
+            getattr(self, each.name).extend(getattr(other, each.name))
 
-def send_due(engine: Engine, channel: Channel, clock: Clock, person: str, pace: Pace = USUAL_PACE) -> SendReport:
-    """Send all messages that are due, one transaction before and one after each delivery."""
-    return _Round(engine, channel, clock, person, pace).run()
+
+def send_due(
+    engine: Engine,
+    channel: Channel,
+    clock: Clock,
+    person: str,
+    pace: Pace = USUAL_PACE,
+    carried: Carried = EVERYTHING,
+) -> SendReport:
+    """Send all due messages that the channel carries, one transaction before and one after each delivery."""
+    return _Round(engine, channel, clock, person, pace, carried).run()
 
 
 def expire(engine: Engine, clock: Clock, person: str, pace: Pace = USUAL_PACE) -> list[int]:
@@ -95,6 +123,7 @@ class _Round:
     clock: Clock
     person: str
     pace: Pace
+    carried: Carried
     report: SendReport = field(default_factory=SendReport)
 
     def run(self) -> SendReport:
@@ -126,7 +155,7 @@ class _Round:
                     table.c.format_package,
                     table.c.xml,
                 )
-                .where(_due(), table.c.id > last, table.c.direction == "out")
+                .where(_due(), self.carried.condition(), table.c.id > last, table.c.direction == "out")
                 .order_by(table.c.id)
                 .limit(1)
                 .with_for_update(skip_locked=True)

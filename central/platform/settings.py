@@ -52,6 +52,10 @@ class Settings(BaseSettings):
     api_port: int = 8080
     ote_url: str | None = None
     ote_sender: str | None = None
+    market_channels_file: Path | None = None
+    """Keys, counterparties and channels of the market (JSON, see docs/channels.md); without it only `ote_url` is."""
+    market_poll_s: float = Field(default=60.0, gt=0)
+    """How often mailboxes and folders of the market are looked at."""
     home: Path = Path(".rozvodna")
     control_key_file: Path | None = None
     """Central's private key (Ed25519), with which it signs configurations and commands; `control.key` below `home`."""

@@ -103,6 +103,10 @@ class Smtp:
     def _connection(self) -> smtplib.SMTP:
         if self._open is None:
             server = self._server
+            if not f"{server.user or ''}{server.password or ''}".isascii():
+                raise PutOffError(
+                    "The mail server's user or password has letters beyond ASCII; SMTP cannot carry them."
+                )
             context = ssl.create_default_context(cafile=server.ca_file)
             if server.security == "smtps":
                 opened: smtplib.SMTP = smtplib.SMTP_SSL(

@@ -91,7 +91,9 @@ class FolderChannel(Channel):
             self._make_folders()
             target = self._folder / "out" / sealed.identity
             if target.exists() and target.read_bytes() != sealed.octets:
-                raise RefusedByChannelError(f"{target} is there already with another content: it is left as it is.")
+                raise RefusedByChannelError(
+                    f"The folder does not take {message.id} in: {target} is there already with another content."
+                )
             temporary = self._folder / "tmp" / f"{sealed.identity}.{os.getpid()}.part"
             with temporary.open("wb") as file:
                 file.write(sealed.octets)

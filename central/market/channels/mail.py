@@ -226,4 +226,4 @@ def open_mailbox(mailbox: Mailbox) -> BaseMailBox:
         box = MailBoxStartTls(mailbox.host, mailbox.port, TIMEOUT_S, ssl_context=context)
     else:
         box = MailBoxUnencrypted(mailbox.host, mailbox.port, TIMEOUT_S)
-    return box.login(mailbox.user, mailbox.password, mailbox.folder)
+    return box.login_utf8(mailbox.user, mailbox.password, mailbox.folder)

@@ -12,8 +12,11 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from central.invoicing.payments.pickup import BankPickup
+from central.market.channels.open_channels import channel_settings
+from central.market.channels.watch import watch
 from central.platform.clock import get_clock
 from central.platform.database import make_engine, transaction
+from central.platform.errors import DomainError
 from central.platform.identity import SYSTEM
 from central.platform.settings import Settings
 from central.registry.capacity_rules import months_later
@@ -63,6 +66,7 @@ def run(engine: Engine, clock: Clock, settings: Settings, stop: threading.Event)
         if today != done and _done(partial(keep_house, engine, now, settings)):
             done = today
             _done(partial(look_for_corrections, engine, clock))
+            _done(partial(watch_certificates, engine, now, settings))
         if look_due(looked, now, settings.service_cases_every) and _done(partial(look_at_cases, engine, now)):
             looked = now
         if look_due(picked, now, settings.packages_every) and _done(pickup.look):
@@ -108,6 +112,18 @@ def look_for_corrections(engine: Engine, clock: Clock) -> None:
         looked = corrections.look(connection, months_later(today.replace(day=1), -corrections.MONTHS), today, clock)
     if looked.open or looked.gone:
         _log.info("corrections", points=looked.points, open=looked.open, gone=looked.gone)
+
+
+def watch_certificates(engine: Engine, now: datetime, settings: Settings) -> None:
+    """The market's certificates that run out soon are put on record; a wrong settings' file is told and waits."""
+    try:
+        channels = channel_settings(settings)
+    except DomainError as error:
+        _log.warning("certificates are not watched", error=error.message)
+        return
+    if channels is not None:
+        with transaction(engine) as connection:
+            watch(connection, channels, now)
 
 
 def keep_house(engine: Engine, now: datetime, settings: Settings) -> None:

@@ -16,10 +16,16 @@ from central.market.channels.port import (
 from central.market.errors import OutboundError
 from central.market.testing import AT
 
-from .ends import FakeEnd, HttpEnd, OtherEnd, make_production
+from .ends import FakeEnd, FolderEnd, HttpEnd, MailEnd, OtherEnd, SoapEnd, make_production
 
-MESSAGE = Outgoing("121-1", "121", "sandbox-2026", b"<CDSDATA/>")
-ENDS: dict[str, Callable[[], OtherEnd]] = {"fake": FakeEnd, "http": HttpEnd}
+MESSAGE = Outgoing("121-1", "121", "sandbox-2026", b"<CDSDATA></CDSDATA>")
+ENDS: dict[str, Callable[[], OtherEnd]] = {
+    "fake": FakeEnd,
+    "folder": FolderEnd,
+    "http": HttpEnd,
+    "mail": MailEnd,
+    "soap": SoapEnd,
+}
 
 
 @pytest.fixture(params=list(ENDS))
@@ -74,12 +80,12 @@ def test_a_sandbox_format_does_not_leave_for_production(end: OtherEnd) -> None:
 
 
 def test_what_waits_is_received_until_it_is_confirmed(end: OtherEnd) -> None:
-    if not end.offer("R-1", b"<RESPONSE/>"):
+    if not end.offer("R-1", b'<RESPONSE id="1"></RESPONSE>'):
         assert list(end.channel.receive()) == [], "the other end calls us"
         return
-    end.offer("R-2", b"<RESPONSE id='2'/>")
+    end.offer("R-2", b'<RESPONSE id="2"></RESPONSE>')
     first = list(end.channel.receive())
-    assert [each.content for each in first] == [b"<RESPONSE/>", b"<RESPONSE id='2'/>"]
+    assert [each.content for each in first] == [b'<RESPONSE id="1"></RESPONSE>', b'<RESPONSE id="2"></RESPONSE>']
     assert all(each.refusal is None and each.octets and each.identity and each.peer for each in first)
     end.channel.confirm(first[0])
     again = list(end.channel.receive())

@@ -1,0 +1,94 @@
+"""The services of the channels: one looks at mailboxes and folders, the other is called by the market operator."""
+
+import signal
+import ssl
+import threading
+from dataclasses import asdict
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+from sqlalchemy.exc import DBAPIError
+
+from central.market.channels.callback import create_callback_app
+from central.market.channels.config import ChannelSettings
+from central.market.channels.open_channels import channel_settings, open_channels
+from central.market.channels.receive import receive_all
+from central.market.incoming import read_incoming
+from central.platform.clock import get_clock
+from central.platform.database import make_engine
+from central.platform.errors import BadInput
+from central.platform.settings import Settings
+
+_log = structlog.get_logger(__name__)
+
+
+def main(settings: Settings) -> None:
+    """Fetch what waits until SIGTERM or SIGINT; a database or a mail server that is away is waited for."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    engine = make_engine(settings.database_url, name="rozvodna-market", pool_size=2)
+    clock = get_clock()
+    with open_channels(engine, settings, clock.now) as channels:
+        _log.info("market channels started", channels=[channel.destination.name for channel, _ in channels])
+        while not stop.is_set():
+            for channel, _ in channels:
+                try:
+                    report = receive_all(engine, channel, clock.now, read_incoming)
+                except DBAPIError as error:
+                    _log.warning("market channels have to wait", error=str(error.orig))
+                    continue
+                if report.numbers or report.aside:
+                    _log.info("market channel", channel=channel.destination.name, **asdict(report))
+            stop.wait(settings.market_poll_s)
+    engine.dispose()
+    _log.info("market channels stopped")
+
+
+def callback_main(settings: Settings) -> None:
+    """Serve the call-back service until stopped."""
+    found = _require(settings)
+    engine = make_engine(settings.database_url, name="rozvodna-market-callback", pool_size=4)
+    app = create_callback_app(engine, found.callback(), get_clock().now, read_incoming)
+    uvicorn.Server(uvicorn_config(found, app)).run()
+    engine.dispose()
+
+
+def uvicorn_config(found: ChannelSettings, app: FastAPI) -> uvicorn.Config:
+    """The server's settings: mutual TLS by itself, or plain on this machine behind a proxy that keeps it.
+
+    BadInput where it would be open to others without asking for their certificate.
+    """
+    source = found.source.callback
+    if source is None:
+        raise BadInput("no_callback", "The settings of the market's channels have no `callback`; add one.")
+    common = {"host": source.host, "port": source.port, "log_config": None, "access_log": False}
+    if source.tls_key is None:
+        if source.host not in {"127.0.0.1", "::1", "localhost"}:
+            raise BadInput(
+                "callback_open", f"The call-back service would listen on {source.host} without TLS; give `tls_key`."
+            )
+        return uvicorn.Config(app, **common)  # type: ignore[arg-type] # mixed values of one mapping
+    key = next((each for each in found.keys if each.name == source.tls_key), None)
+    if key is None or key.files is None or source.client_ca_file is None:
+        raise BadInput(
+            "callback_tls", "The call-back service needs `tls_key` (a key in PEM files) and `client_ca_file`."
+        )
+    certificate, private, password = key.files
+    return uvicorn.Config(
+        app,
+        **common,  # type: ignore[arg-type] # mixed values of one mapping
+        ssl_certfile=str(certificate),
+        ssl_keyfile=str(private),
+        ssl_keyfile_password=password,
+        ssl_ca_certs=str(found.folder / source.client_ca_file),
+        ssl_cert_reqs=ssl.CERT_REQUIRED,
+    )
+
+
+def _require(settings: Settings) -> ChannelSettings:
+    found = channel_settings(settings)
+    if found is None:
+        raise BadInput("no_channels_file", "The call-back service needs ROZVODNA_MARKET_CHANNELS_FILE; set it.")
+    return found

@@ -1,0 +1,75 @@
+"""The watch over certificates and over what was kept aside: once a day, by housekeeping; and what it shows."""
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import structlog
+from cryptography import x509
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from sqlalchemy import Connection
+
+from central.market.channels import archive
+from central.market.channels.certificates import Expiry, fingerprint, judge_expiry, name_of
+from central.market.channels.config import ChannelSettings
+from central.platform import audit
+from central.platform.identity import SYSTEM
+
+ASIDE_DAYS: Final = 90
+"""What was kept aside is dropped after so many days: it is mostly unasked for."""
+_log = structlog.get_logger(__name__)
+
+
+def watch(connection: Connection, settings: ChannelSettings, at: datetime) -> list[Expiry]:
+    """Record every certificate that runs out soon or did and has no successor; drop what was long kept aside."""
+    found = [
+        expiry
+        for expiry in judge_expiry(settings.watched(), at, settings.source.warn_days)
+        if expiry.state in {"expiring", "expired"} and not expiry.replaced
+    ]
+    subjects = {f"market_certificate/{fingerprint(expiry.watched.certificate)}": shown(expiry) for expiry in found}
+    audit.record_each(connection, SYSTEM, "market.certificate.expiring", subjects, at)
+    for expiry in found:
+        _log.warning("certificate runs out", name=expiry.watched.name, state=expiry.state, days_left=expiry.days_left)
+    drop_aside(connection, at)
+    return found
+
+
+def drop_aside(connection: Connection, at: datetime) -> int:
+    """Drop what was kept aside for long enough; how many."""
+    dropped = archive.drop_aside(connection, at - timedelta(days=ASIDE_DAYS))
+    if dropped:
+        audit.record(connection, SYSTEM, "market.aside.drop", "market_aside", {"mails": dropped}, at)
+    return dropped
+
+
+def shown(expiry: Expiry) -> dict[str, Any]:
+    """A certificate for people and for the record."""
+    certificate: x509.Certificate = expiry.watched.certificate
+    return {
+        "holder": expiry.watched.holder,
+        "name": expiry.watched.name,
+        "roles": list(expiry.watched.roles),
+        "subject": name_of(certificate),
+        "fingerprint": fingerprint(certificate),
+        "valid_from": certificate.not_valid_before_utc.isoformat(),
+        "valid_to": certificate.not_valid_after_utc.isoformat(),
+        "state": expiry.state,
+        "days_left": expiry.days_left,
+        "replaced": expiry.replaced,
+    }
+
+
+def metrics(expiries: list[Expiry]) -> bytes:
+    """Days that every certificate has left, for Prometheus."""
+    registry = CollectorRegistry()
+    left = Gauge(
+        "rozvodna_market_certificate_days_left",
+        "Days until a certificate of the market's channels runs out",
+        ["holder", "name", "role", "fingerprint"],
+        registry=registry,
+    )
+    for expiry in expiries:
+        for role in expiry.watched.roles:
+            labels = expiry.watched.holder, expiry.watched.name, role, fingerprint(expiry.watched.certificate)[:16]
+            left.labels(*labels).set(expiry.days_left)
+    return generate_latest(registry)
