@@ -117,7 +117,7 @@ class CallbackSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     port: int = 8443
     tls_key: str | None = None
     client_ca_file: str | None = None
-    services: list[str] = sorted(SERVICES)
+    services: frozenset[str] = SERVICES
 
 
 class ChannelsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -185,7 +185,7 @@ class ChannelSettings:
             self.keys,
             self.counterparties[source.counterparty],
             self.rules,
-            frozenset(source.services),
+            source.services,
         )
 
     def _open(

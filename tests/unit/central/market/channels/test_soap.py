@@ -1,0 +1,124 @@
+"""What SOAP adds to the contract: which replies are receipts, who may connect, which service a code goes to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from central.market.channels import wss
+from central.market.channels.port import Outgoing, RefusedByChannelError, UndeliveredError, Verdict
+from central.market.channels.soap import Service, SoapChannel, check_services, is_acknowledgement
+from central.market.errors import OutboundError
+from central.market.testing import AT
+from central.platform.errors import BadInput
+
+from . import pki
+from .ends import SoapEnd
+
+MESSAGE = Outgoing("121-1", "121", "sandbox-2026", b"<CDSDATA></CDSDATA>")
+
+
+@pytest.fixture
+def end() -> Iterator[SoapEnd]:
+    made = SoapEnd()
+    yield made
+    made.close()
+
+
+def test_the_service_gets_its_action_and_our_certificate(end: SoapEnd) -> None:
+    end.channel.send(MESSAGE)
+    path, action, _ = end.requests[0]
+    assert (path, action) == ("/CDSService", '"urn:send"')
+    assert "ours-tls" in end.peers[0]
+    reply = end.archive.kept[1]
+    assert (reply.verdict, reply.message_id) == (Verdict.REPLY, "121-1")
+    assert reply.certificate and reply.octets.startswith(b"<?xml")
+
+
+def test_without_our_certificate_nobody_answers(end: SoapEnd) -> None:
+    bare = replace(end.setting, keys=[pki.world().ours])
+    channel = SoapChannel(end.destination, end.archive, lambda: AT, bare, connect_s=2, answer_s=2)
+    with pytest.raises(UndeliveredError, match="gave no receipt for 121-1"):
+        channel.send(MESSAGE)
+    channel.close()
+    assert end.requests == []
+
+
+def test_replies_that_are_no_receipt(end: SoapEnd) -> None:
+    stranger = pki.own("theirs-strange", pki.world().stranger)
+    for reply in (
+        b"",
+        b"<html/>",
+        wss.plain_envelope(b"<Accepted/>"),
+        wss.seal_envelope(b"<Accepted/>", stranger, AT),
+        wss.seal_envelope(b"<Accepted/>", pki.world().ours, AT),
+        wss.fault_envelope(wss.Fault("Server", "x")),
+    ):
+        end.reply = reply
+        with pytest.raises(UndeliveredError, match="121-1 is no receipt"):
+            end.channel.send(MESSAGE)
+        assert end.archive.kept[-1].verdict is Verdict.REFUSED
+        assert end.archive.kept[-1].why
+    assert list(end.channel.receive()) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "reply", "error"),
+    [
+        (500, wss.fault_envelope(wss.Fault("Server", "planned outage")), UndeliveredError),
+        (500, wss.fault_envelope(wss.Fault("Client", "no such message")), RefusedByChannelError),
+        (500, b"", UndeliveredError),
+        (503, b"<html>down</html>", UndeliveredError),
+        (404, b"", UndeliveredError),
+        (413, b"too much", RefusedByChannelError),
+        (302, b"", UndeliveredError),
+    ],
+)
+def test_faults_and_statuses(end: SoapEnd, status: int, reply: bytes, error: type[Exception]) -> None:
+    end.status, end.reply = status, reply
+    with pytest.raises(error, match="121-1"):
+        end.channel.send(MESSAGE)
+
+
+def test_a_code_without_a_service_does_not_leave(end: SoapEnd) -> None:
+    other = replace(end.setting, services={"111": Service("CDSService", end.url)})
+    channel = SoapChannel(end.destination, end.archive, lambda: AT, other)
+    with pytest.raises(OutboundError, match="No web service of soap is set for the message code 121"):
+        channel.send(MESSAGE)
+    channel.close()
+    assert end.archive.kept == []
+
+
+@pytest.mark.parametrize(
+    ("payload", "expected"),
+    [
+        (b"<Accepted/>", True),
+        (b"<a:Ack xmlns:a='urn:x' id='1'/>", True),
+        (b"<x/>", True),
+        (b"<RESPONSE id='1'/>", False),
+        (b"<x>said</x>", False),
+    ],
+)
+def test_which_reply_is_no_market_message(payload: bytes, expected: bool) -> None:
+    assert is_acknowledgement(payload) is expected
+
+
+@pytest.mark.parametrize(
+    ("url", "is_sandbox", "is_right"),
+    [
+        ("https://cds.example.cz/CDSService", False, True),
+        ("http://cds.example.cz/CDSService", True, False),
+        ("http://127.0.0.1:8000/CDSService", True, True),
+        ("http://127.0.0.1:8000/CDSService", False, False),
+        ("ftp://cds.example.cz", True, False),
+    ],
+)
+def test_addresses(url: str, is_sandbox: bool, is_right: bool) -> None:
+    services = {"*": Service("CDSService", url)}
+    if is_right:
+        check_services(services, is_sandbox=is_sandbox)
+    else:
+        with pytest.raises(BadInput, match="must be https"):
+            check_services(services, is_sandbox=is_sandbox)
