@@ -256,14 +256,14 @@ class MailEnd:
         def login(*given: Any) -> AuthResult:
             data = given[-1]
             self.logins.append(data.login.decode())
-            return AuthResult(success=data.password == self.PASSWORD.encode())
+            return AuthResult(success=data.password == self.PASSWORD.encode(), handled=False)
 
         self.controller = Controller(
             self.mails, "127.0.0.1", port=free_port(), tls_context=context, require_starttls=True,
             authenticator=login, auth_required=True,
         )  # fmt: skip
         self.controller.start()
-        self.imap = ImapServer(context, self.USER, self.MAILBOX_PASSWORD)
+        self.imap = ImapServer(free_port(), context, self.USER, self.MAILBOX_PASSWORD)
         self.archive = FakeArchive()
         self.setting = MailSetting(
             Server("127.0.0.1", self.controller.port, "smtp+starttls", self.USER, self.PASSWORD, str(authority)),
@@ -308,6 +308,7 @@ class MailEnd:
 
     def put(self, octets: bytes) -> None:
         """Into our mailbox."""
+        self.imap.start()
         assert self.setting.mailbox is not None
         with open_mailbox(self.setting.mailbox) as box:
             box.append(octets)
@@ -334,31 +335,36 @@ def free_port() -> int:
 
 
 class ImapServer:
-    """pymap with one user, its mail in memory, in a thread of its own."""
+    """pymap with one user, its mail in memory, in a thread of its own; `start` once it is needed."""
 
-    def __init__(self, context: ssl.SSLContext, user: str, password: str) -> None:
+    def __init__(self, port: int, context: ssl.SSLContext, user: str, password: str) -> None:
+        self.port = port
+        self._world = context, user, password
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._thread.start()
-        self.port: int = asyncio.run_coroutine_threadsafe(self._start(context, user, password), self._loop).result(10)
 
-    async def _start(self, context: ssl.SSLContext, user: str, password: str) -> int:
+    def start(self) -> None:
+        """Serve from now on, if it does not already."""
+        if not self._loop.is_running():
+            self._thread.start()
+            asyncio.run_coroutine_threadsafe(self._start(*self._world), self._loop).result(20)
+
+    async def _start(self, context: ssl.SSLContext, user: str, password: str) -> None:
         arguments = Namespace(
-            host="127.0.0.1", port=0, debug=False, cert=None, key=None, tls=True, passlib_cfg=None,
+            host="127.0.0.1", port=self.port, debug=False, cert=None, key=None, tls=True, passlib_cfg=None,
             proxy_protocol=None, demo_data=False, demo_user=user, demo_password=password,
         )  # fmt: skip
         backend, config = await DictBackend.init(arguments, ssl_context=context)
         config.apply_context()
         server = IMAPServer(backend.login, config)
         callback = ProxyProtocolReader(config.proxy_protocol).get_callback(server)
-        self._server = await asyncio.start_server(callback, "127.0.0.1", 0)
-        return int(self._server.sockets[0].getsockname()[1])
+        self._server = await asyncio.start_server(callback, "127.0.0.1", self.port)
 
     def stop(self) -> None:
         if self._loop.is_running():
-            asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(10)
+            asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(20)
             self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(10)
+            self._thread.join(20)
 
     async def _end(self) -> None:
         self._server.close()

@@ -12,8 +12,7 @@ from central.market.channels.mail import ASIDE, DONE, REFUSED, MailChannel
 from central.market.channels.port import Outgoing, UndeliveredError
 from central.market.testing import AT
 from central.platform.errors import BadInput
-
-from .ends import MailEnd
+from tests.unit.central.market.channels.ends import MailEnd
 
 MESSAGE = Outgoing("121-1", "121", "sandbox-2026", b"<CDSDATA></CDSDATA>")
 

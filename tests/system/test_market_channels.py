@@ -1,0 +1,282 @@
+"""Channels on a real database: what came is archived and read once; mail both ways; the call-back over mutual TLS."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from fastapi.testclient import TestClient
+from pydantic import SecretStr
+from sqlalchemy import Connection, Engine, func, select, text
+from sqlalchemy.exc import DBAPIError
+
+from central.api.app import create_app
+from central.market.channels import wss
+from central.market.channels.allowed import Environment
+from central.market.channels.archive import DatabaseArchive
+from central.market.channels.callback import CallbackSetting, create_callback_app
+from central.market.channels.mail import MailChannel
+from central.market.channels.port import Incoming
+from central.market.channels.receive import receive_all
+from central.market.channels.tables import market_archive, market_aside
+from central.market.channels.watch import drop_aside
+from central.market.envelope import Envelope, Participant
+from central.market.format_package import load_package
+from central.market.incoming import read_incoming
+from central.market.messages import Draft, Subject, create
+from central.market.response import Reason, Response, write_response
+from central.market.send import send_due
+from central.market.tables import market_inbox, market_message
+from central.market.testing import FakeChannel
+from central.platform.clock import get_clock
+from central.platform.database import make_engine, transaction
+from central.platform.settings import Settings, TokenSetting
+from central.platform.tables import audit
+from shared.testing import ManualClock
+from tests.unit.central.market.channels import pki
+from tests.unit.central.market.channels.ends import MailEnd, tls_files
+
+AT = pki.AT
+PACKAGE = load_package("sandbox-2026")
+SENDER = "8591824900017"
+READER, OTHER = "reader-token-0123456789", "other-token-0123456789"
+TOKENS = (
+    TokenSetting(token=SecretStr(READER), name="Jana", rights=frozenset({"read"})),
+    TokenSetting(token=SecretStr(OTHER), name="Technik", rights=frozenset({"work"})),
+)
+
+
+@dataclass
+class Reads:
+    """Keeps what was given to be read, and may fail."""
+
+    contents: list[bytes] = field(default_factory=list)
+    fails: bool = False
+
+    def __call__(self, connection: Connection, incoming: Incoming, at: datetime) -> None:
+        if self.fails:
+            raise RuntimeError("the reader died")
+        assert incoming.content is not None
+        self.contents.append(incoming.content)
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    made = make_engine(database_url)
+    yield made
+    made.dispose()
+
+
+def verdicts(engine: Engine) -> list[str]:
+    with transaction(engine) as db:
+        return list(db.execute(select(market_archive.c.verdict).order_by(market_archive.c.id)).scalars())
+
+
+def test_what_comes_is_archived_and_read_once(engine: Engine, database_url: str) -> None:
+    channel, reads = FakeChannel(), Reads()
+
+    def look() -> tuple[int, int, int, int, int]:
+        report = receive_all(engine, channel, lambda: AT, reads)
+        return report.opened, report.duplicates, report.refused, report.aside, report.again
+
+    channel.offer("<1@ote>", b"<RESPONSE id='1'/>")
+    reads.fails = True
+    with pytest.raises(RuntimeError):
+        look()
+    assert verdicts(engine) == [], "nothing is archived that was not read"
+    reads.fails = False
+    confirm, channel.confirm = channel.confirm, lambda incoming: None  # type: ignore[method-assign]
+    assert look() == (1, 0, 0, 0, 0)
+    assert look() == (0, 0, 0, 0, 1), "killed before it was confirmed: it comes again and is not read again"
+    channel.confirm = confirm  # type: ignore[method-assign]
+    assert look() == (0, 0, 0, 0, 1)
+    assert channel.waiting == {}
+
+    channel.offer("<2@ote>", b"<RESPONSE id='1'/>")
+    channel.offer("<1@ote>", b"<RESPONSE id='other'/>")
+    channel.offer("<3@ote>", b"<RESPONSE id='3'/>")
+    channel.waiting["<3@ote>"] = replace(channel.waiting["<3@ote>"], content=None, refusal=("wrong_signature", "No."))
+    channel.offer("<4@x\0>", b"spam")
+    channel.waiting["<4@x\0>"] = replace(channel.waiting["<4@x\0>"], content=None, is_aside=True)
+    assert look() == (0, 1, 2, 1, 0)
+    assert reads.contents == [b"<RESPONSE id='1'/>"]
+    assert verdicts(engine) == ["opened", "duplicate", "refused", "refused"]
+
+    with transaction(engine) as db:
+        assert db.execute(select(func.count()).select_from(market_aside)).scalar_one() == 1
+        assert drop_aside(db, AT + timedelta(days=89)) == 0
+        assert drop_aside(db, AT + timedelta(days=91)) == 1
+    for statement in ("UPDATE market_archive SET verdict = 'opened'", "DELETE FROM market_archive"):
+        with pytest.raises(DBAPIError), transaction(engine) as db:
+            db.execute(text(statement))
+    _check_routes(engine, database_url)
+
+
+def _check_routes(engine: Engine, database_url: str) -> None:
+    """The archive through the API."""
+    app = create_app(Settings(database_url=database_url, tokens=TOKENS))
+    app.dependency_overrides[get_clock] = lambda: ManualClock(AT)
+    with TestClient(app) as client:
+
+        def get(path: str, token: str = READER) -> httpx.Response:
+            answer: httpx.Response = client.get(f"/v1/market{path}", headers={"Authorization": f"Bearer {token}"})
+            return answer
+
+        first = get("/archive?verdict=opened").json()[0]["id"]
+        rows = get("/archive?verdict=refused&sort=id").json()
+        assert [row["why"] for row in rows] == [
+            f"identity_used_twice: Number {first} came under the same identity with other content.",
+            "wrong_signature: No.",
+        ]
+        assert rows[0]["direction"] == "in" and rows[0]["environment"] == "sandbox" and "octets" not in rows[0]
+        found = get(f"/archive/{first}/octets")
+        assert found.content == b"<RESPONSE id='1'/>"
+        assert found.headers["content-type"] == "application/octet-stream"
+        assert get(f"/archive/{first}/signed").status_code == 404
+        assert get("/archive/99/octets").status_code == 404
+        assert get(f"/archive/{first}/octets", OTHER).status_code == 403
+        assert get("/aside").json() == []
+        assert get("/certificates").json() == []
+        assert get("/metrics").status_code == 200
+    with transaction(engine) as db:
+        downloads = db.execute(select(audit.c.person, audit.c.subject).where(audit.c.act == "market.archive.download"))
+        assert downloads.all() == [("Jana", f"market_archive/{first}")]
+
+
+def answer_to(message_id: str, answer_id: str) -> bytes:
+    envelope = Envelope(
+        answer_id, "X21", AT, Participant(pki.OPERATOR), Participant(SENDER), (message_id,), False, "CS"
+    )
+    return write_response(PACKAGE, Response(envelope, [Reason("A01", "0200", "zpráva úspěšně přijata")]))
+
+
+def make_message(engine: Engine, message_id: str) -> None:
+    draft = Draft(
+        message_id, "121", PACKAGE.name, PACKAGE.digest, SENDER, pki.OPERATOR, Subject("request", message_id),
+        date(2026, 3, 1), date(2026, 4, 1), 1, b"<CDSDATA></CDSDATA>", {},
+    )  # fmt: skip
+    with transaction(engine) as db:
+        create(db, draft, AT, "test")
+
+
+def test_a_message_goes_by_mail_and_its_answer_comes_back(engine: Engine) -> None:
+    make_message(engine, "121-1")
+    end = MailEnd()
+    channel = MailChannel(end.destination, DatabaseArchive(engine), lambda: AT, end.setting)
+    try:
+        assert len(send_due(engine, channel, ManualClock(AT), "Jana").sent) == 1
+        assert end.taken() == [("121-1", b"<CDSDATA></CDSDATA>")]
+        for _ in range(2):
+            end.put(end.seal("R-1", answer_to("121-1", "R-1")))
+        end.put(b"From: x@example.com\r\nSubject: 812 - R-2\r\n\r\n" + answer_to("121-1", "R-2"))
+        report = receive_all(engine, channel, lambda: AT, read_incoming)
+        assert (report.opened, report.duplicates, report.aside, report.failed) == (1, 1, 1, None)
+        assert end.folders()["INBOX"] == 0
+    finally:
+        channel.close()
+        end.close()
+    with transaction(engine) as db:
+        assert db.execute(select(market_message.c.state)).scalar_one() == "accepted"
+        assert db.execute(select(market_inbox.c.outcome)).scalars().all() == ["applied"]
+        sent, opened, _ = db.execute(select(market_archive).order_by(market_archive.c.id)).mappings().all()
+    assert (sent["direction"], sent["message_id"], sent["octets"]) == ("out", "121-1", end.mails.kept[0])
+    assert sent["signed"] and opened["signed"] and opened["peer"] == pki.OPERATOR
+
+
+@dataclass
+class Caller:
+    """The operator at the door of our call-back service."""
+
+    url: str
+    client: httpx.Client
+    now: list[datetime]
+    reads: Reads
+
+    def call(self, octets: bytes, service: str = "CDSCallbackService") -> httpx.Response:
+        return self.client.post(f"{self.url}/ote/{service}", content=octets, headers={"Content-Type": "text/xml"})
+
+
+@pytest.fixture
+def caller(engine: Engine, tmp_path: Path) -> Iterator[Caller]:
+    authority, server, private = tls_files(tmp_path)
+    now, reads = [AT], Reads()
+    setting = CallbackSetting("ote-soap", Environment.SANDBOX, [pki.world().ours], pki.world().operator)
+    app = create_callback_app(engine, setting, lambda: now[0], reads)
+    with ExitStack() as stack:
+        listener = socket.create_server(("127.0.0.1", 0))
+        config = uvicorn.Config(
+            app, log_level="critical", ssl_certfile=str(server), ssl_keyfile=str(private),
+            ssl_ca_certs=str(authority), ssl_cert_reqs=ssl.CERT_REQUIRED,
+        )  # fmt: skip
+        running = uvicorn.Server(config)
+        thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
+        thread.start()
+        stack.callback(thread.join)
+        stack.callback(setattr, running, "should_exit", True)
+        client = stack.enter_context(httpx.Client(verify=_context(tmp_path, authority, with_key=True), timeout=20))
+        yield Caller(f"https://127.0.0.1:{listener.getsockname()[1]}", client, now, reads)
+
+
+def _context(folder: Path, authority: Path, *, with_key: bool) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=str(authority))
+    if with_key:
+        key = pki.own("theirs-tls", pki.world().root, "tls")
+        (folder / "their.pem").write_bytes(key.certificate.public_bytes(Encoding.PEM))
+        octets = key.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        (folder / "their.key").write_bytes(octets)
+        context.load_cert_chain(folder / "their.pem", folder / "their.key")
+    return context
+
+
+def fault_of(answer: httpx.Response) -> tuple[int, str, str]:
+    fault = wss.read_fault(answer.content)
+    assert fault is not None, answer.text
+    return answer.status_code, fault.code, fault.text.partition(":")[0]
+
+
+def test_the_operator_calls_us_back(caller: Caller, engine: Engine, tmp_path: Path) -> None:
+    octets = wss.seal_envelope(b"<RESPONSE id='R-1'/>", pki.world().theirs, AT)
+    answer = caller.call(octets)
+    assert answer.status_code == 200, answer.text
+    accepted = wss.open_envelope(answer.content, pki.world().us, AT)
+    assert b"Accepted" in accepted.payload
+    assert caller.call(octets).status_code == 200, "it did not get our reply: it is told again that we have it"
+    assert caller.call(wss.seal_envelope(b"<RESPONSE id='R-1'/>", pki.world().theirs, AT)).status_code == 200
+    assert caller.reads.contents == [b'<RESPONSE id="R-1"></RESPONSE>']
+
+    wrapped = octets.replace(b"</soapenv:Body>", b"</soapenv:Body><soapenv:Body/>")
+    assert fault_of(caller.call(wrapped)) == (500, "Client", "soap_malformed")
+    entities = octets.replace(b"<soapenv:Envelope", b"<!DOCTYPE x [<!ENTITY a 'b'>]><soapenv:Envelope", 1)
+    assert fault_of(caller.call(entities)) == (500, "Client", "xml_dtd")
+    changed = octets.replace(b"R-1", b"R-2")
+    assert fault_of(caller.call(changed)) == (500, "Server", "wrong_signature")
+    assert fault_of(caller.call(wss.plain_envelope(b"<RESPONSE id='R-3'/>")))[2] == "not_signed"
+    ours = wss.seal_envelope(b"<RESPONSE id='R-3'/>", pki.world().ours, AT)
+    assert fault_of(caller.call(ours))[2] == "unexpected_sender"
+    assert caller.call(octets, "OtherService").status_code == 404
+    caller.now[0] = AT + timedelta(hours=1)
+    replayed = wss.seal_envelope(b"<RESPONSE id='R-4'/>", pki.world().theirs, AT)
+    assert fault_of(caller.call(replayed)) == (500, "Server", "timestamp")
+    caller.reads.fails = True
+    assert caller.call(wss.seal_envelope(b"<RESPONSE id='R-5'/>", pki.world().theirs, caller.now[0])).status_code == 500
+    assert len(caller.reads.contents) == 1
+
+    with transaction(engine) as db:
+        rows = db.execute(select(market_archive.c.direction, market_archive.c.verdict, market_archive.c.octets)).all()
+    came = [verdict for direction, verdict, _ in rows if direction == "in"]
+    assert came == ["opened", "duplicate", *["refused"] * 6]
+    assert next(octets for direction, _, octets in rows if direction == "out") == answer.content
+
+    nobody = _context(tmp_path, tmp_path / "ca.pem", with_key=False)
+    with httpx.Client(verify=nobody) as stranger, pytest.raises(httpx.TransportError):
+        stranger.post(f"{caller.url}/ote/CDSCallbackService", content=octets)
