@@ -12,6 +12,7 @@ import pytest
 
 from deploy.peers import PeerProgram, peers_required, require_mbpoll, require_tshark
 from deploy.peers_dlms import require_dlms_clients
+from deploy.peers_softhsm import SoftHsm, require_softhsm
 from deploy.stack.errors import StackError
 
 T = TypeVar("T")
@@ -61,3 +62,9 @@ def tshark(home: Path) -> PeerProgram:
 def dlms_python(home: Path) -> Path:
     """Python of the environment that holds gurux-dlms and dlms-cosem."""
     return require_peer("gurux-dlms and dlms-cosem", lambda: require_dlms_clients(home, print))
+
+
+@pytest.fixture(scope="session")
+def softhsm(home: Path) -> SoftHsm:
+    """SoftHSM, a PKCS#11 token in software."""
+    return require_peer("SoftHSM", lambda: require_softhsm(home, print))
