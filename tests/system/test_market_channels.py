@@ -25,11 +25,12 @@ from central.market.channels import wss
 from central.market.channels.allowed import Environment
 from central.market.channels.archive import DatabaseArchive
 from central.market.channels.callback import CallbackSetting, create_callback_app
+from central.market.channels.certificates import fingerprint
 from central.market.channels.mail import MailChannel
 from central.market.channels.port import Incoming
 from central.market.channels.receive import receive_all
 from central.market.channels.tables import market_archive, market_aside
-from central.market.channels.watch import drop_aside
+from central.market.channels.watch import drop_aside, watch
 from central.market.envelope import Envelope, Participant
 from central.market.format_package import load_package
 from central.market.incoming import read_incoming
@@ -43,7 +44,7 @@ from central.platform.database import make_engine, transaction
 from central.platform.settings import Settings, TokenSetting
 from central.platform.tables import audit
 from shared.testing import ManualClock
-from tests.unit.central.market.channels import pki
+from tests.unit.central.market.channels import pki, test_config
 from tests.unit.central.market.channels.ends import MailEnd, tls_files
 
 AT = pki.AT
@@ -151,6 +152,21 @@ def _check_routes(engine: Engine, database_url: str) -> None:
     with transaction(engine) as db:
         downloads = db.execute(select(audit.c.person, audit.c.subject).where(audit.c.act == "market.archive.download"))
         assert downloads.all() == [("Jana", f"market_archive/{first}")]
+
+
+def test_certificates_that_run_out_are_on_record(engine: Engine, tmp_path: Path) -> None:
+    settings = test_config.read(tmp_path, test_config.usual(tmp_path))
+    with transaction(engine) as db:
+        assert watch(db, settings, AT) == []
+        late = pki.TO - timedelta(days=20)
+        assert [(each.watched.name, each.days_left) for each in watch(db, settings, late)] == [
+            ("ours", 20),
+            (pki.OPERATOR, 20),
+        ]
+        rows = db.execute(select(audit.c.subject, audit.c.details).where(audit.c.act == "market.certificate.expiring"))
+        found = {details["name"]: (subject, details["state"], details["roles"]) for subject, details in rows}
+    ours = fingerprint(pki.world().ours.certificate)
+    assert found["ours"] == (f"market_certificate/{ours}", "expiring", ["sign", "decrypt"])
 
 
 def answer_to(message_id: str, answer_id: str) -> bytes:

@@ -43,6 +43,7 @@ def test_every_mail_goes_where_it_belongs(end: MailEnd) -> None:
     assert [(each.is_aside, each.refusal is None) for each in found] == [(True, False), (False, True), (False, False)]
     assert found[0].peer == "spam@example.com" and found[0].content is None
     assert found[1].content == b"<RESPONSE id='1'/>" and found[1].signed and found[1].certificate
+    assert found[1].code_hint == "813"
     assert found[2].content is None and found[2].octets == bytes(changed)
     for each in found:
         end.channel.confirm(each)

@@ -167,6 +167,7 @@ class MailChannel(Channel):
             opened.content,
             opened.signed,
             fingerprint(opened.signer),
+            code_hint=smime.code_of(letter.subject),
         )
 
     def _uids(self) -> list[str]:

@@ -124,7 +124,8 @@ class Incoming:
     """Something that came, opened as far as it can be; `refusal` (code, sentence) where it must not be processed.
 
     `is_aside`: it is nothing of ours at all (a mail that is neither signed nor encrypted) and is kept apart.
-    `handle` is the channel's own: by it what was taken is found again to be confirmed.
+    `handle` is the channel's own: by it what was taken is found again to be confirmed. `code_hint` is the message code
+    that a mail's subject names: documented for formats that carry none (EDIGAS), not signed, never more than a hint.
     """
 
     channel: str
@@ -138,6 +139,7 @@ class Incoming:
     certificate: str | None = None
     refusal: tuple[str, str] | None = None
     is_aside: bool = False
+    code_hint: str | None = None
 
 
 class Channel(ABC):

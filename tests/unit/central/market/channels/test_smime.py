@@ -76,6 +76,14 @@ def test_an_old_certificate_of_ours_still_opens_what_was_encrypted_for_it() -> N
     assert opened(octets, keys=[world().ours, world().ours_old], sender=world().operator).content == XML
 
 
+@pytest.mark.parametrize("size", [1, 56, 57, 58, 113, 114, 115, 5000])
+def test_octets_of_any_length_are_written_in_lines_of_mail(size: int) -> None:
+    xml = b"<a>" + b"x" * size + b"</a>"
+    octets = sealed(Outgoing("121-1", "121", "sandbox-2026", xml))
+    assert opened(octets).content == xml
+    assert max(len(line) for line in octets.partition(b"\r\n\r\n")[2].split(b"\r\n")) <= 76
+
+
 def _sealed_by_them(recipients: list[object], at: object = AT, key: OwnKey | None = None, xml: bytes = XML) -> bytes:
     message = Outgoing("R-1", "813", "sandbox-2026", xml)
     return smime.seal(message, key or world().theirs, recipients, ADDRESSES, at).octets  # type: ignore[arg-type]
@@ -179,6 +187,14 @@ def test_a_mail_without_smime_is_told_apart() -> None:
     letter = smime.read_letter(b"From: a@b.cz\r\nSubject: 121 - spam\r\n\r\n<CDSDATA/>")
     assert letter.enveloped is None and not letter.is_signed_only
     assert letter.identity.startswith("sha256:")
+
+
+@pytest.mark.parametrize(
+    ("subject", "code"),
+    [("813 - R-1", "813"), ("APERAK - x", "APERAK"), ("Re: 813 - x", None), ("81 - x", None), ("", None)],
+)
+def test_the_code_that_a_subject_names(subject: str, code: str | None) -> None:
+    assert smime.code_of(subject) == code
 
 
 def test_there_must_be_somebody_to_encrypt_for() -> None:
