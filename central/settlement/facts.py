@@ -373,7 +373,7 @@ def _beside(
 def _stretches(
     record: PointRecord, first: date, end: date, books: Sequence[BookInForce], at: Sequence[date]
 ) -> Iterator[tuple[date, date]]:
-    """Cut where anything changes and `at` these days; at borders of months where a month's highest interval counts."""
+    """Cut where anything changes and `at` these days; at borders of months where a month's highest interval or day counts."""
     contracts = {held.fact.contract for held in (*record.items, *record.supplies)}
     suppliers = any(held.fact.contract_kind == FRAMEWORK for held in record.items)
     timelines: list[Iterable[Held[object]]] = [
@@ -386,7 +386,7 @@ def _stretches(
         *record.own.timelines(),
     ]
     for begin, until in cut(first, end, *timelines, at=(*price_borders(books, record.commodity), *at)):
-        monthly = record.commodity is Commodity.ELECTRICITY and _counts_maxima(record, begin)
+        monthly = record.commodity is Commodity.GAS or _counts_maxima(record, begin)
         yield from cut(begin, until, at=month_borders(begin, until) if monthly else ())
 
 

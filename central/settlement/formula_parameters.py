@@ -19,6 +19,7 @@ MONTH_OR_PERIOD = "month or period"
 AT_CHANGE = "maximum or last"
 INTERVALS = "all, or words of months:1+2, working, hours:6-10+17-20"
 ZERO_OR_TOLD = "zero or told"
+CHANGE_DAYS = "hours"
 FORMS = "const, ln, table joined by +"
 
 
@@ -77,13 +78,21 @@ FORMULA_SHAPES: Mapping[str, FormulaShape] = {
     "power_factor_neutral_band": _POWER_FACTOR,
     "gas_energy": FormulaShape({"quantity": QUANTITY}, {}),
     "gas_fixed_month": FormulaShape({}, {}),
+    "gas_market_operator": FormulaShape({"quantity": QUANTITY}, {"included_in": NAME}),
     "gas_capacity_instalment": FormulaShape(
         {"quantity": QUANTITY, "instalments": NUMBER},
         {"base": NAME, "forms": FORMS, "factor": NAME, "optional": NAME},
     ),
     "gas_capacity_excess": FormulaShape(
-        {"measured": QUANTITY, "reserved": SUM, "multiplier": NUMBER, "instalments": NUMBER},
-        {"quantity": QUANTITY, "base": NAME, "forms": FORMS, "at_change": AT_CHANGE},
+        {"measured": SUM, "reserved": SUM, "multiplier": NUMBER, "instalments": NUMBER},
+        {
+            "quantity": QUANTITY,
+            "base": NAME,
+            "forms": FORMS,
+            "factor": NAME,
+            "change_days": CHANGE_DAYS,
+            "at_change": AT_CHANGE,
+        },
     ),
 }
 """By formula name; a test compares them with `formulas.ALL_FORMULAS`."""
@@ -93,6 +102,7 @@ _CHOICES = {
     AT_CHANGE: {"maximum", "last"},
     ZERO_OR_TOLD: {"zero", "told"},
     FORMS: {"const", "ln", "table"},
+    CHANGE_DAYS: {"hours"},
 }
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from central.settlement import formulas_basic as basic
 from central.settlement import formulas_maximum as maximum
 from central.settlement import formulas_tariffs as tariffs
-from central.settlement import gas
+from central.settlement import gas, gas_capacity
 from central.settlement.case import Case
 from central.settlement.formulas_reactive import power_factor
 from central.settlement.model import Finding, Line
@@ -34,8 +34,9 @@ ALL_FORMULAS: Mapping[str, Formula] = {
     "power_factor_neutral_band": power_factor,  # its name in packages that are installed already
     "gas_energy": gas.gas_energy,
     "gas_fixed_month": gas.gas_fixed_month,
-    "gas_capacity_instalment": gas.gas_capacity_instalment,
-    "gas_capacity_excess": gas.gas_capacity_excess,
+    "gas_market_operator": gas.gas_market_operator,
+    "gas_capacity_instalment": gas_capacity.gas_capacity_instalment,
+    "gas_capacity_excess": gas_capacity.gas_capacity_excess,
 }
 """Every formula that a rule of a package may name in this release."""
 

@@ -1,15 +1,16 @@
-"""Gas: energy from volume, and the formulas of gas distribution."""
+"""Gas: energy from volume, and the formulas of distributed gas, fixed payments and the market operator."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
-from central.settlement.case import Case, by_month, rounded
+from central.settlement.case import Case, rounded
 from central.settlement.formulas_basic import ONE_MONTH, over_months
-from central.settlement.formulas_maximum import over_payers_days, payer_of, plain
 from central.settlement.lines import Share, lines_of
-from central.settlement.marks import Assumption, czech, of_price
+from central.settlement.marks import Assumption, czech, czech_unit, of_price
 from central.settlement.model import CannotPriceError, Finding, Line, half_up
-from central.settlement.prices import BillingRule, PriceValue
+from central.settlement.prices import BillingRule
 
 NO_CONVERSION = Assumption(
     "assumed",
@@ -21,6 +22,8 @@ NO_CALORIFIC_VALUE = Assumption(
     "Spalné teplo je z legislativního balíčku: pro oblast a dny není zadáno.",
     "The calorific value is from the legislative package: none is given for the area and days.",
 )
+TERM_STEP = Decimal("0.0001")
+"""To what the means of coefficient and calorific value are rounded on a bill."""
 
 
 def energy_mwh(volume_m3: Decimal, coefficient: Decimal, calorific_value: Decimal, step: Decimal) -> Decimal:
@@ -40,119 +43,56 @@ def gas_energy(rule: BillingRule, cases: Sequence[Case]) -> Sequence[Line | Find
     shares = []
     exact, billed = Decimal(0), Decimal(0)
     for case in cases:
-        price = case.law.require(rule, rule.component, case.day, case.point, _band(rule, case))
+        price = case.law.require(rule, rule.component, case.day, case.point, band_of(rule, case))
         energy, assumed, inputs = _energy(rule, case)
         exact += energy
         whole = rounded(exact, case.law.step("energy_mwh"))
         shares.append(Share(case, whole - billed, price, price.value, also=assumed, inputs=inputs))
         billed = whole
-    return lines_of(rule, shares, "MWh", kind="energy_mwh")
+    return [_with_terms(line, shares) for line in lines_of(rule, shares, "MWh", kind="energy_mwh")]
+
+
+def gas_market_operator(rule: BillingRule, cases: Sequence[Case]) -> Sequence[Line | Finding]:
+    """The market operator's price for each MWh distributed, as far as the package knows it.
+
+    `included_in` names the component whose printed price has it inside: then it is told and not billed again. A
+    package without its price tells that too: the price is a matter of the operator's own package.
+    """
+    billed: list[Case] = []
+    findings: list[Finding] = []
+    for case in cases:
+        price = case.law.find(rule.component, case.day, case.point, band_of(rule, case))
+        if price is None:
+            text = (
+                f"{rule.name.cs}: balíček {case.law.book.name} {case.law.book.version} nemá cenu, složka se neúčtuje."
+            )
+            findings.append(Finding(rule.component, text, rule.mark))
+        elif "included_in" in rule.parameters:
+            text = f"{rule.name.cs}: {czech(price.value)} {czech_unit(price.unit)} je v ceně za distribuované množství."
+            findings.append(Finding(rule.component, text, price.mark))
+        else:
+            billed.append(case)
+    return [*(gas_energy(rule, billed) if billed else ()), *dict.fromkeys(findings)]
+
+
+def lacking(rule: BillingRule, case: Case, name: str) -> Finding:
+    """What tells that a part's component is not evaluated because it lacks a quantity: its name and the days."""
+    last = case.part.end - timedelta(days=1)
+    text = (
+        f"{rule.name.cs}: chybí veličina {name} od {case.part.first.isoformat()} do {last.isoformat()}, "
+        "složka se za tyto dny nevyhodnocuje."
+    )
+    return Finding(rule.component, text, rule.mark, lacks=name)
 
 
 def gas_fixed_month(rule: BillingRule, cases: Sequence[Case]) -> Sequence[Line | Finding]:
     """The fixed monthly payment of a band, by days in a part of a month; bands priced by capacity have none."""
     shares = []
     for case in cases:
-        price = case.law.find(rule.component, case.day, case.point, _band(rule, case))
+        price = case.law.find(rule.component, case.day, case.point, band_of(rule, case))
         if price is not None:
             shares.append(Share(case, over_months(case, ONE_MONTH), price, price.value, timed=ONE_MONTH))
     return lines_of(rule, shares, "měs", step="months")
-
-
-def gas_capacity_instalment(rule: BillingRule, cases: Sequence[Case]) -> Sequence[Line | Finding]:
-    """An instalment of the yearly price of daily capacity; bands with a fixed payment have none.
-
-    `factor` names a dated factor of the yearly price (monthly and sliding capacity); without agreed capacity such a
-    rule gives nothing.
-    """
-    shares = []
-    for case in cases:
-        found = _capacity_price(rule, case)
-        if found is None:
-            continue
-        capacity = case.quantity(rule.parameters["quantity"])
-        if not capacity and "optional" in rule.parameters:
-            continue
-        if capacity is None:
-            raise CannotPriceError(
-                rule.component, f"{rule.name.cs}: položka smlouvy nemá denní rezervovanou kapacitu.", case.day
-            )
-        price, yearly, text = found
-        multiplier = None
-        if "factor" in rule.parameters:
-            factor = case.law.require(rule, rule.parameters["factor"], case.day, case.point, f"{case.month:%m}")
-            multiplier = factor.value
-            yearly *= multiplier
-        unit_price = half_up(yearly / Decimal(rule.parameters["instalments"]), case.law.step("unit_price"))
-        shares.append(
-            Share(
-                case,
-                over_months(case, capacity),
-                price,
-                unit_price,
-                basis=(capacity, case.month),
-                multiplier=multiplier,
-                timed=capacity,
-                text=text,
-            )
-        )
-    return lines_of(rule, shares, "tis. m³", step="months", kind="unit_price")
-
-
-def gas_capacity_excess(rule: BillingRule, cases: Sequence[Case]) -> Sequence[Line | Finding]:
-    """The month's highest gas day above the reserved daily capacity x multiplier x base price; once a month."""
-    outcomes: list[Line | Finding] = []
-    for month in by_month(cases):
-        worst: tuple[Decimal, Case, Decimal, Decimal] | None = None
-        for case in month:
-            measured = case.quantity(rule.parameters["measured"])
-            reserved = case.summed(rule.parameters["reserved"])
-            if measured is not None and reserved is not None and (worst is None or measured - reserved > worst[0]):
-                worst = (measured - reserved, case, measured, reserved)
-        if worst is None or worst[0] <= 0:
-            continue
-        excess, case, measured, reserved = worst
-        found = _capacity_price(rule, case)
-        if found is None:
-            continue
-        price, yearly, _ = found
-        multiplier = Decimal(rule.parameters["multiplier"])
-        unit_price = half_up(yearly * multiplier / Decimal(rule.parameters["instalments"]), case.law.step("unit_price"))
-        chosen, assumed = payer_of(rule, month, case)
-        text = f"nejvyšší plynárenský den {czech(measured)} tis. m³, rezervováno {czech(reserved)} tis. m³"
-        share = Share(chosen, plain(excess), price, unit_price, multiplier=multiplier, also=assumed, text=text)
-        outcomes += over_payers_days(lines_of(rule, [share], "tis. m³", kind="unit_price"), month, chosen)
-    return outcomes
-
-
-def _capacity_price(rule: BillingRule, case: Case) -> tuple[PriceValue, Decimal, str] | None:
-    """The yearly price of daily capacity by the first of the rule's `forms` that the band has.
-
-    "const": the band's price; "ln": a + b x ln(K) from `<base>_a` and `<base>_b`, K the agreed thousand m3 a day;
-    "table": the row of `<base>_table` that begins at or below K. The component of the price is parameter `base`, or
-    the rule's own. With the price: what it comes to, and what tells how.
-    """
-    base = rule.parameters.get("base", rule.component)
-    band = _band(rule, case)
-    capacity = case.quantity(rule.parameters["quantity"]) if "quantity" in rule.parameters else None
-    for form in rule.parameters.get("forms", "const").split("+"):
-        if form == "const":
-            price = case.law.find(base, case.day, case.point, band)
-            if price is not None:
-                return price, price.value, ""
-        elif capacity:
-            if form == "ln":
-                first = case.law.find(f"{base}_a", case.day, case.point, band)
-                slope = case.law.find(f"{base}_b", case.day, case.point, band)
-                if first is not None and slope is not None:
-                    value = half_up(first.value + slope.value * capacity.ln(), case.law.step("unit_price"))
-                    text = f"{czech(first.value)} + {czech(slope.value)} × ln({czech(capacity)}) = {czech(value)}"
-                    return first, value, text
-            else:
-                row = case.law.find_step(f"{base}_table", case.day, capacity)
-                if row is not None:
-                    return row, row.value, ""
-    return None
 
 
 def _energy(rule: BillingRule, case: Case) -> tuple[Decimal, tuple[Assumption, ...], dict[str, str]]:
@@ -177,7 +117,32 @@ def _energy(rule: BillingRule, case: Case) -> tuple[Decimal, tuple[Assumption, .
     return energy, tuple(assumed), {name: str(value) for name, value in told.items() if value is not None}
 
 
-def _band(rule: BillingRule, case: Case) -> str:
+def _with_terms(line: Line, shares: Sequence[Share]) -> Line:
+    """A line of several parts tells the volume of all of them and means of its terms, as V x k x Hs has them."""
+    covered = [
+        share.inputs
+        for share in shares
+        if line.first <= share.case.part.first < line.end
+        and (share.case.part.item, share.case.part.payer) == (line.item, line.payer)
+    ]
+    if len(covered) < 2 or any("volume_m3" not in terms for terms in covered):
+        return line
+    volumes = [Decimal(terms["volume_m3"]) for terms in covered]
+    told: dict[str, str] = {"volume_m3": str(sum(volumes))}
+    weights = volumes
+    for name in ("volume_coefficient", "calorific_value_kwh_m3"):
+        if all(name in terms for terms in covered):
+            values = [Decimal(terms[name]) for terms in covered]
+            whole = sum(weights, Decimal(0))
+            weighted = [value * weight for value, weight in zip(values, weights, strict=True)]
+            mean = values[0] if len(set(values)) == 1 or not whole else half_up(sum(weighted) / whole, TERM_STEP)
+            told[name] = str(mean)
+            weights = weighted
+    return replace(line, inputs={**line.inputs, **told})
+
+
+def band_of(rule: BillingRule, case: Case) -> str:
+    """The band of a part's annual consumption; raises CannotPriceError where there is none."""
     annual = case.point.annual_mwh
     if annual is None:
         raise CannotPriceError(

@@ -8,11 +8,35 @@ from fractions import Fraction
 from central.readings.gas.energy import MissingTermError, energy
 from central.readings.gas.exact import rounded, shown
 from central.readings.gas.terms import GasTerms
+from shared.metering_day import MeteringDay
+from shared.quantities import Commodity
 
 COEFFICIENT_DECIMALS = 4
 """Decimals of the volume coefficient on a bill."""
 CALORIFIC_DECIMALS = 4
 """Decimals of the calorific value on a bill."""
+HIGHEST_DAY = {24: "max_daily_taken_thousand_m3", 23: "daily_taken_23h_thousand_m3", 25: "daily_taken_25h_thousand_m3"}
+"""The quantity that holds the highest gas day of so many hours."""
+DAILY_DECIMALS = 6
+"""Decimals of what was taken in a day in thousand m3: whole litres."""
+
+
+def highest_days(volumes: Mapping[date, int], exponent: int, terms: GasTerms | None) -> dict[str, tuple[Decimal, date]]:
+    """The highest gas day of a part, in thousand m3 at 15 °C and 101.325 kPa, apart for each length of a day.
+
+    `volumes` are the days' sums in m3 x 10^exponent as measured; without `terms` they count as they are. Of equal days
+    the first. Days without a coefficient are left to `gas_parts`, which names them.
+    """
+    best: dict[str, tuple[Fraction, date]] = {}
+    for day, volume in sorted(volumes.items()):
+        k = Fraction(1) if terms is None else terms.coefficient_of(day)
+        if k is None:
+            continue
+        name, converted = HIGHEST_DAY[MeteringDay(Commodity.GAS, day).length], volume * k
+        if name not in best or converted > best[name][0]:
+            best[name] = converted, day
+    scale = Fraction(10) ** (exponent - 3)
+    return {name: (shown(converted * scale, DAILY_DECIMALS), day) for name, (converted, day) in best.items()}
 
 
 def gas_parts(

@@ -29,6 +29,8 @@ QUANTITIES = frozenset(
         "daily_capacity_month_thousand_m3",
         "daily_capacity_sliding_thousand_m3",
         "max_daily_taken_thousand_m3",
+        "daily_taken_23h_thousand_m3",
+        "daily_taken_25h_thousand_m3",
         "max_quarter_hour_without_exempt_kw",
         "energy_returned_mwh",
         "evaluated_energy_mwh",
@@ -125,12 +127,13 @@ class Line:
 class Finding:
     """A fact of the settlement that gives no line: a component not evaluated, or evaluated without a payment.
 
-    `mark` says how sure the rule is that it follows from.
+    `mark` says how sure the rule is that it follows from. `lacks`: the quantity without a value that it tells of.
     """
 
     component: str
     text: str
     mark: str = DOCUMENTED
+    lacks: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 from central.readings.gas.energy import MissingTermError
 from central.settlement.evidence import as_text
 from central.settlement.facts import RESERVED_OUTPUT, ChannelFacts, PointFacts, Span
-from central.settlement.gas_month import gas_parts, missing_term
+from central.settlement.gas_month import gas_parts, highest_days, missing_term
 from central.settlement.interval_mask import parse_mask, told_mask
 from central.settlement.law import law_of
 from central.settlement.measured import (
@@ -25,6 +25,7 @@ from central.settlement.measured import (
 )
 from central.settlement.model import Beside, CannotPriceError
 from central.settlement.services import Count, nothing_counted
+from shared.metering_day import MeteringDay
 from shared.quantities import Commodity
 
 LOW_VOLTAGE = "NN"
@@ -33,6 +34,9 @@ PEAKS = {
     "max_quarter_hour_kw": "max_quarter_hour_at",
     "max_quarter_hour_output_kw": "max_quarter_hour_output_at",
     "max_quarter_hour_without_exempt_kw": "max_quarter_hour_without_exempt_at",
+    "max_daily_taken_thousand_m3": "max_daily_taken_at",
+    "daily_taken_23h_thousand_m3": "daily_taken_23h_at",
+    "daily_taken_25h_thousand_m3": "daily_taken_25h_at",
 }
 """Quantities that are a highest value, and what tells when it was; the others add up."""
 EVALUATED = {"energy_mwh": "A+", "reactive_taken_mvarh": "R+"}
@@ -215,11 +219,18 @@ def _gas(facts: PointFacts, measured: Measured) -> list[PartMeasured]:
     channel = facts.channel_of(facts.spans[0], "V", "interval")
     if any(facts.channel_of(span, "V", "interval") != channel for span in facts.spans):
         raise NotMeasuredError("místo se v období účtuje z různých kanálů objemu; zúčtujte každou část zvlášť.")
-    terms = None if channel is None else facts.record.gas.get(channel.id)
-    if channel is None or terms is None:
+    if channel is None:
         return parts
+    terms = facts.record.gas.get(channel.id)
     sums = measured.days[Commodity.GAS]
     volumes = [sums.day_volumes(channel.id, span.first, span.end) for span in facts.spans]
+    for part, days in zip(parts, volumes, strict=True):
+        for name, (value, day) in highest_days(days, channel.exponent, terms).items():
+            at = MeteringDay(Commodity.GAS, day).start
+            part.put(name, value, [{**part.sources["volume_m3"][0], "maximum_at": at.isoformat()}])
+            part.peaks_at[name] = at
+    if terms is None:
+        return parts
     step = facts.spans[0].book.rounding_step("energy_mwh")
     try:
         converted = gas_parts(volumes, channel.exponent, terms, step)

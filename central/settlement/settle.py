@@ -100,7 +100,7 @@ def settle_point(facts: PointFacts, measured: Measured, now: datetime) -> list[S
         return Omitted(facts, "measurement", f"Místo {facts.ean}: {error.reason}", error.day)
     except CannotPriceError as error:
         return Omitted(facts, error.component, f"Místo {facts.ean}: {error.reason}", error.day)
-    findings = (*priced.findings, *_uncovered(facts))
+    findings = (*(_named(facts, finding) for finding in priced.findings), *_uncovered(facts))
     strayed = next((line for line in priced.lines if not any(_belongs(line, tenure) for tenure in tenures)), None)
     if strayed is not None:
         sentence = f"Místo {facts.ean}: řádek {strayed.name} od {strayed.first} nepatří k žádné části období."
@@ -181,6 +181,11 @@ def _owners(facts: PointFacts) -> dict[tuple[int, date], int]:
 
 def _belongs(line: Line, tenure: Tenure) -> bool:
     return line.item == tenure.last.item.id and line.payer == tenure.owner and tenure.covers(line.first)
+
+
+def _named(facts: PointFacts, finding: Finding) -> Finding:
+    """What lacks a quantity is told with its point: lists of findings are read over many points."""
+    return replace(finding, text=f"Místo {facts.ean}: {finding.text}") if finding.lacks else finding
 
 
 def _uncovered(facts: PointFacts) -> list[Finding]:

@@ -55,6 +55,7 @@ FORMULA_WORDS: Mapping[str, tuple[str, str]] = {
         "objem × objemový koeficient × spalné teplo × cena za MWh",
         "volume x volume coefficient x calorific value x price per MWh",
     ),
+    "gas_market_operator": ("distribuovaná energie × cena za MWh", "distributed energy x price per MWh"),
     "gas_fixed_month": ("měsíce × stálý plat pásma", "months x fixed payment of the band"),
     "gas_capacity_instalment": (
         "denní kapacita × roční cena / počet splátek",
@@ -99,6 +100,14 @@ QUANTITY_WORDS: Mapping[str, tuple[str, str]] = {
         "sliding daily capacity in thousand m3",
     ),
     "max_daily_taken_thousand_m3": ("nejvyšší plynárenský den v tis. m³", "highest gas day in thousand m3"),
+    "daily_taken_23h_thousand_m3": (
+        "plynárenský den s 23 hodinami v tis. m³",
+        "gas day of 23 hours in thousand m3",
+    ),
+    "daily_taken_25h_thousand_m3": (
+        "plynárenský den s 25 hodinami v tis. m³",
+        "gas day of 25 hours in thousand m3",
+    ),
     "unmetered_w": ("instalovaný příkon ve W", "installed power in W"),
 }
 """What each quantity that a rule may name is called, in Czech and English."""
@@ -111,6 +120,9 @@ _INPUT_WORDS: Mapping[str, tuple[str, str]] = {
     "multiplier": ("násobek", "multiplier"),
     "maximum_kw": ("maximum v kW", "maximum in kW"),
     "reserved_kw": ("sjednáno v kW", "agreed in kW"),
+    "maximum_thousand_m3": ("nejvyšší plynárenský den v tis. m³", "highest gas day in thousand m3"),
+    "reserved_thousand_m3": ("sjednáno na ten den v tis. m³", "agreed for that day in thousand m3"),
+    "hours": ("hodin toho dne", "hours of that day"),
     "tangent": ("tg φ", "tg phi"),
     "surcharge_percent": ("přirážka v %", "surcharge in %"),
     "base": ("základ v Kč", "base in CZK"),

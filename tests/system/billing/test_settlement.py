@@ -295,7 +295,7 @@ def test_without_a_package_nothing_is_written(site: BilledSite) -> None:
 
 def test_preparing_twice_installs_once_and_respects_the_operators_package(site: BilledSite) -> None:
     with transaction(site.engine) as connection:
-        assert {"cz-electricity-2026 2026.4", "cz-gas-2017-example 2017.3"} <= set(prepare(connection, CLERK, NOW))
+        assert {"cz-electricity-2026 2026.4", "cz-gas-2017-example 2017.4"} <= set(prepare(connection, CLERK, NOW))
     installed = site.one("SELECT count(*) FROM package")
     site.do("UPDATE package SET version = 'own', checksum = 'own' WHERE scope = 'cz-gas'")
     with transaction(site.engine) as connection:

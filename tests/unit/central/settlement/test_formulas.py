@@ -274,34 +274,18 @@ def test_gas_capacity_by_formula_or_table(forms: str, capacity: str, price: str)
 
 
 def gas_with_more() -> Package:
+    """GasNet with factors of months, a multiplier of the excess and the market operator's price; all made up."""
+
     def add(content: dict[str, Any]) -> None:
-        own = {"instalments": "12", "base": "gas_capacity_year", "optional": "yes"}
-        content["rules"] += [
-            rule(
-                "gas_capacity_month",
-                1020,
-                "gas_capacity_instalment",
-                parameters={**own, "quantity": "daily_capacity_month_thousand_m3", "factor": "gas_month_factor"},
-            ),
-            rule(
-                "gas_excess",
-                1022,
-                "gas_capacity_excess",
-                parameters={
-                    "measured": "max_daily_taken_thousand_m3",
-                    "reserved": "daily_capacity_thousand_m3+daily_capacity_month_thousand_m3",
-                    "base": "gas_capacity_year",
-                    "instalments": "12",
-                    "multiplier": "1.5",
-                },
-            ),
-            rule("gas_market", 1004, "gas_energy", parameters={"quantity": "energy_mwh"}),
-        ]
+        for entry in content["rules"]:
+            if entry["component"] == "gas_capacity_excess":
+                entry["parameters"] |= {"multiplier": "1.5"}
+                del entry["parameters"]["factor"]
+        content["tables"] = [entry for entry in content["tables"] if entry["component"] != "gas_month_factor"]
         content["tables"] += [
             table("gas_month_factor", "1", ["band"], ["01", "3"], ["07", "0.5"]),
-            table("gas_market", "CZK/MWh", [], ["2.16"]),
+            table("gas_market_operator", "CZK/MWh", [], ["2.16"]),
         ]
-        name_bands(content, "01", "07")
 
     return changed(add, "cz-gas-2017-example")
 
@@ -317,15 +301,15 @@ def test_monthly_capacity_excess_and_the_market_operator_of_gas() -> None:
     priced = price_parts([part(*JANUARY, point, values, gas_with_more())])
     # the yearly price 115933.79: a twelfth x 3, and x 1.5
     assert told(of_component(priced, "gas_capacity_month")[0]) == ("0.050", "28983.447500", "1449.17")
-    assert told(of_component(priced, "gas_excess")[0]) == ("0.05", "14491.723750", "724.59")
-    (energy,), (market,) = of_component(priced, "gas_energy"), of_component(priced, "gas_market")
+    assert told(of_component(priced, "gas_capacity_excess")[0]) == ("0.05", "14491.723750", "724.59")
+    (energy,), (market,) = of_component(priced, "gas_energy"), of_component(priced, "gas_market_operator")
     assert market.quantity == energy.quantity
     assert str(market.amount) == "161.05"
     none = {name: value for name, value in values.items() if "month" not in name and "max" not in name}
     assert {line.component for line in price_parts([part(*JANUARY, point, none, gas_with_more())]).lines} == {
         "gas_energy",
         "gas_capacity_year",
-        "gas_market",
+        "gas_market_operator",
     }
 
 

@@ -242,6 +242,23 @@ def test_gas_by_what_is_known_of_its_area_and_days() -> None:
     assert [source["channel"] for source in outcome.measurements(line)] == [6]
 
 
+def test_gas_above_its_capacity_is_measured_by_gas_day_and_cut_by_month() -> None:
+    terms = gas_terms(dict.fromkeys(range(1, 32), "10.4"), kind="fixed", coefficient=Decimal("0.99"))
+    large = item("GASNET", annual_mwh=Decimal(400), gas_daily_capacity_m3=Decimal(45))
+    point = facts(Commodity.GAS, None, large, VOLUME, gas={6: terms})
+    outcome = settled(settle_point(point, gas_month_of(2_000), NOW))
+    (line,) = [line for line in outcome.lines if line.component == "gas_capacity_excess"]
+    # 24 h x 2 m3 x 0.99 = 47.52 m3; on the 28th 45.54 of 43.125: 2.415 above, less than 2.52
+    assert (line.quantity, line.inputs["hours"]) == (Decimal("0.00252"), "24")
+    (part,) = outcome.parts
+    assert part.quantities["daily_taken_23h_thousand_m3"] == Decimal("0.045540")
+    measured = {source.get("maximum_at") for source in outcome.measurements(line)}
+    assert measured == {"2026-03-01T05:00:00+00:00", "2026-03-28T05:00:00+00:00"}
+    both = facts_of(point.record, date(2026, 2, 15), END, BOOKS)
+    assert both is not None
+    assert [(span.first, span.end) for span in both.spans] == [(date(2026, 2, 15), FIRST), (FIRST, END)]
+
+
 def test_a_gas_day_without_a_calorific_value_is_named() -> None:
     terms = gas_terms({day: "10.5" for day in range(1, 32) if day != 28}, kind="converter")
     outcome = omitted(settle_point(gas_point(terms), gas_month_of(2_000), NOW))
