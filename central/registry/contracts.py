@@ -20,8 +20,9 @@ from central.registry.contract_tables import (
     contract_past,
 )
 from central.registry.form import Spec, check_contract_item
+from central.registry.gas_capacity import check_days
 from central.registry.party_tables import contract_account, party
-from central.registry.point_tables import reserved_capacity, supply_point
+from central.registry.point_tables import gas_capacity, reserved_capacity, supply_point
 from central.registry.validity import ends, starts, validity
 from central.registry.versions import Version, Versioned, read_versions, revised
 
@@ -29,6 +30,9 @@ VERSIONED = Versioned(contract, contract_past, CONTRACT_FACTS)
 
 TERMS = ("signed_on", "due_days", "payment", "statement_months", "advance_months", "advance_spread", "advance_amount")
 CAPACITIES = {"reserved_capacity_year_kw": "year", "reserved_capacity_month_kw": "month"}
+GAS_CAPACITIES = {"gas_capacity_month_m3": "month", "gas_capacity_sliding_m3": "sliding"}
+"""What an item names and the point keeps, in the time of the item."""
+_OF_POINTS = CAPACITIES.keys() | GAS_CAPACITIES.keys()
 
 _customer, _payer = party.alias("customer_party"), party.alias("payer_party")
 
@@ -151,7 +155,7 @@ def _require_free(connection: Connection, items: Sequence[Mapping[str, Any]]) ->
 
 def _store_items(connection: Connection, items: Sequence[Mapping[str, Any]]) -> Outcome:
     _require_free(connection, items)
-    stored = [{name: value for name, value in item.items() if name not in CAPACITIES} for item in items]
+    stored = [{name: value for name, value in item.items() if name not in _OF_POINTS} for item in items]
     done = reconcile(connection, contract_item, "contract item", ("contract", "supply_point", "valid"), stored)
     capacities = [
         {"supply_point": item["supply_point"], "kind": kind, "kw": item[name], "valid": item["valid"]}
@@ -160,6 +164,13 @@ def _store_items(connection: Connection, items: Sequence[Mapping[str, Any]]) -> 
         if item.get(name) is not None
     ]
     reconcile(connection, reserved_capacity, "reserved capacity", ("supply_point", "kind", "valid"), capacities)
+    daily = [
+        {"supply_point": item["supply_point"], "kind": kind, "m3_a_day": item[name], "valid": item["valid"]}
+        for item in items
+        for name, kind in GAS_CAPACITIES.items()
+        if item.get(name) is not None
+    ]
+    reconcile(connection, gas_capacity, "gas capacity", ("supply_point", "kind", "valid"), daily)
     return done
 
 
@@ -210,6 +221,9 @@ def _item(
             f"The {what} is valid {start} to {end or 'open'}, outside the contract's {spec['valid_from']} to "
             f"{limit or 'open'}; shorten it or extend the contract.",
         )
+    for name, kind in GAS_CAPACITIES.items():
+        if item.get(name) is not None:
+            check_days(what, kind, start, end)
     facts = {name: value for name, value in item.items() if name not in {"valid_from", "valid_to", "operator"}}
     if "operator" in item:
         facts["operator"] = parties[item["operator"]]

@@ -95,6 +95,13 @@ def check_contract_item(spec: Spec) -> None:
         )
     if (watts is not None or flat) and spec.get("rate") is None:
         raise BadInput("unmetered", f"The item of {point} is not metered and has no rate; give it one, such as C60d.")
+    for name in ("gas_capacity_month_m3", "gas_capacity_sliding_m3"):
+        if spec.get(name) is not None and spec.get("gas_daily_capacity_m3") is None:
+            raise BadInput(
+                name,
+                f"The item of {point} has {name} {spec[name]} and no yearly daily capacity; it adds to that of a gas "
+                "point, so give gas_daily_capacity_m3 too.",
+            )
     year, month = spec.get("reserved_capacity_year_kw"), spec.get("reserved_capacity_month_kw")
     reserved = (year or 0) + (month or 0)
     limit = spec.get("reserved_input_kw")

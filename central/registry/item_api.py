@@ -25,6 +25,7 @@ router = APIRouter()
 Kw = Annotated[Decimal, Field(ge=0, max_digits=12, decimal_places=3)]
 Mwh = Annotated[Decimal, Field(ge=0, max_digits=14, decimal_places=3)]
 Watts = Annotated[Decimal, Field(gt=0, max_digits=12, decimal_places=3)]
+DailyVolume = Annotated[Decimal, Field(gt=0, max_digits=14, decimal_places=3)]
 Amps = Annotated[int, Field(gt=0, le=100_000)]
 Characteristic = Literal["A", "B", "C", "D", "K", "Z"]
 GasCategory = Literal["household", "low", "medium", "large"]
@@ -48,6 +49,8 @@ class ItemIn(Body):
     reserved_output_kw: Kw | None = None
     annual_mwh: Mwh | None = None
     gas_daily_capacity_m3: Mwh | None = None
+    gas_capacity_month_m3: DailyVolume | None = None
+    gas_capacity_sliding_m3: DailyVolume | None = None
     operator: str | None = None
     gas_category: GasCategory | None = None
     unmetered_w: Watts | None = None

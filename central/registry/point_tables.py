@@ -155,3 +155,29 @@ reserved_capacity = Table(
     comment="Odběrový diagram: yearly and monthly reserved capacity of a supply point, each with its validity; they "
     "add up",
 )
+
+gas_capacity = Table(
+    "gas_capacity",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("supply_point", BigInteger, ForeignKey("supply_point.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("m3_a_day", Numeric(14, 3), nullable=False),
+    Column("valid", DATERANGE, nullable=False),
+    CheckConstraint(one_of("kind", ("month", "sliding")), name="kind"),
+    CheckConstraint("m3_a_day > 0", name="m3_a_day"),
+    CheckConstraint("NOT isempty(valid) AND lower(valid) IS NOT NULL AND upper(valid) IS NOT NULL", name="valid"),
+    CheckConstraint(
+        "kind <> 'month' OR (extract(day FROM lower(valid)) = 1 AND extract(day FROM upper(valid)) = 1)",
+        name="whole_months",
+    ),
+    ExcludeConstraint(
+        ("supply_point", "="),
+        ("kind", "="),
+        ("valid", "&&"),
+        using="gist",
+        name="gas_capacity_supply_point_kind_valid_excl",
+    ),
+    comment="Daily capacity of a gas point beside the yearly one of its contract items: monthly and sliding; they add "
+    "up",
+)

@@ -15,6 +15,7 @@ from central.registry.party_tables import party_account as party_account
 from central.registry.party_tables import party_address as party_address
 from central.registry.party_tables import party_contact as party_contact
 from central.registry.party_tables import party_past as party_past
+from central.registry.point_tables import gas_capacity as gas_capacity
 from central.registry.point_tables import reserved_capacity as reserved_capacity
 from central.registry.point_tables import site_object as site_object
 from central.registry.point_tables import supply_point as supply_point

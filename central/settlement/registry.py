@@ -75,6 +75,14 @@ CAPACITIES = text("""
      ORDER BY supply_point, kind, lower(valid) NULLS FIRST
 """)
 
+GAS_CAPACITIES = text("""
+    -- daily capacity beside the yearly one of the items, in thousand m3
+    SELECT supply_point, kind, m3_a_day / 1000 AS thousand_m3, lower(valid) AS since, upper(valid) AS until
+      FROM gas_capacity
+     WHERE supply_point = ANY (CAST(:points AS bigint[])) AND valid && daterange(:first, :end)
+     ORDER BY supply_point, kind, lower(valid)
+""")
+
 SETTLED = text("""
     -- what approved runs hold already, without what runs of a period hold that is judged anew; a gas day begins at
     -- 06:00 of the same date
@@ -111,6 +119,7 @@ CHANNELS = text(_CHANNELS.format(by="supply_point"))
 NAMED_CHANNELS = text(_CHANNELS.format(by="id"))
 
 _CAPACITY = {"year": "reserved_capacity_year_kw", "month": "reserved_capacity_month_kw"}
+_GAS_CAPACITY = {"month": "daily_capacity_month_thousand_m3", "sliding": "daily_capacity_sliding_thousand_m3"}
 
 
 def read_facts(
@@ -152,6 +161,7 @@ def read_records(
     contracts = {"contracts": int_array(sorted({row.contract for row in (*network, *supplied)}))}
     terms = _terms(connection.execute(TERMS, {**asked, **contracts}).all())
     capacities = _grouped(connection.execute(CAPACITIES, asked).all(), "supply_point")
+    gas_capacities = _grouped(connection.execute(GAS_CAPACITIES, asked).all(), "supply_point")
     held = HELD_BY.get(statement_type, [statement_type])
     taken = {
         "items": int_array(sorted(row.id for row in (*network, *supplied))),
@@ -188,7 +198,7 @@ def read_records(
                 versions=[Held(row.since, row.until, _version(row)) for row in rows],
                 items=[Held(row.since, row.until, _item(row)) for row in network_items],
                 terms={row.contract: terms.get(row.contract, []) for row in (*network_items, *supply_items)},
-                agreed=_agreed(items.get(point, ()), capacities.get(point, ())),
+                agreed=_agreed(items.get(point, ()), capacities.get(point, ()), gas_capacities.get(point, ())),
                 channels=found,
                 settled={
                     row.id: [Held(each.since, each.until, "approved") for each in settled[row.id]]
@@ -267,10 +277,14 @@ def _terms(rows: Sequence[Row[Any]]) -> Mapping[int, Sequence[Held[ContractTerms
     return {contract: merged(each, lambda parties: parties) for contract, each in held.items()}
 
 
-def _agreed(items: Sequence[Row[Any]], capacities: Sequence[Row[Any]]) -> dict[str, list[Held[Decimal]]]:
+def _agreed(
+    items: Sequence[Row[Any]], capacities: Sequence[Row[Any]], gas_capacities: Sequence[Row[Any]]
+) -> dict[str, list[Held[Decimal]]]:
     agreed: dict[str, list[Held[Decimal]]] = defaultdict(list)
     for row in capacities:
         agreed[_CAPACITY[row.kind]].append(Held(row.since, row.until, row.kw))
+    for row in gas_capacities:
+        agreed[_GAS_CAPACITY[row.kind]].append(Held(row.since, row.until, row.thousand_m3))
     for row in items:
         for name in ("reserved_input_kw", "reserved_output_kw"):
             if getattr(row, name) is not None:

@@ -43,6 +43,7 @@ def past(valid: str, commodity: str = "commodity", level: str = "voltage_level",
     return PAST.format(valid=valid, commodity=commodity, level=level, state=state)
 
 
+GAS_CAPACITY = "INSERT INTO gas_capacity (supply_point, kind, m3_a_day, valid) VALUES (1, {})"
 REFUSED = {
     "party_roles_check": "UPDATE party SET roles = '{}' WHERE id = 1",
     "party_past_valid_check": "INSERT INTO party_past (party, valid, name, roles, street, city, postal_code, country,"
@@ -89,6 +90,10 @@ REFUSED = {
     "reserved_capacity_kw_check": "UPDATE reserved_capacity SET kw = -1",
     "reserved_capacity_within_input_check": "INSERT INTO reserved_capacity (supply_point, kind, kw, valid)"
     " VALUES (1, 'month', 101, '[2026-06-01,2026-07-01)')",
+    "gas_capacity_kind_check": GAS_CAPACITY.format("'year', 1, '[2026-06-01,2026-07-01)'"),
+    "gas_capacity_m3_a_day_check": GAS_CAPACITY.format("'month', 0, '[2026-06-01,2026-07-01)'"),
+    "gas_capacity_whole_months_check": GAS_CAPACITY.format("'month', 1, '[2026-06-02,2026-07-01)'"),
+    "gas_capacity_valid_check": GAS_CAPACITY.format("'sliding', 1, '[2026-06-01,)'"),
     "processing_period_month_check": "INSERT INTO processing_period VALUES ('2026-01-02', false, false)",
     "processing_period_active_ix": "INSERT INTO processing_period VALUES ('2026-02-01', true, false)",
     "payment_calendar_contract_period_excl": "INSERT INTO payment_calendar (contract, period, advance_due, regular_due,"

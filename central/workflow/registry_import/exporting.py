@@ -43,7 +43,8 @@ _POINTS: Final = """
            i.gas_category AS "item.gas_category", i.unmetered_w AS "item.unmetered_w",
            nullif(i.unmetered_flat, false) AS "item.unmetered_flat", lower(i.valid) AS "item.valid_from",
            upper(i.valid) AS "item.valid_to",
-           ry.kw AS "item.reserved_capacity_year_kw", rm.kw AS "item.reserved_capacity_month_kw"
+           ry.kw AS "item.reserved_capacity_year_kw", rm.kw AS "item.reserved_capacity_month_kw",
+           gm.m3_a_day AS "item.gas_capacity_month_m3", gs.m3_a_day AS "item.gas_capacity_sliding_m3"
     FROM supply_point p
     JOIN party o ON o.id = p.operator
     LEFT JOIN party s ON s.id = p.supplier
@@ -56,6 +57,8 @@ _POINTS: Final = """
     LEFT JOIN contract_account a ON a.id = c.account
     LEFT JOIN reserved_capacity ry ON ry.supply_point = p.id AND ry.kind = 'year' AND ry.valid = i.valid
     LEFT JOIN reserved_capacity rm ON rm.supply_point = p.id AND rm.kind = 'month' AND rm.valid = i.valid
+    LEFT JOIN gas_capacity gm ON gm.supply_point = p.id AND gm.kind = 'month' AND gm.valid = i.valid
+    LEFT JOIN gas_capacity gs ON gs.supply_point = p.id AND gs.kind = 'sliding' AND gs.valid = i.valid
     ORDER BY p.ean, c.number, lower(i.valid)
 """
 

@@ -108,6 +108,7 @@ FIELDS: Final[Mapping[str, Field]] = {
         Field("item.breaker_characteristic", choices=CHARACTERISTICS),
         *_numbers("item", "reserved_input_kw reserved_output_kw annual_mwh gas_daily_capacity_m3"),
         *_numbers("item", "reserved_capacity_year_kw reserved_capacity_month_kw"),
+        *_numbers("item", "gas_capacity_month_m3 gas_capacity_sliding_m3"),
         Field("item.gas_category", choices=GAS_CATEGORIES),
         *_numbers("item", "unmetered_w"),
         Field("item.unmetered_flat", Form.BOOLEAN),

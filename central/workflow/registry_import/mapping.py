@@ -159,6 +159,8 @@ _POINT: Final[dict[str, Any]] = {
     "item.reserved_capacity_month_kw": "měsíční kapacita kW",
     "item.annual_mwh": "roční odběr MWh",
     "item.gas_daily_capacity_m3": "denní kapacita m3",
+    "item.gas_capacity_month_m3": "měsíční denní kapacita m3",
+    "item.gas_capacity_sliding_m3": "klouzavá denní kapacita m3",
     "item.gas_category": "kategorie plynu",
     "item.unmetered_w": "neměřený příkon W",
     "item.unmetered_flat": "neměřeno paušálem",

@@ -85,6 +85,7 @@ def test_wrong_supply_points_are_refused(change: dict[str, Any], code: str) -> N
 @pytest.mark.parametrize(
     ("change", "code"),
     [
+        ({"gas_capacity_month_m3": Decimal(5)}, "gas_capacity_month_m3"),
         ({"reserved_capacity_year_kw": Decimal(600), "reserved_capacity_month_kw": Decimal(31)}, "reserved_capacity"),
         ({"breaker_phases": 3}, "breaker"),
         ({"breaker_amps": 25}, "breaker"),
