@@ -67,10 +67,12 @@ def test_a_month_above_the_daily_capacity_then_capacity_ordered_for_it(site: Bil
         unit = (YEARLY / 12).quantize(Decimal("0.000001"))
         assert line.amount == (line.quantity * unit).quantize(Decimal("0.01"), "ROUND_HALF_UP")
         (told,) = rows(
-            site, "SELECT id FROM billing_basis WHERE run = :run AND component = 'gas_capacity_excess'", run=run
+            site, "SELECT id, why FROM billing_basis WHERE run = :run AND component = 'gas_capacity_excess'", run=run
         )
-        why = client.get(f"/v1/bases/{told.id}/why").text
-        assert "nejvyšší plynárenský den" in why and "rezervováno 0,18 tis. m³" in why
+        why = client.get(f"/v1/bases/{told.id}/why").json()["text"]["cs"]
+        assert "nejvyšší plynárenský den" in why
+        assert "sjednáno na ten den v tis. m³" in why
+        assert Decimal(told.why["reserved_thousand_m3"]) == Decimal("0.18") * int(told.why["hours"]) / 24
         kept = rows(site, INPUTS, run=run)[0]
         whole = max(Decimal(day.litres) / 1_000_000 for day in taken if day.hours == 24)
         assert Decimal(kept.quantities["max_daily_taken_thousand_m3"]) == whole
