@@ -373,7 +373,7 @@ def _beside(
 def _stretches(
     record: PointRecord, first: date, end: date, books: Sequence[BookInForce], at: Sequence[date]
 ) -> Iterator[tuple[date, date]]:
-    """Cut where anything changes and `at` these days; at borders of months where a month's highest interval or day counts."""
+    """Cut where anything changes and `at` these days; at borders of months where a month's highest interval counts."""
     contracts = {held.fact.contract for held in (*record.items, *record.supplies)}
     suppliers = any(held.fact.contract_kind == FRAMEWORK for held in record.items)
     timelines: list[Iterable[Held[object]]] = [
