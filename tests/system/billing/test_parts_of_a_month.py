@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -57,6 +58,12 @@ STATE = """
       JOIN channel c ON c.id = m.channel
      WHERE c.supply_point = {point} AND c.direction = 'JT' ORDER BY r.at LIMIT 1
 """
+TAKEN = """
+    SELECT sum(v) * 0.000001
+      FROM day_profile p JOIN channel c ON c.id = p.channel CROSS JOIN LATERAL unnest(p.values) v
+     WHERE c.supply_point = :point AND c.direction = 'A+' AND c.kind = 'interval'
+       AND p.day >= CAST(:first AS date) AND p.day < CAST(:end AS date)
+"""
 NEW_CUSTOMER = """
     UPDATE contract SET since = '2026-03-16' WHERE id = {contract};
     INSERT INTO contract_past (contract, valid, customer, payer, due_days, payment, statement_months, advance_months,
@@ -65,6 +72,28 @@ NEW_CUSTOMER = """
       FROM contract WHERE id = {contract};
     UPDATE contract SET customer = {other}, payer = {other} WHERE id = {contract};
 """
+
+
+FIRST_HALF, SECOND_HALF = ("2026-03-01", "2026-03-16"), ("2026-03-16", "2026-04-01")
+# ČEZ at VN, 360 kW a year and 20 kW a month, 43.279857 and 46.796753 MWh taken, 0.057127 and 0.060758 MVArh given back
+HALVES = (
+    [
+        ("reserved_capacity_year", "0.174193548", "43995.19"),  # 0.360 MW x 15/31 x 252565
+        ("reserved_capacity_month", "0.009677419", "2727.32"),  # 0.020 MW x 15/31 x 281823
+        ("use_of_networks", "43.280", "4597.20"),  # x 106.22
+        ("system_services", "43.280", "7108.31"),  # x 164.24
+        ("nonnetwork_infrastructure", "0.483871", "6.23"),  # 15/31 x 12.87
+        ("unsolicited_reactive", "0.057", "25.08"),  # x 440
+    ],
+    [
+        ("reserved_capacity_year", "0.185806452", "46928.21"),  # 0.360 x 252565 = 90923.40, less 43995.19
+        ("reserved_capacity_month", "0.010322581", "2909.14"),  # 0.020 x 281823 = 5636.46, less 2727.32
+        ("use_of_networks", "46.797", "4970.78"),  # 90.077 x 106.22 = 9567.98, less 4597.20
+        ("system_services", "46.797", "7685.94"),  # 90.077 x 164.24 = 14794.25, less 7108.31
+        ("nonnetwork_infrastructure", "0.516129", "6.64"),  # 12.87 less 6.23
+        ("unsolicited_reactive", "0.061", "26.84"),  # 0.118 x 440 = 51.92, less 25.08
+    ],
+)
 
 
 def rows(site: BilledSite, statement: str, **parameters: Any) -> list[Any]:
@@ -76,6 +105,17 @@ def run_of(site: BilledSite, points: list[int] | None = None) -> int:
     with transaction(site.engine) as connection:
         prepare(connection, CLERK, NOW)
         return settle_march(connection, site.clock, points).id
+
+
+def lines_of(found: Sequence[Any], identifier: int) -> list[tuple[str, str, str]]:
+    """What an input bills: component, quantity, amount."""
+    return [(row.component, str(row.quantity), str(row.amount)) for row in found if row.input == identifier]
+
+
+def taken_mwh(site: BilledSite, point: int, first: str, end: str) -> Decimal:
+    """What the newest profiles of a point hold over days, summed by the database."""
+    found: Decimal = site.one(TAKEN, point=point, first=first, end=end)
+    return found.normalize()
 
 
 def do_each(site: BilledSite, script: str, **parameters: Any) -> None:
@@ -111,6 +151,23 @@ def test_each_supplier_pays_for_its_days_of_a_month(site: BilledSite) -> None:
     for component, amount in amounts.items():
         parts = [row.amount for row in split if row.component == component]
         assert (len(parts), sum(parts)) == (2, amount), component
+    # C02d of ČEZ, 3x25 A, 242.21 kWh: 361; 0.242 x 2263.19 = 547.69; 0.242 x 164.24 = 39.75; 12.87
+    assert consumed == Decimal("0.24221")
+    assert [str(amount) for amount in amounts.values()] == ["361.00", "547.69", "39.75", "12.87"]
+    # 10/31 of a month: 0.322581 x 361 = 116.45, x 12.87 = 4.15; 1.23 kWh: 0.001 x 2263.19 = 2.26, x 164.24 = 0.16
+    assert lines_of(split, first.id) == [
+        ("breaker", "0.322581", "116.45"),
+        ("energy_jt", "0.001", "2.26"),
+        ("system_services", "0.001", "0.16"),
+        ("nonnetwork_infrastructure", "0.322581", "4.15"),
+    ]
+    # what is left of the whole: 1 - 0.322581, 361 - 116.45, 547.69 - 2.26, 39.75 - 0.16, 12.87 - 4.15
+    assert lines_of(split, second.id) == [
+        ("breaker", "0.677419", "244.55"),
+        ("energy_jt", "0.241", "545.43"),
+        ("system_services", "0.241", "39.59"),
+        ("nonnetwork_infrastructure", "0.677419", "8.72"),
+    ]
     second_contract = Scope(contracts=[second.facts["contract"]["id"]])
     with transaction(site.engine) as connection:
         made = settle(connection, Period.of_month(MONTH), "regular", second_contract, site.clock, CLERK)
@@ -166,6 +223,10 @@ def test_a_new_customer_in_the_middle_of_a_month_at_high_voltage(site: BilledSit
         expected = [row.amount for row in amounts if row.component == component]
         parts = [row.amount for row in split if row.component == component]
         assert (len(parts), sum(parts)) == (2, sum(expected)), component
+    expected = [taken_mwh(site, point, *days) for days in (FIRST_HALF, SECOND_HALF)]
+    assert energies == expected == [Decimal("43.279857"), Decimal("46.796753")]
+    assert lines_of(split, first.id) == HALVES[0]
+    assert lines_of(split, second.id) == HALVES[1]
     pinned = site.one("SELECT profiles -> 0 FROM settlement_input WHERE id = :id", id=second.id)
     assert (pinned["first"], len(pinned["versions"])) == ("2026-03-16", 16)
 
@@ -234,6 +295,11 @@ def test_a_part_of_a_month_then_the_rest_of_it(site: BilledSite) -> None:
         rest = client.post("/v1/settlement/runs", json={"month": "2026-03", "scope": {"points": [point]}}).json()
         (found,) = rows(site, INPUTS, run=rest["id"])
         assert (found.first, found.end) == ("2026-03-16", "2026-04-01")
+        halves = [(made.json()["id"], FIRST_HALF, HALVES[0]), (rest["id"], SECOND_HALF, HALVES[1])]
+        for run, days, expected in halves:
+            (entry,) = rows(site, INPUTS, run=run)
+            assert Decimal(entry.quantities["energy_mwh"]) == taken_mwh(site, point, *days)
+            assert lines_of(rows(site, BASES, run=run), entry.id) == expected
         do_each(site, COLLECTION)
         part = {"month": "2026-03", "scope": {"collection": "K", "node": "hall"}}
         below = client.post("/v1/settlement/runs", json=part).json()
