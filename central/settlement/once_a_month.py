@@ -58,7 +58,7 @@ class Months:
 
     def evaluate(self, rule: BillingRule, law: Law, cases: Sequence[Case], lines: list[Line]) -> list[Line]:
         """Note what a rule comes to over whole months; its own lines, or the months' where the last one pays."""
-        months = {part.first.replace(day=1) for part in self.beside.parts}
+        months = {part.first.replace(day=1) for part in self.beside.parts} | {month for _, month in self.beside.billed}
         whole = [case for case in cases if case.month in months]
         if not whole:
             return lines

@@ -46,7 +46,7 @@ def price_parts(parts: Sequence[Part], beside: Beside = ALONE) -> Priced:
                     findings.append(outcome)
                 else:
                     lines.append(outcome)
-            if beside.parts and rule.formula in ONCE_A_MONTH:
+            if (beside.parts or beside.billed) and rule.formula in ONCE_A_MONTH:
                 lines = months.evaluate(rule, law, whole, lines)
             outcomes += [(rule, law, line) for line in lines]
     kept, set_aside = one_a_month(outcomes)

@@ -175,12 +175,17 @@ def _refuse_month_settled_meanwhile(connection: Connection, run: int, number: st
               JOIN settlement_input theirs ON theirs.run = later.id AND theirs.approved
               JOIN settlement_input mine ON mine.supply_point = theirs.supply_point AND mine.run = :run
                AND mine.replaced_by IS NULL AND NOT mine.valid && theirs.valid
-               AND tstzrange(date_trunc('month', lower(mine.valid), 'Europe/Prague'),
-                   date_trunc('month', upper(mine.valid) - interval '1 day', 'Europe/Prague') + interval '1 month')
-                   && theirs.valid
+               AND (theirs.statement_type = mine.statement_type OR theirs.statement_type IN (0, 6))
+             CROSS JOIN LATERAL (
+                   SELECT (lower(mine.valid) AT TIME ZONE 'Europe/Prague')::date AS first,
+                          (upper(mine.valid) AT TIME ZONE 'Europe/Prague')::date - 1 AS last,
+                          daterange((lower(theirs.valid) AT TIME ZONE 'Europe/Prague')::date,
+                                    (upper(theirs.valid) AT TIME ZONE 'Europe/Prague')::date) AS theirs) days
               JOIN contract_item my_item ON my_item.id = mine.contract_item AND my_item.kind <> 'supply'
               JOIN contract_item their_item ON their_item.id = theirs.contract_item AND their_item.kind <> 'supply'
               JOIN supply_point sp ON sp.id = mine.supply_point
+             WHERE days.theirs && daterange(date_trunc('month', days.first::timestamp)::date,
+                   (date_trunc('month', days.last::timestamp) + interval '1 month')::date)
              ORDER BY sp.ean LIMIT 5
         """),
         {"run": run},

@@ -103,6 +103,12 @@ def test_what_is_left_of_a_month_is_told_and_marked() -> None:
     assert any("se neúčtuje: z 8454,69 Kč za celý měsíc je 8454,69 Kč" in finding.text for finding in none.findings)
 
 
+def test_what_is_billed_counts_also_where_its_part_is_known_no_more() -> None:
+    left, stays = half(0, "320"), half(1, "350")
+    known = beside((left, price_parts([left])))
+    assert excesses(price_parts([stays], replace(known, parts=()))) == [(CAPACITY, "30", "12682.04")]
+
+
 def last_pays(content: dict[str, Any]) -> None:
     for entry in content["rules"]:
         if entry["component"] in EXCESSES:
