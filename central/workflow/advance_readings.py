@@ -1,8 +1,6 @@
-"""What advances are predicted from: items of a contract, last year's settled months, classes, weather, law."""
+"""What advances are predicted from: items of a contract, what last year's settlements found, classes, weather, law."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -11,9 +9,10 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, Row, text
 
-from central.invoicing.advances.prediction import ENERGIES, Weather
+from central.invoicing.advances.prediction import ENERGIES, MAXIMA, REACTIVE, Stretch, Weather
 from central.readings.calendar import to_ms
 from central.readings.load_profiles import NORMALISED, LoadProfiles, read_load_profiles
+from central.settlement.statements import StatementType
 from central.tariffs.install import packages_in_force
 from central.tariffs.package import Package
 from shared.metering_day import STEP, month_bounds, next_month
@@ -41,26 +40,28 @@ ITEMS = text("""
 """)
 
 USED = text("""
-    -- what approved settlements of the year before found, by point and month, with how much of the month they hold
-    SELECT si.supply_point, date_trunc('month', lower(si.valid) AT TIME ZONE 'Europe/Prague')::date AS month,
-           si.quantities, extract(epoch FROM upper(si.valid) - lower(si.valid)) AS seconds
+    -- what approved settlements found for days of the year before; the newest of a type first
+    SELECT si.supply_point, si.statement_type, (lower(si.valid) AT TIME ZONE 'Europe/Prague')::date AS first,
+           (upper(si.valid) AT TIME ZONE 'Europe/Prague')::date AS end, si.quantities
       FROM settlement_input si
-     WHERE si.supply_point = ANY (:points) AND si.approved AND si.statement_type = 0
+     WHERE si.supply_point = ANY (:points) AND si.approved AND si.statement_type = ANY (:types)
        AND si.valid && tstzrange(CAST(:start AS timestamp) AT TIME ZONE 'Europe/Prague',
                                  CAST(:end AS timestamp) AT TIME ZONE 'Europe/Prague')
+     ORDER BY si.id DESC
 """)
 
 WEATHER = text("SELECT zone, month, normal, actual FROM degree_day WHERE month >= :start AND month < :end")
 
-MAXIMA = ("max_quarter_hour_kw", "max_quarter_hour_output_kw")
-REACTIVE = ("reactive_taken_mvarh", "reactive_delivery_mvarh")
-
-
-@dataclass(frozen=True, slots=True)
-class YearBefore:
-    """Months (their first days) with what a point used in them; only months that are held whole."""
-
-    used: Mapping[date, Mapping[str, Decimal]]
+T = StatementType
+RANKS: Mapping[StatementType, int] = {
+    T.CORRECTS_SETTLEMENT: 4,
+    T.FINAL_SETTLEMENT: 3,
+    T.CORRECTS_REGULAR: 2,
+    T.CORRECTS_PRELIMINARY: 2,
+    T.REGULAR: 1,
+    T.PRELIMINARY: 1,
+}
+"""Statements that say what was used: of two for one time, which one stands. Accruals are estimates and say nothing."""
 
 
 def year_earlier(month: date, years: int = 1) -> date:
@@ -73,27 +74,16 @@ def read_items(connection: Connection, contract: int, start: date, end: date) ->
     return connection.execute(ITEMS, {"contract": contract, "start": start, "end": end}).all()
 
 
-def read_used(
-    connection: Connection, commodities: Mapping[int, Commodity], start: date, end: date
-) -> dict[int, YearBefore]:
-    """What points used in the months of [start, end), by point; parts of a month are added up."""
-    sums: dict[tuple[int, date], dict[str, Decimal]] = defaultdict(dict)
-    held: dict[tuple[int, date], Decimal] = defaultdict(Decimal)
-    asked = {"points": list(commodities), "start": start, "end": end}
+def read_used(connection: Connection, points: Sequence[int], start: date, end: date) -> dict[int, list[Stretch]]:
+    """What settlements found for days of [start, end), by point; `used_by_months` says what it comes to."""
+    asked = {"points": list(points), "start": start, "end": end, "types": [int(kind) for kind in RANKS]}
+    found: dict[int, list[Stretch]] = {point: [] for point in points}
     for row in connection.execute(USED, asked):
-        key = (row.supply_point, row.month)
-        held[key] += row.seconds
-        for name in (*ENERGIES, *MAXIMA, *REACTIVE):
-            if name in row.quantities:
-                value, before = Decimal(row.quantities[name]), sums[key].get(name)
-                known = Decimal() if before is None else before
-                sums[key][name] = max(known, value) if name in MAXIMA else known + value
-    whole: dict[int, dict[date, dict[str, Decimal]]] = defaultdict(dict)
-    for (point, month), used in sums.items():
-        first, last = month_bounds(commodities[point], month.year, month.month)
-        if start <= month < end and held[point, month] == Decimal((last - first) // timedelta(seconds=1)):
-            whole[point][month] = used
-    return {point: YearBefore(whole[point]) for point in commodities}
+        used = {
+            name: Decimal(row.quantities[name]) for name in (*ENERGIES, *MAXIMA, *REACTIVE) if name in row.quantities
+        }
+        found[row.supply_point].append(Stretch(row.first, row.end, RANKS[StatementType(row.statement_type)], used))
+    return found
 
 
 def read_weather(connection: Connection, start: date, end: date) -> dict[tuple[str, date], Weather]:

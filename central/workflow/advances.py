@@ -13,7 +13,16 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, RowMapping, text
 
-from central.invoicing.advances.prediction import MonthAhead, MonthBefore, MonthOfYear, advances_of, months_ahead
+from central.invoicing.advances.prediction import (
+    MAXIMA,
+    REACTIVE,
+    MonthAhead,
+    MonthBefore,
+    MonthOfYear,
+    advances_of,
+    months_ahead,
+    used_by_months,
+)
 from central.platform import audit
 from central.platform.errors import BadInput, Refused
 from central.platform.identity import Person
@@ -26,8 +35,6 @@ from central.settlement.model import CannotPriceError, Part, TariffPoint
 from central.settlement.price_parts import price_parts
 from central.tariffs.package import Package
 from central.workflow.advance_readings import (
-    MAXIMA,
-    REACTIVE,
     Law,
     Weights,
     read_items,
@@ -220,7 +227,7 @@ def _predicted(
 ) -> list[PointMonth]:
     before = year_earlier(months[0])
     commodities = {item.supply_point: Commodity(item.commodity) for item in items}
-    used = read_used(connection, commodities, before, months[0])
+    used = read_used(connection, list(commodities), before, months[0])
     weather = read_weather(connection, before, months[0])
     weights = {
         commodity: Weights(
@@ -239,7 +246,8 @@ def _predicted(
     points: list[PointMonth] = []
     for item in items:
         shape = weights[Commodity(item.commodity)].of(item.load_profile_class)
-        known = used[item.supply_point].used
+        by_number = {month.month: weight for month, weight in zip(months, shape, strict=True)}
+        known = used_by_months(used[item.supply_point], by_number)
         year = [
             MonthBefore(
                 weight,

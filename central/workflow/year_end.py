@@ -237,15 +237,15 @@ def _annual(connection: Connection, work: Work, clock: Clock, person: Person) ->
         )
     settled = {row.id: _settled(connection, row) for row in rows}
     updates, _ = update_rows(connection, [row for row in rows if not settled[row.id]], _why(work), clock, person)
-    run = _approved(connection, work, updates, clock, person)
-    if run is not None:
+    runs = _approved(connection, work, updates, clock, person)
+    for run in runs:
         issue_invoices(connection, run, person, clock.now(), "payer")
     last = rows[-1]
     documents = sorted({number for numbers in settled.values() for number in numbers})
     remark = f"Vyúčtováno dokladem {', '.join(documents)}." if documents else None
     if last.until is None or last.until > last.end:
         remark = _next_calendar(connection, work, last.end, clock, person) or remark
-    return Done(run, remark)
+    return Done(runs[-1] if runs else None, remark)
 
 
 def _settled(connection: Connection, row: CalendarRow) -> Sequence[str]:
@@ -280,7 +280,8 @@ def _accrual(connection: Connection, work: Work, clock: Clock, person: Person) -
         if refused.code != "nothing_to_accrue":
             raise
         return Done(None)
-    return Done(_approved(connection, work, updates, clock, person))
+    runs = _approved(connection, work, updates, clock, person)
+    return Done(runs[-1] if runs else None)
 
 
 def _accrual_cancel(connection: Connection, work: Work, clock: Clock, person: Person) -> Done:
@@ -292,8 +293,8 @@ def _accrual_cancel(connection: Connection, work: Work, clock: Clock, person: Pe
 
 def _approved(
     connection: Connection, work: Work, updates: Sequence[UpdateDone], clock: Clock, person: Person
-) -> int | None:
-    """Approve the run of a contract's updates, if there is one. Refused where a point of it was left out."""
+) -> list[int]:
+    """Approve the runs of a contract's updates, and name them. Refused where a point of it was left out."""
     left_out = [each for done in updates for each in done.updated.left_out]
     if left_out:
         named = "; ".join(f"{each['ean']}: {each['reason']}" for each in left_out[:5])
@@ -305,7 +306,7 @@ def _approved(
             named = "; ".join(f"{row.ean}: {row.reason}" for row in omitted)
             raise Refused("left_out", f"Contract {work.number} cannot be settled whole for {work.year}: {named}")
         approve_run(connection, run, person, clock.now())
-    return runs[-1] if runs else None
+    return runs
 
 
 def _why(work: Work) -> str:

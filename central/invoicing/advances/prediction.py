@@ -1,19 +1,25 @@
 """How much a point will use in the months to come, and how a year's money lies over its advances. Pure.
 
 What the same months of last year used comes first, corrected for its weather; months that are not known follow the
-shape of the load-profile class; without any known month the planned consumption is shared by that shape.
+shape of the load-profile class; without any known month the planned consumption is shared by that shape. So is what a
+settlement found for several months at once.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from typing import Literal
 
 from central.invoicing.advances.amounts import TEN, share, tens_up
+from shared.metering_day import next_month
 
 ENERGIES = ("energy_vt_mwh", "energy_nt_mwh", "energy_mwh", "volume_m3")
 """Quantities that are used up; others (maxima, coefficients) are taken over as they were."""
+MAXIMA = ("max_quarter_hour_kw", "max_quarter_hour_output_kw")
+REACTIVE = ("reactive_taken_mvarh", "reactive_delivery_mvarh")
 STEP = Decimal("0.001")
 Source = Literal["last_year", "load_profile", "planned"]
 
@@ -52,6 +58,63 @@ class MonthAhead:
         if two:
             return sum(two, Decimal())
         return self.quantities.get("energy_mwh", self.quantities.get("volume_m3", Decimal()) / 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What a settlement found for days [first, end) of a point; of two for one time the higher `rank` stands."""
+
+    first: date
+    end: date
+    rank: int
+    used: Mapping[str, Decimal]
+
+
+def standing(stretches: Sequence[Stretch]) -> list[Stretch]:
+    """Those that nothing of a higher rank (of the same rank: nothing earlier among these) has taken the place of."""
+    stand: list[Stretch] = []
+    for each in sorted(stretches, key=lambda stretch: -stretch.rank):
+        if not any(each.first < other.end and other.first < each.end for other in stand):
+            stand.append(each)
+    return stand
+
+
+def used_by_months(stretches: Sequence[Stretch], weights: Mapping[int, Fraction]) -> dict[date, dict[str, Decimal]]:
+    """What a point used, by month (its first day); only months that settlements hold whole.
+
+    A stretch over several months is shared by the weights of these (by number of the month; of a broken month by its
+    days), so that the shares sum to it; its maximum may have been in any of them.
+    """
+    sums: dict[date, dict[str, Decimal]] = defaultdict(dict)
+    held: dict[date, int] = defaultdict(int)
+    for stretch in standing(stretches):
+        months = list(_months_of(stretch))
+        shape = [weights[month.month] * Fraction(days, _length(month)) for month, days in months]
+        for month, days in months:
+            held[month] += days
+        for name, value in stretch.used.items():
+            alone = len(months) == 1 or name in MAXIMA
+            parts = [value] * len(months) if alone else share(value.quantize(STEP), shape, STEP)
+            for (month, _), part in zip(months, parts, strict=True):
+                before = sums[month].get(name)
+                if before is None:
+                    sums[month][name] = part
+                else:
+                    sums[month][name] = max(before, part) if name in MAXIMA else before + part
+    return {month: used for month, used in sums.items() if held[month] == _length(month)}
+
+
+def _months_of(stretch: Stretch) -> Iterator[tuple[date, int]]:
+    """Months that a stretch touches, each by its first day with how many of its days."""
+    first = stretch.first
+    while first < stretch.end:
+        following = min(next_month(first.year, first.month), stretch.end)
+        yield first.replace(day=1), (following - first).days
+        first = following
+
+
+def _length(month: date) -> int:
+    return (next_month(month.year, month.month) - month).days
 
 
 def corrected(used: Decimal, weather: Weather | None, heating_share: Fraction) -> Decimal:

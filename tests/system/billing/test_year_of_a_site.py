@@ -205,6 +205,11 @@ def test_the_annual_statement_ends_the_year_and_begins_the_next(lived: Lived) ->
     )
     assert [(row.statement_type, row.amount) for row in types] == [(5, D("-8551.68")), (6, D("18349.93"))]
     assert D(annual["N/1"]["net"]) == D("9798.25")
+    # 6.5 MWh of last year by days at the prices of their months, breaker and infrastructure: 21 687.2 Kč with VAT
+    rows = [row for row in lived.desk.get("contracts/N/1/calendar") if row["start"] >= "2027"]
+    assert [row["advance_amount"] for row in rows] == ["1810.00"] * 12
+    (row,) = lived.desk.rows("SELECT count(*) AS sent FROM advance WHERE period && '[2027-01-01,2028-01-01)'")
+    assert row.sent == 0
 
 
 def test_traces_lead_from_a_line_to_the_readings_and_back(lived: Lived) -> None:

@@ -1,5 +1,7 @@
 """Predictions by hand: last year, weather, load-profile class, plan; and how a year's money lies over its advances."""
 
+from calendar import monthrange
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
@@ -10,10 +12,12 @@ from hypothesis import strategies as st
 from central.invoicing.advances.prediction import (
     MonthBefore,
     MonthOfYear,
+    Stretch,
     Weather,
     advances_of,
     corrected,
     months_ahead,
+    used_by_months,
 )
 
 D = Decimal
@@ -101,3 +105,63 @@ def test_a_plan_is_shared_exactly(weights: list[Fraction], planned: int) -> None
     ahead = months_ahead([MonthBefore(weight, {}) for weight in weights], D(planned) / 1000)
     assert ahead is not None
     assert sum(month.mwh for month in ahead) == D(planned) / 1000
+
+
+def a_stretch(first: str, end: str, energy: str, rank: int = 1, **more: str) -> Stretch:
+    used = {"energy_mwh": D(energy), **{name: D(value) for name, value in more.items()}}
+    return Stretch(date.fromisoformat(first), date.fromisoformat(end), rank, used)
+
+
+ALIKE = dict.fromkeys(range(1, 13), F(1))
+
+
+def test_a_settlement_of_several_months_is_shared_by_the_class() -> None:
+    weights = {**ALIKE, 1: F(2)}
+    used = used_by_months([a_stretch("2026-01-01", "2026-04-01", "4", max_quarter_hour_kw="60")], weights)
+    assert {month.month: dict(found) for month, found in used.items()} == {
+        1: {"energy_mwh": D("2.000"), "max_quarter_hour_kw": D(60)},
+        2: {"energy_mwh": D("1.000"), "max_quarter_hour_kw": D(60)},
+        3: {"energy_mwh": D("1.000"), "max_quarter_hour_kw": D(60)},
+    }
+
+
+@pytest.mark.parametrize(
+    ("stretches", "used"),
+    [
+        # a correction stands in the place of a month
+        ([a_stretch("2026-03-01", "2026-04-01", "5"), a_stretch("2026-03-01", "2026-04-01", "4", 2)], {3: "4"}),
+        # an annual settlement in the place of the preliminary halves
+        (
+            [a_stretch("2026-01-01", "2026-02-01", "9"), a_stretch("2026-02-01", "2026-03-01", "9"),
+             a_stretch("2026-01-01", "2026-03-01", "10", 3)],
+            {1: "5.254", 2: "4.746"},
+        ),
+        # two payers of a month: what both used, and the higher of their maxima
+        ([a_stretch("2026-05-01", "2026-05-16", "1"), a_stretch("2026-05-16", "2026-06-01", "2")], {5: "3"}),
+        # a month that is not held whole is not known
+        ([a_stretch("2026-06-02", "2026-08-01", "6")], {7: "3.100"}),
+        ([], {}),
+    ],
+)  # fmt: skip
+def test_what_stands_is_counted_once_and_whole_months_alone(stretches: list[Stretch], used: dict[int, str]) -> None:
+    weights = {month: F(monthrange(2026, month)[1]) for month in range(1, 13)}
+    found = used_by_months(stretches, weights)
+    assert {month.month: values["energy_mwh"] for month, values in found.items()} == {
+        month: D(value) for month, value in used.items()
+    }
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 14), st.integers(0, 10**6)), min_size=1, max_size=6),
+    st.lists(st.fractions(0, 1, max_denominator=1000), min_size=12, max_size=12),
+)
+def test_no_kilowatt_hour_is_lost_between_months(lengths: list[tuple[int, int]], shape: list[Fraction]) -> None:
+    stretches, first = [], date(2024, 1, 1)
+    for months, energy in lengths:
+        place = first.month - 1 + months
+        end = date(first.year + place // 12, place % 12 + 1, 1)
+        stretches.append(Stretch(first, end, 1, {"energy_mwh": D(energy) / 1000}))
+        first = end
+    used = used_by_months(stretches, dict(zip(range(1, 13), shape, strict=True)))
+    assert len(used) == sum(months for months, _ in lengths)
+    assert sum(month["energy_mwh"] for month in used.values()) == D(sum(energy for _, energy in lengths)) / 1000
