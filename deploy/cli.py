@@ -118,6 +118,12 @@ def package(context: typer.Context) -> None:
     raise typer.Exit(importlib.import_module("deploy.package_command").main(context.args))
 
 
+@app.command("market", context_settings=_PASS_ON)
+def market(context: typer.Context) -> None:
+    """Formats of the market operator's messages: rozvodna market import-schemas ARCHIVE.zip | formats"""
+    raise typer.Exit(importlib.import_module("deploy.market_command").main(context.args))
+
+
 @app.command("demo")
 def demo(
     once: Annotated[

@@ -44,6 +44,10 @@ class MessageKind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     meaning_cs: str
     meaning_en: str
     mark: Mark
+    sample: str | None = None
+    """File of a message of this code as our writer makes it; official schemas are tried on it."""
+    status: Literal["sandbox", "official"] | None = None
+    """Where it differs from the package's: `official` once the sample satisfies the operator's own schema."""
 
 
 class ValueType(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -30,9 +30,12 @@ from central.market.format_data import (
 )
 from central.market.mapping.model import Mapping
 from central.market.mapping.model import problems_of as mapping_problems
+from central.platform.settings import get_settings
 from shared.quantities import Quality
 
 FORMATS_FOLDER: Final = Path(__file__).with_name("formats")
+INSTALLED: Final = "market-formats"
+"""Folder below ROZVODNA_HOME with the packages that `rozvodna market import-schemas` made."""
 SCHEMA_NAMESPACE: Final = "{http://www.w3.org/2001/XMLSchema}"
 
 
@@ -52,6 +55,10 @@ class FormatPackage:
     def is_sandbox(self) -> bool:
         """Written by us: must never leave for a production address."""
         return self.data.status == "sandbox"
+
+    def is_sandbox_message(self, code: str) -> bool:
+        """Whether a message of that code is laid out by us: it must never leave for a production address."""
+        return (self.message(code).status or self.data.status) == "sandbox"
 
     @property
     def envelope(self) -> EnvelopeRules:
@@ -159,9 +166,28 @@ def _parse_schema(path: Path) -> etree._ElementTree:
     return etree.parse(path, etree.XMLParser(no_network=True, resolve_entities=False, load_dtd=False))
 
 
-def _files_of_schema(path: Path) -> list[Path]:
-    includes = _parse_schema(path).iterfind(f"{SCHEMA_NAMESPACE}include")
-    return [path, *(path.parent / str(include.attrib["schemaLocation"]) for include in includes)]
+def files_of_schema(path: Path) -> set[Path]:
+    """The file of a schema with all that it includes or imports; FormatError where one is missing or outside."""
+    found: set[Path] = set()
+    waiting = [path]
+    while waiting:
+        file = waiting.pop()
+        if file in found:
+            continue
+        found.add(file)
+        try:
+            root = _parse_schema(file).getroot()
+        except (OSError, etree.XMLSyntaxError) as error:
+            raise FormatError("bad_schema", f"The schema {file.name} cannot be read: {error}.") from None
+        for kind in ("include", "import"):
+            for other in root.iterfind(f"{SCHEMA_NAMESPACE}{kind}"):
+                location = other.get("schemaLocation")
+                if location is None:
+                    continue
+                if "://" in location or not (file.parent / location).resolve().is_relative_to(path.parent.resolve()):
+                    raise FormatError("bad_schema", f"The schema {file.name} takes in {location}, outside its folder.")
+                waiting.append(file.parent / location)
+    return found
 
 
 def read_package(path: Path) -> FormatPackage:
@@ -175,7 +201,7 @@ def read_package(path: Path) -> FormatPackage:
         raise FormatError("bad_package", f"The format package {path.name} is not usable. " + " ".join(problems))
     digest = hashlib.sha256(text)
     schema_files = {
-        file for entry in data.formats if entry.schema for file in _files_of_schema(path.parent / entry.schema)
+        file for entry in data.formats if entry.schema for file in files_of_schema(path.parent / entry.schema)
     }
     mapping_files = {path.parent / entry.mapping for entry in data.formats if entry.mapping}
     package = FormatPackage(data, path.parent, "")
@@ -187,19 +213,34 @@ def read_package(path: Path) -> FormatPackage:
     return FormatPackage(data, path.parent, digest.hexdigest())
 
 
-@lru_cache(maxsize=16)
+def installed_folder() -> Path:
+    """Where packages of this installation lie."""
+    return get_settings().home / INSTALLED
+
+
+def find_packages() -> dict[str, Path]:
+    """The packages that there are, shipped and installed, by name."""
+    files = [*sorted(FORMATS_FOLDER.glob("*.json")), *sorted(installed_folder().glob("*/*.json"))]
+    return {file.stem: file for file in reversed(files)}
+
+
 def load_package(name: str) -> FormatPackage:
-    """The shipped package of that name, e.g. `sandbox-2026`."""
-    path = FORMATS_FOLDER / f"{name}.json"
-    if not path.is_file():
-        known = ", ".join(sorted(file.stem for file in FORMATS_FOLDER.glob("*.json")))
+    """The shipped or installed package of that name, e.g. `sandbox-2026`; FormatError."""
+    found = find_packages()
+    if name not in found:
+        known = ", ".join(sorted(found))
         raise FormatError("unknown_package", f"There is no format package {name!r}; there are: {known}.")
+    return _read_once(found[name])
+
+
+@lru_cache(maxsize=16)
+def _read_once(path: Path) -> FormatPackage:
     return read_package(path)
 
 
 def package_valid_on(day: date) -> FormatPackage:
-    """The shipped package whose validity contains `day`; the highest version of several."""
-    packages = [load_package(file.stem) for file in sorted(FORMATS_FOLDER.glob("*.json"))]
+    """The package whose validity contains `day`; of several the latest one of the highest version."""
+    packages = [load_package(name) for name in sorted(find_packages())]
     valid = [
         package
         for package in packages

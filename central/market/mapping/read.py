@@ -39,13 +39,21 @@ def read_root(package: FormatPackage, root: etree._Element, kind: type[Payload],
     found, envelope = read_envelope(root, package)
     if found != format_name:
         raise InboundError("unknown_format", f"The message {envelope.id} is {found}, expected {format_name}.")
-    reader = _Reader(package, package.format(format_name).namespace)
-    record = reader.children(root, package.mapping(format_name).payload, format_name, ENVELOPE_ELEMENTS)
+    fields, unknown = read_fields(package, root, format_name)
     try:
-        payload = msgspec.convert(record, kind)
+        payload = msgspec.convert(fields, kind)
     except msgspec.ValidationError as error:
         raise InboundError("incomplete", f"The message {envelope.id} ({found}) is not whole: {error}.") from None
-    return Read(envelope, payload, reader.unknown)
+    return Read(envelope, payload, unknown)
+
+
+def read_fields(
+    package: FormatPackage, root: etree._Element, format_name: str
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The payload's fields by our names, nested as the mapping says, and what the mapping does not know."""
+    reader = _Reader(package, package.format(format_name).namespace)
+    fields = reader.children(root, package.mapping(format_name).payload, format_name, ENVELOPE_ELEMENTS)
+    return fields, reader.unknown
 
 
 class _Reader:

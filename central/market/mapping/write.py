@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import msgspec
-
 from central.market.envelope import Envelope, closing, escape_text, opening, quote
 from central.market.errors import OutboundError
 from central.market.format_package import FormatPackage
@@ -13,8 +11,8 @@ from central.market.mapping.model import Node, Value
 from central.market.xml import parse_untrusted, schema_errors
 
 
-def write_message(package: FormatPackage, envelope: Envelope, payload: msgspec.Struct) -> bytes:
-    """The message as UTF-8, valid by the package's schema of its format.
+def write_message(package: FormatPackage, envelope: Envelope, payload: object) -> bytes:
+    """The message as UTF-8, valid by the package's schema of its format; `payload` has the fields of its mapping.
 
     Raises OutboundError where a value does not fit its place or the schema refuses the whole.
     """

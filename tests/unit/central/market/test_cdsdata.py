@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -12,12 +11,12 @@ from lxml import etree
 from central.market.cdsdata import IntervalData, Location, Profile, ProfileDay, decimal_text, write_interval_data
 from central.market.cdsdata_reader import read_interval_data
 from central.market.errors import InboundError, OutboundError
-from central.market.format_package import load_package
+from central.market.format_package import FORMATS_FOLDER, load_package
 from shared.quantities import MISSING_VALUE, Quality
 from tests.unit.central.market.examples import AUTUMN, ORDINARY, POINT, SPRING, envelope, message
 
 PACKAGE = load_package("sandbox-2026")
-GOLDEN = Path(__file__).with_name("cdsdata-spring-day.xml")
+GOLDEN = FORMATS_FOLDER / "sandbox" / "samples" / "121.xml"
 
 
 def test_golden_file_of_a_day_of_92_quarter_hours() -> None:

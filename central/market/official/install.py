@@ -1,0 +1,229 @@
+"""Makes a format package of the operator's schemas: what fits is official, what does not stays ours and says why.
+
+A message becomes `official` only when its sample, written by our writer under the new package, satisfies the operator's
+schema of its format. Everything else keeps our schema, and with it the ban on production addresses.
+"""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+import msgspec
+import xmlschema
+
+from central.market.cdsdata import INTERVAL_DATA, write_interval_data
+from central.market.cdsdata_reader import read_interval_data
+from central.market.errors import FormatError, MarketError
+from central.market.format_data import Format, MessageKind
+from central.market.format_package import FormatPackage, files_of_schema, find_packages, read_package
+from central.market.mapping.model import Mapping as ElementMapping
+from central.market.mapping.transfer import transfer
+from central.market.official.archive import read_archive
+from central.market.official.compare import Difference, compare, load_schema, root_names
+from central.market.response import FORMAT as RESPONSE
+from central.market.response import read_response, write_response
+
+SCHEMAS: Final = "official"
+"""Folder of the package with the archive's schemas."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A message under the new package: whether it is official now, and why (not)."""
+
+    code: str
+    format: str
+    is_official: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an archive came to; `folder` is None for a trial that installed nothing."""
+
+    name: str
+    folder: Path | None
+    schemas: dict[str, str]
+    """Format -> the archive's schema of it."""
+    differences: list[Difference]
+    messages: list[Tried]
+
+
+def import_schemas(
+    base: FormatPackage,
+    archive: bytes,
+    name: str,
+    valid_from: date,
+    folder: Path,
+    mappings: Mapping[str, bytes] | None = None,
+) -> Imported:
+    """The package `name` in `folder`/`name`, made of `base`, the archive's schemas and, by format, other mappings.
+
+    A package of that name must not be there yet. Raises FormatError; then nothing is left behind.
+    """
+    if not name.replace("-", "").isalnum() or not name.isascii():
+        raise FormatError("bad_name", f"The package's name {name[:80]!r} must be letters, digits and '-'.")
+    if name in find_packages():
+        raise FormatError("package_exists", f"There is a format package {name} already: choose another name.")
+    files = read_archive(archive)
+    target = folder / name
+    making = folder / f".{name}.making"
+    shutil.rmtree(making, ignore_errors=True)
+    try:
+        making.mkdir(parents=True)
+        imported = _make(base, files, name, valid_from, making, mappings or {})
+        making.rename(target)
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+    return Imported(name, target, imported.schemas, imported.differences, imported.messages)
+
+
+def _make(
+    base: FormatPackage,
+    files: Mapping[PurePosixPath, bytes],
+    name: str,
+    valid_from: date,
+    folder: Path,
+    mappings: Mapping[str, bytes],
+) -> Imported:
+    for path, content in files.items():
+        file = folder / SCHEMAS / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    official = _schemas_by_format(base, folder / SCHEMAS, files)
+    formats = [_format(base, entry, official, folder, mappings) for entry in base.data.formats]
+    messages = [msgspec.structs.replace(entry, status="sandbox") for entry in base.data.messages]
+    for message in messages:
+        if message.sample is not None:
+            _copy(base.folder, folder, message.sample)
+    data = msgspec.structs.replace(
+        base.data,
+        name=name,
+        version=base.data.version + 1,
+        valid_from=valid_from,
+        source=f"The market operator's archive of schemas on top of {base.name}.",
+        formats=formats,
+        messages=messages,
+    )
+    _write(folder, name, data)
+    trial = read_package(folder / f"{name}.json")
+    differences = [
+        difference
+        for format_name, (_, schema) in official.items()
+        for difference in compare(_with_namespace_of(base, trial), format_name, schema)
+    ]
+    tried = [_try(base, trial, message, official) for message in messages]
+    passed = {result.code for result in tried if result.is_official}
+    decided = [
+        msgspec.structs.replace(entry, status="official") if entry.code in passed else entry for entry in messages
+    ]
+    _write(folder, name, msgspec.structs.replace(data, messages=decided))
+    read_package(folder / f"{name}.json")
+    schemas = {format_name: str(path) for format_name, (path, _) in official.items()}
+    return Imported(name, None, schemas, differences, tried)
+
+
+def _with_namespace_of(base: FormatPackage, trial: FormatPackage) -> FormatPackage:
+    """The new package with the namespaces that we wrote until now, so that a difference of them is told."""
+    namespaces = {entry.name: entry.namespace for entry in base.data.formats}
+    formats = [msgspec.structs.replace(entry, namespace=namespaces[entry.name]) for entry in trial.data.formats]
+    return FormatPackage(msgspec.structs.replace(trial.data, formats=formats), trial.folder, "")
+
+
+def _schemas_by_format(
+    base: FormatPackage, folder: Path, files: Mapping[PurePosixPath, bytes]
+) -> dict[str, tuple[PurePosixPath, xmlschema.XMLSchema10]]:
+    """By format of ours: the schema whose document element has its name; of several the one with the fewest roots."""
+    known = {entry.name for entry in base.data.formats}
+    found: dict[str, tuple[PurePosixPath, xmlschema.XMLSchema10]] = {}
+    for path in sorted(files):
+        files_of_schema(folder / path)
+        schema = load_schema(folder / path)
+        for name in known & set(root_names(schema)):
+            if name not in found or len(schema.elements) < len(found[name][1].elements):
+                found[name] = (path, schema)
+    if not found:
+        raise FormatError(
+            "no_known_format",
+            f"None of the archive's {len(files)} schemas describes a format that {base.name} has "
+            f"({', '.join(sorted(known))}).",
+        )
+    return found
+
+
+def _format(
+    base: FormatPackage,
+    entry: Format,
+    official: Mapping[str, tuple[PurePosixPath, xmlschema.XMLSchema10]],
+    folder: Path,
+    mappings: Mapping[str, bytes],
+) -> Format:
+    if entry.name in mappings:
+        mapping = f"{entry.name.lower()}.json"
+        msgspec.json.decode(mappings[entry.name], type=ElementMapping)
+        (folder / mapping).write_bytes(mappings[entry.name])
+        entry = msgspec.structs.replace(entry, mapping=mapping)
+    elif entry.mapping is not None:
+        _copy(base.folder, folder, entry.mapping)
+    if entry.name in official:
+        path, schema = official[entry.name]
+        return msgspec.structs.replace(
+            entry, schema=f"{SCHEMAS}/{path}", namespace=root_names(schema)[entry.name], mark="documented"
+        )
+    if entry.schema is not None:
+        for file in files_of_schema(base.folder / entry.schema):
+            _copy(base.folder, folder, str(file.relative_to(base.folder)))
+    return entry
+
+
+def _copy(source: Path, target: Path, name: str) -> None:
+    (target / name).parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source / name, target / name)
+
+
+def _write(folder: Path, name: str, data: msgspec.Struct) -> None:
+    (folder / f"{name}.json").write_bytes(msgspec.json.format(msgspec.json.encode(data), indent=2) + b"\n")
+
+
+def _try(
+    base: FormatPackage,
+    trial: FormatPackage,
+    message: MessageKind,
+    official: Mapping[str, tuple[PurePosixPath, xmlschema.XMLSchema10]],
+) -> Tried:
+    if message.format not in official:
+        before = base.message(message.code).status or base.data.status
+        kept = before == "official" and trial.mappings.get(message.format) == base.mappings.get(message.format)
+        return Tried(message.code, message.format, kept, f"the archive has no schema of {message.format}")
+    if message.sample is None:
+        return Tried(message.code, message.format, False, "there is no sample of it")
+    content = (base.folder / message.sample).read_bytes()
+    try:
+        _rewrite(base, trial, message, content)
+    except MarketError as error:
+        return Tried(message.code, message.format, False, error.message)
+    return Tried(message.code, message.format, True, "its sample satisfies the operator's schema")
+
+
+def _rewrite(base: FormatPackage, trial: FormatPackage, message: MessageKind, content: bytes) -> bytes:
+    """The sample as our writer makes it under the new package, checked with its schema."""
+    if message.code == INTERVAL_DATA:
+        return write_interval_data(trial, read_interval_data(base, content))
+    if message.format == RESPONSE:
+        return write_response(trial, read_response(base, content))
+    return transfer(content, base, trial)
+
+
+def parse_mappings(arguments: list[str]) -> Iterator[tuple[str, bytes]]:
+    """`FORMAT=FILE` of the command line; FormatError."""
+    for argument in arguments:
+        name, _, path = argument.partition("=")
+        if not name or not path:
+            raise FormatError("bad_mapping", f"The mapping {argument!r} must be written FORMAT=FILE.")
+        try:
+            yield name, Path(path).read_bytes()
+        except OSError as error:
+            raise FormatError("bad_mapping", f"The mapping file {path} cannot be read: {error.strerror}.") from None

@@ -1,0 +1,81 @@
+"""`rozvodna market`: the market operator's archive of schemas in force. Status 2 with a sentence on any fault."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+
+from central.market.errors import MarketError
+from central.market.format_package import find_packages, installed_folder, load_package, package_valid_on
+from central.market.official.install import Imported, import_schemas, parse_mappings
+from central.platform.clock import get_clock
+from shared.metering_day import PRAGUE
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one act; 0 on success, 2 when something is wrong."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.act(options))
+    except MarketError as error:
+        print(error.message, file=sys.stderr)
+    except OSError as error:
+        print(f"{error.filename}: {error.strerror}", file=sys.stderr)
+    return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="rozvodna market", description="Formats of the market operator's messages.")
+    acts = parser.add_subparsers(required=True, metavar="ACT")
+    text = "compare the operator's XSD archive with our mappings, and put in force what our messages satisfy"
+    taken = acts.add_parser("import-schemas", help=text, description=text)
+    taken.set_defaults(act=_import)
+    taken.add_argument("archive", type=Path, help="the zip file as published")
+    taken.add_argument("--name", help="name of the package; default official-DAY")
+    taken.add_argument("--valid-from", type=date.fromisoformat, help="first day; default today")
+    taken.add_argument("--base", help="package that gives what the archive has not; default the one valid that day")
+    taken.add_argument("--mapping", action="append", default=[], metavar="FORMAT=FILE", help="another element mapping")
+    taken.add_argument("--json", action="store_true", help="print the report as JSON")
+    listed = acts.add_parser("formats", help="list the format packages and which messages are official")
+    listed.set_defaults(act=_list)
+    return parser
+
+
+def _import(options: argparse.Namespace) -> int:
+    day = options.valid_from or get_clock().now().astimezone(PRAGUE).date()
+    base = load_package(options.base) if options.base else package_valid_on(day)
+    imported = import_schemas(
+        base,
+        options.archive.read_bytes(),
+        options.name or f"official-{day.isoformat()}",
+        day,
+        installed_folder(),
+        dict(parse_mappings(options.mapping)),
+    )
+    if options.json:
+        print(json.dumps({**asdict(imported), "folder": str(imported.folder)}, ensure_ascii=False, indent=2))
+    else:
+        print("\n".join(_told(imported)))
+    return 0
+
+
+def _told(imported: Imported) -> list[str]:
+    lines = [f"{imported.name} is installed in {imported.folder}."]
+    lines += [f"{name}: {path}" for name, path in sorted(imported.schemas.items())]
+    lines += [f"{item.format} {item.path}: {item.sentence}" for item in imported.differences]
+    lines += [
+        f"message {item.code} ({item.format}) {'official' if item.is_official else 'sandbox'}: {item.why}"
+        for item in imported.messages
+    ]
+    return lines
+
+
+def _list(_options: argparse.Namespace) -> int:
+    for name in sorted(find_packages()):
+        package = load_package(name)
+        official = [entry.code for entry in package.data.messages if not package.is_sandbox_message(entry.code)]
+        print(f"{name}  from {package.data.valid_from}  official: {', '.join(official) or 'none'}")
+    return 0

@@ -1,0 +1,195 @@
+"""The operator's archive of schemas: what fits becomes official, what differs is told, what is dangerous is refused."""
+
+import io
+import json
+import zipfile
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from central.market.errors import FormatError
+from central.market.format_package import FORMATS_FOLDER, load_package, read_package
+from central.market.official.archive import read_archive
+from central.market.official.install import Imported, import_schemas
+from deploy import market_command
+
+PACKAGE = load_package("sandbox-2026")
+SANDBOX = FORMATS_FOLDER / "sandbox"
+DAY = date(2027, 1, 1)
+
+
+def archive(**files: bytes | str) -> bytes:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, content in files.items():
+            made.writestr(name.replace("__", "/").replace("_xsd", ".xsd"), content)
+    return held.getvalue()
+
+
+def schema(name: str, *changes: tuple[str, str]) -> str:
+    text = (SANDBOX / name).read_text(encoding="utf-8")
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    return text
+
+
+def brought(folder: Path, *changes: tuple[str, str], **more: bytes) -> Imported:
+    """The archive with the envelope and a schema of CDSREQ that differs from ours by `changes`."""
+    content = archive(
+        electricity__envelope_xsd=schema("envelope.xsd"), electricity__cdsreq_xsd=schema("cdsreq.xsd", *changes)
+    )
+    return import_schemas(PACKAGE, content, "official-2027", DAY, folder, more)
+
+
+def told(imported: Imported) -> set[tuple[str, str]]:
+    return {(difference.path, difference.sentence) for difference in imported.differences}
+
+
+def test_what_our_message_satisfies_becomes_official_and_nothing_else(tmp_path: Path) -> None:
+    imported = brought(tmp_path, ("schema/cds/request", "schema/cds/request/2027"))
+    assert imported.schemas == {"CDSREQ": "electricity/cdsreq.xsd"}
+    assert told(imported) == {
+        (
+            "",
+            "the namespace is http://www.ote-cr.cz/schema/cds/request/2027, we wrote "
+            "http://www.ote-cr.cz/schema/cds/request",
+        )
+    }
+    package = read_package(tmp_path / "official-2027" / "official-2027.json")
+    assert package.format("CDSREQ").namespace == "http://www.ote-cr.cz/schema/cds/request/2027"
+    assert {entry.code for entry in package.data.messages if not package.is_sandbox_message(entry.code)} == {"XR1"}
+    assert package.is_sandbox, "as a whole it keeps the ban on production"
+    assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path", "sentence"),
+    [
+        ('name="date-to"', 'name="date-until"', "Location/@date-to", "the official format has no such attribute"),
+        (
+            'name="date-to"',
+            'name="date-until"',
+            "Location/@date-until",
+            "the official format needs it, we do not map it",
+        ),
+        (
+            'name="version" type="Whole"',
+            'name="version" type="Whole" use="required"',
+            "Location/@version",
+            "the official format needs it, we may leave it out",
+        ),
+        (
+            'name="date-from" type="Day"',
+            'name="date-from" type="UtcInstant"',
+            "Location/@date-from",
+            "the official type is dateTime, we write date",
+        ),
+        (
+            'value="A12"',
+            'value="B12"',
+            "Location/@value-type",
+            "the official list lacks A12 of our code list value_type",
+        ),
+        ('value="A12"', 'value="B12"', "Location/@value-type", "our code list value_type lacks B12"),
+        ('name="Location"', 'name="Place"', "Location", "the official format has no such element"),
+        ('name="Location"', 'name="Place"', "Place", "the official format needs it, we do not map it"),
+    ],
+)
+def test_what_differs_is_told_and_stays_ours(tmp_path: Path, old: str, new: str, path: str, sentence: str) -> None:
+    imported = brought(tmp_path, (old, new))
+    assert (path, sentence) in told(imported)
+    request = next(item for item in imported.messages if item.code == "XR1")
+    assert not request.is_official
+    assert "CDSREQ" in request.why
+    assert read_package(tmp_path / "official-2027" / "official-2027.json").is_sandbox_message("XR1")
+
+
+def test_another_mapping_brings_the_message_over(tmp_path: Path) -> None:
+    mapping = json.loads((SANDBOX / "cdsreq.json").read_text(encoding="utf-8"))
+    mapping["payload"][0]["attributes"][2]["name"] = "date-until"
+    renamed = ('name="date-to"', 'name="date-until"')
+    imported = brought(tmp_path, renamed, CDSREQ=json.dumps(mapping).encode())
+    assert told(imported) == set()
+    assert [item.code for item in imported.messages if item.is_official] == ["XR1"]
+
+
+def test_the_fast_writers_are_tried_as_well(tmp_path: Path) -> None:
+    content = archive(
+        **{name.replace(".", "_"): schema(name) for name in ("envelope.xsd", "cdsdata.xsd", "response.xsd")}
+    )
+    imported = import_schemas(PACKAGE, content, "official-2027", DAY, tmp_path)
+    assert {item.code for item in imported.messages if item.is_official} == {"121", "X21"}
+
+
+def test_a_second_archive_keeps_what_the_first_made_official(tmp_path: Path) -> None:
+    brought(tmp_path)
+    first = read_package(tmp_path / "official-2027" / "official-2027.json")
+    content = archive(**{name.replace(".", "_"): schema(name) for name in ("envelope.xsd", "response.xsd")})
+    second = import_schemas(first, content, "official-2028", date(2028, 1, 1), tmp_path)
+    assert {item.code for item in second.messages if item.is_official} == {"XR1", "X21"}
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"no zip", "no zip file"),
+        (archive(readme="nothing"), "no .xsd file"),
+        (archive(a_xsd='<!DOCTYPE x [<!ENTITY a "b">]><x/>'), "document type declaration"),
+        (archive(a_xsd="<xs:schema"), "a.xsd cannot be read"),
+        (archive(a_xsd='<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"/>'), "None of the archive's 1 schemas"),
+        (
+            archive(
+                a_xsd='<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema">'
+                '<xs:include schemaLocation="http://example.com/b.xsd"/></xs:schema>'
+            ),
+            "outside its folder",
+        ),
+        (
+            archive(
+                a_xsd='<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema">'
+                '<xs:include schemaLocation="../../secret.xsd"/></xs:schema>'
+            ),
+            "outside its folder",
+        ),
+    ],
+)
+def test_an_archive_that_is_none_is_refused_and_leaves_nothing(tmp_path: Path, content: bytes, sentence: str) -> None:
+    with pytest.raises(FormatError, match=sentence):
+        import_schemas(PACKAGE, content, "official-2027", DAY, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_bomb_and_a_way_out_of_the_folder_are_refused() -> None:
+    with pytest.raises(FormatError, match="more than 50000000 octets"):
+        read_archive(archive(a_xsd=b"\0" * 60_000_000))
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w") as made:
+        made.writestr("../../evil.xsd", "<x/>")
+    with pytest.raises(FormatError, match="outside its folder"):
+        read_archive(held.getvalue())
+
+
+def test_a_name_is_used_once(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match="There is a format package sandbox-2026"):
+        import_schemas(PACKAGE, archive(a_xsd="<x/>"), "sandbox-2026", DAY, tmp_path)
+    with pytest.raises(FormatError, match="letters, digits"):
+        import_schemas(PACKAGE, archive(a_xsd="<x/>"), "../x", DAY, tmp_path)
+
+
+def test_the_command_installs_where_messages_are_looked_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(market_command, "installed_folder", lambda: tmp_path / "formats")
+    file = tmp_path / "official.zip"
+    file.write_bytes(archive(envelope_xsd=schema("envelope.xsd"), cdsreq_xsd=schema("cdsreq.xsd")))
+    assert (
+        market_command.main(["import-schemas", str(file), "--valid-from", "2027-01-01", "--base", "sandbox-2026"]) == 0
+    )
+    said = capsys.readouterr().out
+    assert "message XR1 (CDSREQ) official: its sample satisfies the operator's schema" in said
+    assert "message 111 (CDSMASTERDATA) sandbox: the archive has no schema of CDSMASTERDATA" in said
+    assert (tmp_path / "formats" / "official-2027-01-01" / "official-2027-01-01.json").is_file()
+    assert market_command.main(["import-schemas", str(tmp_path / "none.zip")]) == 2
+    assert "No such file" in capsys.readouterr().err
