@@ -106,7 +106,8 @@ def _service(module: str) -> Act:
     return act
 
 
-def _sandbox(_settings: Settings, options: argparse.Namespace) -> int | None:
+def _sandbox(settings: Settings, options: argparse.Namespace) -> int | None:
+    import_module("central.market.format_package").look_into(settings.home)
     result: int | None = import_module("central.market.sandbox.command").main(options.rest)
     return result
 
@@ -118,9 +119,11 @@ def _market_callback(settings: Settings, _options: argparse.Namespace) -> None:
 
 
 def _watch_imports(settings: Settings, _options: argparse.Namespace) -> None:
+    from central.market.format_package import look_into
     from central.market.interval_import import install_reader
     from central.readings.transfer.service import main as watch
 
+    look_into(settings.home)
     install_reader()
     watch(settings)
 

@@ -9,9 +9,10 @@ from datetime import date
 from pathlib import Path
 
 from central.market.errors import MarketError
-from central.market.format_package import find_packages, installed_folder, load_package, package_valid_on
+from central.market.format_package import find_packages, load_package, look_into, package_valid_on
 from central.market.official.install import Imported, import_schemas, parse_mappings
 from central.platform.clock import get_clock
+from central.platform.settings import get_settings
 from shared.metering_day import PRAGUE
 
 
@@ -19,7 +20,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run one act; 0 on success, 2 when something is wrong."""
     options = _parser().parse_args(arguments)
     try:
-        return int(options.act(options))
+        return int(options.act(options, look_into(get_settings().home)))
     except MarketError as error:
         print(error.message, file=sys.stderr)
     except OSError as error:
@@ -44,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _import(options: argparse.Namespace) -> int:
+def _import(options: argparse.Namespace, folder: Path) -> int:
     day = options.valid_from or get_clock().now().astimezone(PRAGUE).date()
     base = load_package(options.base) if options.base else package_valid_on(day)
     imported = import_schemas(
@@ -52,7 +53,7 @@ def _import(options: argparse.Namespace) -> int:
         options.archive.read_bytes(),
         options.name or f"official-{day.isoformat()}",
         day,
-        installed_folder(),
+        folder,
         dict(parse_mappings(options.mapping)),
     )
     if options.json:
@@ -73,7 +74,7 @@ def _told(imported: Imported) -> list[str]:
     return lines
 
 
-def _list(_options: argparse.Namespace) -> int:
+def _list(_options: argparse.Namespace, _folder: Path) -> int:
     for name in sorted(find_packages()):
         package = load_package(name)
         official = [entry.code for entry in package.data.messages if not package.is_sandbox_message(entry.code)]

@@ -13,6 +13,7 @@ from starlette.routing import Route
 from central.api.docs import page
 from central.api.errors import add_error_handlers
 from central.api.openapi import secure
+from central.market.format_package import look_into
 from central.platform.database import make_engine
 from central.platform.hooks import HOOKS
 from central.platform.identity import Identities
@@ -51,6 +52,7 @@ _log = structlog.get_logger(__name__)
 def create_app(settings: Settings) -> FastAPI:
     """The whole interface over the database and the tokens of `settings`."""
     engine = make_engine(settings.database_url, name="rozvodna-api", pool_size=10)
+    look_into(settings.home)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

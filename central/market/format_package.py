@@ -30,7 +30,6 @@ from central.market.format_data import (
 )
 from central.market.mapping.model import Mapping
 from central.market.mapping.model import problems_of as mapping_problems
-from central.platform.settings import get_settings
 from shared.quantities import Quality
 
 FORMATS_FOLDER: Final = Path(__file__).with_name("formats")
@@ -213,14 +212,21 @@ def read_package(path: Path) -> FormatPackage:
     return FormatPackage(data, path.parent, digest.hexdigest())
 
 
-def installed_folder() -> Path:
-    """Where packages of this installation lie."""
-    return get_settings().home / INSTALLED
+_FOLDERS: dict[Path, None] = {}
+"""Folders with packages of this installation, in the order in which they were named."""
+
+
+def look_into(home: Path) -> Path:
+    """Find packages of the installation whose state lies in `home`, too; the folder of its packages."""
+    folder = home.absolute() / INSTALLED
+    _FOLDERS.setdefault(folder)
+    return folder
 
 
 def find_packages() -> dict[str, Path]:
     """The packages that there are, shipped and installed, by name."""
-    files = [*sorted(FORMATS_FOLDER.glob("*.json")), *sorted(installed_folder().glob("*/*.json"))]
+    files = sorted(FORMATS_FOLDER.glob("*.json"))
+    files += [file for folder in _FOLDERS for file in sorted(folder.glob("*/*.json")) if file.stem == file.parent.name]
     return {file.stem: file for file in reversed(files)}
 
 

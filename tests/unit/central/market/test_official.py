@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from central.market import format_package
 from central.market.errors import FormatError
-from central.market.format_package import FORMATS_FOLDER, load_package, read_package
+from central.market.format_package import FORMATS_FOLDER, load_package, package_valid_on, read_package
 from central.market.official.archive import read_archive
 from central.market.official.install import Imported, import_schemas
+from central.platform.settings import Settings
 from deploy import market_command
 
 PACKAGE = load_package("sandbox-2026")
@@ -181,7 +183,8 @@ def test_a_name_is_used_once(tmp_path: Path) -> None:
 def test_the_command_installs_where_messages_are_looked_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(market_command, "installed_folder", lambda: tmp_path / "formats")
+    monkeypatch.setattr(market_command, "get_settings", lambda: Settings(home=tmp_path))
+    monkeypatch.setattr(format_package, "_FOLDERS", {})
     file = tmp_path / "official.zip"
     file.write_bytes(archive(envelope_xsd=schema("envelope.xsd"), cdsreq_xsd=schema("cdsreq.xsd")))
     assert (
@@ -190,6 +193,10 @@ def test_the_command_installs_where_messages_are_looked_up(
     said = capsys.readouterr().out
     assert "message XR1 (CDSREQ) official: its sample satisfies the operator's schema" in said
     assert "message 111 (CDSMASTERDATA) sandbox: the archive has no schema of CDSMASTERDATA" in said
-    assert (tmp_path / "formats" / "official-2027-01-01" / "official-2027-01-01.json").is_file()
+    assert (tmp_path / "market-formats" / "official-2027-01-01" / "official-2027-01-01.json").is_file()
+    assert load_package("official-2027-01-01").is_sandbox_message("111")
+    assert package_valid_on(date(2027, 1, 1)).name == "official-2027-01-01"
+    assert market_command.main(["formats"]) == 0
+    assert "official-2027-01-01  from 2027-01-01  official: XR1" in capsys.readouterr().out
     assert market_command.main(["import-schemas", str(tmp_path / "none.zip")]) == 2
     assert "No such file" in capsys.readouterr().err
