@@ -93,15 +93,19 @@ class Parts:
     def runs(self, number: int) -> bool:
         return self.number("SELECT max(runs) FROM concentrator_state WHERE concentrator = %s", EDGE) == number
 
-    def arrived(self, meter: str, until: datetime) -> bool:
-        """Whether both directions of a meter are in evidence up to an instant."""
+    def arrived(self, meter: str, since: datetime, until: datetime) -> bool:
+        """Whether every quarter-hour of both directions is in evidence: what is new is told before the past."""
         return (
             self.number(
                 "SELECT count(*) FROM (SELECT FROM block b JOIN evidence_channel e ON e.id = b.evidence_channel "
-                "WHERE e.device = %s AND e.kind = 'interval' GROUP BY e.id "
-                "HAVING max(b.start + cardinality(b.values) * b.step * interval '1 ms') >= %s) AS whole",
-                meter,
+                "CROSS JOIN generate_series(%s::timestamptz, %s::timestamptz - interval '15 min', '15 min') AS quarter "
+                "WHERE e.device = %s AND e.kind = 'interval' AND quarter >= b.start "
+                "AND quarter < b.start + cardinality(b.values) * b.step * interval '1 ms' "
+                "GROUP BY e.id HAVING count(DISTINCT quarter) = %s) AS whole",
+                since,
                 until,
+                meter,
+                (until - since) // timedelta(minutes=15),
             )
             == 2
         )
@@ -173,7 +177,7 @@ async def test_a_meter_put_into_the_registry_is_read_and_its_channel_goes_on_ove
     await central.post("/v1/measuring-points/Hala/mounting", body)
     rig.wait("the meter's configuration", lambda: parts.runs(2))
     rig.clock.set(EXCHANGED + timedelta(minutes=1))
-    rig.wait("LU-1 up to the exchange", lambda: parts.arrived("LU-1", EXCHANGED))
+    rig.wait("LU-1 up to the exchange", lambda: parts.arrived("LU-1", MOUNTED, EXCHANGED))
 
     # Exchanged at ten o'clock by another at another address.
     exchange = {
@@ -190,7 +194,7 @@ async def test_a_meter_put_into_the_registry_is_read_and_its_channel_goes_on_ove
     rig.wait("the other meter's configuration", lambda: parts.runs(3))
     assert set(rig.status(EDGE)["buses"]) == {"hdlc-1"}
     rig.clock.set(END + timedelta(minutes=1))
-    rig.wait("LU-2 up to the end", lambda: parts.arrived("LU-2", END))
+    rig.wait("LU-2 up to the end", lambda: parts.arrived("LU-2", EXCHANGED, END))
 
     engine = make_engine(database_url)
     while consolidate_once(engine, SharedClock(rig.clock.path)).worked:
