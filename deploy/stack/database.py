@@ -203,6 +203,9 @@ def create_database(admin_url: str, name: str, owner: str | None = None, templat
         words.append(sql.SQL("TEMPLATE {}").format(sql.Identifier(template)))
     with _errors_as_sentences(f"The database {name} could not be made"):
         with psycopg.connect(admin_url, autocommit=True) as admin:
+            if template is not None and admin.info.server_version >= 150000:
+                # The files are copied at once, instead of every block through the log: half the time.
+                words.append(sql.SQL("STRATEGY FILE_COPY"))
             admin.execute(sql.SQL(" ").join(words))
         if template is None:
             with psycopg.connect(with_database(admin_url, name), autocommit=True) as admin:
