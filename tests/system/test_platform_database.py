@@ -5,6 +5,7 @@ from importlib import import_module
 from importlib.util import find_spec
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, func, select, text
@@ -14,7 +15,7 @@ from central.platform import audit
 from central.platform.database import make_engine, metadata, sqlalchemy_url, transaction
 from central.platform.identity import SYSTEM
 from central.platform.incarnation import current_incarnation, new_incarnation
-from central.platform.migrations import upgrade
+from central.platform.migrations import configuration, upgrade
 from central.platform.tables import audit as audit_table
 from central.platform.tables import incarnation
 from deploy.stack.local import LocalStack
@@ -74,6 +75,35 @@ def test_migrating_twice_changes_nothing(empty_database_url: str) -> None:
         assert connection.execute(text("SELECT count(*) FROM alembic_version")).scalar_one() == 1
         license_ = connection.execute(text("SHOW timescaledb.license")).scalar_one()
     assert license_ in ("apache", "timescale")
+
+
+def test_every_revision_can_be_taken_back(database_url: str) -> None:
+    """Down to the first one and up again: the same tables."""
+
+    def found() -> dict[str, list[str]]:
+        with engine.connect() as connection:
+            columns = connection.execute(
+                text("""
+                    SELECT table_name, column_name FROM information_schema.columns
+                     WHERE table_schema = 'public' ORDER BY 1, 2
+                """)
+            )
+            tables: dict[str, list[str]] = {}
+            for table, column in columns:
+                tables.setdefault(table, []).append(column)
+            return tables
+
+    engine = make_engine(database_url)
+    before = found()
+    config = configuration()
+    with engine.connect() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0001")
+        connection.commit()
+    assert set(found()) < set(before)
+    upgrade(database_url)
+    assert found() == before
+    engine.dispose()
 
 
 def test_sessions_run_in_utc(database_url: str) -> None:

@@ -150,4 +150,6 @@ def downgrade() -> None:
     op.execute("DROP VIEW block_value")
     op.execute("DROP TRIGGER evidence_channel_notify ON evidence_channel")
     op.execute("DROP FUNCTION notify_evidence_channel()")
-    op.execute("DROP TABLE edge_epoch, edge_event, quarantine, register_reading, block, batch")
+    op.execute(
+        "DROP TABLE edge_epoch, edge_event, quarantine; DROP TABLE register_reading; DROP TABLE block; DROP TABLE batch"
+    )

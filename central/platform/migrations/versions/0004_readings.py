@@ -78,4 +78,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("DROP VIEW day_profile_value")
-    op.execute("DROP TABLE open_day, day_profile")
+    op.execute("DROP TABLE open_day; DROP TABLE day_profile")

@@ -127,8 +127,10 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute("""
         DROP TABLE market_proposal;
+        ALTER TABLE market_message_event DISABLE TRIGGER market_message_event_append_only;
         DELETE FROM market_message_event WHERE message IN (SELECT id FROM market_message WHERE supply_point IS NULL);
         DELETE FROM market_message WHERE supply_point IS NULL;
+        ALTER TABLE market_message_event ENABLE TRIGGER market_message_event_append_only;
         DROP INDEX market_message_supply_point_ix;
         ALTER TABLE market_message
             DROP CONSTRAINT market_message_subject_key,
