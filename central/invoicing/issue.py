@@ -4,7 +4,7 @@ A crash leaves neither a hole in the numbers nor half an invoice: everything bel
 A preview composes the same documents without numbers; its token says whether they are still the same.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -17,7 +17,7 @@ from central.checks.run import INVOICING, Scope, run_checks
 from central.checks.settings import PreventInvoicing, prevent_invoicing
 from central.invoicing.advances.deductions import DeductedAdvance, plan_for
 from central.invoicing.compose import About, Terms, compose
-from central.invoicing.document import InvoiceDocument
+from central.invoicing.document import DocumentLine, InvoiceDocument, recapitulate
 from central.invoicing.selection import Grouping, Order, Selection, orders, select_bases, token_of
 from central.invoicing.sources import (
     original_of,
@@ -234,13 +234,26 @@ def _plan_deductions(work: _Work) -> None:
         ):
             continue
         (composed,) = _compose(work, [place], [""])
-        until = max(basis.stop for basis in order.bases).astimezone(PRAGUE).date()
-        limit = None if order.settles else max(composed.document.gross, Decimal(0))
-        planned = plan_for(work.connection, order.contracts, order.supplier, order.payer, until, limit, taken)
-        for each in planned:
-            taken[each.deposit] = taken.get(each.deposit, Decimal("0.00")) + each.gross
-        if planned:
-            work.deducted[place] = planned
+        for contracts, limit in deducting(order, composed.document.lines):
+            until = order.until(contracts)
+            planned = plan_for(work.connection, contracts, order.supplier, order.payer, until, limit, taken)
+            for each in planned:
+                taken[each.deposit] = taken.get(each.deposit, Decimal("0.00")) + each.gross
+            if planned:
+                work.deducted.setdefault(place, []).extend(planned)
+
+
+def deducting(order: Order, lines: Sequence[DocumentLine]) -> Iterator[tuple[list[int], Decimal | None]]:
+    """Contracts of a document with what may be deducted of their advances at most; None: all that came.
+
+    Each contract whose period ends alone; the others together, no more than is billed under them.
+    """
+    yield from (([contract], None) for contract in sorted(order.settles))
+    going_on = [contract for contract in order.contracts if contract not in order.settles]
+    if going_on:
+        bases = {basis.id for basis in order.bases if basis.contract in going_on}
+        billed = sum((row.gross for row in recapitulate([line for line in lines if line.basis in bases])), Decimal(0))
+        yield going_on, max(billed, Decimal(0))
 
 
 def _compose(work: _Work, places: Sequence[int], numbers: Sequence[str]) -> list[_Composed]:

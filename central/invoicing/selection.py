@@ -1,14 +1,16 @@
 """Which approved bases are to be invoiced, and how they fall into documents. The grouping is pure."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any, Literal
 
 import msgspec
 from sqlalchemy import Connection, Row, text
 
 from central.invoicing.kinds import ANNUAL, CANCELLING, CORRECTIVE, NEVER_INVOICED
+from shared.metering_day import PRAGUE
 
 Grouping = Literal["contract", "supply_point", "payer"]
 
@@ -59,7 +61,7 @@ class Selection:
 class Order:
     """The bases of one document-to-be. `contract` is None for one of several; `original` is the document it is about.
 
-    `settles`: it ends the period, so it deducts all that was paid in advance.
+    `settles`: the contracts whose period it ends, so it deducts all that was paid in advance under them.
     """
 
     kind: str
@@ -68,12 +70,17 @@ class Order:
     contract: int | None
     original: int | None
     reason: str | None
-    settles: bool
+    settles: frozenset[int]
     bases: Sequence[Row[Any]]
 
     @property
     def contracts(self) -> list[int]:
         return sorted({basis.contract for basis in self.bases})
+
+    def until(self, contracts: Collection[int]) -> date:
+        """The day up to which (exclusive) it bills these contracts."""
+        last: datetime = max(basis.stop for basis in self.bases if basis.contract in contracts)
+        return last.astimezone(PRAGUE).date()
 
 
 def select_bases(connection: Connection, selection: Selection, *, lock: bool) -> Sequence[Row[Any]]:
@@ -154,7 +161,7 @@ def _order(collective: bool, family: str, original: int | None, group: Sequence[
         contract=contracts.pop() if len(contracts) == 1 else None,
         original=original,
         reason="; ".join(dict.fromkeys(row.reason for row in group if row.reason)) if original else None,
-        settles=family == "annual" or any(row.statement in SETTLING for row in group),
+        settles=frozenset(row.contract for row in group if family == "annual" or row.statement in SETTLING),
         bases=group,
     )
 

@@ -21,7 +21,6 @@ from central.invoicing.selection import Order
 from central.invoicing.tables import invoice
 from central.platform.copy_text import copy_in
 from central.platform.identity import Person
-from shared.metering_day import PRAGUE
 
 LINES = (
     "invoice", "line_no", "basis", "input", "supply_point", "rate", "name", "quantity", "unit", "unit_price",
@@ -86,7 +85,7 @@ class Writer:
         for (document, order), number in zip(pairs, ids, strict=True):
             if document.deductions and order.original is None:
                 deduct(self._connection, number, document.deductions, self._person, self._now)
-            if order.settles and order.original is None:
+            if order.original is None:
                 self._settle(document, order)
 
     def finish(self, originals: Mapping[int, Row[Any]]) -> None:
@@ -123,11 +122,12 @@ class Writer:
                     copy.write_row((number, file.kind, file.content, file.digest))
 
     def _settle(self, document: InvoiceDocument, order: Order) -> None:
-        until = max(basis.stop for basis in order.bases).astimezone(PRAGUE).date()
         reason = f"settled by {document.number}"
-        settle_period(
-            self._connection, order.contracts, order.supplier, order.payer, until, reason, self._person, self._now
-        )
+        for contract in sorted(order.settles):
+            until = order.until([contract])
+            settle_period(
+                self._connection, [contract], order.supplier, order.payer, until, reason, self._person, self._now
+            )
 
     def _head(self, document: InvoiceDocument, order: Order) -> dict[str, Any]:
         return {

@@ -92,6 +92,21 @@ def amount(root: etree._Element, path: str) -> Decimal:
     return D(str(root.findtext(path, namespaces=FIND)))
 
 
+def test_no_kind_is_left_out() -> None:
+    assert [document.kind for document, _ in DOCUMENTS] == list(kinds())
+    assert all(document.lines for document, _ in DOCUMENTS)
+
+
+@pytest.mark.parametrize(("document", "type_"), DOCUMENTS, ids=lambda value: getattr(value, "kind", value))
+def test_the_schema_refuses_every_kind_without_its_total(document: InvoiceDocument, type_: str) -> None:
+    root = etree.fromstring(write_isdoc(document))
+    total = root.find("i:LegalMonetaryTotal", FIND)
+    assert total is not None
+    root.remove(total)
+    (problem,) = problems_of(etree.tostring(root))
+    assert "LegalMonetaryTotal" in problem
+
+
 @pytest.mark.parametrize(("document", "type_"), DOCUMENTS, ids=lambda value: getattr(value, "kind", value))
 def test_every_kind_keeps_the_schema_and_sums(document: InvoiceDocument, type_: str) -> None:
     isdoc = write_isdoc(document)
