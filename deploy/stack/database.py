@@ -196,7 +196,7 @@ def create_database(admin_url: str, name: str, owner: str | None = None, templat
         raise StackError(
             f"'{name}' cannot be a database's name: a letter, then letters, digits or _, all lower case, 63 at most."
         )
-    words = [sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))]
+    words: list[sql.Composable] = [sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))]
     if owner is not None:
         words.append(sql.SQL("OWNER {}").format(sql.Identifier(owner)))
     if template is not None:
