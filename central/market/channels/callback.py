@@ -75,10 +75,15 @@ def create_callback_app(engine: Engine, setting: CallbackSetting, now: Callable[
             return _fault("Client", "There is no such service here.", 404)
         content, is_whole = body
         incoming = open_call(content, is_whole=is_whole, setting=setting, at=now())
-        with transaction(engine) as connection:
-            taken = take(connection, incoming, now(), read)
-            reply, status = answer(incoming, taken, setting, now())
-            archive.keep(connection, _replied(incoming, taken, reply, setting, now()))
+        try:
+            with transaction(engine) as connection:
+                taken = take(connection, incoming, now(), read)
+                reply, status = answer(incoming, taken, setting, now())
+                archive.keep(connection, _replied(incoming, taken, reply, setting, now()))
+        except Exception:
+            # a fault of ours, whichever: nothing was taken, and the caller shall try again
+            _log.exception("market call-back failed", service=service)
+            return _fault("Server", "It could not be taken now; try again.", 500)
         _log.info("market call-back", service=service, verdict=taken.verdict, number=taken.number)
         return Response(reply, status, media_type="text/xml; charset=utf-8")
 

@@ -21,7 +21,8 @@ from central.platform.errors import BadInput
 
 MOST_EMBEDDED: Final = 20
 """Certificates that a message may bring along."""
-_UNREADABLE: Final = (ValueError, TypeError, UnsupportedAlgorithm)
+UNREADABLE: Final = (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension)
+"""What a certificate's fields raise when they are asked for and are not well formed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def name_of(certificate: x509.Certificate) -> str:
     """The subject for people."""
     try:
         return certificate.subject.rfc4514_string()
-    except _UNREADABLE:
+    except UNREADABLE:
         return f"certificate {fingerprint(certificate)}"
 
 
@@ -75,6 +76,15 @@ def require_signer(
 ) -> None:
     """InboundError unless the certificate is one by which that counterparty may sign at that time."""
     name = name_of(signer)
+    try:
+        _require(signer, [*embedded, *sender.intermediates], sender, at, name)
+    except UNREADABLE as error:
+        raise InboundError("certificate_unreadable", f"The certificate {name} cannot be read: {error}.") from None
+
+
+def _require(
+    signer: x509.Certificate, others: Sequence[x509.Certificate], sender: Counterparty, at: datetime, name: str
+) -> None:
     if fingerprint(signer) in sender.refused:
         raise InboundError("certificate_refused", f"The certificate {name} is on the list of those not trusted.")
     if not is_valid(signer, at):
@@ -87,7 +97,7 @@ def require_signer(
     if not sender.anchors:
         raise InboundError("no_anchor", f"No trusted certificate is set for {sender.code}: nothing of it is taken.")
     if signer not in sender.anchors:
-        _require_chain(signer, [*embedded, *sender.intermediates], sender, at)
+        _require_chain(signer, others, sender, at)
     _require_subject(signer, sender, name)
 
 
@@ -96,8 +106,6 @@ def _require_usage(signer: x509.Certificate, name: str) -> None:
         usage = signer.extensions.get_extension_for_class(x509.KeyUsage).value
     except x509.ExtensionNotFound:
         return
-    except _UNREADABLE as error:
-        raise InboundError("certificate_unreadable", f"The certificate {name} cannot be read: {error}.") from None
     if not (usage.digital_signature or usage.content_commitment):
         raise InboundError("certificate_usage", f"The certificate {name} is not for signing (keyUsage).")
 
@@ -111,7 +119,7 @@ def _require_chain(
     )
     try:
         policy.build_client_verifier().verify(signer, list(others)[:MOST_EMBEDDED])
-    except (VerificationError, *_UNREADABLE) as error:
+    except (VerificationError, *UNREADABLE) as error:
         raise InboundError(
             "untrusted_certificate",
             f"The certificate {name_of(signer)} does not lead to an authority trusted for {sender.code}: "
@@ -120,10 +128,7 @@ def _require_chain(
 
 
 def _require_subject(signer: x509.Certificate, sender: Counterparty, name: str) -> None:
-    try:
-        found = {(attribute.oid.dotted_string, str(attribute.value)) for attribute in signer.subject}
-    except _UNREADABLE as error:
-        raise InboundError("certificate_unreadable", f"The certificate {name} cannot be read: {error}.") from None
+    found = {(attribute.oid.dotted_string, str(attribute.value)) for attribute in signer.subject}
     for attribute, value in sender.subject.items():
         if (oid_of(attribute).dotted_string, value) not in found:
             raise InboundError(

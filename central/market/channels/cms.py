@@ -48,6 +48,7 @@ _MALFORMED: Final = (
     OverflowError,
     RecursionError,
     UnsupportedAlgorithm,
+    x509.DuplicateExtension,
 )
 """What readers of ASN.1 raise at octets that are none."""
 

@@ -308,6 +308,8 @@ def _password(source: ServerSource, folder: Path) -> str:
 
 def _server(source: ServerSource, folder: Path) -> Server:
     plain = Server.of(source.url)
+    if plain.security == "smtp" and source.user is not None and plain.host not in {"127.0.0.1", "::1", "localhost"}:
+        raise BadInput("smtp_plain", f"{plain.host} would get its password unencrypted; use smtp+starttls:// instead.")
     ca_file = None if source.ca_file is None else str(folder / source.ca_file)
     password = _password(source, folder) if source.user is not None else None
     return Server(plain.host, plain.port, plain.security, source.user, password, ca_file)

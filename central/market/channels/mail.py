@@ -4,6 +4,7 @@ A mail stays in the mailbox until what became of it is committed here; only then
 of what was done, refused or set aside. A mail that is neither signed nor encrypted is set aside and never read.
 """
 
+import hashlib
 import imaplib
 import ssl
 from collections.abc import Callable, Iterator, Sequence
@@ -137,7 +138,8 @@ class MailChannel(Channel):
             letter = smime.read_letter(octets)
         except InboundError as error:
             refusal = error.code, error.message
-            return Incoming(where.name, where.environment, handle, "?", octets[:LARGEST], handle, refusal=refusal)
+            identity = f"sha256:{hashlib.sha256(octets).hexdigest()}"
+            return Incoming(where.name, where.environment, identity, "?", octets[:LARGEST], handle, refusal=refusal)
         if letter.enveloped is None and not letter.is_signed_only:
             refusal = "no_smime", "The mail is neither signed nor encrypted."
             return Incoming(

@@ -11,6 +11,7 @@ from datetime import datetime
 
 import structlog
 from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy.exc import DBAPIError
 
 from central.market.channels import archive
 from central.market.channels.port import Channel, Direction, Exchanged, Incoming, UndeliveredError, Verdict
@@ -33,18 +34,28 @@ class Received:
     aside: int = 0
     again: int = 0
     """Offered once more because it was not confirmed."""
+    left: int = 0
+    """Could not be read for a fault of ours: nothing of it is kept here, and it is offered again."""
     failed: str | None = None
     numbers: list[int] = field(default_factory=list)
     """Numbers in the archive."""
 
 
 def receive_all(engine: Engine, channel: Channel, now: Callable[[], datetime], read: Read) -> Received:
-    """Everything that waits at the channel's other end."""
+    """Everything that waits at the channel's other end. A database that is away raises DBAPIError."""
     report = Received()
     try:
         for incoming in channel.receive():
-            with transaction(engine) as connection:
-                taken = take(connection, incoming, now(), read)
+            try:
+                with transaction(engine) as connection:
+                    taken = take(connection, incoming, now(), read)
+            except DBAPIError:
+                raise
+            except Exception:
+                # one message that we stumble over must not keep all that came behind it
+                _log.exception("a received message is left", channel=incoming.channel, identity=incoming.identity)
+                report.left += 1
+                continue
             _count(report, taken)
             channel.confirm(incoming)
     except UndeliveredError as error:

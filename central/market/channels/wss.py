@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 from signxml.algorithms import CanonicalizationMethod, DigestAlgorithm, SignatureConstructionMethod, SignatureMethod
@@ -38,6 +39,16 @@ _BASE64: Final = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-soap-m
 _EXCLUSIVE: Final = "http://www.w3.org/2001/10/xml-exc-c14n#"
 _NAMES: Final[Mapping[str, str]] = {"soapenv": SOAP, "wsse": WSSE, "wsu": WSU}
 _ID: Final = f"{{{WSU}}}Id"
+_UNVERIFIABLE: Final = (
+    SignXMLException,
+    UnsupportedAlgorithm,
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    etree.LxmlError,
+)
+"""What the library raises at signatures that are none."""
 _LIMITS: Final = XmlLimits(size_bytes=LARGEST, depth=18)
 """The largest market message with the levels of an envelope and its signature around it."""
 
@@ -171,13 +182,10 @@ def open_envelope(octets: bytes, sender: Counterparty, at: datetime, rules: Rule
     timestamp = _only(security, f"{{{WSU}}}Timestamp", "Timestamp")
     signature = _only(security, f"{{{DS}}}Signature", "Signature")
     _refuse_shared_ids(root)
-    _require_references(signature, {"Timestamp": timestamp, "Body": body}, root)
+    uris = _require_references(signature, {"Timestamp": timestamp, "Body": body}, root)
     certificate = _token_certificate(security, signature)
-    views = _verified(root, certificate, at, rules)
-    try:
-        signed_body, signed_time = views[f"{{{SOAP}}}Body"], views[f"{{{WSU}}}Timestamp"]
-    except KeyError:
-        raise _wrong("The signature does not cover Body and Timestamp") from None
+    views = dict(zip(uris, _verified(root, certificate, at, rules), strict=True))
+    signed_body, signed_time = views[f"#{body.get(_ID)}"], views[f"#{timestamp.get(_ID)}"]
     require_signer(certificate, (), sender, at)
     created = _require_time(signed_time[1], at, rules)
     payloads = list(signed_body[1])
@@ -221,8 +229,11 @@ def _refuse_shared_ids(root: etree._Element) -> None:
         seen.add(str(value))
 
 
-def _require_references(signature: etree._Element, wanted: Mapping[str, etree._Element], root: etree._Element) -> None:
-    """The signature refers to the very Timestamp and Body that are read, and changes nothing but their writing."""
+def _require_references(
+    signature: etree._Element, wanted: Mapping[str, etree._Element], root: etree._Element
+) -> list[str]:
+    """The signature refers to the very Timestamp and Body that are read, and changes nothing but their writing; what it
+    refers to, in its order."""
     for other in root.iter(f"{{{DS}}}Signature"):
         if other is not signature and next(other.iterancestors(f"{{{SOAP}}}Body"), None) is None:
             raise _wrong("A second signature stands outside the Body")
@@ -236,6 +247,7 @@ def _require_references(signature: etree._Element, wanted: Mapping[str, etree._E
         transforms = [each.get("Algorithm") for each in reference.iter(f"{{{DS}}}Transform")]
         if transforms != [_EXCLUSIVE]:
             raise _wrong("A signed element is transformed by more than exclusive C14N")
+    return uris
 
 
 def _token_certificate(security: etree._Element, signature: etree._Element) -> x509.Certificate:
@@ -252,8 +264,8 @@ def _token_certificate(security: etree._Element, signature: etree._Element) -> x
 
 def _verified(
     root: etree._Element, certificate: x509.Certificate, at: datetime, rules: Rules
-) -> dict[str, tuple[bytes, etree._Element]]:
-    """By tag: the octets that were signed and their XML."""
+) -> list[tuple[bytes, etree._Element]]:
+    """The octets that were signed and their XML, in the order of the signature's references."""
     expected = SignatureConfiguration(
         location=f"./{{{SOAP}}}Header/{{{WSSE}}}Security/",
         expect_references=False,
@@ -264,16 +276,15 @@ def _verified(
     )
     try:
         found = XMLVerifier().verify(root, x509_cert=certificate, id_attribute="Id", expect_config=expected)
-    except (SignXMLException, ValueError, TypeError, KeyError, AttributeError, etree.LxmlError) as error:
+    except _UNVERIFIABLE as error:
         raise InboundError(
             "wrong_signature", f"The envelope's signature is not right: {type(error).__name__} {str(error)[:200]}."
         ) from None
     results = found if isinstance(found, list) else [found]
-    return {
-        etree.QName(result.signed_xml).text: (result.signed_data, result.signed_xml)
-        for result in results
-        if result.signed_xml is not None
-    }
+    views = [(result.signed_data, result.signed_xml) for result in results if result.signed_xml is not None]
+    if len(views) != len(results):
+        raise _wrong("The signature covers something that is no element")
+    return views
 
 
 def _require_time(timestamp: etree._Element, at: datetime, rules: Rules) -> datetime:

@@ -131,6 +131,13 @@ def test_what_is_wrong_is_named(tmp_path: Path, apply: Any, says: str) -> None:
         read(tmp_path, data)
 
 
+def test_a_password_does_not_travel_in_the_clear(tmp_path: Path) -> None:
+    data = usual(tmp_path)
+    data["channels"][0]["smtp"] = {**SERVER, "url": "smtp://mail.example.cz"}
+    with pytest.raises(BadInput, match="password unencrypted"):
+        read(tmp_path, data).open_channels(FakeArchive(), lambda: AT)
+
+
 def test_the_operator_is_no_sandbox(tmp_path: Path) -> None:
     data = usual(tmp_path)
     data["channels"][1]["services"][0]["url"] = "https://portal.sand.ote-cr.cz/CDSService"
