@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 import socket
 import ssl
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -52,7 +59,7 @@ PACKAGE = load_package("sandbox-2026")
 SENDER = "8591824900017"
 READER, OTHER = "reader-token-0123456789", "other-token-0123456789"
 TOKENS = (
-    TokenSetting(token=SecretStr(READER), name="Jana", rights=frozenset({"read"})),
+    TokenSetting(token=SecretStr(READER), name="Jana", rights=frozenset({"read", "market"})),
     TokenSetting(token=SecretStr(OTHER), name="Technik", rights=frozenset({"work"})),
 )
 
@@ -296,3 +303,122 @@ def test_the_operator_calls_us_back(caller: Caller, engine: Engine, tmp_path: Pa
     nobody = _context(tmp_path, tmp_path / "ca.pem", with_key=False)
     with httpx.Client(verify=nobody) as stranger, pytest.raises(httpx.TransportError):
         stranger.post(f"{caller.url}/ote/CDSCallbackService", content=octets)
+
+
+@dataclass
+class Installation:
+    """A settings' file with a folder channel and a call-back, and the services as processes of their own."""
+
+    folder: Path
+    settings: Settings
+    port: int
+    stack: ExitStack
+
+    def start(self, service: str) -> subprocess.Popen[bytes]:
+        environment = {
+            **os.environ,
+            "ROZVODNA_DATABASE_URL": self.settings.database_url,
+            "ROZVODNA_MARKET_CHANNELS_FILE": str(self.settings.market_channels_file),
+            "ROZVODNA_MARKET_POLL_S": "0.05",
+        }
+        log = self.stack.enter_context((self.folder / f"{service}.log").open("ab"))
+        process = subprocess.Popen([sys.executable, "-m", "central", service], env=environment, stderr=log, stdout=log)
+        self.stack.callback(process.kill)
+        return process
+
+    def names(self, name: str) -> list[str]:
+        path = self.folder / "exchange" / name
+        return sorted(each.name for each in path.iterdir()) if path.is_dir() else []
+
+
+@pytest.fixture
+def installation(database_url: str, tmp_path: Path) -> Iterator[Installation]:
+    data = test_config.usual(tmp_path)
+    _, server, private = tls_files(tmp_path)
+    (tmp_path / "exchange" / "in").mkdir(parents=True)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = int(listener.getsockname()[1])
+    data["keys"].append({"name": "tls", "roles": ["tls"], "certificate": server.name, "key": private.name})
+    data["counterparties"][0]["intermediates"] = ["between.pem"]
+    (tmp_path / "between.pem").write_bytes(pki.world().between.certificate.public_bytes(Encoding.PEM))
+    data["channels"] = [
+        {"kind": "folder", "name": "house", "environment": "sandbox", "counterparty": pki.OPERATOR, "codes": ["*"],
+         "folder": "exchange"},
+    ]  # fmt: skip
+    data["callback"] = {**data["callback"], "channel": "house", "port": port, "tls_key": "tls"}
+    # the services go by the real clock
+    data["oldest_s"] = 86_400
+    path = tmp_path / "channels.json"
+    path.write_text(json.dumps(data))
+    with ExitStack() as stack:
+        yield Installation(
+            tmp_path, Settings(database_url=database_url, tokens=TOKENS, market_channels_file=path), port, stack
+        )
+
+
+def wait_for(what: Callable[[], Any], seconds: float = 30.0) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (result := what()):
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+    return result
+
+
+def test_kills_lose_and_double_nothing(installation: Installation, engine: Engine) -> None:
+    for number in range(30):
+        (installation.folder / "exchange" / "in" / f"{number:02}.xml").write_bytes(answer_to("121-0", f"R-{number}"))
+    for kills in (3, 12):
+        process = installation.start("market-channels")
+        wait_for(lambda: len(installation.names("done")) >= kills)  # noqa: B023 - called at once
+        process.kill()
+        process.wait()
+    process = installation.start("market-channels")
+    wait_for(lambda: len(installation.names("done")) == 30)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 0
+    assert verdicts(engine) == ["opened"] * 30
+    with transaction(engine) as db:
+        inbox = list(db.execute(select(market_inbox.c.message_id)).scalars())
+    assert sorted(inbox) == sorted(f"R-{number}" for number in range(30))
+
+
+def test_the_api_sends_by_the_channel_of_the_code_and_the_call_back_is_served(
+    installation: Installation, engine: Engine
+) -> None:
+    make_message(engine, "121-1")
+    callback = installation.start("market-callback")
+    app = create_app(installation.settings)
+    app.dependency_overrides[get_clock] = lambda: ManualClock(AT)
+    with TestClient(app) as client:
+        headers = {"Authorization": f"Bearer {READER}"}
+        sent = client.post("/v1/market/send", headers=headers).json()
+        assert len(sent["sent"]) == 1
+        certificates = client.get("/v1/market/certificates?within_days=36500", headers=headers).json()
+        assert {(each["holder"], each["state"]) for each in certificates} == {
+            ("ours", "valid"),
+            (pki.OPERATOR, "valid"),
+        }
+        assert client.get("/v1/market/certificates?within_days=1", headers=headers).json() == []
+        assert b"rozvodna_market_certificate_days_left{" in client.get("/v1/market/metrics", headers=headers).content
+    assert installation.names("out") == ["121-121-1.xml"]
+
+    now = datetime.now(UTC)
+    octets = wss.seal_envelope(answer_to("121-1", "R-1"), pki.world().theirs, now)
+    authority = installation.folder / "ca.pem"
+    url = f"https://127.0.0.1:{installation.port}/ote/CDSCallbackService"
+    with httpx.Client(verify=_context(installation.folder, authority, with_key=True), timeout=20) as caller:
+
+        def call() -> httpx.Response | None:
+            try:
+                return caller.post(url, content=octets)
+            except httpx.TransportError:
+                assert callback.poll() is None, (installation.folder / "market-callback.log").read_text()
+                return None
+
+        answer = wait_for(call)
+        assert answer.status_code == 200, answer.text
+        assert caller.get(f"https://127.0.0.1:{installation.port}/v1/health").status_code == 404
+    with transaction(engine) as db:
+        assert db.execute(select(market_message.c.state)).scalar_one() == "accepted"
+    callback.send_signal(signal.SIGTERM)
+    callback.wait(20)

@@ -21,19 +21,19 @@ def find_certificates(
     request: Request, _: Reader, clock: Now, within_days: Annotated[int | None, Query(ge=0, le=36_500)] = None
 ) -> list[dict[str, Any]]:
     """Ours and the counterparties', the one that runs out first in front; `within_days`: only what runs out so soon."""
-    found = _expiries(request, clock, within_days)
+    found = _expiries(request, clock)
     return [shown(expiry) for expiry in found if within_days is None or expiry.days_left < within_days]
 
 
 @router.get("/metrics", summary="Days left of every certificate, for Prometheus", response_class=Response)
 def get_metrics(request: Request, _: Reader, clock: Now) -> Response:
     """Gauges in the text format of Prometheus."""
-    return Response(metrics(_expiries(request, clock, None)), media_type="text/plain; version=0.0.4")
+    return Response(metrics(_expiries(request, clock)), media_type="text/plain; version=0.0.4")
 
 
-def _expiries(request: Request, clock: Now, within_days: int | None) -> list[Expiry]:
+def _expiries(request: Request, clock: Now) -> list[Expiry]:
     settings: Settings = request.app.state.settings
     found = channel_settings(settings)
     if found is None:
         return []
-    return judge_expiry(found.watched(), clock.now(), within_days or found.source.warn_days)
+    return judge_expiry(found.watched(), clock.now(), found.source.warn_days)
