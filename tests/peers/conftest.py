@@ -13,6 +13,7 @@ import pytest
 from deploy.peers import PeerProgram, peers_required, require_mbpoll, require_tshark
 from deploy.peers_dlms import require_dlms_clients
 from deploy.peers_softhsm import SoftHsm, require_softhsm
+from deploy.peers_xmlsec import require_xmlsec
 from deploy.stack.errors import StackError
 
 T = TypeVar("T")
@@ -68,3 +69,9 @@ def dlms_python(home: Path) -> Path:
 def softhsm(home: Path) -> SoftHsm:
     """SoftHSM, a PKCS#11 token in software."""
     return require_peer("SoftHSM", lambda: require_softhsm(home, print))
+
+
+@pytest.fixture(scope="session")
+def xmlsec(home: Path) -> PeerProgram:
+    """xmlsec1, XML signatures on libxml2 and OpenSSL."""
+    return require_peer("xmlsec1", lambda: require_xmlsec(home, print))

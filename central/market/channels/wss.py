@@ -23,7 +23,7 @@ from signxml.exceptions import SignXMLException
 from signxml.signer import XMLSigner
 from signxml.verifier import SignatureConfiguration, XMLVerifier
 
-from central.market.channels.certificates import Counterparty, require_signer
+from central.market.channels.certificates import MOST_EMBEDDED, Counterparty, require_signer
 from central.market.channels.keys import OwnKey
 from central.market.channels.port import LARGEST
 from central.market.envelope import parse_instant, utc_text
@@ -183,10 +183,10 @@ def open_envelope(octets: bytes, sender: Counterparty, at: datetime, rules: Rule
     signature = _only(security, f"{{{DS}}}Signature", "Signature")
     _refuse_shared_ids(root)
     uris = _require_references(signature, {"Timestamp": timestamp, "Body": body}, root)
-    certificate = _token_certificate(security, signature)
+    certificate, others = _token_certificates(security, signature)
     views = dict(zip(uris, _verified(root, certificate, at, rules), strict=True))
     signed_body, signed_time = views[f"#{body.get(_ID)}"], views[f"#{timestamp.get(_ID)}"]
-    require_signer(certificate, (), sender, at)
+    require_signer(certificate, others, sender, at)
     created = _require_time(signed_time[1], at, rules)
     payloads = list(signed_body[1])
     if len(payloads) != 1:
@@ -250,16 +250,25 @@ def _require_references(
     return uris
 
 
-def _token_certificate(security: etree._Element, signature: etree._Element) -> x509.Certificate:
+def _token_certificates(
+    security: etree._Element, signature: etree._Element
+) -> tuple[x509.Certificate, list[x509.Certificate]]:
+    """The certificate that the signature names, and those that the header brings beside it."""
     reference = signature.find(f"{{{DS}}}KeyInfo/{{{WSSE}}}SecurityTokenReference/{{{WSSE}}}Reference")
     uri = "" if reference is None else reference.get("URI", "")
-    for token in security.findall(f"{{{WSSE}}}BinarySecurityToken"):
+    signer, others = None, []
+    for token in security.findall(f"{{{WSSE}}}BinarySecurityToken")[:MOST_EMBEDDED]:
+        try:
+            certificate = x509.load_der_x509_certificate(base64.b64decode(token.text or "", validate=False))
+        except (ValueError, binascii.Error):
+            raise InboundError("no_certificate", "The BinarySecurityToken is no certificate.") from None
         if uri and uri == f"#{token.get(_ID)}":
-            try:
-                return x509.load_der_x509_certificate(base64.b64decode(token.text or "", validate=False))
-            except (ValueError, binascii.Error):
-                raise InboundError("no_certificate", "The BinarySecurityToken is no certificate.") from None
-    raise InboundError("no_certificate", "The signature's KeyInfo refers to no BinarySecurityToken of the header.")
+            signer = certificate
+        else:
+            others.append(certificate)
+    if signer is None:
+        raise InboundError("no_certificate", "The signature's KeyInfo refers to no BinarySecurityToken of the header.")
+    return signer, others
 
 
 def _verified(

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
@@ -221,6 +222,17 @@ def test_signers_that_are_refused() -> None:
     forger = replace(world().ours, certificate=world().theirs.certificate)
     assert refusal(wss.seal_envelope(PAYLOAD, forger, AT)) == "wrong_signature"
     assert refusal(SEALED, sender=Counterparty(OPERATOR)) == "no_anchor"
+
+
+def test_the_header_may_bring_the_authority_in_between() -> None:
+    bare = replace(world().operator, intermediates=())
+    assert refusal(SEALED, sender=bare) == "untrusted_certificate"
+
+    def bring(root: etree._Element) -> None:
+        token = etree.SubElement(root[0][0], f"{{{wss.WSSE}}}BinarySecurityToken")
+        token.text = base64.b64encode(world().between.certificate.public_bytes(Encoding.DER)).decode()
+
+    assert wss.open_envelope(changed(bring), bare, AT).signer == world().theirs.certificate
 
 
 def test_faults_are_written_and_read() -> None:
