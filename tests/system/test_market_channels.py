@@ -119,6 +119,17 @@ def test_what_comes_is_archived_and_read_once(engine: Engine, database_url: str)
     assert reads.contents == [b"<RESPONSE id='1'/>"]
     assert verdicts(engine) == ["opened", "duplicate", "refused", "refused"]
 
+    refused = Incoming(
+        "fake", Environment.SANDBOX, "<3@ote>", "?", b"<RESPONSE id='3'/>", "<3@ote>", refusal=("x", "No.")
+    )
+    channel.waiting["<3@ote>"] = refused
+    assert look() == (0, 0, 0, 0, 1), "still refused: it is not archived again"
+    channel.waiting["<3@ote>"] = replace(refused, content=b"<RESPONSE id='3'/>", refusal=None)
+    assert look() == (1, 0, 0, 0, 0), "what it was refused for is mended, and somebody put it back"
+    channel.waiting["<3@ote>"] = refused
+    assert look() == (0, 0, 0, 0, 1)
+    assert reads.contents == [b"<RESPONSE id='1'/>", b"<RESPONSE id='3'/>"]
+
     with transaction(engine) as db:
         assert db.execute(select(func.count()).select_from(market_aside)).scalar_one() == 1
         assert drop_aside(db, AT + timedelta(days=89)) == 0
@@ -139,7 +150,7 @@ def _check_routes(engine: Engine, database_url: str) -> None:
             answer: httpx.Response = client.get(f"/v1/market{path}", headers={"Authorization": f"Bearer {token}"})
             return answer
 
-        first = get("/archive?verdict=opened").json()[0]["id"]
+        first = get("/archive?verdict=opened&sort=id").json()[0]["id"]
         rows = get("/archive?verdict=refused&sort=id").json()
         assert [row["why"] for row in rows] == [
             f"identity_used_twice: Number {first} came under the same identity with other content.",

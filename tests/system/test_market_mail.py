@@ -99,3 +99,11 @@ def test_what_the_mail_server_says(end: MailEnd) -> None:
         channel.send(MESSAGE)
     assert end.mails.kept == []
     assert "lds" in end.logins
+
+
+def test_without_a_certificate_of_the_other_end_nothing_leaves(end: MailEnd) -> None:
+    lonely = replace(end.setting, counterparty=replace(end.setting.counterparty, encrypt_for=()))
+    channel = MailChannel(end.destination, end.archive, lambda: AT, lonely)
+    with pytest.raises(UndeliveredError, match="cannot send 121-1: There is no valid certificate of the other end"):
+        channel.send(MESSAGE)
+    assert end.mails.kept == []

@@ -79,16 +79,20 @@ def earlier(connection: Connection, incoming: Incoming) -> int | None:
     return connection.execute(query.order_by(table.c.id).limit(1)).scalar_one_or_none()
 
 
-def same_delivery(connection: Connection, incoming: Incoming) -> int | None:
-    """Number of exactly these octets under this identity: what was committed and not yet confirmed comes again so."""
+def same_delivery(connection: Connection, incoming: Incoming) -> tuple[int, Verdict] | None:
+    """Number and verdict of exactly these octets under this identity, the most favourable verdict of several: what was
+    committed and not yet confirmed comes again so, and what was refused and is tried again.
+    """
     table = market_archive
-    query = select(table.c.id).where(
+    query = select(table.c.id, table.c.verdict).where(
         table.c.direction == Direction.IN,
         table.c.channel == incoming.channel,
         table.c.identity == _name(incoming.identity),
         table.c.sha256 == hashlib.sha256(incoming.octets).digest(),
+        table.c.verdict != Verdict.REPLY,
     )
-    return connection.execute(query.order_by(table.c.id).limit(1)).scalar_one_or_none()
+    row = connection.execute(query.order_by(table.c.verdict == Verdict.REFUSED, table.c.id).limit(1)).one_or_none()
+    return None if row is None else (int(row.id), Verdict(row.verdict))
 
 
 def identity_taken(connection: Connection, incoming: Incoming) -> int | None:

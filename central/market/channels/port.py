@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Final, Protocol, final
 
 from central.market.channels.allowed import Environment, format_status, refuse_operator_as_sandbox, require_allowed
+from central.platform.errors import DomainError
 
 LARGEST: Final = 30_000_000
 """Octets of one message as it travels: the largest market message (20 MB) signed and in base64."""
@@ -158,9 +159,15 @@ class Channel(ABC):
 
     @final
     def send(self, message: Outgoing) -> Receipt:
-        """Hand over, archived before it leaves. Raises OutboundError, UndeliveredError or RefusedByChannelError."""
+        """Hand over, archived before it leaves. Raises OutboundError, UndeliveredError or RefusedByChannelError.
+
+        What cannot be sealed for want of a key, a certificate or a setting waits until that is mended.
+        """
         self.require_may_leave(message)
-        sealed = self._seal(message)
+        try:
+            sealed = self._seal(message)
+        except DomainError as error:
+            raise UndeliveredError(f"{self.destination.name} cannot send {message.id}: {error.message}") from None
         self._archive.keep(
             Exchanged(
                 Direction.OUT,

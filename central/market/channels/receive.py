@@ -82,8 +82,11 @@ def take(connection: Connection, incoming: Incoming, at: datetime, read: Read) -
         return Taken(None, None, apart)
     # two processes that look at one mailbox must not both read the same message
     connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
-    if (number := archive.same_delivery(connection, incoming)) is not None:
-        return Taken(Verdict.DUPLICATE, number, f"It came already as number {number}.", is_again=True)
+    if (before := archive.same_delivery(connection, incoming)) is not None:
+        number, judged = before
+        # what was refused for a setting of ours that is mended meanwhile is read when it is offered again
+        if judged is not Verdict.REFUSED or incoming.refusal is not None:
+            return Taken(Verdict.DUPLICATE, number, f"It came already as number {number}.", is_again=True)
     verdict, why = _judge(connection, incoming)
     number = archive.keep(
         connection,

@@ -79,16 +79,21 @@ class SoapChannel(Channel):
         super().__init__(destination, archive, now)
         self._setting = setting
         self._replies: dict[str, Incoming] = {}
-        self._client = httpx.Client(
-            timeout=httpx.Timeout(answer_s, connect=connect_s),
-            follow_redirects=False,
-            trust_env=False,
-            verify=tls_context(setting.keys, now(), setting.ca_file),
-        )
+        self._timeout = httpx.Timeout(answer_s, connect=connect_s)
+        self._open: httpx.Client | None = None
 
     def close(self) -> None:
         """See `Channel`."""
-        self._client.close()
+        if self._open is not None:
+            self._open.close()
+        self._open = None
+
+    def _client(self) -> httpx.Client:
+        """Opened when it is needed first: a key that is missing keeps no other channel."""
+        if self._open is None:
+            context = tls_context(self._setting.keys, self._now(), self._setting.ca_file)
+            self._open = httpx.Client(timeout=self._timeout, follow_redirects=False, trust_env=False, verify=context)
+        return self._open
 
     def receive(self) -> Iterable[Incoming]:
         """Market messages that came as direct replies; all others come by the call-back service."""
@@ -100,6 +105,7 @@ class SoapChannel(Channel):
 
     def _seal(self, message: Outgoing) -> Sealed:
         self._service(message)
+        self._client()
         at = self._now()
         key = in_force(self._setting.keys, "sign", at)
         octets = wss.seal_envelope(message.xml, key, at, self._setting.rules)
@@ -108,7 +114,7 @@ class SoapChannel(Channel):
     def _transmit(self, message: Outgoing, sealed: Sealed) -> Receipt:
         service = self._service(message)
         headers = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": f'"{service.action}"'}
-        status, body = post(self._client, service.url, sealed.octets, headers, message.id, LARGEST)
+        status, body = post(self._client(), service.url, sealed.octets, headers, message.id, LARGEST)
         if status == 200:
             return self._receipt(message, body)
         self._keep_reply(message, body, Verdict.REFUSED, why=f"HTTP {status}")
@@ -184,18 +190,20 @@ class SoapChannel(Channel):
 
 
 def tls_context(keys: Sequence[OwnKey], at: datetime, ca_file: str | None) -> ssl.SSLContext:
-    """TLS 1.2 or newer that shows our certificate for TLS where there is one."""
-    context = ssl.create_default_context(cafile=ca_file)
+    """TLS 1.2 or newer that shows our certificate for TLS where there is one. BadInput or Refused."""
+    key = in_force(keys, "tls", at) if any("tls" in each.roles for each in keys) else None
+    if key is not None and key.files is None:
+        raise BadInput(
+            "tls_key", f"The key {key.name!r} cannot serve for TLS: that needs a certificate and a key in PEM files."
+        )
+    try:
+        context = ssl.create_default_context(cafile=ca_file)
+        if key is not None and key.files is not None:
+            certificate, private, password = key.files
+            context.load_cert_chain(certificate, private, password)
+    except OSError as error:
+        raise BadInput("tls_files", f"The files for TLS cannot be used: {error}.") from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if any("tls" in key.roles for key in keys):
-        key = in_force(keys, "tls", at)
-        if key.files is None:
-            raise BadInput(
-                "tls_key",
-                f"The key {key.name!r} cannot serve for TLS: that needs a certificate and a key in PEM files.",
-            )
-        certificate, private, password = key.files
-        context.load_cert_chain(certificate, private, password)
     return context
 
 

@@ -10,7 +10,6 @@ import pytest
 from central.market.channels import wss
 from central.market.channels.port import Outgoing, RefusedByChannelError, UndeliveredError, Verdict
 from central.market.channels.soap import Service, SoapChannel, check_services, is_acknowledgement
-from central.market.errors import OutboundError
 from central.market.testing import AT
 from central.platform.errors import BadInput
 
@@ -82,12 +81,20 @@ def test_faults_and_statuses(end: SoapEnd, status: int, reply: bytes, error: typ
         end.channel.send(MESSAGE)
 
 
-def test_a_code_without_a_service_does_not_leave(end: SoapEnd) -> None:
+def test_what_lacks_a_service_a_key_or_a_file_waits(end: SoapEnd) -> None:
     other = replace(end.setting, services={"111": Service("CDSService", end.url)})
     channel = SoapChannel(end.destination, end.archive, lambda: AT, other)
-    with pytest.raises(OutboundError, match="No web service of soap is set for the message code 121"):
+    with pytest.raises(UndeliveredError, match="No web service of soap is set for the message code 121"):
         channel.send(MESSAGE)
     channel.close()
+    late = replace(end.setting, keys=[pki.world().ours_old])
+    channel = SoapChannel(end.destination, end.archive, lambda: AT, late)
+    with pytest.raises(UndeliveredError, match="cannot send 121-1: No key of ours serves to sign"):
+        channel.send(MESSAGE)
+    broken = replace(end.setting, ca_file=str(end.folder / "none.pem"))
+    channel = SoapChannel(end.destination, end.archive, lambda: AT, broken)
+    with pytest.raises(UndeliveredError, match="The files for TLS cannot be used"):
+        channel.send(MESSAGE)
     assert end.archive.kept == []
 
 
