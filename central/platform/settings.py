@@ -93,6 +93,14 @@ class Settings(BaseSettings):
     """Folder from which files of bank statements are booked by themselves; unset: none are."""
     bank_every: timedelta = timedelta(minutes=5)
     """How often the housekeeping service looks into it; a file is taken at the second look that sees it alike."""
+    external_hosts: tuple[str, ...] = ()
+    """Hosts ("www.cnb.cz", with a port "localhost:8000") that external information may be fetched from; JSON list."""
+    external_http: bool = False
+    """Whether they may be asked without TLS."""
+    external_folders: tuple[Path, ...] = ()
+    """Folders that external information may be read from, with what is below them; JSON list."""
+    external_every: timedelta = timedelta(seconds=30)
+    """How often the housekeeping service looks for runs of external sources that are due."""
     housekeeping_at: time = time(3, 0)
     """Local time from which a day's housekeeping is done."""
     service_cases_every: timedelta = timedelta(minutes=5)

@@ -4,6 +4,9 @@ from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, Identity, 
 from sqlalchemy.dialects.postgresql import JSONB
 
 from central.platform.database import metadata
+from central.platform.external import tables as external_tables
+
+external_value = external_tables.external_value
 
 audit = Table(
     "audit",

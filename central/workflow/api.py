@@ -16,6 +16,7 @@ from central.settlement.scope import Scope
 from central.workflow.advances_api import router as advances_router
 from central.workflow.bases_api import router as bases_router
 from central.workflow.corrections_api import router as corrections_router
+from central.workflow.external.api import router as external_router
 from central.workflow.housekeeping.api import router as housekeeping_router
 from central.workflow.maintenance_api import router as maintenance_router
 from central.workflow.market_api import router as market_router
@@ -30,6 +31,7 @@ from central.workflow.year_end_api import router as year_end_router
 router = APIRouter(prefix="/v1", tags=["workflow"])
 router.include_router(bases_router)
 router.include_router(corrections_router)
+router.include_router(external_router)
 router.include_router(housekeeping_router)
 router.include_router(market_router)
 router.include_router(packages_router)

@@ -21,6 +21,7 @@ from central.platform.identity import SYSTEM
 from central.platform.settings import Settings
 from central.registry.capacity_rules import months_later
 from central.workflow import corrections
+from central.workflow.external import worker as external_worker
 from central.workflow.housekeeping import keep
 from central.workflow.housekeeping.edition import switch_on
 from central.workflow.package_pickup import PackagePickup, check_addresses
@@ -40,7 +41,9 @@ def main(settings: Settings) -> None:
         signal.signal(number, lambda *_: stop.set())
     engine = make_engine(settings.database_url, name="rozvodna-housekeeping", pool_size=1)
     _log.info("housekeeping started")
+    outside = external_worker.start(engine, get_clock(), settings, stop)
     run(engine, get_clock(), settings, stop)
+    outside.join(external_worker.LONGEST_STOP_S)
     engine.dispose()
     _log.info("housekeeping stopped")
 

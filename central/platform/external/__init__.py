@@ -1,0 +1,1 @@
+"""External information (externí informace): sources, fetching with limits, the circuit breaker, versioned values."""

@@ -1,0 +1,18 @@
+"""The adapters by name."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from central.workflow.external import cnb_rates, ote_day_ahead, ote_gas, ote_imbalance, ote_participants
+from central.workflow.external.adapter import Adapter
+
+ADAPTERS: Final[Mapping[str, Adapter]] = {
+    adapter.name: adapter
+    for adapter in (
+        ote_day_ahead.ADAPTER,
+        ote_imbalance.ADAPTER,
+        ote_gas.ADAPTER,
+        ote_participants.ADAPTER,
+        cnb_rates.ADAPTER,
+    )
+}

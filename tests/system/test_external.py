@@ -1,0 +1,228 @@
+"""External information over a real HTTP server: what comes, what does not, the breaker, and a kill in between."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from central.platform.external.breaker import MOST_FAILURES, PAUSE
+from deploy.stack.local import LocalStack
+from tests.system.external_rig import House, Outside, Reply, open_house, outside_server
+
+MONDAY = "02.03.2026 #41\nzemě|měna|množství|kód|kurz\nEMU|euro|1|EUR|25,150\n"
+LIST = Reply(body=MONDAY.encode())
+CORRECTED = Reply(body=MONDAY.replace("25,150", "25,155").encode())
+RUN = {"from": "2026-03-02", "to": "2026-03-02"}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Outside]:
+    with outside_server() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("outside")
+
+
+@pytest.fixture(scope="module")
+def opened(stack: LocalStack, migrated_template: str, server: Outside, folder: Path) -> Iterator[House]:
+    """One database for all tests here: making it takes longer than they do."""
+    name = f"external_{os.getpid()}"
+    with pytest.MonkeyPatch.context() as patch:
+        url = stack.create_database(name, template=migrated_template)
+        with open_house(url, patch, [f"127.0.0.1:{server.port}"], folder) as house:
+            yield house
+    stack.drop_database(name)
+
+
+@pytest.fixture
+def house(opened: House) -> Iterator[House]:
+    yield opened
+    opened.forget()
+
+
+@pytest.fixture
+def outside(server: Outside) -> Outside:
+    server.asked.clear()
+    return server
+
+
+def test_what_comes_is_stored_once_with_source_and_time_and_a_change_is_a_new_version(
+    house: House, outside: Outside
+) -> None:
+    outside.answers(Reply.zipped(MONDAY.encode()), LIST, CORRECTED)
+    house.set_up("cnb", "cnb-rates", [outside.url], settings={"days_back": 0}, daily_at="14:30")
+    assert house.worker.look() == 1  # never run: at once
+    assert house.worker.look() == 0
+    assert outside.asked == ["/rates?date=02.03.2026"]
+    state = house.source("cnb")
+    assert (state["breaker"], state["error"], state["last_success"][:16]) == ("closed", None, "2026-03-02T13:00")
+    assert state["next_run"][:16] == "2026-03-02T13:30"
+    house.ask("cnb", RUN)
+    assert house.worker.look() == 1  # the same again: nothing new
+    house.clock.set(house.clock.now() + timedelta(minutes=30))
+    assert house.worker.look() == 1  # by schedule, corrected
+    versions = house.get("/v1/external/series/cnb.rate/values", all_versions=True)
+    assert [(row["version"], row["content"]["rate"]) for row in versions] == [(1, "25.15"), (2, "25.155")]
+    assert versions[0]["source"] == "cnb"
+    assert versions[0]["address"] == outside.url + "?date=02.03.2026"
+    assert versions[0]["fetched_at"] < versions[1]["fetched_at"]
+    spring = {"from": "2026-03-01T00:00:00+01:00", "to": "2026-04-01T00:00:00+02:00"}
+    (newest,) = house.get("/v1/external/series/cnb.rate/values", **spring)
+    assert newest["version"] == 2
+    assert [row["series"] for row in house.get("/v1/external/series")] == ["cnb.rate"]
+    assert [(row["outcome"], row["added"], row["changed"]) for row in house.fetches("cnb")] == [
+        ("taken", 0, 1),
+        ("taken", 0, 0),
+        ("taken", 1, 0),
+    ]
+    assert house.sql("SELECT count(*) FROM external_content") == 2  # equal octets are kept once
+
+
+def test_what_does_not_come_is_on_record_with_the_reason(house: House, outside: Outside) -> None:
+    house.set_up("cnb", "cnb-rates", [outside.url], settings={"days_back": 0})
+    refused = {
+        "did not answer in 0.6 s": Reply(drips=True),
+        "status 500": Reply(500, b"<html>Internal error</html>"),
+        "more than 50000 octets": Reply(body=b"x" * 50_001),
+        "more than 50000 octets; no": Reply.zipped(b"0" * 5_000_000),
+        "another place": Reply(302, headers={"Location": "http://localhost/rates"}),
+        "redirects more than 3": Reply(302, headers={"Location": "/rates"}),
+        "a page": Reply(body=b"<!DOCTYPE html><html>Udrzba</html>"),
+        "not gzip": Reply(body=b"plain", headers={"Content-Encoding": "gzip"}),
+        "coding 'br'": Reply(body=b"plain", headers={"Content-Encoding": "br"}),
+    }
+    for said, reply in refused.items():
+        outside.answers(reply)
+        house.do("UPDATE external_source SET breaker = 'closed', failures = 0")
+        house.do("UPDATE external_run SET state = 'failed', ended_at = asked_at WHERE state = 'waiting'")
+        house.ask("cnb", RUN)
+        assert house.worker.look() == 1
+        assert said in house.source("cnb")["error"]
+    assert house.sql("SELECT count(*) FROM external_value") == 0
+    assert house.sql("SELECT count(*) FROM external_taking WHERE outcome = 'unreadable'") == 1
+    # What an error page said is kept too.
+    assert house.sql("SELECT count(*) FROM external_content WHERE octets = '<html>Internal error</html>'") == 1
+    outside.answers(Reply(307, headers={"Location": "/moved"}), LIST)
+    house.ask("cnb", RUN)
+    house.clock.set(house.clock.now() + timedelta(minutes=1))
+    house.worker.look()
+    assert outside.asked[-1] in ("/moved", "/rates?date=02.03.2026")
+    assert house.source("cnb")["last_success"] is not None
+
+
+def test_the_breaker_opens_pauses_and_closes_and_the_second_address_stands_in(house: House, outside: Outside) -> None:
+    outside.answers(Reply(503))
+    house.set_up("cnb", "cnb-rates", [outside.url], settings={"days_back": 0})
+    house.ask("cnb", RUN)
+    for _ in range(MOST_FAILURES):
+        assert house.worker.look() == 1
+        assert house.worker.look() == 0  # waits after a failure
+        house.clock.set(house.clock.now() + timedelta(minutes=17))
+    state = house.source("cnb")
+    assert (state["breaker"], state["failures"], state["waiting"]) == ("open", MOST_FAILURES, 1)
+    assert state["next_run"] == state["reopens_at"]
+    asked = len(outside.asked)
+    assert house.worker.look() == 0
+    assert len(outside.asked) == asked  # nothing is asked while it is open
+    house.clock.set(house.clock.now() + PAUSE)
+    assert house.worker.look() == 1  # half open, and failed once more
+    assert house.source("cnb")["breaker"] == "open"
+    house.clock.set(house.clock.now() + PAUSE + PAUSE)
+    second = outside.url.replace("/rates", "/other")
+    house.set_up("cnb", "cnb-rates", [outside.url, second], settings={"days_back": 0})
+    outside.answers(Reply(503), LIST)
+    assert house.worker.look() == 1
+    assert outside.asked[-1].startswith("/other")
+    state = house.source("cnb")
+    assert (state["breaker"], state["failures"], state["error"], state["waiting"]) == ("closed", 0, None, 0)
+    (run,) = house.get("/v1/external/sources/cnb/runs")
+    assert (run["state"], run["attempts"], run["asked_by"]) == ("done", MOST_FAILURES + 2, "op")
+
+
+KILLED = """
+import os, signal, sys
+from datetime import UTC, datetime
+from central.platform.database import make_engine
+from central.platform.external.trust import Trust
+from central.workflow.external import worker
+from shared.testing import ManualClock
+worker._taken = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+clock = ManualClock(datetime(2026, 3, 2, 13, 0, tzinfo=UTC))
+worker.Worker(make_engine(sys.argv[1]), clock, Trust(frozenset([sys.argv[2]]), True)).look()
+"""
+
+
+def test_killed_between_fetching_and_storing_nothing_is_lost_nor_asked_again(house: House, outside: Outside) -> None:
+    outside.answers(LIST)
+    house.set_up("cnb", "cnb-rates", [outside.url], settings={"days_back": 0})
+    house.ask("cnb", RUN)
+    command = [sys.executable, "-c", KILLED, house.url, f"127.0.0.1:{outside.port}"]
+    assert subprocess.run(command, check=False, timeout=60).returncode == -signal.SIGKILL
+    assert (house.sql("SELECT count(*) FROM external_fetch"), house.sql("SELECT count(*) FROM external_value")) == (
+        1,
+        0,
+    )
+    assert house.worker.look() == 1
+    assert len(outside.asked) == 1
+    (run,) = house.get("/v1/external/sources/cnb/runs")
+    assert run["state"] == "done"
+    (value,) = house.get("/v1/external/series/cnb.rate/values")
+    assert value["content"]["rate"] == "25.15"
+
+
+def test_a_folder_is_read_file_by_file_each_content_once(house: House, folder: Path) -> None:
+    folder = folder / "rates"
+    house.set_up("cnb", "cnb-rates", [folder.as_uri()])
+    house.ask("cnb")
+    house.worker.look()
+    assert "no folder" in house.source("cnb")["error"]
+    folder.mkdir()
+    (folder / "a.txt").write_bytes(LIST.body)
+    (folder / "b.txt").write_bytes(b"<html>")
+    (folder / "c.part").write_bytes(CORRECTED.body)
+    (folder / "d.txt").write_bytes(b"x" * 50_001)
+    house.clock.set(house.clock.now() + timedelta(minutes=1))
+    assert house.worker.look() == 1
+    error = house.source("cnb")["error"]
+    assert "a page" in error
+    assert "more than 50000" in error
+    (folder / "b.txt").unlink()
+    (folder / "d.txt").unlink()
+    house.clock.set(house.clock.now() + timedelta(minutes=2))
+    assert house.worker.look() == 1
+    assert house.source("cnb")["error"] is None
+    assert house.sql("SELECT count(*) FROM external_fetch WHERE part = 'a.txt'") == 1
+    assert len(house.get("/v1/external/series/cnb.rate/values")) == 1
+
+
+def test_only_trusted_places_and_known_settings_are_taken(house: House, outside: Outside) -> None:
+    url = outside.url
+    assert house.set_up("x", "cnb-rates", ["http://127.0.0.1/rates"], 422)["code"] == "untrusted_host"
+    assert house.set_up("x", "cnb-rates", ["file:///etc"], 422)["code"] == "untrusted_folder"
+    assert house.set_up("x", "nobody", [url], 404)["code"] == "adapter_not_found"
+    assert house.set_up("x", "cnb-rates", [url], 422, settings={"a": 1})["code"] == "external_settings"
+    assert house.set_up("x", "cnb-rates", [url], 422, daily_at="01:00", every_minutes=5)["code"] == "schedule"
+    house.set_up("cnb", "cnb-rates", [url], active=False)
+    assert house.set_up("cnb", "ote-gas", [url], 409)["code"] == "other_adapter"
+    assert house.ask("cnb", status=409)["code"] == "source_inactive"
+    assert house.ask("cnb", {"from": "2026-03-01"}, 422)["code"] == "external_settings"
+    assert house.ask("nobody", status=404)["code"] == "external_source_not_found"
+    assert house.source("cnb")["next_run"] is None
+    assert {row["name"] for row in house.get("/v1/external/adapters")} >= {"cnb-rates", "ote-day-ahead"}
+    # A host that is trusted no more is not asked, whatever is stored.
+    house.set_up("cnb", "cnb-rates", [url])
+    house.do("UPDATE external_source SET addresses = '{https://elsewhere.example/}'")
+    house.ask("cnb", RUN)
+    assert house.worker.look() == 1
+    assert "not trusted" in house.source("cnb")["error"]
+    assert outside.asked == []
