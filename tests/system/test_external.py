@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from central.platform.external.breaker import MOST_FAILURES, PAUSE
+from central.platform.settings import Settings
+from central.workflow.external.worker import start
 from deploy.stack.local import LocalStack
 from tests.system.external_rig import House, Outside, Reply, open_house, outside_server
 
@@ -226,3 +230,48 @@ def test_only_trusted_places_and_known_settings_are_taken(house: House, outside:
     assert house.worker.look() == 1
     assert "not trusted" in house.source("cnb")["error"]
     assert outside.asked == []
+
+
+def test_calorific_values_go_where_entered_ones_are(house: House, outside: Outside) -> None:
+    outside.answers(Reply(body=b"day;value\n28.3.2026;10,6789\n29.3.2026;10,6812\n"))
+    house.set_up("hs", "calorific", [outside.url], settings={"areas": {"": "GN1"}})
+    house.ask("hs")
+    house.worker.look()
+    (run,) = house.get("/v1/external/sources/hs/runs")
+    assert run["state"] == "failed"  # what is missing here another attempt would not mend
+    assert "GN1" in run["error"]
+    assert house.source("hs")["breaker"] == "closed"
+    house.post("/v1/gas/areas", {"id": "GN1", "name": "Vlčí Důl", "source": "web"}, 201)
+    house.ask("hs")
+    house.worker.look()
+    assert house.source("hs")["error"] is None
+    outside.answers(Reply(body=b"day;value\n28.3.2026;10,6790\n29.3.2026;10,6812\n"))
+    house.ask("hs")
+    house.worker.look()
+    period = {"area": "GN1", "from": "2026-03-01", "to": "2026-04-01", "all_versions": True}
+    values = house.get("/v1/gas/calorific-values", **period)
+    assert [(row["first"][-2:], row["version"], float(row["value"])) for row in values] == [
+        ("28", 1, 10.6789),
+        ("28", 2, 10.679),
+        ("29", 1, 10.6812),
+    ]
+    assert values[0]["kind"] == "downloaded"
+    assert outside.url in values[0]["source"]
+    assert [(row["records"], row["added"], row["changed"]) for row in house.fetches("hs")][:2] == [(2, 0, 1), (2, 2, 0)]
+
+
+def test_the_housekeeping_service_looks_by_itself(house: House, outside: Outside) -> None:
+    outside.answers(LIST)
+    house.set_up("cnb", "cnb-rates", [outside.url], settings={"days_back": 0}, every_minutes=60)
+    stop = threading.Event()
+    # What is trusted comes from the environment, as in the service.
+    thread = start(house.engine, house.clock, Settings(external_every=timedelta(milliseconds=20)), stop)
+    try:
+        until = time.monotonic() + 20
+        while house.source("cnb")["last_success"] is None and time.monotonic() < until:
+            time.sleep(0.05)
+    finally:
+        stop.set()
+        thread.join(10)
+    assert house.source("cnb")["last_success"] is not None
+    assert not thread.is_alive()

@@ -22,6 +22,12 @@ MOST_ATTEMPTS: Final = 12
 LONGEST_WAIT: Final = timedelta(hours=1)
 
 
+_LEFT = text("""
+    SELECT string_agg(t.error, ' ' ORDER BY f.id) FROM external_fetch f JOIN external_taking t ON t.fetch_id = f.id
+    WHERE f.run = :run AND t.outcome = 'taken'
+""")
+
+
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """Every so many minutes, or daily at a local time; neither: only when a person asks."""
@@ -190,13 +196,14 @@ def waiting_runs(connection: Connection, now: datetime) -> Sequence[RowMapping]:
 
 
 def end_run(connection: Connection, run: RowMapping, now: datetime) -> None:
-    """All parts of a run were taken: it is done, and its source's breaker closed."""
+    """All parts of a run were taken: it is done, and its source's breaker closed. What was left out stays said."""
+    left = connection.execute(_LEFT, {"run": run["id"]}).scalar()
     connection.execute(
         update(external_run)
         .where(external_run.c.id == run["id"])
-        .values(state="done", attempts=run["attempts"] + 1, ended_at=now, error=None)
+        .values(state="done", attempts=run["attempts"] + 1, ended_at=now, error=left)
     )
-    _move(connection, run["source"], lambda breaker: breaker.succeeded(), {"succeeded_at": now, "error": None})
+    _move(connection, run["source"], lambda breaker: breaker.succeeded(), {"succeeded_at": now, "error": left})
 
 
 def refuse_run(connection: Connection, run: RowMapping, error: str, now: datetime) -> None:

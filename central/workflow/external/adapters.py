@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from central.workflow.external import cnb_rates, ote_day_ahead, ote_gas, ote_imbalance, ote_participants
+from central.workflow.external import calorific, cnb_rates, ote_day_ahead, ote_gas, ote_imbalance, ote_participants
 from central.workflow.external.adapter import Adapter
 
 ADAPTERS: Final[Mapping[str, Adapter]] = {
@@ -14,5 +14,6 @@ ADAPTERS: Final[Mapping[str, Adapter]] = {
         ote_gas.ADAPTER,
         ote_participants.ADAPTER,
         cnb_rates.ADAPTER,
+        calorific.ADAPTER,
     )
 }

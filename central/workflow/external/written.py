@@ -10,6 +10,8 @@ from central.workflow.external.adapter import UnreadableError
 _NUMBER: Final = re.compile(r"-?[0-9]{1,15}([.,][0-9]{1,12})?")
 _CZECH_DAY: Final = re.compile(r"(\d{1,2})\.\s?(\d{1,2})\.\s?(\d{4})")
 _ISO_DAY: Final = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
+_MONTH: Final = re.compile(r"(\d{4})-(\d{2})|(\d{1,2})[./]\s?(\d{4})")
+_YEARS: Final = range(1990, 2100)
 _GAPS: Final = str.maketrans("", "", " \N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}\N{THIN SPACE}")
 
 
@@ -42,11 +44,21 @@ def number_of(written: str) -> Decimal | None:
 def day_of(written: str) -> date | None:
     """A day as 3.1.2025, 03.01.2025 or 2025-01-03; None for anything else."""
     written = written.strip().removesuffix("T00:00:00")
+    if (found := _CZECH_DAY.fullmatch(written)) is not None:
+        return _day(found[3], found[2], found[1])
+    if (found := _ISO_DAY.fullmatch(written)) is not None:
+        return _day(found[1], found[2], found[3])
+    return None
+
+
+def _day(year: str, month: str, day: str) -> date | None:
     try:
-        if (found := _CZECH_DAY.fullmatch(written)) is not None:
-            return date(int(found[3]), int(found[2]), int(found[1]))
-        if (found := _ISO_DAY.fullmatch(written)) is not None:
-            return date(int(found[1]), int(found[2]), int(found[3]))
+        return date(int(year), int(month), int(day)) if int(year) in _YEARS else None
     except ValueError:
         return None
-    return None
+
+
+def month_of(written: str) -> date | None:
+    """The first day of a month as 2025-01, 1/2025 or 01.2025; None for anything else."""
+    found = _MONTH.fullmatch(written.strip())
+    return None if found is None else _day(found[1] or found[4], found[2] or found[3], "1")
