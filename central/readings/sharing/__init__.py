@@ -1,0 +1,1 @@
+"""Sharing of electricity (sdílení elektřiny) in groups at EDC: keys with validity, what is shared by them."""
