@@ -37,9 +37,7 @@ def require_allowed(status: FormatStatus, environment: Environment, where: str) 
 
 def format_status(package: str, code: str) -> FormatStatus:
     """The status of a message code in a format package; FormatError for an unknown package or code."""
-    found = load_package(package)
-    found.message(code)
-    return FormatStatus.SANDBOX if found.is_sandbox else FormatStatus.OFFICIAL
+    return FormatStatus.SANDBOX if load_package(package).is_sandbox_message(code) else FormatStatus.OFFICIAL
 
 
 def refuse_operator_as_sandbox(host: str) -> None:

@@ -14,6 +14,7 @@ from central.market.channels.callback import create_callback_app
 from central.market.channels.config import ChannelSettings
 from central.market.channels.open_channels import channel_settings, open_channels
 from central.market.channels.receive import receive_all
+from central.market.format_package import look_into
 from central.market.incoming import read_incoming
 from central.platform.clock import get_clock
 from central.platform.database import make_engine
@@ -25,6 +26,7 @@ _log = structlog.get_logger(__name__)
 
 def main(settings: Settings) -> None:
     """Fetch what waits until SIGTERM or SIGINT; a database or a mail server that is away is waited for."""
+    look_into(settings.home)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -48,6 +50,7 @@ def main(settings: Settings) -> None:
 
 def callback_main(settings: Settings) -> None:
     """Serve the call-back service until stopped."""
+    look_into(settings.home)
     found = _require(settings)
     engine = make_engine(settings.database_url, name="rozvodna-market-callback", pool_size=4)
     app = create_callback_app(engine, found.callback(), get_clock().now, read_incoming)

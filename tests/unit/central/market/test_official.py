@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from central.market import format_package
+from central.market.channels.allowed import FormatStatus, format_status
 from central.market.errors import FormatError
 from central.market.format_package import FORMATS_FOLDER, load_package, package_valid_on, read_package
 from central.market.official.archive import read_archive
@@ -194,7 +195,8 @@ def test_the_command_installs_where_messages_are_looked_up(
     assert "message XR1 (CDSREQ) official: its sample satisfies the operator's schema" in said
     assert "message 111 (CDSMASTERDATA) sandbox: the archive has no schema of CDSMASTERDATA" in said
     assert (tmp_path / "market-formats" / "official-2027-01-01" / "official-2027-01-01.json").is_file()
-    assert load_package("official-2027-01-01").is_sandbox_message("111")
+    assert format_status("official-2027-01-01", "111") is FormatStatus.SANDBOX
+    assert format_status("official-2027-01-01", "XR1") is FormatStatus.OFFICIAL
     assert package_valid_on(date(2027, 1, 1)).name == "official-2027-01-01"
     assert market_command.main(["formats"]) == 0
     assert "official-2027-01-01  from 2027-01-01  official: XR1" in capsys.readouterr().out
