@@ -103,6 +103,8 @@ def _location(package: FormatPackage, location: Location) -> Iterator[str]:
         parse_ean18(location.opm)
     except IdentifierError as error:
         raise OutboundError("bad_ean", str(error)) from None
+    if not location.profiles:
+        raise OutboundError("empty", f"The supply point {location.opm} has no profile: there is nothing to send.")
     yield f'<Location opm-id={quote(location.opm)} version="{location.version}">\n'
     for profile in location.profiles:
         yield from _profile(package, location.opm, profile)

@@ -110,7 +110,7 @@ ONES = [1] * 92
     [
         (IntervalData(envelope(), []), "has no supply point"),
         (IntervalData(envelope(), [Location("859182400900000010", 1, [])]), "ends with check digit 0, expected 3"),
-        (IntervalData(envelope(), [Location(POINT, 1, [])]), "does not satisfy the schema of CDSDATA"),
+        (IntervalData(envelope(), [Location(POINT, 1, [])]), "has no profile"),
         (IntervalData(envelope("bad id"), message().locations), "The message id 'bad id' must be"),
         (IntervalData(envelope("a" * 36), message().locations), "must be 1 to 35"),
         (with_day(ProfileDay(SPRING, [1] * 96)), "A\\+ of 859182400900000013 on 2026-03-29 has 96 values, expected 92"),

@@ -16,7 +16,7 @@ from central.market.mapping.model import Mapping, Node, Value, problems_of
 from central.market.mapping.read import read_message
 from central.market.mapping.schema import schema_text
 from central.market.mapping.write import write_message
-from central.market.requests import FORMAT, AskedPoint, DataRequest
+from central.market.payloads.requests import FORMAT, AskedPoint, DataRequest
 from shared.identifiers import make_ean18
 from shared.metering_day import PRAGUE
 

@@ -1,0 +1,141 @@
+"""Every message of the package: its sample is what its record writes; other spellings are read; what lacks is said."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from lxml import etree
+
+from central.market.cdsdata import IntervalData
+from central.market.contents import CONTENTS, content_of, problems_of, read_any, write_any
+from central.market.errors import FormatError, InboundError, OutboundError
+from central.market.format_package import load_package
+from central.market.mapping.model import Node
+from central.market.mapping.read import ENVELOPE_ELEMENTS, read_message
+from central.market.mapping.write import write_message
+from central.market.payloads.requests import DataRequest
+from central.market.response import Response
+from central.market.xml import parse_untrusted, schema_errors
+from tests.unit.central.market.content_examples import PAYLOADS, envelope_of, payload_of
+from tests.unit.central.market.lexical_strategies import fields_of
+
+PACKAGE = load_package("sandbox-2026")
+MAPPED = [entry for entry in PACKAGE.data.messages if entry.format in CONTENTS and entry.code != "121"]
+ANSWERS = [entry for entry in PACKAGE.data.messages if entry.format == "RESPONSE"]
+
+
+def sample_of(code: str) -> bytes:
+    sample = PACKAGE.message(code).sample
+    assert sample is not None
+    return (PACKAGE.folder / sample).read_bytes()
+
+
+def test_every_message_with_a_mapping_has_a_valid_sample() -> None:
+    for entry in PACKAGE.data.messages:
+        if entry.format in PACKAGE.mappings or entry.format == "RESPONSE":
+            content = sample_of(entry.code)
+            assert schema_errors(PACKAGE.schema(entry.format), parse_untrusted(content)) == [], entry.code
+            read = read_any(PACKAGE, content)
+            assert (read.envelope.code, read.unknown, problems_of(PACKAGE, read)) == (entry.code, {}, [])
+    assert {entry.code for entry in MAPPED} == set(PAYLOADS)
+
+
+def test_what_we_send_is_answered_by_a_code_of_the_package() -> None:
+    for entry in MAPPED:
+        assert (entry.answer_code is not None) == (entry.direction == "out"), entry.code
+        if entry.answer_code is not None:
+            assert PACKAGE.message(entry.answer_code).format == "RESPONSE"
+
+
+@pytest.mark.parametrize("code", [entry.code for entry in (*MAPPED, *ANSWERS) if entry.code != "X21"])
+def test_the_golden_sample_is_what_its_record_writes(code: str) -> None:
+    envelope, payload = envelope_of(PACKAGE, code), payload_of(PACKAGE, code)
+    assert write_any(PACKAGE, envelope, payload) == sample_of(code)
+    read = read_any(PACKAGE, sample_of(code))
+    assert (read.envelope, read.payload) == (envelope, payload)
+
+
+@pytest.mark.parametrize("name", sorted(CONTENTS.keys() - {"CDSDATA"}))
+@given(data=st.data())
+@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
+def test_what_is_written_is_read_back(name: str, data: st.DataObject) -> None:
+    code = next(entry.code for entry in MAPPED if entry.format == name)
+    drawn = data.draw(fields_of(PACKAGE, PACKAGE.mapping(name).payload))
+    payload = msgspec.convert(drawn, CONTENTS[name].kind)
+    content = write_message(PACKAGE, envelope_of(PACKAGE, code), payload)
+    read = read_message(PACKAGE, content, CONTENTS[name].kind, name)
+    assert (read.payload, read.unknown) == (payload, {})
+
+
+@given(data=st.data())
+@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
+def test_meter_states_are_read_back(data: st.DataObject) -> None:
+    location = PACKAGE.mapping("CDSDATA").payload[0]
+    no_profiles = msgspec.structs.replace(
+        location, children=tuple(child for child in location.children if child.element != "Profile")
+    )
+    payload = msgspec.convert(data.draw(fields_of(PACKAGE, (no_profiles,))), CONTENTS["CDSDATA"].kind)
+    content = write_message(PACKAGE, envelope_of(PACKAGE, "122"), payload)
+    assert read_message(PACKAGE, content, CONTENTS["CDSDATA"].kind, "CDSDATA").payload == payload
+
+
+@pytest.mark.parametrize("entry", MAPPED, ids=lambda entry: entry.code)
+def test_any_prefix_is_read_and_the_unknown_is_kept(entry: Any) -> None:
+    root = parse_untrusted(sample_of(entry.code))
+    namespace = PACKAGE.format(entry.format).namespace
+    other = etree.Element(root.tag, dict(root.attrib), nsmap={"n0": namespace})
+    other.extend(list(root))
+    payload = [child for child in other if etree.QName(child).localname not in ENVELOPE_ELEMENTS]
+    marked = [element for child in payload for element in child.iter()]
+    for element in marked:
+        element.set("mood", "good")
+    etree.cleanup_namespaces(other)
+    content = etree.tostring(other, encoding="utf-8")
+    assert f"<n0:{entry.format} ".encode() in content
+    read = read_any(PACKAGE, content)
+    assert read.payload == payload_of(PACKAGE, entry.code)
+    assert len(read.unknown) == len(marked)
+    assert set(read.unknown.values()) == {"good"}
+
+
+def _required(nodes: tuple[Node, ...]) -> list[tuple[str, str, str]]:
+    found = [(node.element, spec.name, spec.field) for node in nodes for spec in node.attributes if spec.required]
+    return found + [each for node in nodes for each in _required(node.children)]
+
+
+@pytest.mark.parametrize("entry", MAPPED, ids=lambda entry: entry.code)
+def test_what_is_missing_is_named(entry: Any) -> None:
+    tried = 0
+    for element, attribute, field in _required(PACKAGE.mapping(entry.format).payload):
+        root = parse_untrusted(sample_of(entry.code))
+        found = root.find(f".//{{*}}{element}")
+        if found is None:
+            continue
+        del found.attrib[attribute]
+        try:
+            read = read_any(PACKAGE, etree.tostring(root))
+        except InboundError as error:
+            assert f"missing required field `{field}`" in error.message
+        else:
+            assert field == "currency", f"{element}/@{attribute} is required and {read.payload} was read without it"
+        tried += 1
+    assert tried
+
+
+def test_the_fast_formats_are_read_and_written_by_the_same_door() -> None:
+    data = read_any(PACKAGE, sample_of("121"))
+    assert isinstance(data.payload, IntervalData)
+    assert write_any(PACKAGE, data.envelope, data.payload) == sample_of("121")
+    assert isinstance(read_any(PACKAGE, sample_of("X21")).payload, Response)
+
+
+def test_another_record_or_a_broken_rule_never_leaves() -> None:
+    with pytest.raises(OutboundError, match="is given a MasterData, expected a DataRequest"):
+        write_any(PACKAGE, envelope_of(PACKAGE, "XR1"), PAYLOADS["111"])
+    with pytest.raises(OutboundError, match="a bulk registration takes register only"):
+        write_any(PACKAGE, envelope_of(PACKAGE, "194"), PAYLOADS["111"])
+    with pytest.raises(FormatError, match=r"The message 121 \(CDSDATA\) has no record"):
+        content_of(PACKAGE, "121")
+    assert content_of(PACKAGE, "XR3").kind is DataRequest
