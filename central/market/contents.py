@@ -47,6 +47,7 @@ CONTENTS: Final[dict[str, Content]] = {
     service_monitor.FORMAT: Content(service_monitor.MonitorReport, service_monitor.problems),
 }
 """By format. Interval data (121) and answers (RESPONSE) have records and writers of their own."""
+_BY_RECORD: Final[dict[type, Content]] = {content.kind: content for content in CONTENTS.values()}
 OF_CODES: Final[dict[str, Content]] = {
     master_data.BULK: Content(master_data.MasterData, master_data.problems_of_bulk),
 }
@@ -99,8 +100,7 @@ def read_any(package: FormatPackage, content: bytes, limits: XmlLimits = DEFAULT
     return read_root(package, root, CONTENTS[format_name].kind, format_name)
 
 
-def problems_of(package: FormatPackage, read: Read[Any]) -> list[str]:
-    """What is not right in a message that was read, one sentence each."""
-    if isinstance(read.payload, cdsdata.IntervalData | response.Response):
-        return []
-    return content_of(package, read.envelope.code).problems(read.payload)
+def problems_of(read: Read[Any]) -> list[str]:
+    """What is not right in a message that was read, one sentence each; interval data and answers have no such rules."""
+    content = OF_CODES.get(read.envelope.code) or _BY_RECORD.get(type(read.payload))
+    return content.problems(read.payload) if content is not None else []

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from central.market.payloads.meters import ReadingReason, ReadingType, Register, Unit
+from central.market.payloads.meters import EnergyUnit, ReadingReason, ReadingType, Register
 
 FORMAT: Final = "CDSDATA"
 
@@ -20,7 +20,7 @@ class MeterState(msgspec.Struct, frozen=True, kw_only=True):
     day: date
     state: Decimal
     multiplier: Decimal
-    unit: Unit
+    unit: EnergyUnit
     reason: ReadingReason
     kind: ReadingType | None = None
 

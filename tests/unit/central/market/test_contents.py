@@ -38,7 +38,7 @@ def test_every_message_with_a_mapping_has_a_valid_sample() -> None:
             content = sample_of(entry.code)
             assert schema_errors(PACKAGE.schema(entry.format), parse_untrusted(content)) == [], entry.code
             read = read_any(PACKAGE, content)
-            assert (read.envelope.code, read.unknown, problems_of(PACKAGE, read)) == (entry.code, {}, [])
+            assert (read.envelope.code, read.unknown, problems_of(read)) == (entry.code, {}, [])
     assert {entry.code for entry in MAPPED} == set(PAYLOADS)
 
 

@@ -110,6 +110,7 @@ def test_invoices(invoice: Any, sentence: str | None) -> None:
         ({"segment": "historic", "meters": []}, None),
         ({"segment": "cancel"}, "does not say which"),
         ({"correction_reason": "claim", "concerns": "D2026-17"}, "corrects itself"),
+        ({"meters": [replace(METER, first_state=D("9999.75"), last_state=D(60))]}, None),
         ({"meters": [replace(METER, last_state=D(1200))]}, "that is -10.0, not 1205"),
         ({"tariffs": [BILLED.tariffs[0], replace(BILLED.tariffs[1], first_day=date(2026, 3, 14))]}, "overlaps"),
         ({"tariffs": [replace(BILLED.tariffs[0], rate=None, breaker_amps=None)]}, "neither a rate nor a breaker"),

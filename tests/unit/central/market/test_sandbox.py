@@ -47,6 +47,7 @@ def test_a_good_message_is_accepted() -> None:
         ('value="0.005"', 'value="0,005"', "A02", "S100"),
         ('value="0.005"', 'value="0.0000051"', "A02", "S100"),
         ('status="S"', 'status="substitute"', "A02", "S100"),
+        ('unit="KWH"', 'unit="KW"', "A02", "S100"),
         (' period="6"', "", "A02", "S100"),
         ("<Profile ", '<Profile colour="red" ', "A02", "S100"),
         ('status="S"', 'status="Q"', "A02", "S130"),
