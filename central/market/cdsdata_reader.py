@@ -27,7 +27,11 @@ def read_interval_data(package: FormatPackage, content: bytes, limits: XmlLimits
 
     Consecutive days of one value type become one profile again, its exponent by the most decimal places that occur.
     """
-    root = parse_untrusted(content, limits)
+    return read_interval_root(package, parse_untrusted(content, limits))
+
+
+def read_interval_root(package: FormatPackage, root: etree._Element) -> IntervalData:
+    """As `read_interval_data`, of what `parse_untrusted` has parsed already."""
     format_name, envelope = read_envelope(root, package)
     if format_name != FORMAT:
         raise InboundError("unknown_format", f"The message {envelope.id} is {format_name}, expected {FORMAT}.")

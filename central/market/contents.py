@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from central.market import cdsdata, response
-from central.market.cdsdata_reader import read_interval_data
+from central.market.cdsdata_reader import read_interval_root
 from central.market.envelope import Envelope, read_envelope
 from central.market.errors import FormatError, InboundError, OutboundError
 from central.market.format_package import FormatPackage
@@ -92,9 +92,9 @@ def read_any(package: FormatPackage, content: bytes, limits: XmlLimits = DEFAULT
     root = parse_untrusted(content, limits)
     format_name, envelope = read_envelope(root, package)
     if envelope.code == cdsdata.INTERVAL_DATA:
-        return Read(envelope, read_interval_data(package, content, limits), {})
+        return Read(envelope, read_interval_root(package, root), {})
     if format_name == response.FORMAT:
-        return Read(envelope, response.read_response(package, content, limits), {})
+        return Read(envelope, response.read_response_root(package, root), {})
     if format_name not in CONTENTS:
         raise InboundError("no_reader", f"The message {envelope.id} is {format_name}, which nothing here reads.")
     return read_root(package, root, CONTENTS[format_name].kind, format_name)

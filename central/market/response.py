@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from lxml import etree
+
 from central.market.envelope import (
     Envelope,
     children,
@@ -61,7 +63,11 @@ def write_response(package: FormatPackage, response: Response) -> bytes:
 
 def read_response(package: FormatPackage, content: bytes, limits: XmlLimits = DEFAULT_LIMITS) -> Response:
     """The answer of its bytes, any prefix; InboundError where it cannot be understood."""
-    root = parse_untrusted(content, limits)
+    return read_response_root(package, parse_untrusted(content, limits))
+
+
+def read_response_root(package: FormatPackage, root: etree._Element) -> Response:
+    """As `read_response`, of what `parse_untrusted` has parsed already."""
     format_name, envelope = read_envelope(root, package)
     if format_name != FORMAT:
         raise InboundError("unknown_format", f"The message {envelope.id} is {format_name}, expected {FORMAT}.")

@@ -85,6 +85,7 @@ class DistributionInvoice(msgspec.Struct, frozen=True, kw_only=True):
 
     number: str
     variable_symbol: str
+    currency: Literal["CZK"]
     kind: Segment | Literal["advance"]
     issued: date
     due: date
@@ -96,7 +97,6 @@ class DistributionInvoice(msgspec.Struct, frozen=True, kw_only=True):
     to_pay: Decimal
     subjects: InvoiceSubjects
     vat_lines: list[VatLine]
-    currency: Literal["CZK"] = "CZK"
     tax_point: date | None = None
     corrects: str | None = None
     correction_reason: CorrectionReason | None = None

@@ -7,6 +7,8 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
+import msgspec
+
 from central.market.contents import Payload, write_any
 from central.market.envelope import Envelope, Participant
 from central.market.format_package import FormatPackage, load_package
@@ -41,6 +43,7 @@ from central.market.response import Reason, Response
 
 POINT: Final = "859182400211637793"
 OTHER: Final = "859182400211958560"
+THIRD: Final = "859182400221784180"
 US: Final = "8591824556207"
 SUPPLIER: Final = "8591824648933"
 OPERATOR: Final = "8591824000007"
@@ -103,6 +106,7 @@ SPAN: Final[dict[str, Any]] = {"first_day": FIRST, "last_day": LAST}
 INVOICE: Final = DistributionInvoice(
     number="2026000123",
     variable_symbol="2026000123",
+    currency="CZK",
     kind="regular",
     issued=date(2026, 4, 8),
     tax_point=LAST,
@@ -136,6 +140,7 @@ INVOICE: Final = DistributionInvoice(
 CANCELLING: Final = DistributionInvoice(
     number="2026000124",
     variable_symbol="2026000124",
+    currency="CZK",
     kind="cancel",
     corrects="2025000981",
     correction_reason="claim",
@@ -159,6 +164,7 @@ CANCELLING: Final = DistributionInvoice(
 ADVANCE: Final = DistributionInvoice(
     number="Z2026000046",
     variable_symbol="2026000046",
+    currency="CZK",
     kind="advance",
     issued=date(2026, 4, 1),
     due=date(2026, 4, 15),
@@ -211,6 +217,8 @@ PAYLOADS: Final[dict[str, Payload]] = {
                 first_day=FIRST,
                 suspensions=[Suspension(first_day=FIRST, last_day=LAST), Suspension(first_day=date(2026, 5, 1))],
             ),
+            msgspec.structs.replace(POINT_DATA, opm=THIRD, action="change", customer=None),
+            PointData(opm=THIRD, action="cancel", kind="take_off", first_day=FIRST, last_day=LAST),
         ]
     ),
     "194": MasterData(
@@ -256,6 +264,7 @@ PAYLOADS: Final[dict[str, Payload]] = {
     "XD1": BillingData(
         documents=[
             BILLED,
+            BillingDocument(opm=OTHER, segment="historic", number="D2025-3", **SPAN),
             BillingDocument(
                 opm=OTHER, segment="cancel", number="D2026-18", concerns="D2025-4", correction_reason="network_error",
                 **SPAN,

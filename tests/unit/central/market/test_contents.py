@@ -17,6 +17,8 @@ from central.market.mapping.read import ENVELOPE_ELEMENTS, read_message
 from central.market.mapping.write import write_message
 from central.market.payloads.requests import DataRequest
 from central.market.response import Response
+from central.market.sandbox.judge import judge
+from central.market.sandbox.scenario import Scenario
 from central.market.xml import parse_untrusted, schema_errors
 from tests.unit.central.market.content_examples import PAYLOADS, envelope_of, payload_of
 from tests.unit.central.market.lexical_strategies import fields_of
@@ -114,14 +116,32 @@ def test_what_is_missing_is_named(entry: Any) -> None:
         if found is None:
             continue
         del found.attrib[attribute]
-        try:
-            read = read_any(PACKAGE, etree.tostring(root))
-        except InboundError as error:
-            assert f"missing required field `{field}`" in error.message
-        else:
-            assert field == "currency", f"{element}/@{attribute} is required and {read.payload} was read without it"
+        with pytest.raises(InboundError, match=f"missing required field `{field}`"):
+            read_any(PACKAGE, etree.tostring(root))
         tried += 1
     assert tried
+
+
+@pytest.mark.parametrize("entry", [entry for entry in MAPPED if entry.direction == "out"], ids=lambda entry: entry.code)
+def test_the_sandbox_accepts_what_we_send(entry: Any) -> None:
+    assert judge(PACKAGE, sample_of(entry.code), Scenario()).is_accepted
+
+
+def test_the_other_spelling_of_an_extraordinary_document_is_read() -> None:
+    read = read_any(PACKAGE, sample_of("XD1").replace(b'segment="INV"', b'segment="EXT"'))
+    assert [document.segment for document in read.payload.documents] == ["extraordinary", "historic", "cancel"]
+
+
+def test_a_code_that_the_package_lacks_is_read_by_its_format() -> None:
+    read = read_any(PACKAGE, sample_of("111").replace(b'message-code="111"', b'message-code="153"'))
+    assert read.envelope.code == "153"
+    assert read.payload == PAYLOADS["111"]
+    assert problems_of(read) == []
+
+
+def test_a_received_message_that_breaks_a_rule_is_read_and_told() -> None:
+    read = read_any(PACKAGE, sample_of("127").replace(b'total-gross="3862.89"', b'total-gross="3862.99"'))
+    assert "The invoice 2026000123 has a total with VAT of 3862.99, expected 3862.89." in problems_of(read)
 
 
 def test_the_fast_formats_are_read_and_written_by_the_same_door() -> None:

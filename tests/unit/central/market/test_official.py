@@ -131,6 +131,15 @@ def test_the_fast_writers_are_tried_as_well(tmp_path: Path) -> None:
     assert {item.code for item in imported.messages if item.is_official} == codes_of("CDSDATA", "RESPONSE")
 
 
+def test_an_archive_of_every_schema_brings_every_sample_over(tmp_path: Path) -> None:
+    names = {file.name: file.read_text(encoding="utf-8") for file in SANDBOX.glob("*.xsd")}
+    content = archive(**{name.replace(".", "_"): text for name, text in names.items()})
+    imported = import_schemas(PACKAGE, content, "official-2027", DAY, tmp_path)
+    assert told(imported) == set()
+    with_schema = codes_of(*(entry.name for entry in PACKAGE.data.formats if entry.schema))
+    assert {item.code for item in imported.messages if item.is_official} == with_schema
+
+
 def test_a_second_archive_keeps_what_the_first_made_official(tmp_path: Path) -> None:
     brought(tmp_path)
     first = read_package(tmp_path / "official-2027" / "official-2027.json")

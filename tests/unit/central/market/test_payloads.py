@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from datetime import date
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from central.market.contents import read_any, write_any
@@ -20,6 +22,7 @@ from central.market.payloads import (
     service_monitor,
     supplier_switch,
 )
+from central.market.payloads.distribution_invoice import CENT
 from central.market.payloads.master_data import MasterData, PointConsumption, PointMetering, Suspension
 from tests.unit.central.market.content_examples import (
     ADVANCE,
@@ -101,6 +104,54 @@ def test_registration(changes: dict[str, Any], sentence: str | None) -> None:
 def test_invoices(invoice: Any, sentence: str | None) -> None:
     found = distribution_invoice.problems(distribution_invoice.DistributionInvoices(invoices=[invoice]))
     assert (found == []) if sentence is None else any(sentence in one for one in found)
+
+
+def invoice_of(items: list[tuple[int, int, int]]) -> distribution_invoice.DistributionInvoice:
+    """An invoice of items (kWh, hundred-thousandths of a crown a kWh, VAT rate), summed as the law has it."""
+    made = [
+        replace(
+            INVOICE.items[0],
+            quantity=D(kwh),
+            unit="KWH",
+            unit_price=D(price).scaleb(-5),
+            net=(D(kwh) * D(price).scaleb(-5)).quantize(CENT, ROUND_HALF_UP),
+            vat_rate=D(rate),
+        )
+        for kwh, price, rate in items
+    ]
+    lines = []
+    for rate in sorted({item.vat_rate for item in made}):
+        base = sum((item.net for item in made if item.vat_rate == rate), D(0))
+        tax = (base * rate / 100).quantize(CENT, ROUND_HALF_UP)
+        lines.append(distribution_invoice.VatLine(rate=rate, base=base, vat=tax))
+    net, vat = sum((line.base for line in lines), D(0)), sum((line.vat for line in lines), D(0))
+    paid = sum((advance.gross for advance in INVOICE.advances), D(0))
+    return replace(INVOICE, items=made, vat_lines=lines, net=net, vat=vat, gross=net + vat, to_pay=net + vat - paid)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(-(10**6), 10**6), st.integers(0, 10**6), st.sampled_from([0, 12, 21])),
+        min_size=1,
+        max_size=8,
+    ),
+    st.data(),
+)
+@settings(max_examples=50)
+def test_items_sum_to_the_recapitulation_and_that_to_the_totals(
+    items: list[tuple[int, int, int]], data: st.DataObject
+) -> None:
+    invoice = invoice_of(items)
+
+    def told(one: distribution_invoice.DistributionInvoice) -> list[str]:
+        return distribution_invoice.problems(distribution_invoice.DistributionInvoices(invoices=[one]))
+
+    assert told(invoice) == []
+    total = data.draw(st.sampled_from(["net", "vat", "gross", "to_pay"]))
+    assert told(replace(invoice, **{total: getattr(invoice, total) + CENT}))
+    index = data.draw(st.integers(0, len(items) - 1))
+    wrong = [replace(item, net=item.net + CENT) if at == index else item for at, item in enumerate(invoice.items)]
+    assert len(told(replace(invoice, items=wrong))) == 2, "the item's own product and the recapitulation"
 
 
 @pytest.mark.parametrize(
