@@ -6,12 +6,13 @@ are those of the documented gas message. The layout is ours.
 
 from collections.abc import Iterator
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Final, Literal
 
 import msgspec
 
 from central.market.payloads.days import backward, outside, overlapping
+from central.market.payloads.exact import EXACT
 from central.market.payloads.meters import MeterPeriod, Unit, problems_of_meters
 
 FORMAT: Final = "CDSIDIS"
@@ -79,7 +80,8 @@ def problems(data: BillingData) -> list[str]:
         for number in sorted(set(numbers))
         if numbers.count(number) > 1
     ]
-    return doubled + [sentence for document in data.documents for sentence in _of_document(document)]
+    with localcontext(EXACT):
+        return doubled + [sentence for document in data.documents for sentence in _of_document(document)]
 
 
 def _of_document(document: BillingDocument) -> Iterator[str]:

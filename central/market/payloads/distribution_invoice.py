@@ -7,13 +7,14 @@ Documented: what the message is for, and that items have codes GUxxx; which code
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Decimal, localcontext
 from typing import Final, Literal
 
 import msgspec
 
 from central.market.payloads.billing_data import CorrectionReason, Segment
 from central.market.payloads.days import backward, outside
+from central.market.payloads.exact import EXACT
 from central.market.payloads.meters import MeterPeriod, Unit, problems_of_meters
 
 FORMAT: Final = "CDSINVOICE"
@@ -119,7 +120,8 @@ def problems(data: DistributionInvoices) -> list[str]:
         for number in sorted(set(numbers))
         if numbers.count(number) > 1
     ]
-    return doubled + [sentence for invoice in data.invoices for sentence in _of_invoice(invoice)]
+    with localcontext(EXACT):
+        return doubled + [sentence for invoice in data.invoices for sentence in _of_invoice(invoice)]
 
 
 def _of_invoice(invoice: DistributionInvoice) -> Iterator[str]:

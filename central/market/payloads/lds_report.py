@@ -5,10 +5,12 @@ value that is not known (NULL) and one that is zero are different: the first is 
 """
 
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Final, Literal
 
 import msgspec
+
+from central.market.payloads.exact import EXACT
 
 FORMAT: Final = "CDSLDSREPORT"
 Section = Literal[
@@ -64,9 +66,10 @@ def losses_mwh(values: dict[Section, Decimal | None]) -> Decimal | None:
     went = [values.get(section) for section in OUTPUTS]
     if any(value is None for value in (*came, *went)):
         return None
-    return sum((value for value in came if value is not None), Decimal(0)) - sum(
-        (value for value in went if value is not None), Decimal(0)
-    )
+    with localcontext(EXACT):
+        return sum((value for value in came if value is not None), Decimal(0)) - sum(
+            (value for value in went if value is not None), Decimal(0)
+        )
 
 
 def problems(data: NetworkReports) -> list[str]:

@@ -1,5 +1,6 @@
 """Every message of the package: its sample is what its record writes; other spellings are read; what lacks is said."""
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -26,6 +27,9 @@ from tests.unit.central.market.lexical_strategies import fields_of
 PACKAGE = load_package("sandbox-2026")
 MAPPED = [entry for entry in PACKAGE.data.messages if entry.format in CONTENTS and entry.code != "121"]
 ANSWERS = [entry for entry in PACKAGE.data.messages if entry.format == "RESPONSE"]
+
+
+STRANGE = ["9" * 20, "-" + "9" * 18, "99999999999999999999.999999999999999", "0", "0001-01-01", "9999-12-31", "", " "]
 
 
 def sample_of(code: str) -> bytes:
@@ -127,6 +131,23 @@ def test_the_sandbox_accepts_what_we_send(entry: Any) -> None:
     assert judge(PACKAGE, sample_of(entry.code), Scenario()).is_accepted
 
 
+@pytest.mark.parametrize("entry", MAPPED, ids=lambda entry: entry.code)
+@given(data=st.data())
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+def test_whatever_stands_in_a_place_is_read_or_refused(entry: Any, data: st.DataObject) -> None:
+    root = parse_untrusted(sample_of(entry.code))
+    payload = [child for child in root if etree.QName(child).localname not in ENVELOPE_ELEMENTS]
+    places = [(element, str(name)) for child in payload for element in child.iter() for name in element.attrib]
+    for element, name in data.draw(st.lists(st.sampled_from(places), min_size=1, max_size=3)):
+        element.set(name, data.draw(st.sampled_from(STRANGE) | st.text(st.characters(codec="ascii", min_codepoint=32))))
+    try:
+        read = read_any(PACKAGE, etree.tostring(root))
+    except InboundError as error:
+        assert error.message
+    else:
+        assert all(problems_of(read)), "sentences, and no exception"
+
+
 def test_the_other_spelling_of_an_extraordinary_document_is_read() -> None:
     read = read_any(PACKAGE, sample_of("XD1").replace(b'segment="INV"', b'segment="EXT"'))
     assert [document.segment for document in read.payload.documents] == ["extraordinary", "historic", "cancel"]
@@ -159,3 +180,11 @@ def test_another_record_or_a_broken_rule_never_leaves() -> None:
     with pytest.raises(FormatError, match=r"The message 121 \(CDSDATA\) has no record"):
         content_of(PACKAGE, "121")
     assert content_of(PACKAGE, "XR3").kind is DataRequest
+
+
+def test_the_page_about_messages_has_every_code() -> None:
+    page = (Path(__file__).parents[4] / "docs" / "market-messages.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line.startswith("|")]
+    told = {row[0]: row[1:4] for row in rows if len(row) == 6}
+    for entry in (*MAPPED, PACKAGE.message("121")):
+        assert told[entry.code] == [entry.format, entry.direction, entry.answer_code or ""]

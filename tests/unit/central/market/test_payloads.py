@@ -267,6 +267,16 @@ def test_claims_switches_and_the_monitor(problems: Callable[[Any], list[str]], r
     assert sentence in found[0]
 
 
+def test_numbers_of_any_length_are_told_and_not_stumbled_over() -> None:
+    huge = D("99999999999999999999.999999999999999")
+    item = replace(INVOICE.items[0], quantity=huge, unit_price=huge)
+    meter = replace(METER, last_state=huge, multiplier=huge)
+    invoice = replace(INVOICE, items=[item, *INVOICE.items[1:]], meters=[meter], gross=huge)
+    found = distribution_invoice.problems(distribution_invoice.DistributionInvoices(invoices=[invoice]))
+    assert any("is 9999999999999999999999999999999999800000.00, not 2711.99" in one for one in found)
+    assert any("that is 9999999999999999879949999999999999800000.0000" in one for one in found)
+
+
 def test_families_of_the_monitor() -> None:
     example = PAYLOADS["249"]
     assert isinstance(example, service_monitor.MonitorReport)
