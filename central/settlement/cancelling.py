@@ -10,6 +10,7 @@ from central.platform.arrays import int_array
 from central.platform.errors import NotFound, Refused
 from central.platform.hooks import HOOKS
 from central.platform.identity import Person, name_of
+from central.settlement.freeing import free_time, hold_again
 from central.settlement.statements import (
     BILLED_PRELIMINARILY,
     CANCELS,
@@ -28,7 +29,7 @@ update or correction, else None), `why`, `by` (a name), `at`.
 """
 
 _NAMED = """
-    SELECT b.id, b.state, b.statement_type, b.name, b.service, sp.ean,
+    SELECT b.id, b.state, b.statement_type, b.original, b.name, b.service, sp.ean,
            (SELECT min(o.id) FROM billing_basis o WHERE o.original = b.id AND o.state <> 'cancelled') AS follower,
            (SELECT min(o.id) FROM billing_basis o
              WHERE o.original = b.id AND o.state <> 'cancelled' AND o.statement_type = ANY (:cancelling)) AS canceller
@@ -110,10 +111,14 @@ def tell_cancelled(
         HOOKS.publish(connection, BASES_CANCELLED, event)
 
 
-def delete_basis(connection: Connection, basis: int, why: str, person: Person | str, at: datetime) -> None:
+def delete_basis(
+    connection: Connection, basis: int, why: str, person: Person | str, at: datetime, run: int | None = None
+) -> None:
     """Delete (Zrušit) a basis that is not invoiced: it stays as cancelled, with who, when and why.
 
-    Raises NotFound, and Refused where it is invoiced, cancelled already, or the original of a living basis.
+    The last line of a bill frees its days (`freeing.py`), unless it gives way to a corrective `run`; the original of a
+    cancelling one bills its days again. Raises NotFound, and Refused where it is invoiced, cancelled already, the
+    original of a living basis, or takes back what is settled anew by now.
     """
     row = _locked(connection, [basis])[0]
     if row.state == "cancelled":
@@ -128,11 +133,15 @@ def delete_basis(connection: Connection, basis: int, why: str, person: Person | 
         raise Refused(
             "basis_followed", f"Basis {basis} is the original of basis {row.follower}; delete that one first."
         )
+    if is_cancelling(row.statement_type) and row.original is not None:
+        hold_again(connection, row, row.original)
     connection.execute(
         update(billing_basis)
         .where(billing_basis.c.id == basis)
         .values(state="cancelled", cancelled_at=at, cancelled_by=name_of(person), cancelled_why=why)
     )
+    if run is None:
+        free_time(connection, [basis])
     audit.record(
         connection, person, "basis.delete", f"billing_basis/{basis}", {}, at,
         before={"state": row.state}, after={"state": "cancelled"}, why=why,
@@ -150,8 +159,9 @@ def cancel_bases(
 ) -> list[int]:
     """Make the cancelling bases (types 7, 12, 13, 14, 16) of invoiced bases or of approved accruals; their ids.
 
-    They stand under `run` where a corrective run is given, and may be invoiced at once. Raises NotFound, and Refused
-    where one is not invoiced, cancelled by another, or of a type that is not cancelled; then none is made.
+    They stand under `run` where a corrective run is given, and may be invoiced at once; without one the days of which
+    nothing is billed any more are free (`freeing.py`). Raises NotFound, and Refused where one is not invoiced,
+    cancelled by another, or of a type that is not cancelled; then none is made.
     """
     rows = _locked(connection, bases)
     for row in rows:
@@ -160,6 +170,8 @@ def cancel_bases(
     made = _insert_opposites(
         connection, [row.id for row in rows], CANCELS, f"Storno: {reason}", reason, person, at, run
     )
+    if run is None:
+        free_time(connection, [row.id for row in rows])
     audit.record(
         connection, person, "bases.cancel", "billing_basis", {"originals": [row.id for row in rows], "made": made}, at,
         why=reason,

@@ -1,9 +1,9 @@
 """What is billed and would be billed otherwise today: living lines, compared with those of a settlement made anew.
 
 A line *lives* while no other line cancels it, and a preliminary one until an annual statement takes it back. Compared
-are the lines of one contract item, payer and seller, so that a change of who pays is a change of both; of what the runs
-of one period made with what they had to settle, because days that a run of another period holds are left to that.
-What was made by hand is never settled anew and so never corrected here.
+are the lines of one contract item, customer, payer and seller, so that a change of who takes or pays is a change of
+both; of what the runs of one period made with what they had to settle, because days that a run of another period holds
+are left to that. What was made by hand is never settled anew and so never corrected here.
 """
 
 from collections import defaultdict
@@ -47,8 +47,8 @@ _GROUPS = text("""
      GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
 """)
 _LIVING = text("""
-    SELECT b.id, sp.ean, b.supply_point, b.contract_item, b.payer, b.seller, b.service, b.component, b.name,
-           b.unit, b.quantity, b.unit_price, b.amount, b.vat_percent, b.state, b.input
+    SELECT b.id, sp.ean, b.supply_point, b.contract_item, b.payer, b.seller, b.customer, b.service,
+           b.component, b.name, b.unit, b.quantity, b.unit_price, b.amount, b.vat_percent, b.state, b.input
       FROM billing_basis b
       JOIN supply_point sp ON sp.id = b.supply_point
       JOIN settlement_run r ON r.id = b.run AND r.period = daterange(:first, :end)
@@ -130,8 +130,8 @@ _NEXT_ORIGINALS = text("""
 """)
 
 
-Sides = tuple[int, int]
-"""Who pays a line and who bills it, as party ids."""
+Sides = tuple[int, int, int]
+"""Who pays a line, who bills it and who takes the service, as party ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +208,8 @@ class Difference:
             if _rates(change.first) != _rates(change.second)
             for each in (change.first, change.second)
         ]
+        customers = [sides[2] for _, sides, _ in self.changes]
+        others = [each for each in (rates, customers if len(set(customers)) > 1 else []) if each]
         return {
             "supply_point": self.supply_point,
             "billed": str(self.billed),
@@ -216,11 +218,16 @@ class Difference:
             "correct_vat": str(self.correct_vat),
             "causes": list(self.causes),
             "lines": [
-                {**line, "billed_vat": _vat(each.first), "correct_vat": _vat(each.second)}
-                for line, (_, _, each) in zip(lines, self.changes, strict=True)
+                {
+                    **line,
+                    "customer": sides[2],
+                    "billed_vat": _vat(each.first),
+                    "correct_vat": _vat(each.second),
+                }
+                for line, (_, sides, each) in zip(lines, self.changes, strict=True)
             ],
-            # without VAT where its rates are as billed: what was dismissed before it was compared stays dismissed
-            "digest": digest_of([lines, rates] if rates else lines),
+            # without what is as billed: what was dismissed before it was compared stays dismissed
+            "digest": digest_of([lines, *others] if others else lines),
         }
 
 
@@ -273,7 +280,7 @@ def read_living(connection: Connection, group: Group) -> list[Living]:
             row.id,
             row.supply_point,
             row.contract_item,
-            (row.payer, row.seller),
+            (row.payer, row.seller, row.customer),
             RunLine(
                 row.ean,
                 row.service,
@@ -334,9 +341,9 @@ def differences(
 
 
 def sides_of(entry: Settled) -> Sides:
-    """Who pays what was settled, and who bills it."""
+    """Who pays what was settled, who bills it, and who takes it."""
     last = entry.tenure.last
-    return last.payer.id, last.item.seller or last.version.operator.id
+    return last.payer.id, last.item.seller or last.version.operator.id, last.customer.id
 
 
 def _line(entry: Settled, line: Line) -> RunLine:

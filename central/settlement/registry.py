@@ -21,11 +21,10 @@ from central.settlement.facts import (
     PointFacts,
     PointRecord,
     PointVersion,
-    facts_of,
-    whole_months_of,
 )
 from central.settlement.own import NOTHING
 from central.settlement.own_registry import read_own
+from central.settlement.spans import facts_of, whole_months_of
 from shared.metering_day import MeteringDay
 from shared.quantities import Commodity
 

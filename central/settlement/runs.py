@@ -7,13 +7,17 @@ from sqlalchemy import Connection, Row, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from central.platform import audit
+from central.platform.arrays import int_array
 from central.platform.errors import NotFound, Refused
 from central.platform.hooks import HOOKS
 from central.platform.identity import Person, name_of
 from central.settlement.billed_states import lock_billed_states
 from central.settlement.cancelling import tell_cancelled
 from central.settlement.late import close_pinned_days
+from central.settlement.statements import CANCELS
 from central.settlement.tables import billing_basis, settlement_input, settlement_run
+
+_CANCELLING = int_array(sorted({int(kind) for kind in CANCELS.values()}))
 
 _HOLDS_LINES = text("""
     -- lines that only take others back have nothing that would be settled instead
@@ -26,7 +30,10 @@ _BILLED_TWICE = text("""
       JOIN settlement_input old ON old.supply_point = mine.supply_point AND old.contract_item = mine.contract_item
                                AND old.statement_type = mine.statement_type AND old.valid && mine.valid
                                AND old.replaced_by IS NOT NULL
-      JOIN billing_basis b ON b.input = old.id AND b.state = 'invoiced'
+      JOIN billing_basis b ON b.input = old.id AND b.state = 'invoiced' AND b.original IS NULL
+                          AND NOT EXISTS (SELECT FROM billing_basis c
+                                           WHERE c.original = b.id AND c.state <> 'cancelled'
+                                             AND c.statement_type = ANY (CAST(:cancelling AS integer[])))
       JOIN billing_basis n ON n.input = mine.id AND n.original IS NULL AND n.state = 'new' AND n.service = b.service
                           AND n.component = b.component AND n.valid && b.valid
       JOIN supply_point sp ON sp.id = mine.supply_point
@@ -149,7 +156,7 @@ def _refuse_settled_already(connection: Connection, run: int, number: str) -> No
 
 def _refuse_billed_twice(connection: Connection, run: int, number: str) -> None:
     """A point that is invoiced in part is completed by an update, which leaves out what is billed; a run does not."""
-    billed = connection.execute(_BILLED_TWICE, {"run": run}).all()
+    billed = connection.execute(_BILLED_TWICE, {"run": run, "cancelling": _CANCELLING}).all()
     if billed:
         named = ", ".join(f"{row.name} of {row.ean}" for row in billed)
         raise Refused(

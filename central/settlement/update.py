@@ -20,8 +20,10 @@ from central.platform import audit
 from central.platform.arrays import int_array
 from central.platform.identity import Person, name_of
 from central.settlement.cancelling import tell_cancelled
-from central.settlement.statements import StatementType
+from central.settlement.statements import CANCELS, CORRECTS, StatementType
 from central.settlement.tables import settlement_omission, settlement_run
+
+_CANCELLING = int_array(sorted({int(kind) for kind in CANCELS.values()}))
 
 _STANDING = text("""
     -- inputs of the points that touch the days, which no earlier update replaced; locked against another update
@@ -40,12 +42,21 @@ _STANDING = text("""
        FOR UPDATE OF si
 """)
 _LINES = text("""
-    -- locked, so that nobody invoices them meanwhile; fixed: invoiced, or the original of another
+    -- locked, so that nobody invoices them meanwhile; fixed: invoiced, or the original of another; what was
+    -- invoiced and is taken back, with nothing corrective in its place, holds nothing
     SELECT b.id, b.input, b.state = 'invoiced' AS invoiced,
            b.state = 'invoiced'
            OR EXISTS (SELECT FROM billing_basis o WHERE o.original = b.id AND o.state <> 'cancelled') AS fixed
       FROM billing_basis b
      WHERE b.input = ANY (CAST(:inputs AS bigint[])) AND b.original IS NULL AND b.state <> 'cancelled'
+       AND (b.state <> 'invoiced'
+            OR NOT EXISTS (SELECT FROM billing_basis c WHERE c.original = b.id AND c.state <> 'cancelled'
+                              AND c.statement_type = ANY (CAST(:cancelling AS integer[])))
+            OR EXISTS (SELECT FROM billing_basis n
+                        WHERE n.contract_item = b.contract_item AND n.valid && b.valid AND n.state <> 'cancelled'
+                          AND n.statement_type = CAST(:corrective AS integer)
+                          AND NOT EXISTS (SELECT FROM billing_basis c WHERE c.original = n.id AND c.state <> 'cancelled'
+                                             AND c.statement_type = ANY (CAST(:cancelling AS integer[])))))
      ORDER BY b.id
        FOR UPDATE OF b
 """)
@@ -59,7 +70,10 @@ _FIXED_ALREADY = text("""
                     WHERE o.contract_item = n.contract_item AND o.statement_type = n.statement_type
                       AND o.service = n.service AND o.component = n.component AND o.valid && n.valid
                       AND o.run <> n.run AND o.input IS NOT NULL
-                      AND (o.state = 'invoiced' OR o.id = ANY (CAST(:fixed AS bigint[]))))
+                      AND (o.id = ANY (CAST(:fixed AS bigint[])) OR o.state = 'invoiced'
+                           AND NOT EXISTS (SELECT FROM billing_basis c
+                                            WHERE c.original = o.id AND c.state <> 'cancelled'
+                                              AND c.statement_type = ANY (CAST(:cancelling AS integer[])))))
 """)
 _MATCH = (
     text("""
@@ -216,7 +230,9 @@ def release(
     asked: dict[str, Any] = {"points": int_array(points), "type": kind, "first": first, "end": end}
     asked["contracts"] = None if contracts is None else list(contracts)
     inputs = connection.execute(_STANDING, asked).all()
-    lines = connection.execute(_LINES, {"inputs": int_array(row.id for row in inputs)}).all()
+    corrective = CORRECTS.get(StatementType(kind))
+    looked = {"inputs": int_array(row.id for row in inputs), "cancelling": _CANCELLING, "corrective": corrective}
+    lines = connection.execute(_LINES, looked).all()
     invoiced = {row.input for row in lines if row.invoiced}
     fixed = {row.input for row in lines if row.fixed}
     done_with = fixed - {row.input for row in lines if not row.fixed}
@@ -253,7 +269,7 @@ def reconcile(
     """
     inputs = int_array(released.inputs)
     fixed = int_array(released.fixed)
-    connection.execute(_FIXED_ALREADY, {"run": run, "fixed": fixed})
+    connection.execute(_FIXED_ALREADY, {"run": run, "fixed": fixed, "cancelling": _CANCELLING})
     connection.execute(text("DROP TABLE IF EXISTS basis_match"))
     for step in _MATCH:
         connection.execute(step, {"run": run, "inputs": inputs, "fixed": fixed} if step is _MATCH[1] else {})

@@ -158,6 +158,8 @@ def _judge(connection: Connection, group: Group, at: datetime) -> Iterator[_Judg
         facts = read_facts(connection, part.points, group.first, group.end, books, group.root, judged=True)
         measured = read_measured(connection, period, facts, packages)
         settled, omitted = settle_points(facts, measured, at)
+        # a point that nobody has a contract for is billed to nobody: judged, and all that is billed goes back
+        omitted = [each for each in omitted if not each.facts.is_without_contract]
         left_out = tuple({"ean": each.facts.ean, "reason": each.reason} for each in omitted)
         unsettled = frozenset(each.facts.supply_point for each in omitted)
         found = differences(connection, read_living(connection, part), settled, measured, unsettled)
@@ -185,7 +187,7 @@ def _correct(connection: Connection, each: _Judged, reason: str, person: Person,
         cancel_bases(connection, invoiced, reason, person, at, run)
     for line in touched:
         if not line.invoiced:
-            delete_basis(connection, line.id, reason, person, at)
+            delete_basis(connection, line.id, reason, person, at, run)
     make_room(connection, run, group.root, [line.id for line in touched])
     approve_run(connection, run, person, at)
     return run, len(touched), written.bases

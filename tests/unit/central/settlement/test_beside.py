@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from central.settlement.beside import Billed, Held, Settled, beside_of
 from central.settlement.cuts import Held as Since
-from central.settlement.facts import facts_of
+from central.settlement.spans import facts_of
 from tests.unit.central.settlement.test_facts import BOOKS, END, FIRST, TENTH, record
 
 FIFTH = date(2026, 3, 5)

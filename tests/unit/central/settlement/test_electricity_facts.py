@@ -9,13 +9,14 @@ import pytest
 
 from central.settlement.books import BookInForce
 from central.settlement.cuts import Held
-from central.settlement.facts import ChannelFacts, PointFacts, facts_of
+from central.settlement.facts import ChannelFacts, PointFacts
 from central.settlement.interval_mask import parse_mask
 from central.settlement.measured import RegisterPeriod, StateReading, sum_days
 from central.settlement.model import TariffPoint
 from central.settlement.price_parts import price_parts
 from central.settlement.quantities import Measured, quantities_document
 from central.settlement.settle import Omitted, settle_point
+from central.settlement.spans import facts_of
 from central.tariffs.load import PackageInvalidError
 from central.tariffs.package import Package
 from shared.metering_day import PRAGUE, MeteringDay

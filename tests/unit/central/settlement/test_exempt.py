@@ -14,10 +14,11 @@ from central.settlement import exempt
 from central.settlement.books import BookInForce
 from central.settlement.cuts import Held
 from central.settlement.exempt import Exempt, read_without_exempt, without_exempt
-from central.settlement.facts import ChannelFacts, facts_of
+from central.settlement.facts import ChannelFacts
 from central.settlement.measured import sum_days
 from central.settlement.own import OwnFacts
 from central.settlement.quantities import Measured, measure_parts
+from central.settlement.spans import facts_of
 from shared.metering_day import MeteringDay
 from shared.quantities import MISSING_VALUE, Commodity
 from tests.unit.central.settlement.packages import ELECTRICITY

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from central.settlement.books import BookInForce
 from central.settlement.cuts import Held
 from central.settlement.document import tenure_document
-from central.settlement.facts import ContractItem, ContractTerms, Named, PointFacts, PointRecord, PointVersion, facts_of
+from central.settlement.facts import ContractItem, ContractTerms, Named, PointFacts, PointRecord, PointVersion
+from central.settlement.spans import facts_of
 from central.workflow.settle_month import in_force
 from shared.quantities import Commodity
 from tests.unit.central.settlement.packages import ELECTRICITY, changed

@@ -5,8 +5,9 @@ from decimal import Decimal
 
 from central.settlement.cuts import Held
 from central.settlement.document import tenure_document
-from central.settlement.facts import ContractTerms, Named, PointFacts, facts_of
+from central.settlement.facts import ContractTerms, Named, PointFacts
 from central.settlement.own import Condition, OwnFacts, OwnPrice, PriceList
+from central.settlement.spans import facts_of
 from tests.unit.central.settlement.test_facts import BOOKS, END, FIRST, ITEM, TENTH, TERMS, TWO, parts, record
 
 PAYER = Named(4, "C")

@@ -25,12 +25,12 @@ from central.settlement.facts import (
     PointRecord,
     PointVersion,
     Problem,
-    facts_of,
 )
 from central.settlement.measured import RegisterPeriod, StateReading, sum_days
 from central.settlement.own import NOTHING, Condition, OwnFacts
 from central.settlement.quantities import Measured, Waiting, quantities_document
 from central.settlement.settle import Omitted, Settled, settle_point, settle_points
+from central.settlement.spans import facts_of
 from shared.metering_day import month_days
 from shared.quantities import MISSING_VALUE, Commodity
 from tests.unit.central.settlement.packages import ELECTRICITY, GAS, changed
