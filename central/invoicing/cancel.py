@@ -18,7 +18,8 @@ from central.settlement.cancelling import cancel_bases
 def cancel_invoice(connection: Connection, number: str, reason: str, person: Person, now: datetime) -> Issued:
     """Take an invoice back by a cancelling document; its open item is set off by the credit note's.
 
-    Its bases stay invoiced beside those that cancel them, so nothing waits to be invoiced again by itself. Raises
+    Its bases stay invoiced beside those that cancel them, so nothing waits to be invoiced again by itself; the days of
+    which nothing is billed any more may be updated, or settled by a new run (`settlement/freeing.py`). Raises
     NotFound, and Refused where its state or one of its lines does not allow it, or a check is in error.
     """
     connection.execute(select(invoice.c.id).where(invoice.c.number == number).with_for_update())

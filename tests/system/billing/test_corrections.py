@@ -199,6 +199,43 @@ def test_what_is_only_taken_back_stands_under_a_corrective_run(site: BilledSite)
         assert look(client) == {"points": 47, "open": 0, "gone": 0, "left_out": []}
 
 
+def test_a_point_that_no_contract_has_any_more_and_another_customer(site: BilledSite) -> None:
+    """One is taken back whole; the other is billed to the same payer, of another who takes it."""
+    invoiced(site)
+    gone, moved = (high_voltage(site, place) for place in (0, 1))
+    site.do("UPDATE contract_item SET valid = '[2025-01-01,2026-03-01)' WHERE supply_point = :p", p=gone)
+    site.do(
+        "UPDATE contract SET customer = (SELECT min(p.id) FROM party p WHERE p.id <> customer AND 'customer' ="
+        " ANY (p.roles)) WHERE id = (SELECT contract FROM contract_item WHERE supply_point = :p)",
+        p=moved,
+    )
+    net = "SELECT sum(amount) FROM billing_basis WHERE supply_point = :p AND state <> 'cancelled'"
+    before = {point: site.one(net, p=point) for point in (gone, moved)}
+    with site.client() as client:
+        told = look(client)
+        assert (told["open"], told["left_out"]) == (2, [])
+        ean = "SELECT ean FROM supply_point WHERE id = :p"
+        listed = {each["ean"]: each for each in client.get("/v1/corrections").json()}
+        found = {point: listed[site.one(ean, p=point)] for point in (gone, moved)}
+        assert Decimal(found[gone]["difference"]) == -before[gone]
+        assert Decimal(found[moved]["difference"]) == 0
+        assert len({line["customer"] for line in found[moved]["lines"]}) == 2
+        for point, kinds, after in ((gone, [7], Decimal(0)), (moved, [7, 8], before[moved])):
+            order = {"corrections": [found[point]["id"]], "why": "chybná smlouva"}
+            ordered = client.post("/v1/corrections/order", json=order)
+            assert ordered.status_code == 201, ordered.text
+            (run,) = ordered.json()["runs"]
+            types = (
+                "SELECT array_agg(DISTINCT statement_type ORDER BY statement_type) FROM billing_basis WHERE run = :r"
+            )
+            assert site.one(types, r=run) == kinds
+            made = client.post("/v1/invoices", json={"run": run})
+            assert made.status_code == 201, made.text
+            assert made.json()["invoices"], made.text
+            assert site.one(net, p=point) == after
+        assert look(client)["open"] == 0
+
+
 def high_voltage_item(site: BilledSite) -> int:
     item: int = site.one(
         "SELECT i.id FROM contract_item i JOIN supply_point sp ON sp.id = i.supply_point"
