@@ -176,7 +176,11 @@ def test_the_journal_says_the_same(lived: Lived) -> None:
         "324900": left_vat,
         "648000": -ledger.sum("fees"),
     }
-    assert set(sums) == {"221000", "261000", "311000", "324000", "324900", "343000", "388000", "602000", "648000"}
+    # what is asked for in advance stands beside the balance and is closed by the end of the year
+    beside = {"751000", "799000"}
+    assert set(sums) == beside | {
+        "221000", "261000", "311000", "324000", "324900", "343000", "388000", "602000", "648000",
+    }  # fmt: skip
 
 
 def test_the_close_accrues_what_is_not_billed_and_takes_it_back(lived: Lived) -> None:
