@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -275,3 +276,58 @@ def test_the_housekeeping_service_looks_by_itself(house: House, outside: Outside
         thread.join(10)
     assert house.source("cnb")["last_success"] is not None
     assert not thread.is_alive()
+
+
+def test_switching_times_and_load_profiles_go_to_their_places(house: House, outside: Outside) -> None:
+    times = "code;days;times;from\nA1B2;Po-Pá;0:00-5:00;1.1.2026\n"
+    outside.answers(Reply(body=times.encode()), Reply(body=times.replace("5:00", "6:00").encode()))
+    house.set_up("hdo", "switching-times", [outside.url])
+    for left in (None, "The schedule A1B2 has other times"):
+        house.ask("hdo")
+        house.worker.look()
+        error = house.source("hdo")["error"]
+        assert error == left or error.startswith(left)
+    (schedule,) = (row for row in house.get("/v1/tariff-schedules") if row["code"] == "A1B2")
+    assert [(row["day_kind"], row["low"]) for row in schedule["times"]] == [(day, [[0, 300]]) for day in range(1, 6)]
+    hours = "Den;Hodina;TDD4\n" + "".join(f"29.03.2026;{hour};0,{hour:02}\n" for hour in range(1, 24))
+    outside.answers(Reply(body=hours.encode()))
+    house.set_up("tdd", "load-profiles", [outside.url], settings={"commodity": "electricity", "kind": "recomputed"})
+    for added in (1, 0):
+        house.ask("tdd")
+        house.worker.look()
+        assert house.fetches("tdd")[0]["added"] == added
+    (series,) = house.get("/v1/load-profiles")
+    assert (series["kind"], series["source"], series["imported_by"]) == (
+        "recomputed",
+        f"tdd: {outside.url}",
+        "external-information",
+    )
+    outside.answers(Reply(body=hours.replace("29.03", "28.03").encode()))  # 23 hours on a day that has 24
+    house.ask("tdd")
+    house.worker.look()
+    assert "TDD4" in house.source("tdd")["error"]
+
+
+def test_what_the_register_says_of_a_party_is_a_proposal(house: House, outside: Outside) -> None:
+    facts = {"name": "Areál, s.r.o.", "city": "Brno", "street": "Tovární 1", "postal_code": "60200", "ico": "12345679"}
+    house.post("/v1/parties", {"code": "A", "role": "customer", **facts}, 201)
+    party = house.sql("SELECT id FROM party WHERE code = 'A'")
+    path = f"/v1/external/parties/{party}/proposal"
+    assert house.client.get(path).status_code == 404
+    seat = {"nazevObce": "BRNO", "nazevUlice": "Nová", "cisloDomovni": 7, "psc": 60200, "kodStatu": "CZ"}
+    company = {"ico": "12345679", "obchodniJmeno": "Areál, s.r.o.", "sidlo": seat, "datumZaniku": "2026-01-31"}
+    outside.answers(Reply(body=json.dumps(company).encode()), Reply(404, b'{"kod": "NENALEZENO"}'))
+    house.set_up("ares", "ares", [outside.url])
+    house.ask("ares", {"ico": ["12345679"]})
+    assert house.client.get(path).status_code == 404  # queued, not asked from the request
+    house.worker.look()
+    assert outside.asked == ["/rates/12345679"]
+    found = house.get(path)
+    assert found["differs"] == {"street": {"present": "Tovární 1", "proposed": "Nová 7"}}
+    assert (found["found"], found["dissolved_on"], found["address"]) == (True, "2026-01-31", outside.url + "/12345679")
+    assert house.sql("SELECT street FROM party WHERE code = 'A'") == "Tovární 1"
+    house.ask("ares", {"ico": ["12345679"]})
+    house.worker.look()
+    found = house.get(path)
+    assert (found["found"], found["differs"]) == (False, {})
+    assert house.source("ares")["breaker"] == "closed"

@@ -34,11 +34,12 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is sent: a GET, or with `body` a POST."""
+    """What is sent: a GET, or with `body` a POST; `accepts` are the statuses of an answer that is one."""
 
     address: str
     body: bytes | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    accepts: frozenset[int] = frozenset({200})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +57,14 @@ class _RefusedAnswerError(Exception):
 
 
 def fetch(question: Question, limits: Limits) -> Answer:
-    """Ask once; also an answer with another status than 200 is brought with its octets, for they may say why."""
+    """Ask once; also an answer with a status that is none is brought with its octets, for they may say why."""
     began = time.monotonic()
     status: int | None = None
     octets: bytes | None = None
     error: str | None = None
     try:
         status, octets = asyncio.run(_within(question, limits))
-        if status != 200:
+        if status not in question.accepts:
             error = f"{question.address} answered with status {status}."
     except TimeoutError:
         error = f"{question.address} did not answer in {limits.total_s:g} s."

@@ -103,6 +103,18 @@ def find_values(
     return connection.execute(_FIND, given).mappings().all()
 
 
+_NEWEST = text("""
+    SELECT v.key, v.version, v.begins, v.content, v.stored_at, f.source, f.address, f.at AS fetched_at
+    FROM external_value v JOIN external_fetch f ON f.id = v.fetch_id
+    WHERE v.series = :series AND v.key = :key ORDER BY v.version DESC LIMIT 1
+""")
+
+
+def newest_value(connection: Connection, series: str, key: str) -> RowMapping | None:
+    """The value under one key, with source, address and time of its fetch; None where there is none."""
+    return connection.execute(_NEWEST, {"series": series, "key": key}).mappings().one_or_none()
+
+
 _SERIES = text("""
     WITH RECURSIVE named AS (
         SELECT min(series) AS series FROM external_value

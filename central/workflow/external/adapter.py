@@ -14,6 +14,8 @@ from central.platform.identity import Person
 
 FETCHER: Final = Person("external-information", frozenset({"operate"}))
 LONGEST_RANGE: Final = timedelta(days=3660)
+STORABLE: Final = "^[^\\x00\\ud800-\\udfff]*$"
+"""Texts that the database can hold."""
 
 
 class UnreadableError(Exception):
@@ -22,12 +24,14 @@ class UnreadableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One question of a run: its name within the run, and what is appended to an address or sent to it."""
+    """One question of a run: its name within the run, what is appended to an address or sent to it, and which statuses
+    of an answer are to be read."""
 
     name: str
     append: str = ""
     body: bytes | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    accepts: frozenset[int] = frozenset({200})
 
 
 @dataclass(frozen=True, slots=True)

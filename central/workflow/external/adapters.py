@@ -3,7 +3,18 @@
 from collections.abc import Mapping
 from typing import Final
 
-from central.workflow.external import calorific, cnb_rates, ote_day_ahead, ote_gas, ote_imbalance, ote_participants
+from central.workflow.external import (
+    ares,
+    calorific,
+    cnb_rates,
+    load_profiles,
+    ote_day_ahead,
+    ote_gas,
+    ote_imbalance,
+    ote_participants,
+    switching_times,
+    temperatures,
+)
 from central.workflow.external.adapter import Adapter
 
 ADAPTERS: Final[Mapping[str, Adapter]] = {
@@ -15,5 +26,9 @@ ADAPTERS: Final[Mapping[str, Adapter]] = {
         ote_participants.ADAPTER,
         cnb_rates.ADAPTER,
         calorific.ADAPTER,
+        switching_times.ADAPTER,
+        load_profiles.ADAPTER,
+        temperatures.ADAPTER,
+        ares.ADAPTER,
     )
 }

@@ -3,7 +3,7 @@
 Nothing here asks anybody outside: the housekeeping service does.
 """
 
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Path, Query, Request
@@ -17,6 +17,8 @@ from central.platform.external.values import find_series, find_values
 from central.platform.identity import Person, require
 from central.platform.settings import Settings
 from central.platform.web import Db, Now
+from central.registry.parties import require_party
+from central.workflow.external import ares
 from central.workflow.external.adapter import Adapter
 from central.workflow.external.adapters import ADAPTERS
 
@@ -30,6 +32,7 @@ Admin = Annotated[Person, Depends(require("admin"))]
 Code = Annotated[str, Path(pattern=CODE)]
 Reason = Annotated[str, Field(min_length=1, max_length=500, pattern="^[^\\x00]+$")]
 Address = Annotated[str, Field(min_length=8, max_length=500)]
+PartyId = Annotated[int, Path(gt=0, lt=2**63)]
 Limit = Annotated[int, Query(ge=1, le=1_000)]
 
 
@@ -147,6 +150,23 @@ class ValueOut(BaseModel):
     stored_at: datetime
 
 
+class DifferenceOut(BaseModel):
+    """A fact as the party has it and as the register has it."""
+
+    present: str | None
+    proposed: str
+
+
+class ProposalOut(BaseModel):
+    """Facts of a party that the register of companies has otherwise, with address and time of the fetch."""
+
+    found: bool
+    dissolved_on: date | None
+    differs: dict[str, DifferenceOut]
+    address: str
+    fetched_at: datetime
+
+
 @router.get("/adapters", summary="Kinds of external sources")
 def list_adapters(_: Reader) -> list[AdapterOut]:
     """With the addresses that are documented for them."""
@@ -204,6 +224,19 @@ def list_fetches(code: Code, connection: Db, _: Reader, limit: Limit = 100) -> l
         FetchOut(**{name: row[name] for name in FetchOut.model_fields})
         for row in sources.find_fetches(connection, code, limit)
     ]
+
+
+@router.get("/parties/{party}/proposal", summary="What the register of companies says of a party")
+def get_proposal(party: PartyId, connection: Db, _: Reader) -> ProposalOut:
+    """Beside the party's own facts; nothing is changed by it. 404 where the register was not asked yet."""
+    found = ares.proposal(connection, require_party(connection, party))
+    if found is None:
+        raise NotFound(
+            "proposal_not_found",
+            f"The register was not asked for the party {party} yet; put a run of a source of the adapter ares into the "
+            "queue, with the party's IČO.",
+        )
+    return ProposalOut(**found)
 
 
 @router.get("/series", summary="Series of external values")

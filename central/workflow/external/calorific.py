@@ -19,7 +19,7 @@ from central.readings.gas.calorific import DECIMALS, GivenValue, Period, check_v
 from central.readings.gas.touched import change_of_values
 from central.settlement.hooks import affected_by
 from central.workflow.external.adapter import FETCHER, Adapter, NoParameters, Origin, UnreadableError, one_part
-from central.workflow.external.table_form import Name, TableForm, read_table
+from central.workflow.external.table_form import Name, TableForm, Theirs, read_table
 from central.workflow.external.written import day_of, month_of, number_of
 
 MJ_IN_KWH: Final = Decimal("3.6")
@@ -33,7 +33,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     left out.
     """
 
-    areas: dict[str, Name]
+    areas: dict[Theirs, Name]
     table: TableForm = TableForm()
     column_area: Name | None = None
     column_day: Name = "day"

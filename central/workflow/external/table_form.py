@@ -12,14 +12,16 @@ from lxml import etree
 
 from central.platform.errors import BadInput
 from central.platform.rows_of_files import cell_text, rows_of, workbook_rows
-from central.workflow.external.adapter import UnreadableError
+from central.workflow.external.adapter import STORABLE, UnreadableError
 from central.workflow.external.written import refuse_page, text_of
 
 MOST_ROWS: Final = 500_000
 _LONGEST_TITLE: Final = 50
 """Rows among which the header must be."""
 
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern="^[^\\x00]+$")]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=STORABLE)]
+Theirs = Annotated[str, msgspec.Meta(max_length=100, pattern=STORABLE)]
+"""A name as a table writes it; empty where the whole table is of one thing."""
 
 
 class TableForm(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

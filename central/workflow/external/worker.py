@@ -155,7 +155,7 @@ class Worker:
         """From the first of the addresses that answers as it should; _FailedError where none does."""
         errors = []
         for place in places:
-            question = Question(place + part.append, part.body, part.headers)
+            question = Question(place + part.append, part.body, part.headers, part.accepts)
             answer = fetch(question, self._limits)
             kept = self._keep(run, part.name, question.address, answer)
             error = answer.error or self._take(source, kept)

@@ -105,7 +105,15 @@ def test_what_is_no_table_is_unreadable(content: str, said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [{}, {"areas": {}}, {"areas": {"A": "B"}}, {"areas": {"": "B"}, "unit": "J"}, {"areas": {"": "a\0"}}]
+    "given",
+    [
+        {},
+        {"areas": {}},
+        {"areas": {"A": "B"}},
+        {"areas": {"": "B"}, "unit": "J"},
+        {"areas": {"": "a\0"}},
+        {"areas": {"": "\ud800"}},
+    ],
 )
 def test_bad_settings(given: dict[str, object]) -> None:
     with pytest.raises(BadInput):
