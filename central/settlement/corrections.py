@@ -19,6 +19,7 @@ from central.platform.arrays import int_array
 from central.platform.errors import NotFound, Refused
 from central.settlement.compare import Change, Figures, RunInput, RunLine, causes, changes, vat_of
 from central.settlement.document import digest_of, tenure_document
+from central.settlement.facts import PURCHASE
 from central.settlement.model import Line
 from central.settlement.quantities import Measured, readings_document
 from central.settlement.settle import Settled
@@ -321,7 +322,7 @@ def differences(
         item = entry.tenure.last.item.id
         if item in invoiced and entry.facts.supply_point not in omitted:
             key = (entry.facts.supply_point, item, sides_of(entry))
-            new_lines[key] += [_line(entry, line) for line in entry.lines if not line.is_information]
+            new_lines[key] += [_line(entry, line) for line in entry.lines if is_billed(line)]
     found: dict[int, list[tuple[int, Sides, Change]]] = defaultdict(list)
     for point, item, sides in sorted(old_lines.keys() | new_lines.keys()):
         key = (point, item, sides)
@@ -344,6 +345,11 @@ def sides_of(entry: Settled) -> Sides:
     """Who pays what was settled, who bills it, and who takes it."""
     last = entry.tenure.last
     return last.payer.id, last.item.seller or last.version.operator.id, last.customer.id
+
+
+def is_billed(line: Line) -> bool:
+    """Whether a line goes to an invoice: not one that only informs, nor what the superior distributor should bill."""
+    return not line.is_information and line.service != PURCHASE
 
 
 def _line(entry: Settled, line: Line) -> RunLine:
