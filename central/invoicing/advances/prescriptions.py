@@ -20,6 +20,7 @@ from central.invoicing.advances.amounts import share
 from central.invoicing.advances.states import TRANSITIONS, advanced
 from central.invoicing.advances.tables import advance, advance_deposit, advance_part
 from central.invoicing.advances.vat import VatRates
+from central.invoicing.delivery.withdrawing import withdraw_document
 from central.invoicing.numbering import NumberSeries
 from central.invoicing.payments import receivables
 from central.platform import audit
@@ -333,7 +334,10 @@ def require_advance(connection: Connection, identifier: int) -> Row[Any]:
 
 
 def cancel_advance(connection: Connection, identifier: int, why: str, person: Person, now: datetime) -> None:
-    """Withdraw an advance for which nothing came; its open item is closed. Refused where something came."""
+    """Withdraw an advance for which nothing came: its open item is closed, what waits of its delivery withdrawn.
+
+    Refused where something came.
+    """
     row = require_advance(connection, identifier)
     name = row.number or str(identifier)
     state = advanced(row.state, "cancel", name)
@@ -351,4 +355,6 @@ def cancel_advance(connection: Connection, identifier: int, why: str, person: Pe
     item = receivables.find(connection, advance=identifier)
     if item is not None:
         receivables.close_by(connection, [item.id], why, person, now)
+    if row.number is not None:
+        withdraw_document(connection, row.number, f"Zrušeno: {why}", person, now)
     audit.record(connection, person, "advance.cancel", f"advance/{identifier}", {"number": row.number}, now, why=why)

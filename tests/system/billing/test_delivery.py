@@ -133,6 +133,23 @@ def test_documents_leave_once_and_every_answer_is_kept(site: BilledSite, mailbox
     assert f"{number}.isdoc" in files
 
 
+def test_a_document_that_is_cancelled_does_not_leave(site: BilledSite, mailbox: tuple[Mailbox, Smtp]) -> None:
+    box, transport = mailbox
+    number, other, *_ = issued(site)
+    with site.client() as client:
+        for kind in ("mail", "print"):
+            body = {"kind": kind, "numbers": [number, other]}
+            assert client.post("/v1/deliveries", json=body).json() == {"queued": 2, "left_out": []}
+        assert client.post(f"/v1/invoices/{number}/cancel", json={"reason": "omyl"}).status_code in (200, 201)
+        told = client.get("/v1/deliveries", params={"number": number}).json()
+        assert sorted((one["kind"], one["state"]) for one in told) == [("mail", "withdrawn"), ("print", "withdrawn")]
+        assert all(one["answer"].endswith("omyl") for one in told)
+        while post_once(site.engine, ManualClock(NOW), transport, SENDER):
+            pass
+        assert [message["Subject"] for message in box.messages()] == [f"Doklad č. {other}"]
+        assert client.post("/v1/print-batches").json()["documents"] == 1
+
+
 def test_who_dies_while_sending_sends_the_same_message_again(site: BilledSite, mailbox: tuple[Mailbox, Smtp]) -> None:
     box, transport = mailbox
     number = issued(site)[0]
