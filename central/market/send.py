@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Engine, and_, func, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, Engine, and_, exists, func, literal_column, or_, select, update
 
 from central.market.channels.port import Channel, Outgoing, RefusedByChannelError, UndeliveredError
 from central.market.errors import OutboundError
@@ -108,6 +108,38 @@ def expire(engine: Engine, clock: Clock, person: str, pace: Pace = USUAL_PACE) -
     return [number for number, _ in found]
 
 
+def retire_overtaken(engine: Engine, clock: Clock, person: str) -> list[int]:
+    """Messages that would be repeated although a later version is there are repaired: the last one accepted holds.
+
+    One that the other end has and has not answered yet stays: its answer is waited for.
+    """
+    table, later = market_message, market_message.alias("later")
+    died = and_(table.c.state == State.SENT, table.c.receipt.is_(None), table.c.due_at <= _NOW)
+    with transaction(engine) as connection:
+        found = connection.execute(
+            select(table.c.id, table.c.state)
+            .where(
+                or_(table.c.state.in_([State.SAVED, State.TIMED_OUT]), died),
+                table.c.direction == "out",
+                exists().where(
+                    later.c.message_code == table.c.message_code,
+                    later.c.subject_kind == table.c.subject_kind,
+                    later.c.subject == table.c.subject,
+                    later.c.period == table.c.period,
+                    later.c.version > table.c.version,
+                ),
+            )
+            .order_by(table.c.id)
+            .with_for_update(of=table, skip_locked=True)
+        ).all()
+        for number, state in found:
+            if state == State.SENT:
+                move(connection, number, Act.UNDELIVERED, clock.now(), person, "the delivery did not report")
+            why = "a later version is there: this one is not repeated"
+            move(connection, number, Act.REPLACE, clock.now(), person, why, due_at=None)
+    return [number for number, _ in found]
+
+
 @dataclass(frozen=True, slots=True)
 class _Claimed:
     number: int
@@ -128,6 +160,7 @@ class _Round:
 
     def run(self) -> SendReport:
         self.report.timed_out = expire(self.engine, self.clock, self.person, self.pace)
+        retire_overtaken(self.engine, self.clock, self.person)
         last = in_a_row = 0
         while in_a_row < self.pace.give_up_round_after:
             claimed = self._claim_after(last)

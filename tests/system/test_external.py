@@ -104,6 +104,7 @@ def test_what_does_not_come_is_on_record_with_the_reason(house: House, outside: 
         "redirects more than 3": Reply(302, headers={"Location": "/rates"}),
         "a page": Reply(body=b"<!DOCTYPE html><html>Udrzba</html>"),
         "not gzip": Reply(body=b"plain", headers={"Content-Encoding": "gzip"}),
+        "cannot be read (ValueError": Reply(body=MONDAY.replace("|1|", f"|{'9' * 5000}|").encode()),
         "coding 'br'": Reply(body=b"plain", headers={"Content-Encoding": "br"}),
     }
     for said, reply in refused.items():
@@ -114,7 +115,7 @@ def test_what_does_not_come_is_on_record_with_the_reason(house: House, outside: 
         assert house.worker.look() == 1
         assert said in house.source("cnb")["error"]
     assert house.sql("SELECT count(*) FROM external_value") == 0
-    assert house.sql("SELECT count(*) FROM external_taking WHERE outcome = 'unreadable'") == 1
+    assert house.sql("SELECT count(*) FROM external_taking WHERE outcome = 'unreadable'") == 2
     # What an error page said is kept too.
     assert house.sql("SELECT count(*) FROM external_content WHERE octets = '<html>Internal error</html>'") == 1
     outside.answers(Reply(307, headers={"Location": "/moved"}), LIST)

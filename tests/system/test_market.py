@@ -318,6 +318,24 @@ def test_a_rejected_message_is_repaired_by_the_next_version(house: House) -> Non
     assert house.acts(house.messages(ean=house.eans[0])[0]["id"]) == ["save", "send", "reject", "replace"]
 
 
+def test_what_was_overtaken_is_not_repeated_after_its_correction(house: House) -> None:
+    """The last version that is accepted holds: an old one must not come behind it."""
+    house.make_month()
+    fake, nobody_answers = FakeChannel(), Pace(answer=timedelta(0))
+    send_due(house.engine, fake, house.clock, "Jana", nobody_answers)
+    with transaction(house.engine) as db:
+        add_profile(db, channel_of(db, house.eans[0]), date(2026, 3, 2), 2, [9] * 96)
+    house.make_month()
+    old, new = house.messages(ean=house.eans[0])
+    assert (old["state"], new["state"]) == ("sent", "saved"), "an answer may still come"
+    taken = len(fake.taken)
+    send_due(house.engine, fake, house.clock, "Jana", nobody_answers)
+    again = {message.id for message in fake.taken[taken:]}
+    assert new["message_id"] in again and old["message_id"] not in again
+    assert len(again) == 3
+    assert house.acts(old["id"]) == ["save", "send", "expire", "replace"]
+
+
 def test_a_correction_replaces_what_was_not_sent_yet(house: House) -> None:
     house.make_month()
     with transaction(house.engine) as db:

@@ -100,6 +100,10 @@ def open_call(content: bytes, *, is_whole: bool, setting: CallbackSetting, at: d
         opened = wss.open_envelope(content, setting.counterparty, at, setting.rules)
     except InboundError as error:
         return _refused(setting, content, (error.code, error.message))
+    except Exception as error:
+        # what a stranger's octets make a parser raise is a refusal, kept like any other
+        why = f"The call cannot be read ({type(error).__name__}): it is kept as it came."
+        return _refused(setting, content, ("soap_unreadable", why))
     return Incoming(
         setting.channel,
         setting.environment,

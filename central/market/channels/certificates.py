@@ -21,7 +21,7 @@ from central.platform.errors import BadInput
 
 MOST_EMBEDDED: Final = 20
 """Certificates that a message may bring along."""
-UNREADABLE: Final = (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension)
+UNREADABLE: Final = (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.InvalidVersion)
 """What a certificate's fields raise when they are asked for and are not well formed."""
 
 

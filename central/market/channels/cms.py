@@ -49,6 +49,7 @@ _MALFORMED: Final = (
     RecursionError,
     UnsupportedAlgorithm,
     x509.DuplicateExtension,
+    x509.InvalidVersion,
 )
 """What readers of ASN.1 raise at octets that are none."""
 

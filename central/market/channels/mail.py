@@ -136,8 +136,8 @@ class MailChannel(Channel):
         where, setting = self.destination, self._setting
         try:
             letter = smime.read_letter(octets)
-        except InboundError as error:
-            refusal = error.code, error.message
+        except Exception as error:
+            refusal = _refusal(error)
             identity = f"sha256:{hashlib.sha256(octets).hexdigest()}"
             return Incoming(where.name, where.environment, identity, "?", octets[:LARGEST], handle, refusal=refusal)
         if letter.enveloped is None and not letter.is_signed_only:
@@ -154,8 +154,8 @@ class MailChannel(Channel):
             )
         try:
             opened = smime.open_letter(letter, with_role(setting.keys, "decrypt"), setting.counterparty, self._now())
-        except InboundError as error:
-            refusal = error.code, error.message
+        except Exception as error:
+            refusal = _refusal(error)
             return Incoming(
                 where.name, where.environment, letter.identity, letter.sender, octets, handle, refusal=refusal
             )
@@ -230,3 +230,10 @@ def open_mailbox(mailbox: Mailbox) -> BaseMailBox:
     else:
         box = MailBoxUnencrypted(mailbox.host, mailbox.port, TIMEOUT_S)
     return box.login_utf8(mailbox.user, mailbox.password, mailbox.folder)
+
+
+def _refusal(error: Exception) -> tuple[str, str]:
+    """Why a mail is refused. Whatever reading a stranger's octets raises is a refusal: it must not end the service."""
+    if isinstance(error, InboundError):
+        return error.code, error.message
+    return "mail_unreadable", f"The mail cannot be read ({type(error).__name__}): it is kept as it came."

@@ -260,7 +260,7 @@ def _token_certificates(
     for token in security.findall(f"{{{WSSE}}}BinarySecurityToken")[:MOST_EMBEDDED]:
         try:
             certificate = x509.load_der_x509_certificate(base64.b64decode(token.text or "", validate=False))
-        except (ValueError, binascii.Error):
+        except (ValueError, binascii.Error, x509.InvalidVersion):
             raise InboundError("no_certificate", "The BinarySecurityToken is no certificate.") from None
         if uri and uri == f"#{token.get(_ID)}":
             signer = certificate

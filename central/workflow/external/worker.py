@@ -222,6 +222,12 @@ class Worker:
                 outcome, error = "refused", refused.message
             except (DataError, IntegrityError) as impossible:
                 outcome, error = "refused", f"The database does not take it: {impossible.orig}"
+            except DBAPIError:
+                raise
+            except Exception as stumbled:
+                # one odd answer must not hold up every other source
+                _log.exception("an answer of an external source cannot be read", source=source["code"], fetch=kept)
+                outcome, error = "unreadable", f"It cannot be read ({type(stumbled).__name__}: {str(stumbled)[:200]})."
             values = {
                 "fetch_id": kept,
                 "at": self._clock.now(),
