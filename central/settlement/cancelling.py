@@ -20,6 +20,7 @@ from central.settlement.statements import (
     is_cancelling,
 )
 from central.settlement.tables import billing_basis, settlement_run
+from central.settlement.turns import take_turn
 
 BASES_CANCELLED = "bases.cancelled"
 """Topic: bases do not hold any more: deleted, thrown away with their run, replaced by an update, taken back by others.
@@ -120,6 +121,7 @@ def delete_basis(
     cancelling one bills its days again. Raises NotFound, and Refused where it is invoiced, cancelled already, the
     original of a living basis, or takes back what is settled anew by now.
     """
+    take_turn(connection)
     row = _locked(connection, [basis])[0]
     if row.state == "cancelled":
         raise Refused("basis_cancelled", f"Basis {basis} ({row.name}, {row.ean}) is cancelled already.")
@@ -163,6 +165,7 @@ def cancel_bases(
     nothing is billed any more are free (`freeing.py`). Raises NotFound, and Refused where one is not invoiced,
     cancelled by another, or of a type that is not cancelled; then none is made.
     """
+    take_turn(connection)
     rows = _locked(connection, bases)
     for row in rows:
         cancelling_type(row.statement_type)

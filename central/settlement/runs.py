@@ -16,6 +16,7 @@ from central.settlement.cancelling import tell_cancelled
 from central.settlement.late import close_pinned_days
 from central.settlement.statements import CANCELS
 from central.settlement.tables import billing_basis, settlement_input, settlement_run
+from central.settlement.turns import take_turn
 
 _CANCELLING = int_array(sorted({int(kind) for kind in CANCELS.values()}))
 
@@ -61,6 +62,7 @@ def approve_run(connection: Connection, run: int, person: Person | str, at: date
     points for the same time, where one of its lines is invoiced already, or where another part of a month of its points
     was approved since it was made.
     """
+    take_turn(connection)
     row = require_run(connection, run, lock=True)
     _require_draft(row)
     _refuse_settled_already(connection, run, row.number)

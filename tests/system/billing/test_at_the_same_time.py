@@ -1,0 +1,83 @@
+"""Two persons decide at once about the same month or the same bill: the second sees what the first decided."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from central.platform.database import transaction
+from central.platform.errors import DomainError
+from central.settlement.cancelling import cancel_bases
+from central.settlement.runs import approve_run
+from tests.system.billing.site import CLERK, NOW, BilledSite
+from tests.system.billing.test_bases import bases, high_voltage, post
+from tests.system.billing.test_one_month_in_several_runs import NEW_CUSTOMER, RESERVED, do_each, settle
+
+LATER: datetime = NOW + timedelta(hours=1)
+WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+
+
+@contextmanager
+def meanwhile(site: BilledSite, act: Callable[[Connection], Any]) -> Iterator[list[Any]]:
+    """`act` in another transaction, which is seen to wait before the body ends; then its result, or its error."""
+    found: list[Any] = []
+
+    def run() -> None:
+        try:
+            with transaction(site.engine) as connection:
+                found.append(act(connection))
+        except DomainError as error:
+            found.append(error)
+
+    other = threading.Thread(target=run)
+    other.start()
+    until = time.monotonic() + 20
+    while not site.one(WAITING):
+        assert other.is_alive() and time.monotonic() < until, f"it did not wait: {found}"
+        time.sleep(0.01)
+    yield found
+    other.join()
+
+
+def test_two_parts_of_a_month_are_not_approved_without_each_other(site: BilledSite) -> None:
+    point = high_voltage(site)[0]
+    do_each(site, RESERVED, point=point)
+    contract = site.one("SELECT contract FROM contract_item WHERE supply_point = :point", point=point)
+    other = site.one("SELECT max(id) FROM party WHERE 'customer' = ANY (roles)")
+    do_each(site, NEW_CUSTOMER, contract=contract, other=other)
+    here = {"scope": {"points": [point]}}
+    with site.client() as client:
+        leaver = settle(client, **{"from": "2026-03-01", "to": "2026-03-16"}, statement="final", **here)["id"]
+        stayer = settle(client, **{"from": "2026-03-16", "to": "2026-04-01"}, **here)["id"]
+    first = site.engine.connect()
+    approve_run(first, leaver, CLERK, LATER)
+    with meanwhile(site, lambda connection: approve_run(connection, stayer, CLERK, LATER)) as found:
+        first.commit()
+    first.close()
+    assert [error.code for error in found] == ["month_settled_meanwhile"]
+    assert site.one("SELECT state FROM settlement_run WHERE id = :run", run=stayer) == "draft"
+
+
+def test_the_last_lines_of_a_bill_taken_back_by_two_free_its_days(site: BilledSite) -> None:
+    point = high_voltage(site)[0]
+    with site.client() as client:
+        run = settle(client, month="2026-03", scope={"points": [point]})["id"]
+        post(client, f"/settlement/runs/{run}/approve", 200)
+        post(client, "/invoices", 201, run=run)
+        lines = [line["id"] for line in bases(client, run=run)]
+    assert len(lines) > 1
+    first = site.engine.connect()
+    cancel_bases(first, lines[:1], "omyl", CLERK, LATER)
+    with meanwhile(site, lambda connection: cancel_bases(connection, lines[1:], "omyl", CLERK, LATER)) as found:
+        first.commit()
+    first.close()
+    assert len(found[0]) == len(lines) - 1
+    assert site.one("SELECT count(*) FROM settlement_input WHERE run = :run AND approved", run=run) == 0
+    with site.client() as client:
+        assert settle(client, month="2026-03", scope={"points": [point]})["id"] > run
