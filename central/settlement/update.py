@@ -18,6 +18,7 @@ from sqlalchemy import Connection, delete, text, update
 
 from central.platform import audit
 from central.platform.arrays import int_array
+from central.platform.errors import Refused
 from central.platform.identity import Person, name_of
 from central.settlement.cancelling import tell_cancelled
 from central.settlement.statements import CANCELS, CORRECTS, StatementType
@@ -62,19 +63,33 @@ _LINES = text("""
 """)
 _APPROVED = text("UPDATE settlement_input SET approved = :approved WHERE id = ANY (CAST(:inputs AS bigint[]))")
 
-_FIXED_ALREADY = text("""
+_FIXED = """
+    o.contract_item = n.contract_item AND o.statement_type = n.statement_type
+    AND o.service = n.service AND o.component = n.component AND o.valid && n.valid
+    AND o.run <> n.run AND o.input IS NOT NULL
+    AND (o.id = ANY (CAST(:fixed AS bigint[])) OR o.state = 'invoiced'
+         AND NOT EXISTS (SELECT FROM billing_basis c
+                          WHERE c.original = o.id AND c.state <> 'cancelled'
+                            AND c.statement_type = ANY (CAST(:cancelling AS integer[]))))
+"""
+_REACHES_OVER = text(f"""
+    -- new lines that go on beyond what is fixed of their component: neither leaving them out nor keeping them is right
+    SELECT DISTINCT sp.ean, met.name, met.number
+      FROM (SELECT n.supply_point, n.name, n.valid, range_agg(o.valid) AS fixed, max(r.number) AS number
+              FROM billing_basis n
+              JOIN billing_basis o ON {_FIXED}
+              JOIN settlement_run r ON r.id = o.run
+             WHERE n.run = :run AND n.original IS NULL
+             GROUP BY n.id) met
+      JOIN supply_point sp ON sp.id = met.supply_point
+     WHERE NOT met.fixed @> met.valid
+     ORDER BY sp.ean, met.name LIMIT 5
+""")  # noqa: S608 - a constant of this module
+_FIXED_ALREADY = text(f"""
     -- what is fixed of a component and time is not settled beside it once more
     DELETE FROM billing_basis n
-     WHERE n.run = :run AND n.original IS NULL
-       AND EXISTS (SELECT FROM billing_basis o
-                    WHERE o.contract_item = n.contract_item AND o.statement_type = n.statement_type
-                      AND o.service = n.service AND o.component = n.component AND o.valid && n.valid
-                      AND o.run <> n.run AND o.input IS NOT NULL
-                      AND (o.id = ANY (CAST(:fixed AS bigint[])) OR o.state = 'invoiced'
-                           AND NOT EXISTS (SELECT FROM billing_basis c
-                                            WHERE c.original = o.id AND c.state <> 'cancelled'
-                                              AND c.statement_type = ANY (CAST(:cancelling AS integer[])))))
-""")
+     WHERE n.run = :run AND n.original IS NULL AND EXISTS (SELECT FROM billing_basis o WHERE {_FIXED})
+""")  # noqa: S608 - a constant of this module
 _MATCH = (
     text("""
         CREATE TEMPORARY TABLE basis_match (
@@ -265,11 +280,20 @@ def reconcile(
 ) -> Updated:
     """Compare the draft `run` with what was released: keep, replace, add, remove; a run that changed nothing goes.
 
-    A point that the run had to leave out keeps its bases as they were.
+    A point that the run had to leave out keeps its bases as they were. Raises Refused where a new line is billed for a
+    part of its days only.
     """
     inputs = int_array(released.inputs)
     fixed = int_array(released.fixed)
-    connection.execute(_FIXED_ALREADY, {"run": run, "fixed": fixed, "cancelling": _CANCELLING})
+    beside = {"run": run, "fixed": fixed, "cancelling": _CANCELLING}
+    if over := connection.execute(_REACHES_OVER, beside).all():
+        named = ", ".join(f"{row.name} of {row.ean} (run {row.number})" for row in over)
+        raise Refused(
+            "billed_in_part",
+            f"These days cannot be updated together: a part of them is billed already for {named}. Update the days "
+            "that are billed in part, and those that are not billed, each by themselves.",
+        )
+    connection.execute(_FIXED_ALREADY, beside)
     connection.execute(text("DROP TABLE IF EXISTS basis_match"))
     for step in _MATCH:
         connection.execute(step, {"run": run, "inputs": inputs, "fixed": fixed} if step is _MATCH[1] else {})

@@ -166,6 +166,40 @@ def test_what_is_not_invoiced_of_a_bill_is_updated_beside_what_is(site: BilledSi
         assert [line["component"] for line in found["lines"]] == ["use_of_networks"]
 
 
+def test_days_billed_in_part_and_others_are_not_updated_together(site: BilledSite) -> None:
+    """Half of March is settled, its energy invoiced. An update of all March would lose the other half's energy."""
+    point = high_voltage(site)[0]
+    half = {"from": "2026-03-01", "to": "2026-03-16", "scope": {"points": [point]}}
+    with site.client() as client:
+        run = post(client, "/settlement/runs", 201, **half)["id"]
+        post(client, f"/settlement/runs/{run}/approve", 200)
+        site.do(
+            "UPDATE billing_basis SET state = 'invoiced' WHERE run = :run AND component = 'use_of_networks'", run=run
+        )
+        order = {"month": "2026-03", "points": [point], **WHY}
+        refused = post(client, "/bases/update", 409, **order)
+        assert refused["code"] == "billed_in_part"
+        assert ean(site, point) in refused["message"]
+        assert site.one("SELECT count(*) FROM settlement_input WHERE run = :run AND approved", run=run) == 1
+        # each by itself is right: nothing changes in the half that is billed, the other one is settled by a run
+        (same,) = post(
+            client, "/bases/update", 200, points=[point], **{"from": "2026-03-01", "to": "2026-03-16"}, **WHY
+        )["updates"]
+        assert same["run"] is None
+        rest = post(client, "/settlement/runs", 201, month="2026-03", scope={"points": [point]})["id"]
+        post(client, f"/settlement/runs/{rest}/approve", 200)
+        energy = "SELECT sum(quantity) FROM billing_basis WHERE component = 'use_of_networks' AND run = ANY (:runs)"
+        halves = site.one(energy, runs=[run, rest])
+        taken = """
+            SELECT sum(value) / 1e6 FROM (
+                SELECT DISTINCT ON (p.channel, p.day) p.values FROM day_profile p JOIN channel c ON c.id = p.channel
+                 WHERE c.supply_point = :point AND c.direction = 'A+' AND c.kind = 'interval'
+                   AND p.day >= '2026-03-01' AND p.day < '2026-04-01'
+                 ORDER BY p.channel, p.day, p.version DESC) newest, unnest(newest.values) AS value
+        """
+        assert abs(halves - site.one(taken, point=point)) < Decimal("0.002"), "all that was taken is billed"
+
+
 def ean(site: BilledSite, point: int) -> str:
     found: str = site.one("SELECT ean FROM supply_point WHERE id = :point", point=point)
     return found
