@@ -18,6 +18,8 @@ METERING = "urn:rozvodna:metering:1"
 """Own namespace of the metering data in the document's extensions."""
 
 BANK_TRANSFER = "42"
+RECEIVED = "advance_tax"
+"""The kind of a tax document for a received payment."""
 ORIGINAL = "original"
 """How the reference to the original document is named within a document."""
 VERSION = "6.0.2"
@@ -236,12 +238,14 @@ def _totals(root: etree._Element, document: InvoiceDocument) -> None:
     ):
         _put(money, f"{prefix}TaxExclusiveAmount", str(exclusive))
         _put(money, f"{prefix}TaxInclusiveAmount", str(inclusive))
-    _put(money, "PaidDepositsAmount", str(document.deducted - gross))
-    _put(money, "PayableAmount", str(document.payable))
+    # a tax document for a received payment tells of money that came: nothing is to be paid by it
+    came = document.gross if document.kind == RECEIVED else document.deducted
+    _put(money, "PaidDepositsAmount", str(came - gross))
+    _put(money, "PayableAmount", str(document.gross - came))
 
 
 def _payment(root: etree._Element, document: InvoiceDocument) -> None:
-    if document.supplier.iban is None:
+    if document.supplier.iban is None or document.kind == RECEIVED:
         return
     account = parse_iban(document.supplier.iban)
     payment = _add(_add(root, "PaymentMeans"), "Payment")

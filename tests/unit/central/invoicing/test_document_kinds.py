@@ -115,11 +115,12 @@ def test_every_kind_keeps_the_schema_and_sums(document: InvoiceDocument, type_: 
     assert root.findtext("i:DocumentType", namespaces=FIND) == type_
     money = "i:LegalMonetaryTotal/i:"
     assert amount(root, money + "TaxInclusiveAmount") == document.gross
-    assert amount(root, money + "PayableAmount") == document.payable
+    payable = D("0.00") if document.kind == "advance_tax" else document.payable
+    assert amount(root, money + "PayableAmount") == payable
     claimed = amount(root, money + "AlreadyClaimedTaxInclusiveAmount")
     assert amount(root, money + "DifferenceTaxInclusiveAmount") == document.gross - claimed
     paid = amount(root, money + "PaidDepositsAmount")
-    assert document.gross - claimed - paid == document.payable
+    assert document.gross - claimed - paid == payable
     for name, total in (("TaxableAmount", document.net), ("TaxInclusiveAmount", document.gross)):
         parts = [D(str(each.text)) for each in root.iterfind(f"i:TaxTotal/i:TaxSubTotal/i:{name}", FIND)]
         assert sum(parts) == total
@@ -182,6 +183,17 @@ def test_what_is_returned_has_no_payment_code() -> None:
     assert document.payable < 0
     assert payment_text(document) is None
     assert printed(document)["to_pay"] == "K vrácení"
+
+
+@pytest.mark.parametrize(
+    ("kind", "paid_before", "payable", "asks"),
+    [("advance_tax", "121.00", "0.00", False), ("advance", "0.00", "121.00", True)],
+)
+def test_money_that_came_is_not_asked_for_again(kind: str, paid_before: str, payable: str, asks: bool) -> None:
+    root = etree.fromstring(write_isdoc(advance(kind)))
+    found = {etree.QName(element).localname: element.text for element in root.iter() if element.text}
+    assert (found["PaidDepositsAmount"], found["PayableAmount"]) == (paid_before, payable)
+    assert any(etree.QName(element).localname == "PaymentMeans" for element in root.iter()) is asks
 
 
 def test_parts_of_an_advance_sum_to_the_haler() -> None:
