@@ -102,7 +102,7 @@ def test_what_comes_is_archived_and_read_once(engine: Engine, database_url: str)
     assert receive_all(engine, channel, lambda: AT, reads).left == 1
     assert verdicts(engine) == [], "nothing is archived that was not read"
     reads.fails = False
-    confirm, channel.confirm = channel.confirm, lambda incoming: None  # type: ignore[method-assign]
+    confirm, channel.confirm = channel.confirm, lambda incoming: None  # type: ignore[method-assign]  # dies first
     assert look() == (1, 0, 0, 0, 0)
     assert look() == (0, 0, 0, 0, 1), "killed before it was confirmed: it comes again and is not read again"
     channel.confirm = confirm  # type: ignore[method-assign]
