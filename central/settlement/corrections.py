@@ -7,155 +7,27 @@ are left to that. What was made by hand is never settled anew and so never corre
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, text
 
 from central.platform.arrays import int_array
-from central.platform.errors import NotFound, Refused
 from central.settlement.compare import Change, Figures, RunInput, RunLine, causes, changes, vat_of
 from central.settlement.document import digest_of, tenure_document
 from central.settlement.facts import PURCHASE
+from central.settlement.living_lines import Living, Sides
 from central.settlement.model import Line
 from central.settlement.quantities import Measured, readings_document
 from central.settlement.settle import Settled
-from central.settlement.statements import CANCELS, StatementType
 from central.settlement.write import profiles_document
 
-T = StatementType
-FAMILIES: Mapping[int, tuple[int, int]] = {
-    T.REGULAR: (T.REGULAR, T.CORRECTS_REGULAR),
-    T.PRELIMINARY: (T.PRELIMINARY, T.CORRECTS_PRELIMINARY),
-    T.FINAL_SETTLEMENT: (T.FINAL_SETTLEMENT, T.CORRECTS_SETTLEMENT),
-}
-"""By the type of the originals: the types of their living lines."""
-
-_GROUPS = text("""
-    -- periods with invoiced lines of runs, by the family of their statement type, with their points
-    SELECT lower(r.period) AS first, upper(r.period) AS end, family.root,
-           array_agg(DISTINCT b.supply_point ORDER BY b.supply_point) AS points
-      FROM billing_basis b
-      JOIN settlement_run r ON r.id = b.run
-      JOIN unnest(CAST(:types AS integer[]), CAST(:roots AS integer[])) AS family (type, root)
-        ON family.type = b.statement_type
-     WHERE b.state = 'invoiced' AND b.service <> 'purchase' AND b.input IS NOT NULL
-       AND r.period && daterange(:first, :end)
-       AND (CAST(:points AS bigint[]) IS NULL OR b.supply_point = ANY (CAST(:points AS bigint[])))
-     GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
-""")
-_LIVING = text("""
-    SELECT b.id, sp.ean, b.supply_point, b.contract_item, b.payer, b.seller, b.customer, b.service,
-           b.component, b.name, b.unit, b.quantity, b.unit_price, b.amount, b.vat_percent, b.state, b.input
-      FROM billing_basis b
-      JOIN supply_point sp ON sp.id = b.supply_point
-      JOIN settlement_run r ON r.id = b.run AND r.period = daterange(:first, :end)
-     WHERE b.supply_point = ANY (CAST(:points AS bigint[])) AND b.statement_type = ANY (CAST(:types AS integer[]))
-       AND b.state IN ('approved', 'invoiced') AND b.service <> 'purchase' AND b.input IS NOT NULL
-       AND NOT EXISTS (SELECT FROM billing_basis o WHERE o.original = b.id AND o.state <> 'cancelled'
-                          AND o.statement_type = ANY (CAST(:cancelling AS integer[])))
-       AND NOT EXISTS (SELECT FROM billing_basis o WHERE o.original = b.id AND o.state <> 'cancelled'
-                          AND o.statement_type = :negative
-                          AND NOT EXISTS (SELECT FROM billing_basis u WHERE u.original = o.id AND u.state <> 'cancelled'
-                                             AND u.statement_type = :undone))
-     ORDER BY b.id
-""")
 _INPUTS = text("""
     SELECT id, package, facts, profiles, readings FROM settlement_input WHERE id = ANY (CAST(:inputs AS bigint[]))
      ORDER BY id
 """)
-_DISMISSED = text("""
-    SELECT supply_point, digest FROM correction
-     WHERE state = 'dismissed' AND period = daterange(:first, :end) AND statement_type = :root
-       AND supply_point = ANY (CAST(:points AS bigint[]))
-""")
-_STORE = text("""
-    INSERT INTO correction (supply_point, period, statement_type, state, billed, correct, billed_vat, correct_vat,
-                            causes, lines, digest, found_at, looked_at)
-    SELECT found.supply_point, daterange(:first, :end), :root, 'open', found.billed, found.correct, found.billed_vat,
-           found.correct_vat, found.causes, found.lines, found.digest, :at, :at
-      FROM jsonb_to_recordset(CAST(:found AS jsonb)) AS found (
-           supply_point bigint, billed numeric, correct numeric, billed_vat numeric, correct_vat numeric, causes jsonb,
-           lines jsonb, digest text)
-    ON CONFLICT (supply_point, period, statement_type) WHERE state = 'open'
-    DO UPDATE SET billed = excluded.billed, correct = excluded.correct, billed_vat = excluded.billed_vat,
-                  correct_vat = excluded.correct_vat, causes = excluded.causes, lines = excluded.lines,
-                  digest = excluded.digest, looked_at = excluded.looked_at
-""")
-_GONE = text("""
-    UPDATE correction SET state = 'gone', looked_at = :at
-     WHERE state = 'open' AND period = daterange(:first, :end) AND statement_type = :root
-       AND supply_point = ANY (CAST(:points AS bigint[])) AND NOT supply_point = ANY (CAST(:kept AS bigint[]))
-""")
-_LOCK = text("""
-    SELECT c.id, c.supply_point, sp.ean, c.state, c.found_at, lower(c.period) AS first, upper(c.period) AS end,
-           c.statement_type
-      FROM correction c JOIN supply_point sp ON sp.id = c.supply_point
-     WHERE c.id = ANY (CAST(:ids AS bigint[])) ORDER BY c.id FOR UPDATE OF c
-""")
-_DECIDE = text("""
-    UPDATE correction SET state = :state, run = CAST(:run AS bigint), decided_at = :at, decided_by = :by, why = :why
-     WHERE id = ANY (CAST(:ids AS bigint[]))
-""")
-_REPLACED = text("""
-    -- an earlier correction of the same items and time gives its place to the new one
-    UPDATE settlement_input o SET approved = false, replaced_by = :run
-      FROM settlement_input n
-     WHERE n.run = :run AND o.run <> :run AND o.approved AND o.contract_item = n.contract_item
-       AND o.statement_type = n.statement_type AND o.valid && n.valid
-""")
-_ORIGINALS = text("""
-    -- a corrective line names the first of the lines that it stands in the place of
-    UPDATE billing_basis n SET original = pair.original
-      FROM (SELECT n.id, min(o.id) AS original
-              FROM billing_basis n
-              JOIN billing_basis o ON o.id = ANY (CAST(:changed AS bigint[])) AND o.contract_item = n.contract_item
-                                  AND o.service = n.service AND o.component = n.component
-             WHERE n.run = :run AND n.original IS NULL GROUP BY n.id) pair
-     WHERE n.id = pair.id
-""")
-
-
-_NEXT_ORIGINALS = text("""
-    -- one of a component that was not billed names a line of its item and time, so that its document is known
-    UPDATE billing_basis n SET original = pair.original
-      FROM (SELECT n.id, min(o.id) AS original
-              FROM billing_basis n
-              JOIN billing_basis o ON o.contract_item = n.contract_item AND o.state = 'invoiced' AND o.valid && n.valid
-                                  AND o.payer = n.payer AND o.statement_type = ANY (CAST(:types AS integer[]))
-             WHERE n.run = :run AND n.original IS NULL GROUP BY n.id) pair
-     WHERE n.id = pair.id
-""")
-
-
-Sides = tuple[int, int, int]
-"""Who pays a line, who bills it and who takes the service, as party ids."""
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Points whose lines of one period and statement are looked at together; `root` is the type of the originals."""
-
-    first: date
-    end: date
-    root: int
-    points: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Living:
-    """A living line: whose it is, between whom, what it says, whether it is invoiced, and the input it stands on."""
-
-    id: int
-    supply_point: int
-    item: int
-    sides: Sides
-    line: RunLine
-    invoiced: bool
-    input: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,55 +123,6 @@ def _vat(figures: Figures | None) -> dict[str, Any] | None:
     return {"percent": [str(percent) for percent, _ in figures.vat_bases], "vat": str(vat_of([figures]))}
 
 
-def find_groups(connection: Connection, first: date, end: date, points: Sequence[int] | None) -> list[Group]:
-    """Invoiced periods that touch [first, end), of these points or of all."""
-    families = [(kind, root) for root, kinds in FAMILIES.items() for kind in kinds]
-    asked = {
-        "types": [int(kind) for kind, _ in families],
-        "roots": [int(root) for _, root in families],
-        "first": first,
-        "end": end,
-        "points": None if points is None else list(points),
-    }
-    rows = connection.execute(_GROUPS, asked)
-    return [Group(row.first, row.end, row.root, tuple(row.points)) for row in rows]
-
-
-def read_living(connection: Connection, group: Group) -> list[Living]:
-    """The living lines of a group's points and period; what was settled over other days has a group of its own."""
-    asked = {
-        "points": int_array(group.points),
-        "types": [int(kind) for kind in FAMILIES[group.root]],
-        "cancelling": [int(kind) for kind in CANCELS.values()],
-        "negative": int(T.NEGATIVE_SETTLEMENT),
-        "undone": int(T.CANCELS_NEGATIVE),
-        "first": group.first,
-        "end": group.end,
-    }
-    return [
-        Living(
-            row.id,
-            row.supply_point,
-            row.contract_item,
-            (row.payer, row.seller, row.customer),
-            RunLine(
-                row.ean,
-                row.service,
-                row.component,
-                row.name,
-                row.unit,
-                row.quantity,
-                row.unit_price,
-                row.amount,
-                row.vat_percent,
-            ),
-            row.state == "invoiced",
-            row.input,
-        )
-        for row in connection.execute(_LIVING, asked)
-    ]
-
-
 def differences(
     connection: Connection,
     living: Sequence[Living],
@@ -383,61 +206,3 @@ def _causes(
                 )
             )
     return {point: [asdict(cause) for cause in causes(inputs, after[point])] for point, inputs in before.items()}
-
-
-def store_found(
-    connection: Connection,
-    group: Group,
-    found: Sequence[Difference],
-    omitted: frozenset[int],
-    spelled: str,
-    at: datetime,
-) -> tuple[int, int]:
-    """Keep what was found of a group (`spelled`: its documents as JSON); how many are open and how many are gone.
-
-    What a person has dismissed stays dismissed while nothing about it changes. A point that could not be settled stays.
-    """
-    asked = {"first": group.first, "end": group.end, "root": group.root, "points": int_array(group.points), "at": at}
-    connection.execute(_STORE, {**asked, "found": spelled})
-    kept = int_array(sorted({each.supply_point for each in found} | omitted))
-    gone = connection.execute(_GONE, {**asked, "kept": kept}).rowcount
-    return len(found), gone
-
-
-def dismissed(connection: Connection, group: Group) -> set[tuple[int, str]]:
-    """What persons have dismissed of a group: (supply point, digest of its lines)."""
-    asked = {"first": group.first, "end": group.end, "root": group.root, "points": int_array(group.points)}
-    return {(row.supply_point, row.digest) for row in connection.execute(_DISMISSED, asked)}
-
-
-def lock_open(connection: Connection, ids: Sequence[int]) -> Sequence[Any]:
-    """The open corrections with these ids, locked. Raises NotFound, and Refused where one is not open."""
-    rows = connection.execute(_LOCK, {"ids": int_array(sorted(set(ids)))}).all()
-    missing = set(ids) - {row.id for row in rows}
-    if missing:
-        raise NotFound("correction_not_found", f"There is no correction {min(missing)}; see GET /v1/corrections.")
-    for row in rows:
-        if row.state != "open":
-            raise Refused("correction_decided", f"Correction {row.id} of {row.ean} is {row.state}; look anew.")
-    return rows
-
-
-def decide(
-    connection: Connection,
-    ids: Sequence[int],
-    state: str,
-    run: int | None,
-    by: str | None,
-    why: str | None,
-    at: datetime,
-) -> None:
-    """Mark corrections as ordered (under a run), dismissed, or gone (by nobody)."""
-    decided = {"ids": int_array(ids), "state": state, "run": run, "at": at, "by": by, "why": why}
-    connection.execute(_DECIDE, decided)
-
-
-def make_room(connection: Connection, run: int, root: int, changed: Sequence[int]) -> None:
-    """Before a corrective run is approved: earlier corrections step back, its lines name their originals."""
-    connection.execute(_REPLACED, {"run": run})
-    connection.execute(_ORIGINALS, {"run": run, "changed": int_array(changed)})
-    connection.execute(_NEXT_ORIGINALS, {"run": run, "types": [int(kind) for kind in FAMILIES[root]]})

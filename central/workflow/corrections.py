@@ -15,21 +15,10 @@ from central.platform.errors import Refused
 from central.platform.identity import Person, name_of
 from central.registry.capacity_rules import months_later
 from central.settlement.cancelling import cancel_bases, delete_basis
-from central.settlement.corrections import (
-    Difference,
-    Group,
-    Sides,
-    decide,
-    differences,
-    dismissed,
-    find_groups,
-    lock_open,
-    make_room,
-    read_living,
-    sides_of,
-    store_found,
-)
+from central.settlement.correction_list import decide, dismissed, lock_open, make_room, store_found
+from central.settlement.corrections import Difference, differences, sides_of
 from central.settlement.document import spelled
+from central.settlement.living_lines import Group, Sides, find_groups, read_living
 from central.settlement.quantities import Measured
 from central.settlement.registry import read_facts
 from central.settlement.runs import approve_run
