@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from central.platform.collecting import cycles_kept
 from central.platform.errors import BadInput, Refused
 from central.platform.identity import Person
 from central.readings.edits.service import waiting_edits
@@ -96,19 +97,20 @@ def settle(
     writer: RunWriter | None = None
     size = max(1, CHUNK * MONTH_DAYS // max(MONTH_DAYS, (period.end - period.first).days))
     for low in range(0, len(points), size):
-        chunk = points[low : low + size]
-        facts = read_facts(connection, chunk, period.first, period.end, books, order.statement_type)
-        if scope.contracts is not None:
-            facts = [point for point in facts if point.problem or any(map(scope.takes, point.contracts))]
-        if not facts:
-            continue
-        if writer is None:
-            described_all = [described(package) for package in packages]
-            writer = RunWriter(connection, order, described_all, person, now)
-        measured = read_measured(connection, period, facts, packages)
-        settled, omitted = settle_points(facts, measured, now)
-        # the whole point is priced, for what is of the month; only what is under the scope's contracts is written
-        writer.add([each for each in settled if scope.takes(each.tenure.last.item.contract)], omitted, measured)
+        with cycles_kept():
+            chunk = points[low : low + size]
+            facts = read_facts(connection, chunk, period.first, period.end, books, order.statement_type)
+            if scope.contracts is not None:
+                facts = [point for point in facts if point.problem or any(map(scope.takes, point.contracts))]
+            if not facts:
+                continue
+            if writer is None:
+                described_all = [described(package) for package in packages]
+                writer = RunWriter(connection, order, described_all, person, now)
+            measured = read_measured(connection, period, facts, packages)
+            settled, omitted = settle_points(facts, measured, now)
+            # the whole point is priced, for what is of the month; only what is under the scope's contracts is written
+            writer.add([each for each in settled if scope.takes(each.tenure.last.item.contract)], omitted, measured)
     if writer is None:
         raise Refused(
             "nothing_to_settle",
