@@ -1,4 +1,4 @@
-"""What advances are predicted from: items of a contract, what last year's settlements found, classes, weather, law."""
+"""What advances are predicted from: items of a contract, what last year's settlements found, classes, weather."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
@@ -13,28 +13,19 @@ from central.invoicing.advances.prediction import ENERGIES, MAXIMA, REACTIVE, St
 from central.readings.calendar import to_ms
 from central.readings.load_profiles import NORMALISED, LoadProfiles, read_load_profiles
 from central.settlement.statements import StatementType
-from central.tariffs.install import packages_in_force
-from central.tariffs.package import Package
 from shared.metering_day import STEP, month_bounds, next_month
 from shared.quantities import Commodity
 
 ITEMS = text("""
-    -- items of a contract that a distribution bill of the time will rest on, with their point and what is agreed
+    -- items of a contract that a distribution bill of the time will rest on, with their point
     SELECT ci.id, ci.supply_point, sp.ean, sp.commodity, sp.voltage_level, sp.temperature_zone, sp.planned_mwh,
            coalesce(sp.load_profile_class, rated.class) AS load_profile_class,
-           ci.prices, ci.rate, ci.breaker_phases, ci.breaker_amps, ci.annual_mwh, ci.gas_daily_capacity_m3,
-           ci.unmetered_w, ci.unmetered_flat,
-           ci.reserved_input_kw, lower(ci.valid) AS since, upper(ci.valid) AS until,
-           agreed.year_kw, agreed.month_kw
+           ci.prices, ci.annual_mwh, ci.unmetered_w, ci.unmetered_flat, lower(ci.valid) AS since,
+           upper(ci.valid) AS until
       FROM contract_item ci
       JOIN supply_point sp ON sp.id = ci.supply_point
       LEFT JOIN load_profile_rate rated ON rated.commodity = sp.commodity AND rated.rate = ci.rate
            AND rated.valid @> CAST(:start AS date)
-     CROSS JOIN LATERAL (
-           SELECT max(kw) FILTER (WHERE rc.kind = 'year') AS year_kw,
-                  max(kw) FILTER (WHERE rc.kind = 'month') AS month_kw
-             FROM reserved_capacity rc
-            WHERE rc.supply_point = sp.id AND rc.valid && daterange(:start, :end) * ci.valid) agreed
      WHERE ci.contract = :contract AND ci.valid && daterange(:start, :end) AND contract_services(ci.kind) @> 1
      ORDER BY sp.ean, lower(ci.valid)
 """)
@@ -126,33 +117,3 @@ class Weights:
         if np.isnan(weights).any():
             return None
         return Fraction(float(weights.sum())).limit_denominator(10**9)
-
-
-class Law:
-    """Packages by month, commodity and price list; months that no package reaches yet take the year before."""
-
-    MOST_YEARS_BACK = 3
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._years: dict[date, list[Package]] = {}
-
-    def of(self, commodity: Commodity, prices: str, month: date) -> tuple[Package, date] | None:
-        """The package, and the month in it whose prices stand for `month`; None where there is none."""
-        for years in range(self.MOST_YEARS_BACK + 1):
-            meant = year_earlier(month, years)
-            for package in self._in(meant):
-                if package.commodity == commodity.value and prices in package.file.operators:
-                    return package, meant
-        return None
-
-    def _in(self, month: date) -> list[Package]:
-        """Packages in force in a month: those of the whole year are read once."""
-        year = month.replace(month=1)
-        if year not in self._years:
-            self._years[year] = packages_in_force(self._connection, year, year.replace(year=year.year + 1))
-        if self._years[year]:
-            return self._years[year]
-        if month not in self._years:
-            self._years[month] = packages_in_force(self._connection, month, next_month(month.year, month.month))
-        return self._years[month]

@@ -5,7 +5,7 @@ each time; who accepts it says by its digest which one they saw.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -31,22 +31,30 @@ from central.registry.calendar import Terms, calendar_rows, generate_calendar
 from central.registry.contracts import VERSIONED
 from central.registry.versions import read_versions
 from central.settlement.document import digest_of
-from central.settlement.model import CannotPriceError, Part, TariffPoint
-from central.settlement.price_parts import price_parts
-from central.tariffs.package import Package
+from central.settlement.facts import ContractItem, PointFacts, PointRecord, Span
+from central.settlement.measured import NotMeasuredError
+from central.settlement.model import CannotPriceError
+from central.settlement.prices import PriceBook
+from central.settlement.quantities import Measured, PartMeasured
+from central.settlement.registry import read_records
+from central.settlement.settle import parts_of, price_whole
+from central.settlement.spans import facts_of
+from central.workflow.advance_law import Law
 from central.workflow.advance_readings import (
-    Law,
     Weights,
     read_items,
     read_used,
     read_weather,
     year_earlier,
 )
+from central.workflow.quote import quoted, spread
+from central.workflow.what_if import NO_STATEMENT
 from shared.metering_day import next_month
 from shared.quantities import Commodity
 
-CENT = Decimal("0.01")
 MONTHS = 12
+KNOWN_BEFORE = frozenset({"fixed", "area"})
+"""How a service is counted whose quantity is agreed; what is measured for a service is not predicted."""
 
 SET_ROWS = text("""
     -- the proposed amounts; a row stays where an advance of its time was sent
@@ -61,14 +69,17 @@ SET_ROWS = text("""
 
 @dataclass(frozen=True, slots=True)
 class PointMonth:
-    """A month to come of a point: predicted quantities and what they rest on, and the predicted bill without VAT."""
+    """A month to come of a contract item: what it will use, what that rests on, and the predicted bill.
+
+    `quantities` are those of the item's days in the month; `gross` has the VAT of each line at its own rate.
+    """
 
     ean: str
     month: date
     quantities: Mapping[str, Decimal]
     source: str
     net: Decimal
-    vat_percent: Decimal
+    gross: Decimal
     package: str
     prices_of: date
 
@@ -103,7 +114,7 @@ class Proposal:
                     "quantities": plain(each.quantities),
                     "source": each.source,
                     "net": f"{each.net:f}",
-                    "vat_percent": plain(each.vat_percent),
+                    "gross": f"{each.gross:f}",
                     "package": each.package,
                     "prices_of": each.prices_of.isoformat(),
                 }
@@ -143,6 +154,11 @@ def propose(
             f"No supply point is billed for distribution under contract {contract['number']} from {start} to {end}.",
         )
     points = _predicted(connection, items, months, Fraction(heating_share))
+    if not points:
+        raise Refused(
+            "nothing_to_predict",
+            f"No supply point of contract {contract['number']} is supplied on any day from {start} to {end}.",
+        )
     chosen = spread or _spread(connection, contract, start)
     year = [_month_of_year(month, points, advance_due=due[month]) for month in months]
     amounts = iter(advances_of(year, chosen))
@@ -243,6 +259,10 @@ def _predicted(
         for commodity in set(commodities.values())
     }
     law = Law(connection)
+    end = next_month(months[-1].year, months[-1].month)
+    records = {
+        record.id: record for record in read_records(connection, sorted(commodities), months[0], end, NO_STATEMENT)
+    }
     points: list[PointMonth] = []
     for item in items:
         shape = weights[Commodity(item.commodity)].of(item.load_profile_class)
@@ -266,62 +286,106 @@ def _predicted(
                 f"Supply point {item.ean} has neither a settled month in the year from {before} nor a planned "
                 "consumption; enter the planned consumption.",
             )
-        points += [
-            _priced(item, month, each, known, law)
-            for month, each in zip(months, ahead, strict=True)
-            if (item.since or month) < next_month(month.year, month.month) and month < (item.until or date.max)
-        ]
+        record = of_item(records[item.supply_point], item.id)
+        for month, each in zip(months, ahead, strict=True):
+            if (item.since or month) < next_month(month.year, month.month) and month < (item.until or date.max):
+                predicted = predict_month(record, item.prices, month, each, known, law)
+                points += [] if predicted is None else [predicted]
     return points
 
 
-def _priced(
-    item: Row[Any], month: date, ahead: MonthAhead, known: Mapping[date, Mapping[str, Decimal]], law: Law
-) -> PointMonth:
-    found = law.of(Commodity(item.commodity), item.prices, month)
+def of_item(record: PointRecord, item: int) -> PointRecord:
+    """What holds of a point under one item: only its days are billed, and of its services those agreed before."""
+    services = {
+        item: [held for held in record.own.services.get(item, ()) if held.fact.quantity in KNOWN_BEFORE],
+    }
+    return replace(
+        record,
+        items=[held for held in record.items if held.fact.id == item],
+        own=replace(record.own, services=services),
+        supplies=(),
+    )
+
+
+def predict_month(
+    record: PointRecord,
+    prices: str,
+    month: date,
+    ahead: MonthAhead,
+    known: Mapping[date, Mapping[str, Decimal]],
+    law: Law,
+) -> PointMonth | None:
+    """The bill of a month to come as a settlement would make it: the item's own days, supply, services and VAT.
+
+    `known` is what earlier months used. None where the point is not supplied under the item on any day. Raises Refused
+    where no law is found or a price is missing.
+    """
+    found = law.of(record.commodity, prices, month)
     if found is None:
         raise Refused(
-            "no_package",
-            f"No legislative package with the price list {item.prices} can price {month:%Y-%m}; install one.",
+            "no_package", f"No legislative package with the price list {prices} can price {month:%Y-%m}; install one."
         )
-    package, meant = found
-    quantities = {**_by_registers(ahead.quantities, package, item.rate), **_carried(item, month, known)}
-    agreed = {
-        "reserved_capacity_year_kw": item.year_kw,
-        "reserved_capacity_month_kw": item.month_kw,
-        "reserved_input_kw": item.reserved_input_kw,
-        "unmetered_w": item.unmetered_w,
-        "daily_capacity_thousand_m3": None if item.gas_daily_capacity_m3 is None else item.gas_daily_capacity_m3 / 1000,
-    }
-    part = Part(
-        first=meant,
-        end=next_month(meant.year, meant.month),
-        item=item.id,
-        point=TariffPoint(
-            operator=item.prices,
-            level=item.voltage_level,
-            rate=item.rate,
-            breaker_phases=item.breaker_phases,
-            breaker_amperes=None if item.breaker_amps is None else Decimal(item.breaker_amps),
-            annual_mwh=item.annual_mwh,
-            tariff_choice="unmetered_flat" if item.unmetered_flat else None,
-        ),
-        agreed={name: value for name, value in agreed.items() if value is not None},
-        measured=quantities,
-        prices=package,
-    )
+    books, meant = found
+    facts = facts_of(record, month, next_month(month.year, month.month), books)
+    if facts is None or facts.is_without_contract:
+        return None
+    if facts.problem is not None:
+        raise _unpriced(facts, month, facts.problem.reason)
+    measured = _measured(facts, month, ahead.quantities, known.get(year_earlier(month), {}))
     try:
-        net = price_parts([part]).net
-    except CannotPriceError as error:
-        raise Refused(
-            "cannot_price", f"Supply point {item.ean} cannot be priced for {month:%Y-%m}: {error.reason}"
-        ) from error
-    name = f"{package.name} {package.version}"
-    return PointMonth(item.ean, month, quantities, ahead.source, net, package.vat_percent, name, meant)
+        parts = parts_of(facts, measured)
+        bill = quoted(price_whole(facts, parts, Measured()), parts)
+    except (CannotPriceError, NotMeasuredError) as error:
+        raise _unpriced(facts, month, error.reason) from error
+    return PointMonth(
+        ean=facts.ean,
+        month=month,
+        quantities=_together(measured),
+        source=ahead.source,
+        net=Decimal(bill["net"]),
+        gross=Decimal(bill["gross"]),
+        package=", ".join(bill["packages"]),
+        prices_of=meant,
+    )
 
 
-def _by_registers(quantities: Mapping[str, Decimal], package: Package, rate: str | None) -> dict[str, Decimal]:
+def _unpriced(facts: PointFacts, month: date, reason: str) -> Refused:
+    return Refused("cannot_price", f"Supply point {facts.ean} cannot be priced for {month:%Y-%m}: {reason}")
+
+
+def _measured(
+    facts: PointFacts, month: date, whole: Mapping[str, Decimal], before: Mapping[str, Decimal]
+) -> list[PartMeasured]:
+    """A whole month's quantities by the parts of the point: energy by their days, maxima as they are."""
+    lengths = [(span.end - span.first).days for span in facts.spans]
+    rest = (next_month(month.year, month.month) - month).days - sum(lengths)
+    found: list[dict[str, Decimal]] = [{} for _ in facts.spans]
+    reactive = {name: before[name] for name in REACTIVE if name in before}
+    for index, span in enumerate(facts.spans):
+        above_low = span.tariff.level not in (None, "NN")
+        quantities = {
+            **_by_registers(whole, span.book, span.item),
+            **(reactive if above_low else {}),
+        }
+        for name, value in quantities.items():
+            found[index][name] = spread(value, [*lengths, rest] if rest else lengths)[index]
+        if above_low:
+            found[index] |= _maxima(span, before)
+    return [PartMeasured(each) for each in found]
+
+
+def _together(measured: Sequence[PartMeasured]) -> dict[str, Decimal]:
+    """What the parts of a month come to: energies summed, the highest of maxima."""
+    sums: dict[str, Decimal] = {}
+    for part in measured:
+        for name, value in part.quantities.items():
+            sums[name] = value if name not in sums else max(sums[name], value) if name in MAXIMA else sums[name] + value
+    return sums
+
+
+def _by_registers(quantities: Mapping[str, Decimal], book: PriceBook, item: ContractItem) -> dict[str, Decimal]:
     """A planned total of a rate with tariffs counts in the high one: an advance is rather higher than lower."""
-    registers = package.rate_registers(rate) if rate else None
+    registers = book.rate_registers(item.rate) if item.rate else None
     if registers and "VT" in registers and not any(name in quantities for name in ("energy_vt_mwh", "energy_nt_mwh")):
         total = quantities.get("energy_mwh", Decimal(0))
         low = {"energy_nt_mwh": Decimal(0)} if "NT" in registers else {}
@@ -329,24 +393,16 @@ def _by_registers(quantities: Mapping[str, Decimal], package: Package, rate: str
     return dict(quantities)
 
 
-def _carried(item: Row[Any], month: date, known: Mapping[date, Mapping[str, Decimal]]) -> dict[str, Decimal]:
-    """What the same month of last year is repeated by as it was: maxima and reactive energy.
-
-    Where it is not known the maximum is what is reserved, and no reactive energy: no penalty is predicted without a
-    cause.
-    """
-    if item.voltage_level in (None, "NN"):
-        return {}
-    before = known.get(year_earlier(month), {})
-    reserved = (item.year_kw or Decimal(0)) + (item.month_kw or Decimal(0))
-    return {
-        "max_quarter_hour_kw": reserved,
-        **{name: before[name] for name in (*MAXIMA, *REACTIVE) if name in before},
-    }
+def _maxima(span: Span, before: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    """The maxima of the same month of last year; where they are not known, what is reserved: no over-run is predicted
+    without a cause."""
+    names = ("reserved_capacity_year_kw", "reserved_capacity_month_kw")
+    reserved = sum((span.agreed.get(name, Decimal(0)) for name in names), Decimal(0))
+    return {"max_quarter_hour_kw": reserved, **{name: before[name] for name in MAXIMA if name in before}}
 
 
 def _month_of_year(month: date, points: Sequence[PointMonth], *, advance_due: bool) -> MonthOfYear:
     mine = [each for each in points if each.month == month]
-    gross = sum(((each.net * (100 + each.vat_percent) / 100).quantize(CENT) for each in mine), Decimal("0.00"))
+    gross = sum((each.gross for each in mine), Decimal("0.00"))
     mwh = sum((MonthAhead(each.quantities, "planned").mwh for each in mine), Decimal())
     return MonthOfYear(mwh, gross, advance_due=advance_due)
