@@ -78,7 +78,14 @@ BAD = [
 def test_a_bad_statement_is_refused_and_nothing_is_booked(desk: Desk) -> None:
     assert [desk.send(content, status=422)["code"] for content, _ in BAD] == [code for _, code in BAD]
     assert desk.sql("SELECT count(*) FROM bank_file") == 0
+    assert desk.sql("SELECT count(*) FROM bank_statement") == 0
     assert desk.sql("SELECT count(*) FROM payment") == 0
+    assert desk.sql("SELECT count(*) FROM audit WHERE act = 'bank_statement.book'") == 0
+    # what no database text can hold is no reason to fail: it is booked without it
+    owed = desk.open("NOVAK", "10.00", "41")
+    assert desk.send(abo([Line("10.00", "41", name="JAN\x00NOVAK")]))["payments"] == 1
+    assert desk.rest(owed) == "0.00"
+    assert desk.sql("SELECT counter_name FROM payment") == "JAN NOVAK"
 
 
 def test_what_is_parked_is_solved_by_hand_and_never_booked_twice(desk: Desk) -> None:
