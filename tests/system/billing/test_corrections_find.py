@@ -7,8 +7,7 @@ difference is what the ordinary settlement of the changed month bills more, VAT 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -24,171 +23,12 @@ from central.tariffs.seal import seal
 from central.workflow.corrections import look
 from central.workflow.prepare import prepare
 from central.workflow.settle_month import Period, settle
+from central.workflow.update_bases import update_bases
 from deploy.stack.local import LocalStack
 from tests.system.billing.site import CLERK, MONTH, NOW, BilledSite, billed_site, settle_march
+from tests.system.billing.walk_facts import BEFORE, ENTRY_FACTS, FACTS, OTHERS, POINTS, PROFILE
 
 END = MONTH.replace(month=4)
-POINTS = {
-    "high": "sp.voltage_level = 'VN' AND sp.point_type = 'consumption'",
-    "low": "i.rate = 'C25d'",
-    "single": "i.rate = 'D02d'",
-    "gas": "sp.commodity = 'gas'",
-}
-"""One point each, the first by EAN."""
-BEFORE = """
-INSERT INTO own_service (code, rate, name_cs, name_en, unit, vat_percent)
-VALUES ('NAJEM', 3001, 'Nájem', 'Rent', 'měs', 21), ('PLOCHA', 3002, 'Úklid', 'Cleaning', 'měs', 21);
-INSERT INTO own_service_price (service, price, source, valid) SELECT id, 100, 'ceník', '[2026-01-01,)' FROM own_service;
-INSERT INTO contract_service (contract_item, service, quantity, fixed, valid)
-SELECT {high}, id, 'fixed', 2, '[2026-01-01,)' FROM own_service WHERE code = 'NAJEM';
-INSERT INTO contract_service (contract_item, service, quantity, valid)
-SELECT {low}, id, 'area', '[2026-01-01,)' FROM own_service WHERE code = 'PLOCHA';
-INSERT INTO site_object (code, name, kind, area_m2) VALUES ('BYT', 'Byt', 'flat', 50);
-UPDATE supply_point SET site_object = (SELECT id FROM site_object WHERE code = 'BYT') WHERE id = {low_point};
-INSERT INTO own_price_list (code, name, commodity) VALUES ('NN', 'Ceník NN', 'electricity');
-INSERT INTO own_price (price_list, component, rate, price, source, valid)
-SELECT id, component, '', price, 'ceník', '[2026-01-01,)'
-  FROM own_price_list, (VALUES ('fixed', 90), ('vt', 3100), ('nt', 2400)) AS prices (component, price);
-INSERT INTO item_price_list (contract_item, price_list, valid)
-SELECT {low}, id, '[2026-01-01,)' FROM own_price_list;
-INSERT INTO gas_area (id, name, source) VALUES ('OBLAST', 'Oblast', 'test');
-INSERT INTO gas_conversion (channel, area, kind, valid, coefficient, source)
-SELECT id, 'OBLAST', 'fixed', '[2026-01-01,)', 1.02, 'test' FROM channel
- WHERE supply_point = {gas_point} AND direction = 'V' AND kind = 'interval';
-INSERT INTO calorific_value (area, period, first, version, value, kind, source, reason, made_at, made_by)
-SELECT 'OBLAST', 'day', day, 1, 11.1, 'entered', 'test', 'test', '2026-04-01', 'test'
-  FROM generate_series(DATE '2026-03-01', DATE '2026-03-31', '1 day') AS day
-"""
-
-
-@dataclass(frozen=True)
-class Fact:
-    """A fact: whose point it is of, how it changes, and components that must be among what is found."""
-
-    whose: str
-    change: str
-    touches: frozenset[str]
-
-
-def fact(whose: str, change: str, *touches: str) -> Fact:
-    return Fact(whose, change, frozenset(touches))
-
-
-ITEM = "UPDATE contract_item SET {} WHERE id = :item"
-CONDITION = (
-    "INSERT INTO point_condition (supply_point, kind, percent, choice, source, valid)"
-    " VALUES (:point, '{}', {}, NULL, 'posudek', '[2026-03-01,)')"
-)
-CAPACITY = "UPDATE reserved_capacity SET kw = kw + 7 WHERE supply_point = :point AND kind = '{}'"
-PROFILE = """
-    INSERT INTO day_profile (
-           channel, day, version, step_ms, "values", quality, missing, batches, digest, made_at, made_by)
-    SELECT channel, day, version + 1, step_ms, "values"[1:10] || ("values"[11] + 90000) || "values"[12:], quality,
-           missing, batches, decode(md5("values"::text), 'hex'), made_at, 'test'
-      FROM day_profile
-     WHERE day = '2026-03-10' AND channel = (
-           SELECT id FROM channel WHERE supply_point = :point AND direction = '{}' AND kind = 'interval')
-     ORDER BY version DESC LIMIT 1
-"""
-STATE = """
-    INSERT INTO register_reading (at, batch_id, value, evidence_channel, quality, marks)
-    SELECT at, (SELECT max(id) + 1 FROM batch), value + 90000, evidence_channel, 0, 0
-      FROM register_reading
-     WHERE at >= '2026-03-31' AND evidence_channel IN (
-           SELECT m.evidence_channel FROM channel_mapping m JOIN channel c ON c.id = m.channel
-            WHERE c.supply_point = :point AND c.direction = '{}')
-"""
-MAPPING = """
-    UPDATE channel_mapping SET multiplier = multiplier * 2
-     WHERE channel IN (SELECT id FROM channel WHERE supply_point = :point AND direction = 'VT')
-"""
-
-FACTS: Mapping[str, Fact] = {
-    "profile of energy": fact("high", PROFILE.format("A+"), "use_of_networks", "system_services"),
-    "profile of reactive power": fact("high", PROFILE.format("R-"), "unsolicited_reactive"),
-    "profile of gas": fact("gas", PROFILE.format("V"), "gas_energy"),
-    "state of the high tariff": fact("low", STATE.format("VT"), "energy_vt", "supply_vt", "electricity_tax"),
-    "state of the low tariff": fact("low", STATE.format("NT"), "energy_nt", "supply_nt"),
-    "state of a single tariff": fact("single", STATE.format("JT"), "energy_jt"),
-    "multiplier of a register": fact("low", MAPPING, "energy_vt"),
-    "price list": fact("high", ITEM.format("prices = 'EGD'"), "use_of_networks", "reserved_capacity_year"),
-    "rate": fact("low", ITEM.format("rate = 'C26d'"), "breaker"),
-    "breaker current": fact("low", ITEM.format("breaker_amps = breaker_amps + 40"), "breaker"),
-    "breaker phases": fact("low", ITEM.format("breaker_phases = 1, breaker_amps = 25"), "breaker"),
-    "reserved input": fact("high", ITEM.format("reserved_input_kw = 20"), "excess_reserved_input"),
-    "planned consumption of gas": fact("gas", ITEM.format("annual_mwh = 1"), "gas_energy"),
-    "yearly capacity": fact("high", CAPACITY.format("year"), "reserved_capacity_year"),
-    "payer": fact(
-        "high",
-        "UPDATE contract SET payer = (SELECT min(p.id) FROM party p WHERE p.id <> payer AND 'customer' = ANY (p.roles))"
-        " WHERE id = (SELECT contract FROM contract_item WHERE id = :item)",
-        "use_of_networks",
-    ),
-    "customer": fact(
-        "high",
-        "UPDATE contract SET customer = (SELECT min(p.id) FROM party p WHERE p.id <> customer"
-        " AND 'customer' = ANY (p.roles)) WHERE id = (SELECT contract FROM contract_item WHERE id = :item)",
-        "use_of_networks",
-    ),
-    "no contract item": fact(
-        "high", ITEM.format("valid = '[2025-01-01,2026-03-01)'"), "use_of_networks", "service:NAJEM"
-    ),
-    "unmetered power": fact(
-        "single", ITEM.format("rate = 'C60d', unmetered_w = 100, breaker_phases = NULL, breaker_amps = NULL")
-    ),
-    "monthly capacity": fact("high", CAPACITY.format("month"), "reserved_capacity_month"),
-    "calorific value": fact(
-        "gas",
-        "INSERT INTO calorific_value (area, period, first, version, value, kind, source, reason, made_at, made_by)"
-        " SELECT area, period, first, version + 1, value + 1, kind, source, reason, made_at, made_by"
-        "   FROM calorific_value v WHERE version = (SELECT max(version) FROM calorific_value n WHERE n.area = v.area"
-        "                                              AND n.period = v.period AND n.first = v.first)",
-        "gas_energy",
-    ),
-    "conversion of gas": fact(
-        "gas",
-        "UPDATE gas_conversion SET kind = 'fixed', coefficient = 1.5, temperature_k = NULL, gauge_kpa = NULL,"
-        " compressibility = NULL, altitude_m = NULL, barometric_kpa = NULL"
-        " WHERE channel IN (SELECT id FROM channel WHERE supply_point = :point)",
-        "gas_energy",
-    ),
-    "daily capacity of gas": fact(
-        "gas", ITEM.format("gas_daily_capacity_m3 = coalesce(gas_daily_capacity_m3, 0) + 100"), "gas_capacity_year"
-    ),
-    "monthly capacity of gas": fact(
-        "gas",
-        "INSERT INTO gas_capacity (supply_point, kind, m3_a_day, valid)"
-        " VALUES (:point, 'month', 500, '[2026-03-01,2026-04-01)')",
-    ),
-    "exemption from capacity": fact("high", CONDITION.format("capacity_exempt", "NULL"), "reserved_capacity_year"),
-    "single-component price": fact("high", CONDITION.format("single_component", "NULL"), "reserved_capacity_year"),
-    "losses of a transformer": fact("high", CONDITION.format("loss", "4"), "use_of_networks", "system_services"),
-    "exemption from tax": fact("low", CONDITION.format("tax_exempt", "NULL"), "electricity_tax"),
-    "price of a service": fact("high", "UPDATE own_service_price SET price = 120", "service:NAJEM"),
-    "VAT of a service": fact("high", "UPDATE own_service SET vat_percent = 12", "service:NAJEM"),
-    "quantity of a service": fact(
-        "high", "UPDATE contract_service SET fixed = 3 WHERE contract_item = :item", "service:NAJEM"
-    ),
-    "end of a service": fact("high", "DELETE FROM contract_service WHERE contract_item = :item", "service:NAJEM"),
-    "area of an object": fact("low", "UPDATE site_object SET area_m2 = 51 WHERE area_m2 = 50", "service:PLOCHA"),
-    "price of energy": fact("low", "UPDATE own_price SET price = price + 10 WHERE component = 'vt'", "supply_vt"),
-    "end of a price list": fact("low", "DELETE FROM item_price_list", "supply_vt", "supply_fixed", "electricity_tax"),
-    "another channel": fact(
-        "high",
-        "INSERT INTO settled_from (contract_item, direction, channel, valid) SELECT :item, 'A+', c.id, '[2026-03-01,)'"
-        "  FROM channel c JOIN supply_point sp ON sp.id = c.supply_point"
-        " WHERE c.direction = 'A+' AND c.kind = 'interval' AND sp.voltage_level = 'VN'"
-        "   AND sp.point_type = 'consumption' AND sp.id <> :point ORDER BY c.id LIMIT 1",
-        "use_of_networks",
-    ),
-    "operator": fact(
-        "high",
-        "UPDATE supply_point SET operator = (SELECT min(id) FROM party p WHERE p.id <> operator) WHERE id = :point",
-        "use_of_networks",
-    ),
-    "level": fact("high", "UPDATE supply_point SET voltage_level = 'VVN' WHERE id = :point", "use_of_networks"),
-    "disconnection": fact("high", "UPDATE supply_point SET state = 'ended' WHERE id = :point", "use_of_networks"),
-}
 
 
 @pytest.fixture(scope="module")
@@ -208,15 +48,20 @@ def invoiced(stack: LocalStack, filled_template: str) -> Iterator[tuple[BilledSi
                 for which, condition in POINTS.items()
             }
             points = {which: (row[0], row[1]) for which, row in chosen.items()}
-            named = {"high": points["high"][1], "low": points["low"][1], "low_point": points["low"][0]}
-            named["gas_point"] = points["gas"][0]
-            for statement in BEFORE.format(**named).split(";"):
+            named = {which: item for which, (_, item) in points.items()}
+            named |= {f"{which}_point": point for which, (point, _) in points.items()}
+            for statement in BEFORE.format(**named, others=OTHERS).split(";"):
                 connection.execute(text(statement))
             made = settle_march(connection, site.clock)
             assert made.omitted == 0
             run = made.id
             approve_run(connection, run, CLERK, NOW)
-            connection.execute(text("UPDATE billing_basis SET state = 'invoiced' WHERE run = :run"), {"run": run})
+            connection.execute(
+                text("UPDATE billing_basis SET state = 'invoiced' WHERE run = :run AND service <> 'purchase'"),
+                {"run": run},
+            )
+            entry = connection.execute(text("SELECT supply_point, id FROM contract_item WHERE kind = 'purchase'")).one()
+            points["entry"] = (entry.supply_point, entry.id)
         yield site, points
     stack.drop_database(name)
 
@@ -329,7 +174,7 @@ def test_the_rate_of_vat_of_the_package_is_found(invoiced: tuple[BilledSite, dic
 def test_nothing_changed_is_nothing_found(invoiced: tuple[BilledSite, dict[str, tuple[int, int]]]) -> None:
     site, points = invoiced
     with site.engine.connect() as connection:
-        for point, _ in points.values():
+        for point in (point for which, (point, _) in points.items() if which != "entry"):
             assert judged(site, connection, point) == (None, 0, 0)
         connection.rollback()
 
@@ -380,4 +225,46 @@ def test_days_that_a_run_of_another_period_holds_are_left_to_that(
         assert look(connection, MONTH, END, site.clock, [point]).open == 1
         period = connection.execute(text("SELECT upper(period) FROM correction WHERE state = 'open'")).scalar_one()
         assert period == halves[0].end
+        connection.rollback()
+
+
+def test_every_fact_of_an_entry_is_found_by_an_update(
+    invoiced: tuple[BilledSite, dict[str, tuple[int, int]]],
+) -> None:
+    site, points = invoiced
+    point, item = points["entry"]
+    period, scope = Period.of_month(MONTH), Scope([point])
+    with site.engine.connect() as connection:
+        done = update_bases(connection, period, "regular", scope, "beze změny", site.clock, CLERK)
+        assert (done.updated.run, done.updated.replaced, done.updated.left_out) == (None, 0, ())
+        assert look(connection, MONTH, END, site.clock, [point]).open == 0
+        connection.rollback()
+        for name, each in ENTRY_FACTS.items():
+            asked = {key: value for key, value in (("point", point), ("item", item)) if f":{key}" in each.change}
+            assert connection.execute(text(each.change), asked).rowcount, name
+            done = update_bases(connection, period, "regular", scope, name, site.clock, CLERK)
+            rows = connection.execute(
+                text("SELECT DISTINCT component, service FROM billing_basis WHERE supply_point = :p"
+                     " AND state = 'cancelled' AND replaced_by = :run"),
+                {"p": point, "run": done.updated.run},
+            ).all()  # fmt: skip
+            assert each.touches <= {row.component for row in rows}, (name, rows)
+            assert {row.service for row in rows} == {"purchase"}, name
+            connection.rollback()
+
+
+def test_a_supplier_without_its_framework_contract_is_told(
+    invoiced: tuple[BilledSite, dict[str, tuple[int, int]]],
+) -> None:
+    """Whom to bill is not known: nothing is judged, and the point is named with what to mend."""
+    site, points = invoiced
+    point = points["framed"][0]
+    with site.engine.connect() as connection:
+        connection.execute(
+            text("UPDATE supply_point SET supplier = (SELECT id FROM party WHERE code = 'S2') WHERE id = :p"),
+            {"p": point},
+        )
+        told = look(connection, MONTH, END, site.clock, [point])
+        assert told.open == 0
+        assert [("S2" in each["reason"], "R/S1" in each["reason"]) for each in told.left_out] == [(True, True)]
         connection.rollback()
