@@ -26,6 +26,8 @@ _DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,12})?")
 _STEP = re.compile(r"1|0\.0{0,11}1")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LEVELS = {"VVN", "VN", "NN"}
+_NARROWING = ("only_if", "not_if")
+"""Parameters by which a rule is for some points of its level only."""
 
 
 def problems_of(file: PackageFile, formulas: Formulas | None) -> Iterator[str]:
@@ -98,6 +100,26 @@ def _rule_problems(file: PackageFile, formulas: Formulas | None) -> Iterator[str
             yield from _validity_problems(f"Rule {rule.component}", rule.valid)
         if unknown := set(rule.levels) - _LEVELS:
             yield f"Rule {rule.component} names the voltage level {', '.join(sorted(unknown))}."
+    yield from _billed_twice(file)
+
+
+def _billed_twice(file: PackageFile) -> Iterator[str]:
+    """Two rules of a component for the same points at one time, which would put it on a bill twice."""
+    told: set[str] = set()
+    for one, other in itertools.combinations(file.rules, 2):
+        if one.component != other.component or one.component in told:
+            continue
+        same_levels = bool(set(one.levels) & set(other.levels)) or one.levels == other.levels
+        same_registers = not one.registers or not other.registers or one.registers == other.registers
+        same_points = all(one.parameters.get(name) == other.parameters.get(name) for name in _NARROWING)
+        held, also_held = one.valid or file.valid, other.valid or file.valid
+        # days are spelled YYYY-MM-DD, so that their order is that of their texts
+        if same_levels and same_registers and same_points and held[0] < also_held[1] and also_held[0] < held[1]:
+            told.add(one.component)
+            yield (
+                f"Rule {one.component} is given twice for the same points from {max(held[0], also_held[0])}; "
+                "take one of them out, or end it before the other."
+            )
 
 
 def _estimation_problems(file: PackageFile) -> Iterator[str]:

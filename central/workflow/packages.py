@@ -16,13 +16,13 @@ from central.tariffs.load import load_content, load_octets
 from central.tariffs.package import Package
 
 PROFILES = text("""
-    -- every way in which contract items are billed in some days, once each
+    -- every way in which contract items are billed in some days, once each; entries by their purchase contracts
     SELECT sp.commodity, ci.prices, sp.voltage_level, ci.rate, ci.breaker_phases, ci.breaker_amps, ci.annual_mwh
       FROM contract_item ci
       JOIN supply_point_valid sp ON sp.id = ci.supply_point AND sp.valid && ci.valid
      WHERE ci.valid && daterange(:first, :end) AND sp.valid && daterange(:first, :end)
-       AND sp.commodity = :commodity AND sp.point_type = 'consumption' AND contract_services(ci.kind) @> 1
-       AND ci.prices IS NOT NULL
+       AND sp.commodity = :commodity AND contract_services(ci.kind) @> 1 AND ci.prices IS NOT NULL
+       AND (sp.point_type = 'consumption' OR ci.kind = 'purchase')
      GROUP BY 1, 2, 3, 4, 5, 6, 7
 """)
 
@@ -42,7 +42,8 @@ EFFECT = text("""
                ci.valid * sp.valid AS days
           FROM contract_item ci
           JOIN supply_point_valid sp ON sp.id = ci.supply_point AND sp.valid && ci.valid
-         WHERE sp.commodity = :commodity AND sp.point_type = 'consumption' AND contract_services(ci.kind) @> 1
+         WHERE sp.commodity = :commodity AND contract_services(ci.kind) @> 1
+           AND (sp.point_type = 'consumption' OR ci.kind = 'purchase')
            AND ci.valid && daterange(:first, :end)
     ), item_month AS (
         SELECT DISTINCT item.id, item.contract, item.supply_point, m.month::date AS month
@@ -60,7 +61,7 @@ EFFECT = text("""
              date_trunc('month', lower(b.valid) AT TIME ZONE 'Europe/Prague'),
              (upper(b.valid) AT TIME ZONE 'Europe/Prague') - interval '1 day', interval '1 month'
          ) AS m (month)
-         WHERE b.state <> 'cancelled' AND b.service = 'distribution' AND b.input IS NOT NULL
+         WHERE b.state <> 'cancelled' AND b.service IN ('distribution', 'purchase') AND b.input IS NOT NULL
            AND b.valid && tstzrange(CAST(:first AS date)::timestamptz, (CAST(:end AS date) + 1)::timestamptz)
          GROUP BY 1, 2
     )

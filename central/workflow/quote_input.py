@@ -59,6 +59,9 @@ _HELD = {
 _OTHERS = {"high": {"level"} | _CHOICES, "low": {"level", "rate", "breaker"} | _CHOICES, "gas": {"annual_mwh"}}
 _NEEDED = {"high": ("energy_mwh", "max_quarter_hour_kw"), "low": ("rate",), "gas": ()}
 
+_NOT_ZERO = ("volume_coefficient", "calorific_value_kwh_m3")
+"""Physical factors: with nothing for one of them every volume would be no energy."""
+
 CHOICES = ("single_component", "unmetered_flat")
 """What a customer may choose where the law leaves a choice."""
 
@@ -109,7 +112,7 @@ def quote_input(given: Mapping[str, Any]) -> QuoteInput:
         end=end,
         agreed={name: _number(name, given[name]) for name in sorted(_AGREED[kind]) if name in given},
         spread={name: _numbers(name, given[name], months) for name in sorted(_SPREAD[kind]) if name in given},
-        held={name: _numbers(name, given[name], months) for name in sorted(_HELD[kind]) if name in given},
+        held=_held(given, kind, months),
         months=months,
     )
 
@@ -229,6 +232,14 @@ def _numbers(name: str, value: Any, months: int) -> Sequence[Decimal]:
             f"Field {name} has {len(value)} values; the period touches {months} calendar months, give one for each."
         )
     return tuple(_number(name, each) for each in value)
+
+
+def _held(given: Mapping[str, Any], kind: str, months: int) -> dict[str, Sequence[Decimal]]:
+    held = {name: _numbers(name, given[name], months) for name in sorted(_HELD[kind]) if name in given}
+    for name in _NOT_ZERO:
+        if not all(held.get(name, (Decimal(1),))):
+            raise QuoteError(f"Field {name} is {_told(given[name])}; expected more than 0.")
+    return held
 
 
 def _number(name: str, value: Any) -> Decimal:

@@ -175,7 +175,8 @@ def test_nothing_changed_is_nothing_found(invoiced: tuple[BilledSite, dict[str, 
     site, points = invoiced
     with site.engine.connect() as connection:
         for point in (point for which, (point, _) in points.items() if which != "entry"):
-            assert judged(site, connection, point) == (None, 0, 0)
+            found, net, vat = judged(site, connection, point)
+            assert (found, net, vat) == (None, Decimal(0), Decimal(0))
         connection.rollback()
 
 

@@ -284,3 +284,39 @@ def test_the_command_line_on_the_database(
     assert "cz-electricity-2026@2026.4  2026-01-01 to 2027-01-01  active" in said("list")
     assert "is not installed" in said("deactivate", "nothing@1", "--reason", "x", status=2)
     assert "There is no key 0" in said("distrust", "0", "--reason", "x", status=2)
+
+
+def test_what_the_superior_distributor_should_bill_changes_with_the_package_too(site: BilledSite) -> None:
+    with transaction(site.engine) as connection:
+        prepare(connection, CLERK, NOW)
+    site.do("""
+        INSERT INTO contract (number, kind, customer, payer, valid)
+        SELECT 'N/1', 'purchase', operator, operator, '[2026-01-01,)' FROM supply_point
+         WHERE point_type = 'entry' LIMIT 1
+    """)
+    site.do("""
+        INSERT INTO contract_item (contract, supply_point, prices, reserved_input_kw, operator, valid, kind)
+        SELECT c.id, e.id, 'CEZ', 4000, (SELECT max(id) FROM party), '[2026-01-01,)', 'purchase'
+          FROM contract c, (SELECT id FROM supply_point WHERE point_type = 'entry' ORDER BY ean LIMIT 1) e
+         WHERE c.number = 'N/1'
+    """)
+    site.do("""
+        INSERT INTO reserved_capacity (supply_point, kind, kw, valid)
+        SELECT supply_point, 'year', 300, '[2026-01-01,)' FROM contract_item WHERE kind = 'purchase'
+    """)
+    content = _package(version="2026.900")
+    for table in content["tables"]:
+        if table["component"] == "use_of_networks":
+            table["rows"] = [[*row[:-1], "1"] for row in table["rows"]]
+    new = {"new": {"content": seal(content, KEY)}}
+    with site.client() as client:
+        for state in ("unsettled", "settled"):
+            (found,) = client.post("/v1/packages/diff", json=new).json()
+            (entry,) = [row for row in found["effect"] if row["contract"] == "N/1"]
+            assert "2026-03-01" in entry[state]
+            assert entry["invoiced"] == []
+            if state == "unsettled":
+                point = site.one("SELECT supply_point FROM contract_item WHERE kind = 'purchase'")
+                order = {"month": "2026-03", "points": [point]}
+                made = client.post("/v1/settlement/runs", json=order)
+                assert (made.status_code, made.json()["omitted"]) == (201, 0), made.text

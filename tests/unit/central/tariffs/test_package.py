@@ -215,6 +215,15 @@ def test_a_changed_price_breaks_the_checksum() -> None:
         (lambda content: content["tables"][0]["rows"][0].__setitem__(-1, "1,5"), "has the number 1,5"),
         (lambda content: content["tables"][0]["rows"].append(["1"]), "two values"),
         (lambda content: content["tables"][-1]["rows"].append(["C99d", "CEZ", "1"]), "rate C99d is not listed"),
+        (
+            lambda content: content["rules"].append(content["rules"][0]),
+            "is given twice for the same points from 2026-01-01",
+        ),
+        (
+            lambda content: content["rules"].append({**content["rules"][0], "valid": ["2026-06-01", "2026-07-01"]}),
+            "is given twice for the same points from 2026-06-01",
+        ),
+        (lambda content: content["rules"][0].update(valid=["2026-13-01", "x"]), "two dates YYYY-MM-DD"),
         (lambda content: content["groups"].clear(), "belongs to the group excess_taken"),
         (lambda content: _order(content).update(commodity="gas"), "is for gas, the package for electricity"),
         (lambda content: _order(content).update(metering_types=["D"]), "names the metering type D"),
@@ -230,6 +239,18 @@ def test_a_wrong_package_is_refused_with_a_sentence(change: Any, sentence: str) 
     change(content)
     with pytest.raises(PackageInvalidError, match=sentence):
         load_content(_resealed(content), "wrong.json", FORMULA_SHAPES)
+
+
+def test_a_rule_may_follow_another_of_its_component() -> None:
+    content = _content()
+    first = content["rules"][0]
+    first["valid"] = ["2026-01-01", "2026-06-01"]
+    content["rules"].append({**first, "valid": ["2026-06-01", "2027-01-01"]})
+    package = load_content(_resealed(content), "halves.json", FORMULA_SHAPES)
+    assert [rule.valid for rule in package.file.rules if rule.component == first["component"]] == [
+        ("2026-01-01", "2026-06-01"),
+        ("2026-06-01", "2027-01-01"),
+    ]
 
 
 @pytest.mark.parametrize(

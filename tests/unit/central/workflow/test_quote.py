@@ -169,6 +169,13 @@ def test_a_wrong_field_at_low_voltage_is_a_sentence(change: dict[str, Any], sent
     assert sentence in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["volume_coefficient", "calorific_value_kwh_m3"])
+@pytest.mark.parametrize("value", [0, "0.000", [0]])
+def test_a_volume_is_not_made_into_nothing(name: str, value: Any) -> None:
+    with pytest.raises(QuoteError, match=f"Field {name} is .*; expected more than 0"):
+        quoted({**GAS, name: value})
+
+
 @pytest.mark.parametrize("name", ["energy_mwh", "max_quarter_hour_kw", "level", "prices", "period"])
 def test_a_missing_field_is_a_sentence(name: str) -> None:
     with pytest.raises(QuoteError, match=name):
