@@ -1,0 +1,37 @@
+"""What an answer to a message makes of the duty that the message fulfils."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from sqlalchemy import Connection, text
+
+_SETTLE: Final = text("""
+    -- the last message made for the duty's present cause says what becomes of it
+    UPDATE market_duty duty
+       SET state = told.becomes,
+           done_at = CASE told.becomes WHEN 'done' THEN told.answered_at END,
+           problem = CASE WHEN told.state = 'rejected' THEN 'The message was rejected: ' || told.reasons END
+      FROM (
+        SELECT DISTINCT ON (m.duty) m.duty, m.state, m.answered_at,
+               CASE WHEN m.state IN ('accepted', 'accepted_with_reservation') THEN 'done'
+                    WHEN m.state = 'rejected' THEN 'open' ELSE 'told' END AS becomes,
+               coalesce((SELECT string_agg(concat_ws(' ', r ->> 'type', r ->> 'code', r ->> 'text'), '; ')
+                           FROM jsonb_array_elements(m.reasons) r), 'without a reason') AS reasons
+          FROM market_message m JOIN market_duty d ON d.id = m.duty
+         WHERE m.duty IN (SELECT duty FROM market_message WHERE id = ANY (:messages) AND duty IS NOT NULL)
+           AND m.direction = 'out' AND m.state <> 'repaired' AND m.made_at >= d.arose_at
+         ORDER BY m.duty, m.version DESC) told
+     WHERE duty.id = told.duty AND duty.state <> 'waived' AND duty.state <> told.becomes
+""")
+
+
+def settle_answered(connection: Connection, message_ids: Iterable[int]) -> int:
+    """Bring the duties of messages to what their answers say: done, or open again with the reasons when rejected.
+
+    Set-wise and repeatable; messages without a duty are passed over, as are those made before the duty's present cause.
+    Returns how many duties moved.
+    """
+    numbers = sorted(set(message_ids))
+    if not numbers:
+        return 0
+    return connection.execute(_SETTLE, {"messages": numbers}).rowcount
