@@ -16,6 +16,7 @@ from central.invoicing.document import (
     PastPeriod,
     PointSection,
     RegisterStates,
+    VatRow,
     recapitulate,
 )
 from central.invoicing.kinds import TaxDays, document_type, tax_date
@@ -92,6 +93,8 @@ class About:
     deductions: Sequence[DeductedAdvance] = ()
     original: Original | None = None
     reason: str | None = None
+    before: Sequence[VatRow] = ()
+    """The recapitulations of the original and of what corrected it so far."""
 
 
 def compose(
@@ -115,7 +118,7 @@ def compose(
         count += len(section.lines)
         sections.append(section)
     lines = [line for section in sections for line in section.lines]
-    vat_rows = recapitulate(lines)
+    vat_rows = recapitulate(lines, about.before)
     end = max(given.end for given, _ in points).astimezone(PRAGUE).date()
     return InvoiceDocument(
         number=invoice_number,

@@ -69,7 +69,7 @@ def compose_advance(paper: AdvancePaper, supplier: PartyDetails, customer: Party
     sections: list[PointSection] = []
     shares = _shares(paper)
     for place, part in enumerate(paper.parts or [None]):
-        lines = [_line(paper, row, share[place], words) for row, share in zip(paper.vat_rows, shares, strict=True)]
+        lines = [_line(paper, share[place], words) for share in shares]
         numbered = [
             _numbered(line, part, number)
             for number, line in enumerate(lines, start=1 + sum(len(section.lines) for section in sections))
@@ -95,23 +95,31 @@ def compose_advance(paper: AdvancePaper, supplier: PartyDetails, customer: Party
     )
 
 
-def _shares(paper: AdvancePaper) -> list[list[Decimal]]:
-    """The base of each VAT row by part: differences of the rounded running sums, so that they sum to the row."""
+def _shares(paper: AdvancePaper) -> list[list[VatRow]]:
+    """Each VAT row by part: bases and sums with VAT are split alike, so that both sum to the row."""
     weights = [part.amount for part in paper.parts] or [Decimal(1)]
+    return [
+        [
+            VatRow(row.percent, base, gross - base)
+            for base, gross in zip(_split(row.base, weights), _split(row.gross, weights), strict=True)
+        ]
+        for row in paper.vat_rows
+    ]
+
+
+def _split(amount: Decimal, weights: Sequence[Decimal]) -> list[Decimal]:
+    """An amount by weights: differences of the rounded running sums, so that the parts sum to it."""
     whole = sum(weights, Decimal(0))
-    shares = []
-    for row in paper.vat_rows:
-        running, before, split = Decimal(0), Decimal("0.00"), []
-        for weight in weights:
-            running += weight
-            after = (row.base * running / whole).quantize(CENT, rounding=ROUND_HALF_UP) if whole else row.base
-            split.append(after - before)
-            before = after
-        shares.append(split)
-    return shares
+    running, before, split = Decimal(0), Decimal("0.00"), []
+    for weight in weights:
+        running += weight
+        after = (amount * running / whole).quantize(CENT, rounding=ROUND_HALF_UP) if whole else amount
+        split.append(after - before)
+        before = after
+    return split
 
 
-def _line(paper: AdvancePaper, row: VatRow, amount: Decimal, words: Wording) -> DocumentLine:
+def _line(paper: AdvancePaper, share: VatRow, words: Wording) -> DocumentLine:
     return DocumentLine(
         number=0,
         supply_point=None,
@@ -120,11 +128,13 @@ def _line(paper: AdvancePaper, row: VatRow, amount: Decimal, words: Wording) -> 
         name=words.notes[paper.kind],
         quantity=Decimal(1),
         unit="",
-        unit_price=amount,
+        unit_price=share.base,
         price_unit=words.currency.get(paper.currency, paper.currency),
-        amount=amount,
-        vat_percent=row.percent,
+        amount=share.base,
+        vat_percent=share.percent,
         source="",
+        # a request is no tax document; what came is taxed from the sum with VAT, and so is what goes back of it
+        vat=None if paper.kind == "advance" else share.vat,
     )
 
 

@@ -1,6 +1,6 @@
 """An invoice as a document: everything that is printed or exported, as plain values."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -8,6 +8,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from central.invoicing.advances.deductions import DeductedAdvance
 
 CENT = Decimal("0.01")
+ZERO = Decimal("0.00")
 
 INVOICE = 1
 """ISDOC document type of an invoice; the others are given by `kinds.document_type`."""
@@ -56,6 +57,8 @@ class DocumentLine:
     end: datetime | None = None
     """The time it bills, where that is not the whole time of its section."""
     statement_type: int = 0
+    vat: Decimal | None = None
+    """The tax of a line of quantity 1 whose sum with VAT is what came (shora); None where `amount` is taxed."""
     assumptions: Sequence[str] = ()
     """What the line stands on that is not documented for its time, in sentences; `mark` is the least sure one."""
 
@@ -208,12 +211,28 @@ class InvoiceDocument:
         return any(line.example for line in self.lines)
 
 
-def recapitulate(lines: Sequence[DocumentLine]) -> list[VatRow]:
-    """The VAT recapitulation: lines summed by rate, VAT rounded half up to 0.01 once a rate."""
+def recapitulate(lines: Iterable[DocumentLine], before: Iterable[VatRow] = ()) -> list[VatRow]:
+    """The VAT recapitulation: billed lines summed by rate, VAT rounded half up to 0.01 once a rate.
+
+    `before` is what the documents have that these lines correct: then VAT is the difference to that of the new truth,
+    so that the documents together say the VAT of what stands, to the haléř. Information bills nothing and has no row.
+    """
     sums: dict[Decimal, Decimal] = {}
     for line in lines:
-        sums[line.vat_percent] = sums.get(line.vat_percent, Decimal("0.00")) + line.amount
-    return [
-        VatRow(percent, base, (base * percent / 100).quantize(CENT, rounding=ROUND_HALF_UP))
-        for percent, base in sorted(sums.items())
-    ]
+        if not line.is_information:
+            sums[line.vat_percent] = sums.get(line.vat_percent, ZERO) + line.amount
+    return vat_rows(sums, before)
+
+
+def vat_rows(sums: Mapping[Decimal, Decimal], before: Iterable[VatRow] = ()) -> list[VatRow]:
+    """The recapitulation of bases summed by rate; see `recapitulate`."""
+    stood: dict[Decimal, VatRow] = {}
+    for row in before:
+        known = stood.get(row.percent, VatRow(row.percent, ZERO, ZERO))
+        stood[row.percent] = VatRow(row.percent, known.base + row.base, known.vat + row.vat)
+    rows = []
+    for percent, base in sorted(sums.items()):
+        standing = stood.get(percent, VatRow(percent, ZERO, ZERO))
+        truth = ((standing.base + base) * percent / 100).quantize(CENT, rounding=ROUND_HALF_UP)
+        rows.append(VatRow(percent, base, truth - standing.vat))
+    return rows

@@ -26,8 +26,8 @@ VERSION = "6.0.2"
 SCHEMA = Path(__file__).parent / "schema" / "isdoc-invoice-6.0.2.xsd"
 
 ZERO = Decimal("0.00")
-FROM_GROSS = "1"
-"""VATCalculationMethod of what is taxed from a sum with VAT (shora); 0 is from the base."""
+FROM_BASE, FROM_GROSS = "0", "1"
+"""VATCalculationMethod: taxed from the base (zdola), or from a sum with VAT (shora)."""
 
 UNIT_CODES = {"MWh": "MWH", "kW": "KWT", "MW": "MAW", "měs": "MON", "MVArh": "MVArh", "A": "AMP"}
 """UN/ECE recommendation 20 where it has a code; else the unit as printed."""
@@ -149,8 +149,9 @@ def _street(street: str) -> tuple[str, str]:
 
 def _line(parent: etree._Element, line: DocumentLine) -> None:
     element = _add(parent, "InvoiceLine")
-    # line tax is exact (not rounded): rounding happens once, in the recapitulation
-    tax = line.amount * line.vat_percent / 100
+    # line tax of a base is exact (not rounded): rounding happens once, in the recapitulation
+    tax = line.amount * line.vat_percent / 100 if line.vat is None else line.vat
+    inclusive = line.unit_price * (100 + line.vat_percent) / 100 if line.vat is None else line.unit_price + line.vat
     _put(element, "ID", str(line.number))
     quantity = _put(element, "InvoicedQuantity", format(line.quantity, "f"))
     quantity.set("unitCode", UNIT_CODES.get(line.unit, line.unit))
@@ -158,10 +159,10 @@ def _line(parent: etree._Element, line: DocumentLine) -> None:
     _put(element, "LineExtensionAmountTaxInclusive", format(line.amount + tax, "f"))
     _put(element, "LineExtensionTaxAmount", format(tax, "f"))
     _put(element, "UnitPrice", format(line.unit_price, "f"))
-    _put(element, "UnitPriceTaxInclusive", format(line.unit_price * (100 + line.vat_percent) / 100, "f"))
+    _put(element, "UnitPriceTaxInclusive", format(inclusive, "f"))
     category = _add(element, "ClassifiedTaxCategory")
     _put(category, "Percent", format(line.vat_percent, "f"))
-    _put(category, "VATCalculationMethod", "0")
+    _put(category, "VATCalculationMethod", FROM_BASE if line.vat is None else FROM_GROSS)
     _put(element, "Note", " ".join((f"{line.source}.", *line.assumptions)) if line.assumptions else line.source)
     item = _add(element, "Item")
     _put(item, "Description", line.name)

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, text
 
 from central.checks.results import bases_in_error
 from central.checks.run import INVOICING, Scope, run_checks
@@ -22,11 +22,11 @@ from central.invoicing.selection import Grouping, Order, Selection, orders, sele
 from central.invoicing.sources import (
     original_of,
     read_languages,
-    read_originals,
     read_parties,
     read_points,
 )
-from central.invoicing.write import Writer, cancels
+from central.invoicing.standing import Standing, read_standing
+from central.invoicing.write import Writer
 from central.platform import audit
 from central.platform.errors import Refused
 from central.platform.identity import Person
@@ -92,7 +92,7 @@ class _Work:
     orders: list[Order]
     parties: Mapping[int, Any]
     languages: Mapping[int, str]
-    originals: Mapping[int, Row[Any]]
+    standing: Standing
     deducted: dict[int, list[DeductedAdvance]] = field(default_factory=dict)
 
 
@@ -203,7 +203,7 @@ def _prepare(connection: Connection, made: list[Order], now: datetime) -> _Work:
         orders=made,
         parties=read_parties(connection, (side for order in made for side in (order.supplier, order.payer))),
         languages=read_languages(connection, (order.payer for order in made)),
-        originals=read_originals(connection, (order.original for order in made if order.original is not None)),
+        standing=read_standing(connection, made),
     )
     _plan_deductions(work)
     return work
@@ -216,7 +216,9 @@ def _plan_deductions(work: _Work) -> None:
     deducts it anew.
     """
     taken: dict[int, Decimal] = {}
-    whole = {order.original: place for place, order in enumerate(work.orders) if cancels(order, work.originals)}
+    whole = {
+        order.original: place for place, order in enumerate(work.orders) if order.original in work.standing.taken_back
+    }
     for row in work.connection.execute(DEDUCTED_BEFORE, {"invoices": list(whole)}).mappings():
         given_back = {name: value for name, value in row.items() if name != "invoice"}
         work.deducted.setdefault(whole[row["invoice"]], []).append(DeductedAdvance(**given_back))
@@ -275,8 +277,9 @@ def _document(work: _Work, place: int, number: str, points: Sequence[Any]) -> In
         kind=order.kind,
         language=work.languages.get(order.payer, "cs"),
         deductions=work.deducted.get(place, ()),
-        original=None if order.original is None else original_of(work.originals[order.original]),
+        original=None if order.original is None else original_of(work.standing.originals[order.original]),
         reason=order.reason,
+        before=work.standing.before.get(place, ()),
     )
     days = max(basis.due_days for basis in order.bases)
     return compose(
@@ -290,13 +293,13 @@ def _document(work: _Work, place: int, number: str, points: Sequence[Any]) -> In
 
 
 def _write(work: _Work, person: Person, now: datetime) -> list[str]:
-    with Writer(work.connection, work.orders, work.issue_date, person, now) as writer:
-        writer.give_back(work.originals)
+    with Writer(work.connection, work.orders, work.standing, work.issue_date, person, now) as writer:
+        writer.give_back()
         for first in range(0, len(work.orders), CHUNK):
             places = range(first, min(first + CHUNK, len(work.orders)))
             composed = _compose(work, places, writer.numbers[first : first + CHUNK])
             writer.add([entry.document for entry in composed], [entry.order for entry in composed])
-        writer.finish(work.originals)
+        writer.finish()
     return writer.numbers
 
 

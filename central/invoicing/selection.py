@@ -21,8 +21,8 @@ TO_INVOICE = """
     -- approved bases with both sides, which say who invoices whom (the registry may have moved on); accruals and what
     -- the superior distributor should bill are never invoiced. original: the document whose line a basis takes back
     SELECT b.id, b.input, b.supply_point, b.contract, b.contract_item, c.kind AS contract_kind, c.due_days,
-           b.seller AS supplier, b.payer, b.amount, b.statement_type, b.reason, lower(b.valid) AS start,
-           upper(b.valid) AS stop, r.statement, billed.invoice AS original,
+           b.seller AS supplier, b.payer, b.amount, b.vat_percent, b.statement_type, b.reason, lower(b.valid) AS start,
+           upper(b.valid) AS stop, r.statement, billed.invoice AS original, b.original AS takes_back,
            md5(concat_ws('|', b.fingerprint, b.name, b.quantity, b.unit_price, b.amount, b.vat_percent)) AS stamp
       FROM billing_basis b
       JOIN supply_point sp ON sp.id = b.supply_point

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, select, text
 
 from central.invoicing.compose import BasisRow, PointInput
 from central.invoicing.document import Original, PartyDetails, PastPeriod
-from central.invoicing.tables import document_language, invoice
+from central.invoicing.tables import document_language
 from central.registry.tables import party
 
 PAST_PERIODS = 12
@@ -81,12 +81,6 @@ def read_languages(connection: Connection, ids: Iterable[int]) -> dict[int, str]
     """The languages of those payers that do not get their documents in Czech."""
     rows = connection.execute(select(document_language).where(document_language.c.party.in_(set(ids))))
     return {row.party: row.language for row in rows}
-
-
-def read_originals(connection: Connection, ids: Iterable[int]) -> dict[int, Row[Any]]:
-    """The documents that others correct or cancel, locked: their state changes with the act."""
-    query = select(invoice).where(invoice.c.id.in_(set(ids))).order_by(invoice.c.id).with_for_update()
-    return {row.id: row for row in connection.execute(query)}
 
 
 def original_of(row: Row[Any]) -> Original:

@@ -1,15 +1,14 @@
 """Write documents: numbers, heads, lines, files, what they deduct, and the open items that they are."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import date, datetime
-from decimal import Decimal
 from types import TracebackType
 from typing import Any, Self
 
 import psycopg
-from sqlalchemy import Connection, Row, insert, update
+from sqlalchemy import Connection, insert, update
 
 from central.invoicing import states
 from central.invoicing.advances.deductions import deduct, settle_period, undo_deductions
@@ -18,6 +17,7 @@ from central.invoicing.numbering import NumberSeries
 from central.invoicing.payments.receivables import NewReceivable, open_receivables
 from central.invoicing.rendering import File, Renderer, renderer
 from central.invoicing.selection import Order
+from central.invoicing.standing import Standing
 from central.invoicing.tables import invoice
 from central.platform.copy_text import copy_in
 from central.platform.identity import Person
@@ -36,9 +36,16 @@ class Writer:
     """
 
     def __init__(
-        self, connection: Connection, orders: Sequence[Order], issue_date: date, person: Person, now: datetime
+        self,
+        connection: Connection,
+        orders: Sequence[Order],
+        standing: Standing,
+        issue_date: date,
+        person: Person,
+        now: datetime,
     ) -> None:
         self._connection = connection
+        self._standing = standing
         self._person, self._now, self._issue_date = person, now, issue_date
         self._orders = orders
         self._stack = ExitStack()
@@ -55,12 +62,11 @@ class Writer:
     ) -> None:
         self._stack.__exit__(kind, error, trace)
 
-    def give_back(self, originals: Mapping[int, Row[Any]]) -> None:
+    def give_back(self) -> None:
         """What cancelled documents deducted is free, before a document of the same act deducts it anew."""
         for order in self._orders:
-            if order.original is not None and cancels(order, originals):
-                row = originals[order.original]
-                undo_deductions(self._connection, row.id, order.reason or "", self._person, self._now)
+            if order.original is not None and order.original in self._standing.taken_back:
+                undo_deductions(self._connection, order.original, order.reason or "", self._person, self._now)
 
     def add(self, documents: Sequence[InvoiceDocument], orders: Sequence[Order]) -> None:
         """Write a chunk of documents with the orders that they are of."""
@@ -88,14 +94,14 @@ class Writer:
             if order.original is None:
                 self._settle(document, order)
 
-    def finish(self, originals: Mapping[int, Row[Any]]) -> None:
+    def finish(self) -> None:
         """Store what still waits, and give the documents that were corrected or cancelled their new state."""
         self._store_files()
         for order in self._orders:
             if order.original is None:
                 continue
-            row = originals[order.original]
-            act = "cancel" if cancels(order, originals) else "correct"
+            row = self._standing.originals[order.original]
+            act = "cancel" if order.original in self._standing.taken_back else "correct"
             following = states.advance(row.state, act, row.number)
             self._connection.execute(update(invoice).where(invoice.c.id == row.id).values(state=following))
 
@@ -155,14 +161,6 @@ class Writer:
             "issued_at": self._now,
             "issued_by": self._person.name,
         }
-
-
-def cancels(order: Order, originals: Mapping[int, Row[Any]]) -> bool:
-    """Whether an order takes the whole of its original back; where it is a part, it corrects it."""
-    if order.kind != "cancelling" or order.original is None:
-        return False
-    taken: Decimal = sum((basis.amount for basis in order.bases), Decimal(0))
-    return bool(taken == -originals[order.original].net)
 
 
 def _lines(document: InvoiceDocument, identifier: int) -> Iterator[tuple[Any, ...]]:
