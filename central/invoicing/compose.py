@@ -7,73 +7,30 @@ from decimal import Decimal
 from typing import Any
 
 from central.invoicing.advances.deductions import DeductedAdvance
+from central.invoicing.compose_rows import BasisRow, PointInput
+from central.invoicing.compose_taken import gas_facts, register_states
 from central.invoicing.document import (
     DocumentLine,
     Fact,
     InvoiceDocument,
     Original,
     PartyDetails,
-    PastPeriod,
     PointSection,
-    RegisterStates,
     VatRow,
     recapitulate,
 )
 from central.invoicing.kinds import TaxDays, document_type, tax_date
-from central.invoicing.wording import Wording, wording
+from central.invoicing.wording import Wording, trimmed, wording
 from central.settlement.marks import DOCUMENTED
 from shared.metering_day import PRAGUE
 
 ORDER = (12, 13, 14, 26, 6, 5, 17, 27, 2001, 7, 15, 8, 9, 10, 11, 16, 1001, 1002, 1019, 1020, 1022, 1023)
 """The order of rate codes on an invoice: what is paid for the connection, for energy, then the other payments."""
 
-DIRECTIONS = ("VT", "NT", "JT")
-"""The high tariff before the low one, as the lines have them."""
-
 _RANK = {rate: place for place, rate in enumerate(ORDER)}
 
 INFORMING = frozenset({"regular", "annual", "collective"})
 """Kinds of documents that show lines for information, too."""
-
-
-@dataclass(frozen=True, slots=True)
-class BasisRow:
-    """A billing basis to be invoiced; `start` and `end` are the time it bills, `statement_type` as in the checks."""
-
-    id: int
-    supply_point: int
-    rate: int
-    name: str
-    quantity: Decimal
-    unit: str
-    unit_price: Decimal
-    price_unit: str
-    amount: Decimal
-    vat_percent: Decimal
-    why: Mapping[str, Any]
-    start: datetime | None = None
-    end: datetime | None = None
-    statement_type: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class PointInput:
-    """What a run pinned for a point: facts, quantities, states, lines for information, findings.
-
-    `id` is the input; None stands for bases made by hand, of which only the point, contract and time are known.
-    `past` is what the point took in earlier settled periods, the oldest first.
-    """
-
-    id: int | None
-    supply_point: int
-    facts: Mapping[str, Any]
-    start: datetime
-    end: datetime
-    quantities: Mapping[str, str]
-    readings: Sequence[Mapping[str, Any]]
-    information: Sequence[Mapping[str, Any]]
-    findings: Sequence[Mapping[str, Any]]
-    past: Sequence[PastPeriod] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +119,7 @@ def _section(given: PointInput, bases: Sequence[BasisRow], count: int, kind: str
         start=given.start,
         end=given.end,
         facts=_facts(given, bases, words),
-        registers=[
-            register for reading in _in_order(given.readings) for register in _registers(reading, given.facts, words)
-        ],
+        registers=register_states(given.readings, given.facts, words),
         lines=_lines(given, bases, count, informing, words),
         remarks=[finding["text"] for finding in given.findings] if informing else [],
         past=given.past if informing else (),
@@ -233,17 +188,12 @@ def _facts(given: PointInput, bases: Sequence[BasisRow], words: Wording) -> list
             facts.append(Fact(words.facts[label], f"{value} {unit}".strip()))
 
     def plain(value: str | None) -> str | None:
-        return None if value is None else words.number(_trimmed(Decimal(value)))
+        return None if value is None else words.number(trimmed(Decimal(value)))
 
     if point["commodity"] == "gas":
-        why = next((basis.why for basis in bases if "calorific_value_kwh_m3" in basis.why), {})
-        energy = next((basis.quantity for basis in bases if "calorific_value_kwh_m3" in basis.why), None)
         put("annual_consumption", plain(item["annual_mwh"]), "MWh")
         put("daily_capacity", plain(item["gas_daily_capacity_m3"]), "m³")
-        put("volume", plain(given.quantities.get("volume_m3")), "m³")
-        put("volume_coefficient", plain(why.get("volume_coefficient")))
-        put("calorific_value", plain(why.get("calorific_value_kwh_m3")), "kWh/m³")
-        put("energy", None if energy is None else words.number(_trimmed(energy * 1000)), "kWh")
+        facts += gas_facts(given, bases, words)
     elif point["level"] == "NN":
         put("distribution_rate", item["rate"])
         if item["breaker_phases"] is not None:
@@ -265,41 +215,3 @@ def _facts(given: PointInput, bases: Sequence[BasisRow], words: Wording) -> list
 
 def _meters(facts: Mapping[str, Any]) -> list[str]:
     return sorted({mapping["serial"] for channel in facts["channels"] for mapping in channel["mappings"]})
-
-
-def _in_order(readings: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    return sorted(readings, key=lambda reading: DIRECTIONS.index(reading["direction"]))
-
-
-def _registers(reading: Mapping[str, Any], facts: Mapping[str, Any], words: Wording) -> list[RegisterStates]:
-    mappings = {
-        mapping["evidence_channel"]: mapping for channel in facts["channels"] for mapping in channel["mappings"]
-    }
-    states = []
-    for period in reading["periods"]:
-        start, end = period["from"], period["to"]
-        mapping = mappings[start["evidence_channel"]]
-        counted = Decimal((end["value"] - start["value"]) * period["factor"]).scaleb(reading["exponent"] - 3)
-        states.append(
-            RegisterStates(
-                meter=mapping["serial"],
-                register=words.registers.get(reading["direction"], reading["direction"]),
-                start_at=datetime.fromisoformat(start["at"]),
-                start=_kilo(start),
-                end_at=datetime.fromisoformat(end["at"]),
-                end=_kilo(end),
-                multiplier=mapping["multiplier"],
-                consumption=_trimmed(counted),
-                unit="kWh",
-            )
-        )
-    return states
-
-
-def _kilo(state: Mapping[str, Any]) -> Decimal:
-    return _trimmed(Decimal(state["value"]).scaleb(state["exponent"] - 3))
-
-
-def _trimmed(value: Decimal) -> Decimal:
-    """Without trailing zeros behind the point, and never with an exponent."""
-    return value.normalize() + 0

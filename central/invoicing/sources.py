@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, text
 
-from central.invoicing.compose import BasisRow, PointInput
+from central.invoicing.compose_rows import BasisRow, PointInput
 from central.invoicing.document import Original, PartyDetails, PastPeriod
 from central.invoicing.tables import document_language
 from central.registry.tables import party

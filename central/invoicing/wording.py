@@ -69,6 +69,11 @@ class Wording(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.units.get(unit, unit)
 
 
+def trimmed(value: Decimal) -> Decimal:
+    """Without trailing zeros behind the point, and never with an exponent."""
+    return value.normalize() + 0
+
+
 @cache
 def wording(language: str) -> Wording:
     """The wording of a language that is shipped ("cs", "en")."""

@@ -13,8 +13,9 @@ from lxml import etree
 
 from central.invoicing import states
 from central.invoicing.advances.deductions import DeductedAdvance
-from central.invoicing.compose import About, BasisRow, compose
+from central.invoicing.compose import About, compose
 from central.invoicing.compose_advance import AdvanceKind, AdvancePaper, AdvancePart, compose_advance
+from central.invoicing.compose_rows import BasisRow
 from central.invoicing.document import InvoiceDocument, Original, PastPeriod, VatRow
 from central.invoicing.isdoc import NAMESPACE, problems_of, write_isdoc
 from central.invoicing.kinds import TaxDays, document_type, kinds, tax_date
@@ -126,6 +127,20 @@ def test_every_kind_keeps_the_schema_and_sums(document: InvoiceDocument, type_: 
         assert sum(parts) == total
     lines = [D(str(each.text)) for each in root.iterfind(".//i:InvoiceLine/i:LineExtensionAmount", FIND)]
     assert sum(lines) == document.net
+
+
+@pytest.mark.parametrize(("kind", "method"), [("advance", "0"), ("advance_tax", "1"), ("advance_credit", "1")])
+def test_what_came_is_taxed_from_its_sum_on_every_line(kind: AdvanceKind, method: str) -> None:
+    document = advance(kind)
+    root = etree.fromstring(write_isdoc(document))
+    lines = root.findall(".//i:InvoiceLine", FIND)
+    assert len(lines) == 3
+    assert [line.findtext(".//i:VATCalculationMethod", namespaces=FIND) for line in lines] == [method] * 3
+    taxes = [amount(line, "i:LineExtensionTaxAmount") for line in lines]
+    grosses = [amount(line, "i:LineExtensionAmountTaxInclusive") for line in lines]
+    assert (sum(taxes), sum(grosses)) == (document.vat, document.gross)
+    assert all(tax == tax.quantize(D("0.01")) for tax in taxes)
+    assert grosses == [amount(line, "i:UnitPriceTaxInclusive") for line in lines]
 
 
 @pytest.mark.parametrize(("document", "type_"), DOCUMENTS, ids=lambda value: getattr(value, "kind", value))

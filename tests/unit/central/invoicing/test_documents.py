@@ -9,7 +9,8 @@ import pytest
 import segno
 from lxml import etree
 
-from central.invoicing.compose import BasisRow, PointInput, Terms, compose
+from central.invoicing.compose import Terms, compose
+from central.invoicing.compose_rows import BasisRow, PointInput
 from central.invoicing.document import InvoiceDocument, PartyDetails, VatRow, recapitulate
 from central.invoicing.isdoc import METERING, NAMESPACE, problems_of, require_valid, write_isdoc
 from central.invoicing.pdf import render_pages, render_pdf
