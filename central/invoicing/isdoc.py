@@ -8,6 +8,7 @@ from typing import Any
 
 from lxml import etree
 
+from central.documents.texts import clean
 from central.invoicing.account import parse_iban
 from central.invoicing.document import DocumentLine, InvoiceDocument, PartyDetails, PointSection, VatRow
 from central.invoicing.wording import wording
@@ -60,7 +61,7 @@ def write_isdoc(document: InvoiceDocument) -> bytes:
         _metering(extensions, point)
     for key, value in (("Kind", document.kind), ("Reason", document.reason)):
         if value:
-            etree.SubElement(extensions, f"{{{METERING}}}{key}").text = value
+            _write(etree.SubElement(extensions, f"{{{METERING}}}{key}"), value)
     _party(_add(root, "AccountingSupplierParty"), supplier)
     _party(_add(root, "AccountingCustomerParty"), document.customer)
     if document.original is not None:
@@ -115,8 +116,16 @@ def _add(parent: etree._Element, name: str) -> etree._Element:
 
 def _put(parent: etree._Element, name: str, text: str) -> etree._Element:
     element = _add(parent, name)
-    element.text = text
+    _write(element, text)
     return element
+
+
+def _write(element: etree._Element, text: str) -> None:
+    """Text as it is, or without what XML forbids: a name must not stop a document."""
+    try:
+        element.text = text
+    except ValueError:
+        element.text = clean(text)
 
 
 def _party(parent: etree._Element, details: PartyDetails) -> None:
@@ -154,7 +163,7 @@ def _line(parent: etree._Element, line: DocumentLine) -> None:
     inclusive = line.unit_price * (100 + line.vat_percent) / 100 if line.vat is None else line.unit_price + line.vat
     _put(element, "ID", str(line.number))
     quantity = _put(element, "InvoicedQuantity", format(line.quantity, "f"))
-    quantity.set("unitCode", UNIT_CODES.get(line.unit, line.unit))
+    quantity.set("unitCode", UNIT_CODES.get(line.unit) or clean(line.unit))
     _put(element, "LineExtensionAmount", format(line.amount, "f"))
     _put(element, "LineExtensionAmountTaxInclusive", format(line.amount + tax, "f"))
     _put(element, "LineExtensionTaxAmount", format(tax, "f"))
@@ -264,19 +273,19 @@ def _payment(root: etree._Element, document: InvoiceDocument) -> None:
 
 def _metering(parent: etree._Element, point: PointSection) -> None:
     element = etree.SubElement(parent, f"{{{METERING}}}SupplyPoint")
-    element.set("code", point.code)
-    element.set("contract", point.contract)
+    element.set("code", clean(point.code))
+    element.set("contract", clean(point.contract))
     element.set("from", point.start.isoformat())
     element.set("to", point.end.isoformat())
     for register in point.registers:
         states = etree.SubElement(element, f"{{{METERING}}}Register")
-        states.set("meter", register.meter)
-        states.set("register", register.register)
+        states.set("meter", clean(register.meter))
+        states.set("register", clean(register.register))
         states.set("start", str(register.start))
         states.set("end", str(register.end))
         states.set("consumption", str(register.consumption))
         states.set("unit", register.unit)
     for fact in point.facts:
         value = etree.SubElement(element, f"{{{METERING}}}Fact")
-        value.set("label", fact.label)
-        value.text = fact.value
+        value.set("label", clean(fact.label))
+        _write(value, fact.value)

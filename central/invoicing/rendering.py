@@ -12,9 +12,11 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from central.invoicing.document import InvoiceDocument
+from central.invoicing.account import AccountError, parse_iban
+from central.invoicing.document import InvoiceDocument, PartyDetails
 from central.invoicing.isdoc import require_valid, write_isdoc
 from central.invoicing.pdf import render_pdf
+from central.platform.errors import BadInput
 
 WORKERS = 2
 POOL_FROM = 200
@@ -32,13 +34,26 @@ class File(NamedTuple):
 
 
 def make_files(document: InvoiceDocument) -> list[File]:
-    """The ISDOC and the PDF of one document. Raises BadInput where the ISDOC would break its schema."""
+    """The ISDOC and the PDF of one document. Raises BadInput where the ISDOC would break its schema, or where the
+    seller's account is none that payment data are known for."""
+    _require_account(document.supplier)
     isdoc = write_isdoc(document)
     require_valid(isdoc, document.number)
     return [
         File(kind, content, "sha256:" + hashlib.sha256(content).hexdigest())
         for kind, content in (("pdf", render_pdf(document, isdoc)), ("isdoc", isdoc))
     ]
+
+
+def _require_account(supplier: PartyDetails) -> None:
+    try:
+        if supplier.iban is not None:
+            parse_iban(supplier.iban)
+    except AccountError as error:
+        raise BadInput(
+            "seller_account",
+            f"{supplier.name} cannot issue documents with its account: {error} Give it a Czech account, or none.",
+        ) from error
 
 
 class Renderer:

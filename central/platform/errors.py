@@ -1,5 +1,7 @@
 """The errors that a user may see: a code for programs, a sentence for people, and the HTTP status they travel under."""
 
+from typing import Any
+
 
 class DomainError(Exception):
     """Base of all errors with a meaning in the field.
@@ -17,6 +19,16 @@ class DomainError(Exception):
         self.message = message
         if status is not None:
             self.status = status
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # one that was raised in a process of a pool has to reach the other side, whatever its constructor takes
+        return _again, (type(self), self.message, self.__dict__)
+
+
+def _again(kind: type[DomainError], message: str, said: dict[str, Any]) -> DomainError:
+    error = kind.__new__(kind, message)
+    error.__dict__.update(said)
+    return error
 
 
 class BadInput(DomainError):  # noqa: N818 - named as the field says it
