@@ -17,8 +17,18 @@ DATA: Final = "http://www.stormware.cz/schema/version_2/data.xsd"
 INVOICE: Final = "http://www.stormware.cz/schema/version_2/invoice.xsd"
 TYPE: Final = "http://www.stormware.cz/schema/version_2/type.xsd"
 
-KINDS: Final = {"corrective": "issuedCorrectiveTax", "cancelling": "issuedCorrectiveTax"}
-"""Kinds of documents that are corrective tax documents there; all others are issued invoices."""
+KINDS: Final = {
+    "regular": "issuedInvoice",
+    "annual": "issuedInvoice",
+    "collective": "issuedInvoice",
+    "corrective": "issuedCorrectiveTax",
+    "cancelling": "issuedCorrectiveTax",
+    "advance_tax": "issuedInvoice",
+    "advance_credit": "issuedCorrectiveTax",
+}
+"""Every kind of tax document -> its type there; a request of an advance is none and is not handed over.
+
+That a tax document for a received payment goes as an issued invoice is assumed: the schema has no type of its own."""
 RATES: Final = {Decimal(0): "None", Decimal(12): "Low", Decimal(21): "High"}
 
 
@@ -76,7 +86,7 @@ def write_pohoda(identifier: str, ico: str, documents: Sequence[Document]) -> by
 
 
 def _head(head: etree._Element, document: Document) -> None:
-    _put(head, INVOICE, "invoiceType", KINDS.get(document.kind, "issuedInvoice"))
+    _put(head, INVOICE, "invoiceType", KINDS[document.kind])
     _put(_put(head, INVOICE, "number"), TYPE, "numberRequested", document.number)
     _put(head, INVOICE, "symVar", document.symbol)
     _put(head, INVOICE, "date", document.issued_on.isoformat())

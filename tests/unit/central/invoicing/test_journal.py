@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from lxml import etree
 
+from central.invoicing.kinds import kinds
 from central.invoicing.payments.journal import write_csv
 from central.invoicing.payments.journal_entries import (
     Entry,
@@ -18,7 +19,7 @@ from central.invoicing.payments.journal_entries import (
     document_entries,
     sums,
 )
-from central.invoicing.payments.pohoda import Document, VatPart, write_pohoda
+from central.invoicing.payments.pohoda import KINDS, Document, VatPart, write_pohoda
 
 OF = accounts()["accounts"]
 DAY = date(2026, 3, 31)
@@ -92,6 +93,13 @@ def test_texts_that_a_spreadsheet_would_compute_or_cut_are_kept_as_texts() -> No
     assert write_csv([entry]).decode("utf-8-sig").split("\r\n")[1] == (
         '2026-03-31;1;bank;"\'=1+1;""x""";221000;261000;-5,00;CZK;;'
     )
+
+
+def test_every_kind_of_tax_document_has_its_type_in_pohoda() -> None:
+    assert set(KINDS) == {kind for kind, rules in kinds().items() if rules.tax_point != "none"}
+    assert {kind for kind, type_ in KINDS.items() if type_ == "issuedCorrectiveTax"} == {
+        "corrective", "cancelling", "advance_credit",
+    }  # fmt: skip
 
 
 def test_a_document_for_pohoda_has_its_vat_by_the_names_of_rates() -> None:
