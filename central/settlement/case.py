@@ -154,11 +154,12 @@ def told_months(first: date, end: date) -> str:
 
 
 def rounded(value: Decimal | Fraction, step: Decimal) -> Decimal:
-    """Half up to a step of a power of ten; values are not negative."""
+    """Half up to a step of a power of ten; below zero as above it, away from zero."""
     if isinstance(value, Fraction):
         exponent = step.adjusted()
         scaled = value * 10**-exponent if exponent <= 0 else value / 10**exponent
-        return Decimal(floor(scaled + Fraction(1, 2))).scaleb(exponent)
+        whole = floor(abs(scaled) + Fraction(1, 2))
+        return Decimal(whole if scaled >= 0 else -whole).scaleb(exponent)
     return value.quantize(step, rounding="ROUND_HALF_UP")
 
 

@@ -6,7 +6,7 @@ Everything is read for many points at once, but for formulas, which are computed
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -15,6 +15,7 @@ from sqlalchemy import Connection, text
 
 from central.network.collections import Node, nodes_between
 from central.platform.arrays import int_array
+from central.platform.errors import BadInput
 from central.readings.formulas.total import Total, total_of
 from central.readings.node_balance import children_of
 from central.readings.profiles import read_newest
@@ -63,7 +64,8 @@ class Counts:
     days: Mapping[Commodity, DaySums] = field(default_factory=dict)
     states: Mapping[tuple[int, date, date], Sequence[RegisterPeriod]] = field(default_factory=dict)
     trees: Mapping[int, Sequence[Node]] = field(default_factory=dict)
-    totals: Mapping[tuple[str, date, date], Total] = field(default_factory=dict)
+    totals: Mapping[tuple[str, date, date], Total | BadInput] = field(default_factory=dict)
+    """What formulas come to, or why one cannot be computed any more."""
     points: Mapping[int, int] = field(default_factory=dict)
     """The supply point of each attached service."""
     waiting: Mapping[int, Waiting] = field(default_factory=dict)
@@ -89,6 +91,10 @@ class Counts:
 
     def _of_formula(self, formula: str, first: date, end: date) -> Counted:
         total = self.totals[formula, first, end]
+        if isinstance(total, BadInput):
+            raise NotMeasuredError(f"vzorec {formula} nelze spočítat: {total}", first)
+        for channel in sorted(total.versions):
+            self._require_settled(channel)
         if total.missing_day is not None:
             raise NotMeasuredError(
                 f"vzorec {formula}: chybí hodnoty, první dne {total.missing_day}.", total.missing_day
@@ -110,12 +116,16 @@ class Counts:
         if not own or min(node.first for node in own) > first or max(used) < end:
             raise NotMeasuredError(f"uzel {attached.node} není v kolekci po celé období od {first} do {end}.", first)
         rest, children = 0, defaultdict[int, int](int)
-        lowest = min(channel.exponent for channel in self._tree_channels(attached, first, end))
+        measured: list[tuple[Node, int]] = []
         for node in own:
-            begin, stop = max(first, node.first), min(end, node.end)
             if node.channel is None:
+                begin = max(first, node.first)
                 raise NotMeasuredError(f"uzel {attached.node} nemá od {begin} měřicí kanál.", begin)
-            rest += self._scaled(node.channel, begin, stop, lowest)
+            measured.append((node, node.channel))
+        lowest = min(channel.exponent for channel in self._tree_channels(attached, first, end))
+        for node, channel in measured:
+            begin, stop = max(first, node.first), min(end, node.end)
+            rest += self._scaled(channel, begin, stop, lowest)
             for child, sign, since, until in children_of(node, below, begin, stop):
                 energy = sign * self._scaled(child, since, until, lowest)
                 rest -= energy
@@ -125,12 +135,12 @@ class Counts:
                 f"uzel {attached.node}: podřízená měřidla naměřila od {first} do {end} víc než uzel.",
                 first,
             )
-        unit = self.channels[own[0].channel or 0].unit
+        unit = self.channels[measured[0][1]].unit
         share, told = self._share(attached, rest, children)
         inputs = (("rest", str(_basic(rest, lowest))), ("share", told))
         sources = tuple(
             self._source(channel, "profile", first, end)
-            for channel in sorted({*children, *(node.channel for node in own if node.channel is not None)})
+            for channel in sorted({*children, *(channel for _, channel in measured)})
         )
         text = f"uzel {attached.node} bez podřízených měřidel, {told}"
         return Counted(share * Fraction(10) ** lowest, unit, text, sources, inputs)
@@ -175,9 +185,7 @@ class Counts:
         return int(self._sum(channel, first, end) * 10 ** (self.channels[channel].exponent - exponent))
 
     def _sum(self, channel: int, first: date, end: date) -> int:
-        waits = self.waiting.get(channel)
-        if waits is not None:
-            raise NotMeasuredError(f"kanál {channel} má dny, {waits.what}, první {waits.day}.", waits.day)
+        self._require_settled(channel)
         total = self.days[self.places[channel].commodity].between(channel, first, end)
         if total.missing_day is not None:
             raise NotMeasuredError(
@@ -186,6 +194,11 @@ class Counts:
                 total.missing_day,
             )
         return total.total
+
+    def _require_settled(self, channel: int) -> None:
+        waits = self.waiting.get(channel)
+        if waits is not None:
+            raise NotMeasuredError(f"kanál {channel} má dny, {waits.what}, první {waits.day}.", waits.day)
 
     def _source(self, channel: int, kind: str, first: date, end: date) -> dict[str, Any]:
         facts, place = self.channels[channel], self.places[channel]
@@ -229,34 +242,24 @@ def read_counts(
         )  # fmt: skip
         if profiled:
             days[commodity] = sum_days(read_newest(connection, commodity, profiled, first, end))
-    batches: list[dict[tuple[int, datetime], tuple[Wanted, date, date]]] = []
-    totals: dict[tuple[str, date, date], Total] = {}
+    registers: dict[tuple[int, date, date], Wanted] = {}
+    totals: dict[tuple[str, date, date], Total | BadInput] = {}
     for _, held, begin, stop in wanted:
         number, formula = held.fact.channel, held.fact.formula
         if number is not None and channels[number].kind == "state":
             commodity = places[number].commodity
-            each = Wanted(channels[number], MeteringDay(commodity, begin).start, MeteringDay(commodity, stop).start)
-            _put(batches, each, begin, stop)
+            since, until = MeteringDay(commodity, begin).start, MeteringDay(commodity, stop).start
+            registers[number, begin, stop] = Wanted(channels[number], since, until)
         if formula is not None and (formula, begin, stop) not in totals:
-            totals[formula, begin, stop] = total_of(connection, formula, begin, stop)
-    states: dict[tuple[int, date, date], Sequence[RegisterPeriod]] = {}
-    for batch in batches:
-        read = read_states(connection, [each for each, _, _ in batch.values()], {})
-        states |= {(key[0], begin, stop): read.get(key, ()) for key, (_, begin, stop) in batch.items()}
+            try:
+                totals[formula, begin, stop] = total_of(connection, formula, begin, stop)
+            except BadInput as error:  # what it names is there no more: told of the points that it bills
+                totals[formula, begin, stop] = error
+    read = read_states(connection, list(registers.values()), {})
+    states = {key: read.get(each.key, ()) for key, each in registers.items()}
     points = {held.fact.id: point for point, held, _, _ in wanted}
-    return Counts(channels, places, days, states, trees, totals, points, waiting_of(sorted(channels)))
-
-
-def _put(
-    batches: list[dict[tuple[int, datetime], tuple[Wanted, date, date]]], each: Wanted, begin: date, stop: date
-) -> None:
-    """Into the first batch that has no other end for the channel's beginning: a read tells them apart by that."""
-    for batch in batches:
-        known = batch.get(each.key)
-        if known is None or known[2] == stop:
-            batch[each.key] = (each, begin, stop)
-            return
-    batches.append({each.key: (each, begin, stop)})
+    measured = {channel for total in totals.values() if isinstance(total, Total) for channel in total.versions}
+    return Counts(channels, places, days, states, trees, totals, points, waiting_of(sorted({*channels, *measured})))
 
 
 def _wanted(facts: Iterable[PointFacts]) -> Iterable[tuple[int, Held[Attached], date, date]]:

@@ -30,6 +30,10 @@ class _Fed:
     until: datetime
 
 
+StretchKey = tuple[int, datetime, datetime]
+"""A channel with its first instant and the one after its last: two items may be settled from one channel."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """A state channel between two instants."""
@@ -39,14 +43,14 @@ class Wanted:
     until: datetime
 
     @property
-    def key(self) -> tuple[int, datetime]:
-        return self.channel.id, self.since
+    def key(self) -> StretchKey:
+        return self.channel.id, self.since, self.until
 
 
 def read_states(
     connection: Connection, wanted: Sequence[Wanted], classes: Classes
-) -> dict[tuple[int, datetime], list[RegisterPeriod]]:
-    """The register periods of state channels, by channel and first instant; a missing state is None in its period.
+) -> dict[StretchKey, list[RegisterPeriod]]:
+    """The register periods of state channels between two instants; a missing state is None in its period.
 
     A register's last state is the one at, or soonest after, the end of its time: asked for an instant earlier, because
     from the end on another register may feed the channel. Where nobody read a register at an end, its state follows
@@ -54,7 +58,8 @@ def read_states(
     """
     if not wanted:
         return {}
-    fed = [(each.key, period) for each in wanted for period in _fed(each.channel, each.since, each.until)]
+    stretches = {each.key: each for each in wanted}
+    fed = [(key, period) for key, each in stretches.items() for period in _fed(each.channel, each.since, each.until)]
     ends = list(
         dict.fromkeys((period.channel, at) for _, period in fed for at in (period.since, period.until - _INSTANT))
     )
@@ -63,7 +68,7 @@ def read_states(
     faces = find_faces(connection, [(period.evidence_channel, period.until - _INSTANT) for _, period in fed])
     start, stop = min(each.since for each in wanted), max(each.until for each in wanted)
     rolled = find_rollovers(connection, [period.evidence_channel for _, period in fed], start, stop)
-    periods: dict[tuple[int, datetime], list[RegisterPeriod]] = defaultdict(list)
+    periods: dict[StretchKey, list[RegisterPeriod]] = defaultdict(list)
     for key, period in fed:
         first, last = (
             _of_register(_chosen(found, split, (period.channel, instant)), period)

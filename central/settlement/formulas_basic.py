@@ -169,6 +169,8 @@ def _capped(
             full += bill
         else:
             capped += energy
+    # in the order of days again: a payer who comes back must not tear the stretch that lines are rounded over
+    full, capped = (sorted(each, key=lambda share: share.case.part.first) for each in (full, capped))
     return [
         *lines_of(rule, full, unit, step=step, kind=kind),
         *lines_of(rule, capped, "MWh", kind="energy_mwh"),

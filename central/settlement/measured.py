@@ -16,6 +16,7 @@ from central.readings.profiles import Profiles
 from central.readings.registers.difference import Verdict, difference
 from central.readings.states import REMOTE
 from central.settlement.interval_mask import IntervalMask
+from shared.metering_day import PRAGUE
 from shared.quantities import MISSING_VALUE, Quality
 
 
@@ -192,7 +193,8 @@ def register_consumption(periods: Sequence[RegisterPeriod], what: str) -> int:
     for period in periods:
         if period.start is None or period.end is None:
             wanted = period.wanted_from if period.start is None else period.wanted_to
-            raise NotMeasuredError(f"{what}: chybí stav k {wanted.isoformat()}.", wanted.date())
+            day = _day(wanted) if period.start is None else _last_day(wanted)
+            raise NotMeasuredError(f"{what}: chybí stav k {wanted.isoformat()}.", day)
         counted = difference(
             period.start.value, period.end.value, period.digits, period.most, confirmed=period.confirmed
         )
@@ -200,10 +202,19 @@ def register_consumption(periods: Sequence[RegisterPeriod], what: str) -> int:
             raise NotMeasuredError(
                 f"{what}: stav klesl z {period.start.value} ({period.start.at.isoformat()}) "
                 f"na {period.end.value} ({period.end.at.isoformat()}){_WHY[counted.verdict]}.",
-                period.end.at.date(),
+                _last_day(period.end.at),
             )
         total += counted.units * period.factor
     return total
+
+
+def _day(instant: datetime) -> date:
+    return instant.astimezone(PRAGUE).date()
+
+
+def _last_day(end: datetime) -> date:
+    """The local day that time up to an instant ends in."""
+    return _day(end - timedelta(microseconds=1))
 
 
 _WHY = {

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from central.readings.gas.energy import MissingTermError
-from central.settlement.evidence import as_text
+from central.settlement.evidence import StretchKey, as_text
 from central.settlement.facts import RESERVED_OUTPUT, ChannelFacts, PointFacts, Span
 from central.settlement.gas_month import gas_parts, highest_days, missing_term
 from central.settlement.interval_mask import parse_mask, told_mask
@@ -56,7 +56,7 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured of some points: profiles by day, register periods by channel and first instant.
+    """What was measured of some points: profiles by day, register periods by channel and its two instants.
 
     `waiting`: the channels with days that are not fit to be settled yet. `count`: what own services are billed by.
     `without_exempt`: by entry of a network and its channel, what it took less what exempt points behind it did, and the
@@ -64,7 +64,7 @@ class Measured:
     """
 
     days: Mapping[Commodity, DaySums] = field(default_factory=dict)
-    states: Mapping[tuple[int, datetime], Sequence[RegisterPeriod]] = field(default_factory=dict)
+    states: Mapping[StretchKey, Sequence[RegisterPeriod]] = field(default_factory=dict)
     waiting: Mapping[int, Waiting] = field(default_factory=dict)
     count: Count = nothing_counted
     without_exempt: Mapping[tuple[int, int], tuple[DaySums, int]] = field(default_factory=dict)
@@ -111,11 +111,26 @@ def measure_parts(facts: PointFacts, measured: Measured) -> list[PartMeasured]:
                 "unmetered", f"Neměřený odběr je jen na hladině NN, místo má dne {span.first} jinou.", span.first
             )
     if facts.commodity is Commodity.GAS:
-        return _gas(facts, measured)
-    return [
-        _low_voltage(facts, span, measured) if span.version.level == LOW_VOLTAGE else _high(facts, span, measured)
-        for span in facts.spans
-    ]
+        parts = _gas(facts, measured)
+    else:
+        parts = [
+            _low_voltage(facts, span, measured) if span.version.level == LOW_VOLTAGE else _high(facts, span, measured)
+            for span in facts.spans
+        ]
+    for span, part in zip(facts.spans, parts, strict=True):
+        _require_not_negative(span, part)
+    return parts
+
+
+def _require_not_negative(span: Span, part: PartMeasured) -> None:
+    """What flowed in one direction is no less than nothing: below it a meter or a formula is wrong, and would pay."""
+    for name, value in part.quantities.items():
+        if value < 0 and name not in PEAKS:
+            raise NotMeasuredError(
+                f"od {span.first} do {span.end} je {name} {as_text(value)}, tedy pod nulou; opravte hodnoty, vzorec "
+                "nebo znaménko kanálu.",
+                span.first,
+            )
 
 
 def _high(facts: PointFacts, span: Span, measured: Measured) -> PartMeasured:
@@ -193,13 +208,13 @@ def _low_voltage(facts: PointFacts, span: Span, measured: Measured) -> PartMeasu
             raise NotMeasuredError(f"sazba {span.tariff.rate} potřebuje registr {register}, místo ho nemá.")
         if channel.kind == "interval":
             total = _complete(facts, span, channel, measured)
-            part.put(
-                "energy_mwh", in_mega(total.total, channel.exponent), [_profile_source(facts, span, channel, total)]
-            )
-            return part
-        periods = measured.states.get((channel.id, facts.instant(span.first)), ())
-        consumed = in_mega(register_consumption(periods, f"registr {register}"), channel.exponent)
-        source = _state_source(channel, periods)
+            consumed = in_mega(total.total, channel.exponent)
+            source = _profile_source(facts, span, channel, total)
+        else:
+            key = (channel.id, facts.instant(span.first), facts.instant(span.end))
+            periods = measured.states.get(key, ())
+            consumed = in_mega(register_consumption(periods, f"registr {register}"), channel.exponent)
+            source = _state_source(channel, periods)
         if register != "JT":
             part.put(f"energy_{register.lower()}_mwh", consumed, [source])
         energy += consumed
@@ -250,6 +265,10 @@ def _interval(
         if required:
             raise NotMeasuredError(f"místo nemá průběhový kanál {direction}.")
         return None, None
+    if channel.kind != "interval":
+        raise NotMeasuredError(
+            f"položka smlouvy se má účtovat z kanálu {direction} ({channel.id}), který nemá průběh.", span.first
+        )
     return channel, _complete(facts, span, channel, measured)
 
 

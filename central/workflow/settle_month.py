@@ -22,7 +22,7 @@ from central.settlement.beside import read_beside
 from central.settlement.books import BookInForce
 from central.settlement.classes import read_classes
 from central.settlement.counting import read_counts
-from central.settlement.evidence import Wanted, read_states
+from central.settlement.evidence import StretchKey, Wanted, read_states
 from central.settlement.exempt import read_without_exempt
 from central.settlement.facts import RESERVED_OUTPUT, ChannelFacts, PointFacts, Span
 from central.settlement.measured import DaySums, RegisterPeriod, sum_days
@@ -179,7 +179,7 @@ def _used(point: PointFacts) -> Iterable[ChannelFacts]:
 
 def _states(
     connection: Connection, facts: Sequence[PointFacts], packages: Sequence[Package]
-) -> dict[tuple[int, Any], list[RegisterPeriod]]:
+) -> dict[StretchKey, list[RegisterPeriod]]:
     """The states of the registers that the low-voltage parts are billed by, at the borders of each part."""
     wanted: list[Wanted] = []
     channels: dict[int, list[int]] = defaultdict(list)

@@ -15,6 +15,8 @@ from sqlalchemy import text
 from central.platform.database import transaction
 from central.readings.registers.boundary import month_ends
 from central.readings.vee.work import enqueue
+from central.settlement.evidence import Wanted, read_states
+from central.settlement.registry import read_channels
 from tests.system.billing.site import CLERK, NOW, BilledSite
 from tests.system.billing.test_pins_and_states import approve, first_point, quantities, quantities_or_none
 from tests.system.billing.test_pins_and_states import settle as settle_validated
@@ -159,6 +161,36 @@ def test_a_run_does_not_stand_on_a_state_that_was_revoked_since(read_by_people: 
     with pytest.raises(Exception, match="revoked since; make a new run"):
         approve(point.site, run)
     assert "chybí stav k 2026-03-31T22" in point.reason()
+
+
+ALIKE = """
+    SELECT i.supply_point FROM contract_item i JOIN contract_item mine ON mine.supply_point = :point
+     WHERE i.supply_point <> :point AND i.rate = mine.rate ORDER BY i.supply_point LIMIT 1
+"""
+FROM_ONE = """
+    INSERT INTO settled_from (contract_item, direction, channel, valid)
+    SELECT id, 'JT', :channel, '[2026-01-01,)' FROM contract_item WHERE supply_point = :other
+"""
+
+
+def test_two_items_that_are_settled_from_one_register_are_each_billed_by_it_once(read_by_people: Registered) -> None:
+    point = read_by_people
+    point.entered(FIRST, 100, "initial")
+    point.entered(HALF, 220)
+    point.entered(LAST, 300)
+    other = point.site.one(ALIKE, point=point.point)
+    point.site.do(FROM_ONE, channel=point.channel, other=other)
+    run = settle(point.site, [point.point, other])
+    energy = [Decimal(quantities(point.site, run, each)["energy_mwh"]) for each in (point.point, other)]
+    assert energy == [200 * unit_mwh(point)] * 2
+    with transaction(point.site.engine) as connection:
+        channel = read_channels(connection, [point.channel], FIRST, LAST)[point.channel]
+        wanted = [Wanted(channel, FIRST, until) for until in (LAST, HALF, LAST)]
+        found = read_states(connection, wanted, {})
+    assert {key: [period.end and period.end.value for period in periods] for key, periods in found.items()} == {
+        (point.channel, FIRST, LAST): [300],
+        (point.channel, FIRST, HALF): [220],
+    }
 
 
 def test_a_register_of_eight_digits_rolls_over(read_by_people: Registered) -> None:

@@ -1,5 +1,6 @@
 """What services are billed by: rests of nodes shared so that the shares sum to them, channels, holes."""
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -10,11 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from central.network.collections import Node
+from central.platform.errors import BadInput
+from central.readings.formulas.total import Total
 from central.readings.profiles import Profiles
 from central.settlement.counting import Counts, Place
 from central.settlement.facts import ChannelFacts
 from central.settlement.measured import NotMeasuredError, sum_days
 from central.settlement.own import Attached, Service
+from central.settlement.quantities import Waiting
 from shared.metering_day import MeteringDay
 from shared.quantities import MISSING_VALUE, Commodity
 
@@ -76,6 +80,26 @@ def test_what_cannot_be_shared_says_why() -> None:
         counts({1: 1, 2: 0}, {}).count(share(2, "whole"), date(2025, 12, 31), END)
     with pytest.raises(NotMeasuredError, match="není pod uzlem"):
         counts({1: 100, 2: 60}, {}).count(share(1, "energy"), FIRST, END)
+
+
+def test_a_node_without_any_channel_is_left_out_alone() -> None:
+    bare = [Node(1, "n1", None, None, None, 1, None, date(2026, 1, 1), date.max)]
+    with pytest.raises(NotMeasuredError, match="n1 nemá od 2026-03-02 měřicí kanál"):
+        Counts(trees={9: bare}).count(share(2, "whole"), FIRST, END)
+
+
+def test_a_formula_waits_for_its_channels_and_says_when_it_cannot_be_computed_any_more() -> None:
+    attached = Attached(1, SERVICE, "formula", formula='"Voda" A+')
+    total = Total(Fraction(9600), "Wh", {7: [3]})
+    counted = Counts(totals={('"Voda" A+', FIRST, END): total})
+    assert counted.count(attached, FIRST, END).quantity == 9600
+    waiting = {7: Waiting("edit", "v nichž ruční úprava čeká", FIRST)}
+    with pytest.raises(NotMeasuredError, match="kanál 7 má dny, v nichž ruční úprava čeká, první 2026-03-02"):
+        replace(counted, waiting=waiting).count(attached, FIRST, END)
+    gone = BadInput("formula_channel", 'Line 1, column 1: There is no interval channel "Voda" A+.')
+    with pytest.raises(NotMeasuredError, match="nelze spočítat: Line 1, column 1") as caught:
+        Counts(totals={('"Voda" A+', FIRST, END): gone}).count(attached, FIRST, END)
+    assert caught.value.day == FIRST
 
 
 @given(st.lists(st.integers(0, 10**5), min_size=1, max_size=8).filter(any), st.integers(0, 10**5))

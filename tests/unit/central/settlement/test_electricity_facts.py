@@ -52,7 +52,7 @@ def counted(point: PointFacts, measured: Measured) -> Measured:
     """With 100 kWh on the register."""
     start, end = point.instant(FIRST), point.instant(END)
     states = [StateReading(1, start, 1000, 3, 1), StateReading(1, end, 1100, 3, 2)]
-    return replace(measured, states={(7, start): [RegisterPeriod(7, start, end, *states, 1)]})
+    return replace(measured, states={(7, start, end): [RegisterPeriod(7, start, end, *states, 1)]})
 
 
 def test_output_above_what_is_reserved_is_billed_at_low_voltage() -> None:

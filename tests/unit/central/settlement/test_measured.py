@@ -141,7 +141,7 @@ def test_consumption_from_states(periods: list[RegisterPeriod], consumed: int) -
     ("periods", "sentence", "day"),
     [
         ([], "nemá v období přiřazen žádný registr", None),
-        ([period(None, 5)], "chybí stav k 2026-02-28T23:00", date(2026, 2, 28)),
+        ([period(None, 5)], "chybí stav k 2026-02-28T23:00", date(2026, 3, 1)),
         ([period(5, None)], "chybí stav k 2026-03-31T22:00", date(2026, 3, 31)),
         ([period(5, 3)], "stav klesl z 5 .* na 3", date(2026, 3, 31)),
     ],

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from central.settlement.case import months_of, told_months, with_losses
+from central.settlement.case import months_of, rounded, told_months, with_losses
 from central.settlement.model import CannotPriceError, Part, TariffPoint, half_up
 from central.settlement.price_parts import price_parts
 from tests.unit.central.settlement.packages import ELECTRICITY, changed, of_component, part, quantities, rule, told
@@ -225,6 +225,32 @@ def test_lines_split_by_payers_sum_to_the_whole(parts: list[Part]) -> None:
         assert line.amount == half_up(line.quantity * line.unit_price, HALER)
     assert split.net == whole.net
     assert price_parts(list(parts)) == split
+
+
+def poze_of_2025(content: dict[str, Any]) -> None:
+    poze = next(table for table in content["tables"] if table["component"] == "poze")
+    poze["rows"] = [["VN", "115880.79"]]
+
+
+POZE_OF_2025 = changed(poze_of_2025)
+
+
+@given(DAYS, st.integers(1, 10**6))
+def test_a_payer_who_comes_back_pays_his_part_of_the_same_whole(days: list[date], watts: int) -> None:
+    """Of a component with a cap too: each payer's bill is weighed, and the lines sum to what one payer would pay."""
+    given = {**HALF, "energy_mwh": Decimal(10_000), "reserved_input_kw": Decimal(watts).scaleb(-3)}
+    parts = [
+        Part(first, end, place % 2, VN, {}, given, POZE_OF_2025, 7) for place, (first, end) in enumerate(pairwise(days))
+    ]
+    (whole,) = of_component(price_parts([replace(each, item=1) for each in parts]), "poze")
+    pieces = of_component(price_parts(parts), "poze")
+    assert sum(piece.quantity for piece in pieces) == whole.quantity
+    assert sum(piece.amount for piece in pieces) == whole.amount
+
+
+@given(st.decimals(-10, 10, places=3), st.sampled_from([Decimal("0.01"), Decimal("0.1")]))
+def test_what_is_rounded_does_not_depend_on_how_it_is_held(value: Decimal, step: Decimal) -> None:
+    assert rounded(Fraction(value), step) == rounded(value, step) == -rounded(Fraction(-value), step)
 
 
 @given(months_in_parts())

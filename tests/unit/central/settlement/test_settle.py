@@ -184,8 +184,8 @@ def test_low_voltage_from_states() -> None:
     channels = [ChannelFacts(4, "VT", "state", "Wh", 0, ()), ChannelFacts(5, "NT", "state", "Wh", 3, ())]
     rate = item("EGD", rate="C25d", breaker_phases=3, breaker_amps=63)
     point = facts(Commodity.ELECTRICITY, "NN", rate, channels)
-    start = point.instant(FIRST)
-    measured = Measured(states={(4, start): states(4, 1_842_000), (5, start): states(5, 655)})
+    month = point.instant(FIRST), point.instant(END)
+    measured = Measured(states={(4, *month): states(4, 1_842_000), (5, *month): states(5, 655)})
     outcome = settled(settle_point(point, measured, NOW))
     assert sum(line.amount for line in outcome.lines) == Decimal("7727.67")
     line = next(line for line in outcome.lines if line.code == 14)
@@ -197,6 +197,35 @@ def test_low_voltage_from_states() -> None:
     )
     missing = facts(Commodity.ELECTRICITY, "NN", rate, channels[:1])
     assert "potřebuje registr NT" in omitted(settle_point(missing, measured, NOW)).reason
+
+
+def test_two_tariffs_from_channels_with_profiles() -> None:
+    """Registers may be logical channels: each tariff is billed from its own, none is taken for the whole."""
+    channels = [ChannelFacts(4, "VT", "state", "Wh", 0, ()), ChannelFacts(5, "NT", "state", "Wh", 0, ())]
+    rate = item("EGD", rate="C25d", breaker_phases=3, breaker_amps=63)
+    own = OwnFacts(channels={5: {"VT": [Held(None, None, 14)], "NT": [Held(None, None, 15)]}})
+    point = facts(Commodity.ELECTRICITY, "NN", rate, channels, own=own)
+    others = {number: interval(number, direction) for number, direction in ((14, "VT"), (15, "NT"))}
+    point = replace(point, record=replace(point.record, others=others))
+    outcome = settled(settle_point(point, electricity((14, 1_842_000, 900), (15, 655_000, 900)), NOW))
+    assert sum(line.amount for line in outcome.lines) == Decimal("7727.67")
+    line = next(line for line in outcome.lines if line.code == 14)
+    assert [source["channel"] for source in outcome.measurements(line)] == [15]
+
+
+def test_low_voltage_below_zero_is_left_out() -> None:
+    point = facts(
+        Commodity.ELECTRICITY,
+        "NN",
+        item("EGD", rate="C01d", breaker_phases=3, breaker_amps=63),
+        [ChannelFacts(4, "JT", "state", "Wh", 3, ())],
+    )
+    month = point.instant(FIRST), point.instant(END)
+    first, last = (StateReading(9, at, value, 0, 1) for at, value in zip(month, (100, 130), strict=True))
+    measured = Measured(states={(4, *month): [RegisterPeriod(4, *month, first, last, -1)]})
+    outcome = omitted(settle_point(point, measured, NOW))
+    assert (outcome.component, outcome.day) == ("measurement", FIRST)
+    assert "energy_mwh -0.03, tedy pod nulou" in outcome.reason
 
 
 VOLUME = [ChannelFacts(6, "V", "interval", "m3", -3, ())]
@@ -300,6 +329,25 @@ def gap() -> Measured:
             electricity((1, 118_456_000, 93_000), (2, 60_000_000, 21_000), (3, 2_310_000, 900)),
             "power_factor",
             "tg φ = 0,506 je nad neutrálním pásmem",
+        ),
+        (
+            HIGH,
+            electricity((1, -2_000, 93_000), (2, 20_000_000, 9_000), (3, 2_310_000, 900)),
+            "measurement",
+            "energy_mwh -0.002, tedy pod nulou",
+        ),
+        (
+            replace(
+                HIGH,
+                record=replace(
+                    HIGH.record,
+                    own=OwnFacts(channels={5: {"A+": [Held(None, None, 14)]}}),
+                    others={14: ChannelFacts(14, "A+", "state", "Wh", 0, ())},
+                ),
+            ),
+            HIGH_MEASURED,
+            "measurement",
+            "z kanálu A+ (14), který nemá průběh",
         ),
         (HIGH, gap(), "measurement", "kanál R-: období není úplné, chybí 4 hodnot, první dne 2026-03-05"),
         (
