@@ -1,4 +1,7 @@
-"""`rozvodna market`: the market operator's archive of schemas in force. Status 2 with a sentence on any fault."""
+"""`rozvodna market`: the market operator's archive of schemas in force, and what must be told to it.
+
+Status 2 with a sentence on any fault.
+"""
 
 import argparse
 import json
@@ -12,7 +15,11 @@ from central.market.errors import MarketError
 from central.market.format_package import find_packages, load_package, look_into, package_valid_on
 from central.market.official.install import Imported, import_schemas, parse_mappings
 from central.platform.clock import get_clock
+from central.platform.database import make_engine, transaction
+from central.platform.errors import DomainError
+from central.platform.identity import SYSTEM
 from central.platform.settings import get_settings
+from central.workflow.telling.tell import tell
 from shared.metering_day import PRAGUE
 
 
@@ -21,7 +28,7 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     try:
         return int(options.act(options, look_into(get_settings().home)))
-    except MarketError as error:
+    except (DomainError, MarketError) as error:
         print(error.message, file=sys.stderr)
     except OSError as error:
         print(f"{error.filename}: {error.strerror}", file=sys.stderr)
@@ -42,7 +49,33 @@ def _parser() -> argparse.ArgumentParser:
     taken.add_argument("--json", action="store_true", help="print the report as JSON")
     listed = acts.add_parser("formats", help="list the format packages and which messages are official")
     listed.set_defaults(act=_list)
+    text = "find what must be told to the market operator and make its messages, as the service does by itself"
+    told = acts.add_parser("tell", help=text, description=text)
+    told.set_defaults(act=_tell)
+    told.add_argument("--since", type=date.fromisoformat, help="first day whose acts are told; default the settings'")
+    told.add_argument("--again", action="store_true", help="also what was rejected, as a new version")
     return parser
+
+
+def _tell(options: argparse.Namespace, _folder: Path) -> int:
+    settings = get_settings()
+    engine = make_engine(settings.database_url, name="rozvodna-market", pool_size=1)
+    try:
+        with transaction(engine) as connection:
+            told = tell(
+                connection,
+                options.since or settings.market_since,
+                get_clock(),
+                SYSTEM,
+                sender=settings.ote_sender,
+                again=options.again,
+            )
+    finally:
+        engine.dispose()
+    print(f"arose {told.arose}, changed {told.changed}, waived {told.waived}, messages made {told.made}")
+    for duty, why in sorted(told.problems.items()):
+        print(f"duty {duty}: {why}")
+    return 0
 
 
 def _import(options: argparse.Namespace, folder: Path) -> int:

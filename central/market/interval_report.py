@@ -62,10 +62,13 @@ def report_point(
     person: str,
     *,
     again: bool = False,
+    duty: int | None = None,
+    deadline: datetime | None = None,
 ) -> Reported | None:
     """Write, check and save the message; None if the last one was made from the same versions and corrections.
 
-    `again` makes a new version also of the same data where the last message was rejected or never answered. Raises
+    `again` makes a new version also of the same data where the last message was rejected or never answered; `duty` is
+    the one that the message fulfils by its `deadline`. Raises
     OutboundError where the data must not leave.
     """
     versions = [[version.channel, version.day.isoformat(), version.version] for version in month.versions]
@@ -102,6 +105,8 @@ def report_point(
             version=version,
             xml=content,
             basis=basis,
+            duty=duty,
+            deadline=deadline,
         ),
         at,
         person,

@@ -1,7 +1,7 @@
 """Settings of central: from the environment (prefix ROZVODNA_), nowhere else."""
 
 import json
-from datetime import time, timedelta
+from datetime import date, time, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
@@ -54,6 +54,10 @@ class Settings(BaseSettings):
     ote_sender: str | None = None
     market_channels_file: Path | None = None
     """Keys, counterparties and channels of the market (JSON, see docs/channels.md); without it only `ote_url` is."""
+    market_since: date | None = None
+    """The first day whose acts are told to the market operator by themselves; None: nothing is."""
+    market_every: timedelta = timedelta(minutes=5)
+    """How often the housekeeping service looks for what must be told."""
     market_poll_s: float = Field(default=60.0, gt=0)
     """How often mailboxes and folders of the market are looked at."""
     home: Path = Path(".rozvodna")

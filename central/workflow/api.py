@@ -25,6 +25,7 @@ from central.workflow.packages_api import router as packages_router
 from central.workflow.prepare import prepare
 from central.workflow.registry_import_api import router as registry_import_router
 from central.workflow.settle_month import Period, settle
+from central.workflow.telling.api import router as telling_router
 from central.workflow.what_if_api import router as what_if_router
 from central.workflow.year_end_api import router as year_end_router
 
@@ -34,6 +35,7 @@ router.include_router(corrections_router)
 router.include_router(external_router)
 router.include_router(housekeeping_router)
 router.include_router(market_router)
+router.include_router(telling_router)
 router.include_router(packages_router)
 router.include_router(maintenance_router)
 router.include_router(meter_acts_router)

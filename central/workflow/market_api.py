@@ -54,4 +54,5 @@ def report(
     """Make the messages of a closed month, `2026-03`; nothing is made twice from the same profile versions."""
     settings: Settings = request.app.state.settings
     result = report_month(db, month_of(month), clock, person, sender=settings.ote_sender, again=again)
-    return MonthResult(**asdict(result))
+    told = {name: value for name, value in asdict(result).items() if name in MonthResult.model_fields}
+    return MonthResult(**told)

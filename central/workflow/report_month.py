@@ -8,9 +8,9 @@ billed (`central/settlement/loss.py` says how whole units are made of it).
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Final
 
 import numpy as np
@@ -65,6 +65,8 @@ class MonthReport:
     made: list[Made] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
     incomplete: list[Incomplete] = field(default_factory=list)
+    standing: dict[str, int] = field(default_factory=dict)
+    """The message that tells an unchanged point already, by EAN."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,37 +110,71 @@ def report_month(
             f"The month {month:%Y-%m} is not over: it can be reported from {over.isoformat()} on.",
         )
     lock_generation(connection)
+    report = report_period(connection, month, end_day, at, by, sender=sender, again=again)
+    counts = {
+        "made": len(report.made),
+        "unchanged": len(report.unchanged),
+        "incomplete": len(report.incomplete),
+        "package": package_valid_on(at.date()).name,
+    }
+    audit.record(connection, by, "market.report_month", f"month/{month:%Y-%m}", counts, at)
+    return report
+
+
+@dataclass(frozen=True, slots=True)
+class DutyOf:
+    """The duty that a point's message fulfils, and until when."""
+
+    id: int
+    deadline: datetime | None
+
+
+def report_period(
+    connection: Connection,
+    first_day: date,
+    end_day: date,
+    at: datetime,
+    by: Person | str,
+    *,
+    sender: str | None = None,
+    again: bool = False,
+    duties: Mapping[str, DutyOf] | None = None,
+) -> MonthReport:
+    """Make the messages of the metering days [first_day, end_day), which are over; the caller locked the generation.
+
+    With `duties` by EAN only of these points, each message for its duty.
+    """
     package = package_valid_on(at.date())
     person = by.name if isinstance(by, Person) else by
-    report = MonthReport(month)
-    last = last_messages(connection, INTERVAL_DATA, month, end_day)
-    points = _points(connection, sender, month)
+    report = MonthReport(first_day)
+    last = last_messages(connection, INTERVAL_DATA, first_day, end_day)
+    points = _points(connection, sender, first_day, end_day)
+    if duties is not None:
+        points = [point for point in points if point.ean in duties]
     for first in range(0, len(points), POINTS_AT_ONCE):
         some = points[first : first + POINTS_AT_ONCE]
         channels = _channels(connection, package, some)
         wanted = [item.id for listed in channels.values() for item in listed]
-        profiles = read_newest(connection, Commodity.ELECTRICITY, wanted, month, end_day)
+        profiles = read_newest(connection, Commodity.ELECTRICITY, wanted, first_day, end_day)
         for point in some:
             collected = _collect(point, channels.get(point.id, []), profiles)
             if isinstance(collected, Incomplete):
                 report.incomplete.append(collected)
                 continue
+            duty = duties[point.ean] if duties is not None else None
             try:
-                made = report_point(connection, package, collected, last.get(point.ean), at, person, again=again)
+                made = report_point(
+                    connection, package, collected, last.get(point.ean), at, person, again=again,
+                    duty=duty.id if duty else None, deadline=duty.deadline if duty else None,
+                )  # fmt: skip
             except OutboundError as error:
                 report.incomplete.append(Incomplete(point.ean, error.message))
                 continue
             if made is None:
                 report.unchanged.append(point.ean)
+                report.standing[point.ean] = last[point.ean].id
             else:
                 report.made.append(Made(point.ean, made.number, made.version))
-    counts = {
-        "made": len(report.made),
-        "unchanged": len(report.unchanged),
-        "incomplete": len(report.incomplete),
-        "package": package.name,
-    }
-    audit.record(connection, by, "market.report_month", f"month/{month:%Y-%m}", counts, at)
     return report
 
 
@@ -165,8 +201,8 @@ LOSSES = text("""
 """)
 
 
-def _points(connection: Connection, sender: str | None, month: date) -> list[_Point]:
-    period = {"first": month, "end": next_month(month.year, month.month)}
+def _points(connection: Connection, sender: str | None, first_day: date, end_day: date) -> list[_Point]:
+    period = {"first": first_day, "end": end_day}
     rows = connection.execute(POINTS, {**period, "types": list(METERING_TYPES)}).all()
     losses: dict[int, list[LossTerm]] = defaultdict(list)
     for row in connection.execute(LOSSES, {**period, "points": [number for number, *_ in rows]}):

@@ -1,5 +1,5 @@
-"""The housekeeping service: what is due once a day at the hour of the settings; service cases, legislative packages
-and bank statements every few minutes; by the injected clock."""
+"""The housekeeping service: what is due once a day at the hour of the settings; service cases, legislative packages,
+bank statements and what the market must be told every few minutes; by the injected clock."""
 
 import signal
 import threading
@@ -26,6 +26,7 @@ from central.workflow.housekeeping import keep
 from central.workflow.housekeeping.edition import switch_on
 from central.workflow.package_pickup import PackagePickup, check_addresses
 from central.workflow.service_cases import look
+from central.workflow.telling.tell import tell
 from shared.clock import Clock
 from shared.metering_day import PRAGUE
 
@@ -62,6 +63,7 @@ def run(engine: Engine, clock: Clock, settings: Settings, stop: threading.Event)
     )
     bank = BankPickup(engine, clock, settings.bank_folder)
     banked: datetime | None = None
+    told: datetime | None = None
     while not stop.is_set():
         now = clock.now()
         today = due(now, settings.housekeeping_at)
@@ -76,6 +78,8 @@ def run(engine: Engine, clock: Clock, settings: Settings, stop: threading.Event)
             picked = now
         if look_due(banked, now, settings.bank_every) and _done(bank.look):
             banked = now
+        if look_due(told, now, settings.market_every) and _done(partial(tell_market, engine, clock, settings)):
+            told = now
         stop.wait(LOOK_S)
 
 
@@ -115,6 +119,20 @@ def look_for_corrections(engine: Engine, clock: Clock) -> None:
         looked = corrections.look(connection, months_later(today.replace(day=1), -corrections.MONTHS), today, clock)
     if looked.open or looked.gone:
         _log.info("corrections", points=looked.points, open=looked.open, gone=looked.gone)
+
+
+def tell_market(engine: Engine, clock: Clock, settings: Settings) -> None:
+    """One look for what the market operator must be told; what hinders all of it is logged and waits."""
+    if settings.market_since is None:
+        return
+    try:
+        with transaction(engine) as connection:
+            told = tell(connection, settings.market_since, clock, SYSTEM, sender=settings.ote_sender)
+    except DomainError as error:
+        _log.warning("nothing was told to the market", error=error.message)
+        return
+    if told.made or told.problems:
+        _log.info("told to the market", arose=told.arose, made=told.made, problems=len(told.problems))
 
 
 def watch_certificates(engine: Engine, now: datetime, settings: Settings) -> None:

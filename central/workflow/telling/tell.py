@@ -1,0 +1,204 @@
+"""The pass that reconciles what should have been told with what was, and makes the messages that are missing.
+
+It reads the database and nothing else, so a cause cannot be lost by an act that forgot to say so; repeated, it changes
+nothing. Everything happens in the caller's transaction: a pass that dies leaves no trace.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Final
+
+from sqlalchemy import Connection, RowMapping, text
+
+from central.market.contents import write_any
+from central.market.duties import settle_answered
+from central.market.duties.keep import Due, adopt, find_open, mark_told, reconcile, set_problems
+from central.market.duties.rules import look_back_months
+from central.market.envelope import Envelope, Participant, make_message_id
+from central.market.errors import OutboundError
+from central.market.format_package import FormatPackage, package_valid_on
+from central.market.messages import Draft, Subject, create, lock_generation, move
+from central.market.states import Act, State
+from central.platform import audit
+from central.platform.errors import Refused
+from central.platform.identity import Person
+from central.registry.capacity_rules import months_later
+from central.workflow.report_month import DutyOf, report_period
+from central.workflow.telling import days, registry
+from central.workflow.telling.model import Tellable, Window
+from shared.clock import Clock
+from shared.metering_day import PRAGUE
+
+_REPLACEABLE: Final = (State.GENERATED, State.SAVED, State.TIMED_OUT, State.REJECTED)
+_SOURCES: Final = ((registry.WHYS, registry.find),)
+"""Kinds of causes, and what finds the duties for them with their records."""
+_LAST: Final = text("""
+    -- the message of the highest version of what each duty is about
+    SELECT DISTINCT ON (d.id) d.id AS duty, m.id, m.version, m.state
+      FROM market_duty d JOIN market_message m
+        ON (m.message_code, m.subject_kind, m.subject, m.period) = (d.message_code, d.subject_kind, d.subject, d.period)
+     WHERE d.id = ANY (:duties) AND m.direction = 'out'
+     ORDER BY d.id, m.version DESC
+""")
+
+
+@dataclass(slots=True)
+class Told:
+    """What a pass did: duties that arose, got another cause, lost theirs; messages made; duties without a message."""
+
+    arose: int = 0
+    changed: int = 0
+    waived: int = 0
+    made: int = 0
+    problems: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    connection: Connection
+    package: FormatPackage
+    at: datetime
+    by: Person | str
+    sender: str | None
+    window: Window
+    again: bool
+    told: Told
+
+    @property
+    def person(self) -> str:
+        return self.by.name if isinstance(self.by, Person) else self.by
+
+    def keep(self, dues: Sequence[Due], whys: Sequence[str]) -> Sequence[RowMapping]:
+        """Make the duties those that are due; the open ones."""
+        first, last = self.window.first_month, self.window.last_month
+        kept = reconcile(self.connection, dues, whys, first, last, self.at)
+        self.told.arose += kept.arose
+        self.told.changed += kept.changed
+        self.told.waived += kept.waived
+        return find_open(self.connection, whys, first, last, again=self.again)
+
+
+def window_of(since: date | None, at: datetime) -> Window:
+    """The days that a pass looks at; Refused where it was never said from when on we tell."""
+    if since is None:
+        raise Refused(
+            "telling_is_off",
+            "Nothing is told by itself yet: set ROZVODNA_MARKET_SINCE to the first day whose acts are to be told.",
+        )
+    today = at.astimezone(PRAGUE).date()
+    return Window(max(since, months_later(today.replace(day=1), -look_back_months())), today)
+
+
+def tell(
+    connection: Connection,
+    since: date | None,
+    clock: Clock,
+    by: Person | str,
+    *,
+    sender: str | None = None,
+    again: bool = False,
+) -> Told:
+    """Bring duties and messages to what registry, closed days and bills say, in the caller's transaction.
+
+    Acts from the day `since` on are told, those of the last months at most. `sender` is the EAN that we tell under, by
+    default the one of each point's operator. `again` makes a new version of what was rejected, although it is the same.
+    """
+    at = clock.now()
+    window = window_of(since, at)
+    lock_generation(connection)
+    work = _Pass(connection, package_valid_on(at.date()), at, by, sender, window, again, Told())
+    for whys, find in _SOURCES:
+        tellables = find(connection, window)
+        _write(work, tellables, work.keep([each.due for each in tellables], whys))
+    _report(work, work.keep(days.find(connection, window), days.WHYS))
+    set_problems(connection, work.told.problems)
+    told = work.told
+    if told.arose or told.changed or told.waived or told.made:
+        counts = {"arose": told.arose, "changed": told.changed, "waived": told.waived, "made": told.made}
+        audit.record(connection, by, "market.tell", f"since/{window.first}", counts, at)
+    return told
+
+
+def _write(work: _Pass, tellables: Sequence[Tellable], rows: Sequence[RowMapping]) -> None:
+    """A message for every open duty that has a record; what has none, or is not right, is a problem of its duty."""
+    by_key = {_key_of(each.due): each for each in tellables}
+    last = {row.duty: row for row in work.connection.execute(_LAST, {"duties": [row["id"] for row in rows]})}
+    made = []
+    for row in rows:
+        tellable = by_key[(row["message_code"], row["subject"], row["first_day"], row["end_day"], row["why"])]
+        sender = work.sender or tellable.sender
+        if tellable.payload is None or sender is None:
+            problem = tellable.problem or "The operator has no EAN: fill it in at its party."
+            work.told.problems[row["id"]] = problem
+            continue
+        before = last.get(row["id"])
+        try:
+            number = _create(work, row, tellable, sender, 1 if before is None else before.version + 1)
+        except OutboundError as error:
+            work.told.problems[row["id"]] = error.message
+            continue
+        if before is not None and before.state in _REPLACEABLE:
+            move(work.connection, before.id, Act.REPLACE, work.at, work.person, f"message {number} takes its place")
+        made.append(row["id"])
+    mark_told(work.connection, made)
+    work.told.made += len(made)
+
+
+def _create(work: _Pass, row: RowMapping, tellable: Tellable, sender: str, version: int) -> int:
+    package, code = work.package, row["message_code"]
+    envelope = Envelope(
+        id=make_message_id(code, work.at),
+        code=code,
+        at=work.at.replace(microsecond=0),
+        sender=Participant(sender, package.envelope.coding_scheme),
+        receiver=Participant(package.envelope.market_operator, package.envelope.coding_scheme),
+        answer_required=True,
+        language=package.envelope.language,
+        dtd_version=package.envelope.dtd_version,
+        dtd_release=package.envelope.dtd_release,
+    )
+    assert tellable.payload is not None, "only what has a record is written"
+    draft = Draft(
+        message_id=envelope.id,
+        code=code,
+        package=package.name,
+        package_digest=package.digest,
+        sender=sender,
+        receiver=package.envelope.market_operator,
+        subject=Subject(row["subject_kind"], row["subject"], row["supply_point"]),
+        first_day=row["first_day"],
+        end_day=row["end_day"],
+        version=version,
+        xml=write_any(package, envelope, tellable.payload),
+        basis={"cause": row["cause"]},
+        duty=row["id"],
+        deadline=row["deadline"],
+    )
+    return create(work.connection, draft, work.at, work.person)
+
+
+def _key_of(due: Due) -> tuple[str, str, date, date | None, str]:
+    return due.code, due.subject.code, due.first_day, due.end_day, due.why
+
+
+def _report(work: _Pass, rows: Sequence[RowMapping]) -> None:
+    """Interval data for the open duties, period by period."""
+    periods: dict[tuple[date, date], dict[str, DutyOf]] = defaultdict(dict)
+    for row in rows:
+        periods[row["first_day"], row["end_day"]][row["subject"]] = DutyOf(row["id"], row["deadline"])
+    for (first_day, end_day), duties in sorted(periods.items()):
+        _report_period(work, first_day, end_day, duties)
+
+
+def _report_period(work: _Pass, first_day: date, end_day: date, duties: Mapping[str, DutyOf]) -> None:
+    connection = work.connection
+    report = report_period(
+        connection, first_day, end_day, work.at, work.by, sender=work.sender, again=work.again, duties=duties
+    )
+    mark_told(connection, [duties[made.ean].id for made in report.made])
+    adopt(connection, {duties[ean].id: number for ean, number in report.standing.items()})
+    settle_answered(connection, report.standing.values())
+    work.told.made += len(report.made)
+    work.told.problems.update({duties[each.ean].id: each.why for each in report.incomplete})

@@ -1,0 +1,224 @@
+"""What must be told arises by itself: acts and closed days become duties, messages, and done when accepted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from pydantic import SecretStr
+from sqlalchemy import Engine, insert, select, text, update
+
+from central.api.app import create_app
+from central.market import messages
+from central.market.contents import read_any
+from central.market.duties import settle_answered
+from central.market.format_package import load_package
+from central.market.states import Act
+from central.market.tables import market_message
+from central.platform.clock import get_clock
+from central.platform.database import make_engine, transaction
+from central.platform.settings import Settings, TokenSetting
+from central.registry.tables import party, supply_point
+from central.workflow.telling.tell import tell
+from shared.quantities import MISSING_VALUE
+from shared.testing import ManualClock
+from tests.system.test_market import NOW, SENDER, add_point, add_profile, channel_of
+
+TOKEN = "person-token-0123456789"
+MARCH = date(2026, 3, 1)
+PACKAGE = load_package("sandbox-2026")
+
+
+@dataclass
+class Desk:
+    """A database with one point of type A, one of B and one of C1, all registered on 2 March; the API over it."""
+
+    engine: Engine
+    clock: ManualClock
+    client: TestClient
+    eans: list[str]
+
+    def tell(self, **query: Any) -> dict[str, Any]:
+        reply = self.client.post("/v1/market/tell", params=query)
+        assert reply.status_code == 200, reply.text
+        result: dict[str, Any] = reply.json()
+        return result
+
+    def duties(self, **filters: Any) -> list[dict[str, Any]]:
+        reply = self.client.get("/v1/market/duties", params={"limit": 1000, **filters})
+        assert reply.status_code == 200, reply.text
+        result: list[dict[str, Any]] = reply.json()
+        return result
+
+    def month(self) -> dict[str, Any]:
+        state: dict[str, Any] = self.client.get("/v1/market/months/2026-03").json()
+        return state
+
+    def code(self, code: str) -> dict[str, int]:
+        found: dict[str, int] = next(each for each in self.month()["codes"] if each["message_code"] == code)
+        return {name: found[name] for name in ("open", "told", "accepted", "rejected", "waived")}
+
+    def answer(self, act: Act, *conditions: Any) -> None:
+        """All messages that wait are sent and answered."""
+        with transaction(self.engine) as db:
+            query = select(market_message.c.id).where(market_message.c.state == "saved", *conditions)
+            numbers = list(db.execute(query).scalars())
+            for number in numbers:
+                messages.move(db, number, Act.SEND, self.clock.now(), "test", "sent")
+                reasons = [{"type": "A02", "code": "S900", "text": "nelze"}] if act is Act.REJECT else []
+                now = self.clock.now()
+                messages.move(db, number, act, now, "test", "answered", answered_at=now, reasons=reasons)
+            settle_answered(db, numbers)
+
+    def later(self) -> None:
+        self.clock.set(self.clock.now() + timedelta(minutes=5))
+
+
+@pytest.fixture
+def desk(database_url: str) -> Iterator[Desk]:
+    engine = make_engine(database_url)
+    clock = ManualClock(NOW)
+    with transaction(engine) as db:
+        operator = db.execute(
+            insert(party)
+            .values(
+                code="LDS", name="Areál s.r.o.", roles=["operator"], street="Dlouhá 1", city="Brno",
+                postal_code="60200", ean13=SENDER,
+            )
+            .returning(party.c.id)
+        ).scalar_one()  # fmt: skip
+        eans = [
+            add_point(db, operator, 1, "A", ["A+"]),
+            add_point(db, operator, 2, "B", ["A+", "R+"]),
+            add_point(db, operator, 3, "C1", []),
+        ]
+        db.execute(update(supply_point).values(since=date(2026, 3, 2)))
+    settings = Settings(
+        database_url=database_url,
+        market_since=MARCH,
+        tokens=(TokenSetting(token=SecretStr(TOKEN), name="Jana", rights=frozenset({"read", "market"})),),
+    )
+    app = create_app(settings)
+    app.dependency_overrides[get_clock] = lambda: clock
+    with TestClient(app, headers={"Authorization": f"Bearer {TOKEN}"}) as client:
+        yield Desk(engine, clock, client, eans)
+    engine.dispose()
+
+
+def test_acts_and_closed_days_become_messages_and_a_month_is_done_when_all_are_accepted(desk: Desk) -> None:
+    told = desk.tell()
+    # Three registrations, 30 days of the point of type A from its registration on, the month of the one of type B.
+    assert (told["arose"], told["made"], told["problems"]) == (34, 34, [])
+    assert desk.code("111") == {"open": 0, "told": 3, "accepted": 0, "rejected": 0, "waived": 0}
+    assert desk.code("121") == {"open": 0, "told": 31, "accepted": 0, "rejected": 0, "waived": 0}
+    with transaction(desk.engine) as db:
+        row = db.execute(
+            select(market_message).where(market_message.c.message_code == "111").order_by(market_message.c.subject)
+        ).first()
+    assert row is not None
+    (point,) = read_any(PACKAGE, bytes(row.xml)).payload.points
+    assert (point.opm, point.action, point.first_day) == (desk.eans[0], "register", date(2026, 3, 2))
+    assert (point.metering.kind, point.consumption.category) == ("A", "VO")
+    duty = next(each for each in desk.duties(message_code="111") if each["subject"] == desk.eans[0])
+    assert (duty["why"], duty["state"], duty["month"]) == ("registration", "told", "2026-03-01")
+    # Five working days after Monday 2 March end with Monday the 9th; two before that it is warned of.
+    assert datetime.fromisoformat(duty["deadline"]) == datetime(2026, 3, 9, 23, tzinfo=UTC)
+    assert datetime.fromisoformat(duty["warn_from"]) == datetime(2026, 3, 4, 23, tzinfo=UTC)
+    # Nothing is doubled.
+    again = desk.tell()
+    assert (again["arose"], again["changed"], again["waived"], again["made"]) == (0, 0, 0, 0)
+    assert desk.month()["done"] is False
+    desk.later()
+    desk.answer(Act.ACCEPT)
+    assert desk.code("121")["accepted"] == 31
+    assert desk.month()["done"] is True
+
+
+def test_a_correction_after_acceptance_is_a_new_version_and_the_month_is_undone(desk: Desk) -> None:
+    desk.tell()
+    desk.answer(Act.ACCEPT)
+    desk.later()
+    with transaction(desk.engine) as db:
+        add_profile(db, channel_of(db, desk.eans[1]), date(2026, 3, 29), 2, [7] * 92)
+    told = desk.tell()
+    assert (told["arose"], told["changed"], told["made"]) == (0, 1, 1)
+    with transaction(desk.engine) as db:
+        versions = db.execute(
+            select(market_message.c.version, market_message.c.state)
+            .where(market_message.c.subject == desk.eans[1], market_message.c.message_code == "121")
+            .order_by(market_message.c.version)
+        ).all()
+    assert [tuple(row) for row in versions] == [(1, "accepted"), (2, "saved")]
+    assert desk.month()["done"] is False
+    desk.answer(Act.ACCEPT)
+    assert desk.month()["done"] is True
+
+
+def test_a_rejected_message_waits_for_another_cause_or_a_person(desk: Desk) -> None:
+    desk.tell()
+    desk.answer(Act.REJECT, market_message.c.message_code == "111")
+    assert desk.code("111") == {"open": 3, "told": 0, "accepted": 0, "rejected": 3, "waived": 0}
+    problems = {each["problem"] for each in desk.duties(message_code="111")}
+    assert problems == {"The message was rejected: A02 S900 nelze"}
+    desk.later()
+    assert desk.tell()["made"] == 0
+    with transaction(desk.engine) as db:
+        db.execute(update(supply_point).where(supply_point.c.ean == desk.eans[0]).values(name="Nová hala"))
+    assert desk.tell()["made"] == 1
+    desk.later()
+    assert desk.tell(again=True)["made"] == 2
+    desk.answer(Act.ACCEPT)
+    assert desk.month()["done"] is True
+
+
+def test_what_lacks_something_is_named_and_stops_nothing_else(desk: Desk) -> None:
+    with transaction(desk.engine) as db:
+        db.execute(update(supply_point).where(supply_point.c.ean == desk.eans[2]).values(metering_type="C4"))
+        add_profile(db, channel_of(db, desk.eans[0]), date(2026, 3, 9), 2, [MISSING_VALUE] * 96)
+    told = desk.tell()
+    assert (told["made"], len(told["problems"])) == (32, 2)
+    named = {each["subject"]: each["problem"] for each in desk.duties(state="open")}
+    assert "is metered by C4 and has no load-profile class" in named[desk.eans[2]]
+    assert "96 values are missing" in named[desk.eans[0]]
+    with transaction(desk.engine) as db:
+        add_profile(db, channel_of(db, desk.eans[0]), date(2026, 3, 9), 3, [5] * 96)
+    desk.later()
+    assert (desk.tell()["made"], len(desk.duties(state="open"))) == (1, 1)
+
+
+def test_a_cause_that_is_withdrawn_need_not_be_told_and_an_act_makes_a_change(desk: Desk) -> None:
+    with transaction(desk.engine) as db:
+        db.execute(
+            text("""
+                INSERT INTO reserved_capacity (supply_point, kind, kw, valid)
+                SELECT id, 'year', 250, daterange('2026-03-15', NULL) FROM supply_point WHERE ean = :ean
+            """),
+            {"ean": desk.eans[0]},
+        )
+    desk.tell()
+    (duty,) = desk.duties(why="change_of_capacity")
+    assert (duty["subject"], duty["first_day"], duty["state"]) == (desk.eans[0], "2026-03-15", "told")
+    with transaction(desk.engine) as db:
+        db.execute(text("DELETE FROM reserved_capacity"))
+    desk.later()
+    assert desk.tell()["waived"] == 1
+    assert desk.duties(why="change_of_capacity")[0]["state"] == "waived"
+
+
+def test_a_pass_that_dies_leaves_nothing_and_the_next_one_tells_all(desk: Desk) -> None:
+    with pytest.raises(RuntimeError), transaction(desk.engine) as db:
+        assert tell(db, MARCH, desk.clock, "test").made == 34
+        raise RuntimeError
+    assert desk.duties() == []
+    assert desk.tell()["made"] == 34
+
+
+def test_without_a_first_day_nothing_is_told(desk: Desk) -> None:
+    desk.client.app.state.settings.market_since = None  # type: ignore[attr-defined]  # the stubs do not know the app
+    refused = desk.client.post("/v1/market/tell")
+    assert (refused.status_code, refused.json()["code"]) == (409, "telling_is_off")
+    assert desk.client.get("/v1/market/months/2026-3").status_code == 422
