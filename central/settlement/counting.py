@@ -111,22 +111,21 @@ class Counts:
         for node in nodes:
             if node.parent is not None:
                 below[node.parent].append(node)
-        own = [node for node in nodes if node.name == attached.node and node.overlaps(first, end)]
-        used = {first, *(node.end for node in own)}
-        if not own or min(node.first for node in own) > first or max(used) < end:
-            raise NotMeasuredError(f"uzel {attached.node} není v kolekci po celé období od {first} do {end}.", first)
+        measured = _measured_by(attached, nodes, first, end)
+        unit = self.channels[measured[0][1]].unit
         rest, children = 0, defaultdict[int, int](int)
-        measured: list[tuple[Node, int]] = []
-        for node in own:
-            if node.channel is None:
-                begin = max(first, node.first)
-                raise NotMeasuredError(f"uzel {attached.node} nemá od {begin} měřicí kanál.", begin)
-            measured.append((node, node.channel))
         lowest = min(channel.exponent for channel in self._tree_channels(attached, first, end))
         for node, channel in measured:
             begin, stop = max(first, node.first), min(end, node.end)
             rest += self._scaled(channel, begin, stop, lowest)
             for child, sign, since, until in children_of(node, below, begin, stop):
+                other = self.channels[child].unit
+                if other != unit:
+                    raise NotMeasuredError(
+                        f"uzel {attached.node} se měří v {unit}, pod ním je kanál {child} v {other}; "
+                        "rozdíl nelze spočítat.",
+                        since,
+                    )
                 energy = sign * self._scaled(child, since, until, lowest)
                 rest -= energy
                 children[child] += energy
@@ -135,7 +134,6 @@ class Counts:
                 f"uzel {attached.node}: podřízená měřidla naměřila od {first} do {end} víc než uzel.",
                 first,
             )
-        unit = self.channels[measured[0][1]].unit
         share, told = self._share(attached, rest, children)
         inputs = (("rest", str(_basic(rest, lowest))), ("share", told))
         sources = tuple(
@@ -275,6 +273,26 @@ def _wanted(facts: Iterable[PointFacts]) -> Iterable[tuple[int, Held[Attached], 
                     continue
                 for begin, stop, _ in cut:
                     yield point.supply_point, held, begin, stop
+
+
+def _measured_by(attached: Attached, nodes: Sequence[Node], first: date, end: date) -> list[tuple[Node, int]]:
+    """The node of a service with its channel, one after another over all days of [first, end)."""
+    own = sorted(
+        (node for node in nodes if node.name == attached.node and node.overlaps(first, end)),
+        key=lambda node: node.first,
+    )
+    measured: list[tuple[Node, int]] = []
+    at = first
+    for node in own:
+        if node.first > at:
+            break
+        if node.channel is None:
+            raise NotMeasuredError(f"uzel {attached.node} nemá od {at} měřicí kanál.", at)
+        measured.append((node, node.channel))
+        at = node.end
+    if at < end:
+        raise NotMeasuredError(f"uzel {attached.node} není v kolekci po celé období od {first} do {end}.", at)
+    return measured
 
 
 def _basic(units: int, exponent: int) -> Fraction:

@@ -153,12 +153,15 @@ def capped_per_ampere(rule: BillingRule, cases: Sequence[Case]) -> Sequence[Line
 def _capped(
     rule: BillingRule, shares: Sequence[Share], unit: str, step: str, kind: str | None
 ) -> Sequence[Line | Finding]:
-    """Each payer's bill pays the lower of the two; parameter `per` "month" weighs them month by month."""
-    if all(share.unit_price == 0 for share in shares):
-        return lines_of(rule, shares, unit, step=step, kind=kind)
-    full: list[Share] = []
+    """Each payer's bill pays the lower of the two; parameter `per` "month" weighs them month by month.
+
+    Days on which the price is 0 are only told: nothing is due on them, so their energy bears no cap either.
+    """
+    full = [share for share in shares if share.unit_price == 0]
     capped: list[Share] = []
-    for bill in _bills(shares, by_months=rule.parameters.get("per") == "month"):
+    for bill in _bills(
+        [share for share in shares if share.unit_price], by_months=rule.parameters.get("per") == "month"
+    ):
         energy = []
         for share in bill:
             case = share.case

@@ -88,6 +88,24 @@ def test_a_node_without_any_channel_is_left_out_alone() -> None:
         Counts(trees={9: bare}).count(share(2, "whole"), FIRST, END)
 
 
+def test_a_node_that_is_away_for_some_days_is_not_taken_as_whole() -> None:
+    counted = counts({1: 1000, 2: 600}, {})
+    top, below = counted.trees[9]
+    away = replace(top, end=date(2026, 3, 10)), replace(top, first=date(2026, 3, 12))
+    broken = replace(counted, trees={9: [*away, below]})
+    with pytest.raises(NotMeasuredError, match="není v kolekci po celé období") as caught:
+        broken.count(share(2, "whole"), date(2026, 3, 1), date(2026, 4, 1))
+    assert caught.value.day == date(2026, 3, 10)
+
+
+def test_water_below_a_node_of_electricity_is_not_taken_away_from_it() -> None:
+    counted = counts({1: 1000, 2: 600, 3: 300}, {})
+    water = ChannelFacts(3, "V", "interval", "m3", -3, ())
+    mixed = replace(counted, channels={**counted.channels, 3: water})
+    with pytest.raises(NotMeasuredError, match="se měří v Wh, pod ním je kanál 3 v m3"):
+        mixed.count(share(2, "whole"), FIRST, END)
+
+
 def test_a_formula_waits_for_its_channels_and_says_when_it_cannot_be_computed_any_more() -> None:
     attached = Attached(1, SERVICE, "formula", formula='"Voda" A+')
     total = Total(Fraction(9600), "Wh", {7: [3]})

@@ -123,6 +123,19 @@ def period(first: int | None, last: int | None, factor: int = 1) -> RegisterPeri
     return RegisterPeriod(4, start, end, state(first, start), state(last, end), factor)
 
 
+@pytest.mark.parametrize("place", [7, 8, 11, 12, 15, 99])
+def test_each_quarter_hour_of_the_long_day_has_an_instant_of_its_own(place: int) -> None:
+    """On 25 October 2026 the hour from 2:00 comes twice: 100 quarter-hours, and the maximum tells which one."""
+    days = month_days(Commodity.ELECTRICITY, 2026, 10)
+    offset = np.concatenate([np.zeros(1, np.int64), np.cumsum([day.length for day in days])])
+    values = np.ones((1, int(offset[-1])), np.int32)
+    values[0, int(offset[24]) + place] = 9
+    months = sum_days(Profiles([1], days, offset, values, np.zeros_like(values, np.int16), np.ones((1, 31), np.int32)))
+    found = months.between(1, date(2026, 10, 25), date(2026, 10, 26))
+    assert (found.total, found.maximum) == (108, 9)
+    assert found.maximum_at == datetime(2026, 10, 24, 22, tzinfo=UTC) + place * timedelta(minutes=15)
+
+
 @pytest.mark.parametrize(
     ("periods", "consumed"),
     [

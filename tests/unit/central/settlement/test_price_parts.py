@@ -248,6 +248,29 @@ def test_a_payer_who_comes_back_pays_his_part_of_the_same_whole(days: list[date]
     assert sum(piece.amount for piece in pieces) == whole.amount
 
 
+def test_days_whose_price_is_nought_bear_no_cap() -> None:
+    """POZE ends in mid January: what is taken afterwards is neither billed by the cap nor raises it."""
+
+    def ending(content: dict[str, Any]) -> None:
+        at = next(place for place, each in enumerate(content["tables"]) if each["component"] == "poze")
+        poze = content["tables"][at]
+        content["tables"][at : at + 1] = [
+            {**poze, "rows": [["VN", "115880.79"]], "valid": ["2026-01-01", "2026-01-16"]},
+            {**poze, "rows": [["VN", "0"]], "valid": ["2026-01-16", "2027-01-01"]},
+        ]
+
+    book = changed(ending)
+    days = ("2026-01-01", "2026-01-16", "2026-02-01")
+    for before, after, expected in (("10", "20", "4950.00"), ("10", "1000", "4950.00"), ("90", "0", "22428.54")):
+        parts = [
+            part(*span, VN, {**HALF, "energy_mwh": Decimal(energy)}, book)
+            for span, energy in zip(pairwise(days), (before, after), strict=True)
+        ]
+        poze = [line for line in of_component(price_parts(parts), "poze") if line.unit_price]
+        assert [str(line.amount) for line in poze] == [expected]
+        assert poze[0].end == date(2026, 1, 16)
+
+
 @given(st.decimals(-10, 10, places=3), st.sampled_from([Decimal("0.01"), Decimal("0.1")]))
 def test_what_is_rounded_does_not_depend_on_how_it_is_held(value: Decimal, step: Decimal) -> None:
     assert rounded(Fraction(value), step) == rounded(value, step) == -rounded(Fraction(-value), step)
