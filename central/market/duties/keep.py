@@ -93,24 +93,26 @@ def reconcile(
 
 
 _OPEN: Final = text("""
-    -- open duties; one whose message was rejected waits for another cause or for a person
-    SELECT id, message_code, subject_kind, subject, supply_point, lower(period) AS first_day, upper(period) AS end_day,
-           month, why, cause, deadline
-      FROM market_duty duty
-     WHERE state = 'open' AND why = ANY (:whys) AND month >= :since AND month <= :until
+    -- open duties of what was compared last; one whose message was rejected waits for another cause or for a person
+    SELECT duty.id, duty.message_code, duty.subject_kind, duty.subject, duty.supply_point,
+           lower(duty.period) AS first_day, upper(duty.period) AS end_day, duty.why, duty.cause, duty.deadline
+      FROM market_due due JOIN market_duty duty
+        ON (duty.message_code, duty.subject_kind, duty.subject, duty.period, duty.why)
+         = (due.message_code, due.subject_kind, due.subject, due.period, due.why)
+     WHERE duty.state = 'open'
        AND (:again OR NOT EXISTS (SELECT FROM market_message message
                                    WHERE message.duty = duty.id AND message.state = 'rejected'
                                      AND message.made_at >= duty.arose_at))
-     ORDER BY id
+     ORDER BY duty.id
 """)
 
 
-def find_open(
-    connection: Connection, whys: Iterable[str], since: date, until: date, *, again: bool = False
-) -> Sequence[RowMapping]:
-    """Duties for which a message is to be made; `again` takes those whose message was rejected, too."""
-    asked = {"whys": sorted(whys), "since": since, "until": until, "again": again}
-    return connection.execute(_OPEN, asked).mappings().all()
+def find_open(connection: Connection, *, again: bool = False) -> Sequence[RowMapping]:
+    """Duties for which a message is to be made, of those that `reconcile` was given last in this transaction.
+
+    `again` takes those whose message was rejected, too.
+    """
+    return connection.execute(_OPEN, {"again": again}).mappings().all()
 
 
 def mark_told(connection: Connection, duties: Iterable[int]) -> None:

@@ -16,13 +16,13 @@ _FILE: Final = Path(__file__).with_name("rules.json")
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A kind of cause (`why`), the message that tells it, and how many working days there are for it.
 
-    They are counted from the first day of what is told, from the day after its last one, or from the day of issue.
-    Told must it be by `at` of the last of them, without `at` by its end.
+    They are counted after the first day of what is told, after its last one, or after the day of issue. Told must it be
+    by `at` of the last of them, without `at` by its end.
     """
 
     why: str
     code: str
-    after: Literal["first_day", "end_day", "issued"]
+    after: Literal["first_day", "last_day", "issued"]
     working_days: int
     warn_working_days: int
     mark: Literal["documented", "inferred", "assumed"]
@@ -67,7 +67,8 @@ def working_day_after(day: date, count: int) -> date:
 
 def deadline_of(rule: Rule, first_day: date, end_day: date | None, issued: date | None = None) -> datetime:
     """Until when a duty for days [first_day, end_day) of a document `issued` that day must be told."""
-    counted_from = {"first_day": first_day, "end_day": end_day or first_day, "issued": issued or first_day}[rule.after]
+    last_day = first_day if end_day is None else end_day - timedelta(days=1)
+    counted_from = {"first_day": first_day, "last_day": last_day, "issued": issued or first_day}[rule.after]
     return _instant(working_day_after(counted_from, rule.working_days), rule.at)
 
 

@@ -26,13 +26,13 @@ from central.platform.errors import Refused
 from central.platform.identity import Person
 from central.registry.capacity_rules import months_later
 from central.workflow.report_month import DutyOf, report_period
-from central.workflow.telling import days, registry
+from central.workflow.telling import bills, days, registry
 from central.workflow.telling.model import Tellable, Window
 from shared.clock import Clock
 from shared.metering_day import PRAGUE
 
 _REPLACEABLE: Final = (State.GENERATED, State.SAVED, State.TIMED_OUT, State.REJECTED)
-_SOURCES: Final = ((registry.WHYS, registry.find),)
+_SOURCES: Final = ((registry.WHYS, registry.find), (bills.WHYS, bills.find))
 """Kinds of causes, and what finds the duties for them with their records."""
 _LAST: Final = text("""
     -- the message of the highest version of what each duty is about
@@ -77,7 +77,7 @@ class _Pass:
         self.told.arose += kept.arose
         self.told.changed += kept.changed
         self.told.waived += kept.waived
-        return find_open(self.connection, whys, first, last, again=self.again)
+        return find_open(self.connection, again=self.again)
 
 
 def window_of(since: date | None, at: datetime) -> Window:

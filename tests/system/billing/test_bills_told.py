@@ -1,0 +1,64 @@
+"""Issued and cancelled bills are told to the market operator, each once."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from sqlalchemy import text
+
+from central.invoicing.cancel import cancel_invoice
+from central.market.contents import read_any
+from central.market.format_package import load_package
+from central.platform.database import transaction
+from central.workflow.telling import bills
+from central.workflow.telling.model import Window
+from central.workflow.telling.tell import tell
+from tests.system.billing.site import CLERK, NOW, BilledSite
+from tests.system.billing.test_checks_and_invoicing import approved_run, issue_all
+
+PACKAGE = load_package("sandbox-2026")
+SINCE = date(2026, 4, 1)
+
+
+def test_every_bill_is_told_and_a_cancelled_one_is_taken_back(site: BilledSite) -> None:
+    issue_all(site, approved_run(site))
+    with transaction(site.engine) as connection:
+        tell(connection, SINCE, site.clock, CLERK, sender="8591824900017")
+    electric = site.one("""
+        SELECT count(DISTINCT (l.invoice, l.supply_point)) FROM invoice_line l JOIN supply_point sp
+        ON sp.id = l.supply_point JOIN billing_basis b ON b.id = l.basis
+        WHERE sp.commodity = 'electricity' AND b.service = 'distribution'
+    """)
+    assert electric > 0
+    told = "SELECT count(*) FROM market_message WHERE message_code = 'XD1'"
+    assert site.one(told) == electric
+    number = site.one("SELECT min(split_part(subject, '/', 1)) FROM market_message WHERE message_code = 'XD1'")
+    with transaction(site.engine) as connection:
+        cancel_invoice(connection, number, "chybný odečet", CLERK, NOW)
+    with transaction(site.engine) as connection:
+        made = tell(connection, SINCE, site.clock, CLERK, sender="8591824900017")
+        assert tell(connection, SINCE, site.clock, CLERK, sender="8591824900017").made == 0
+    assert (made.changed, made.waived) == (0, 0)
+    assert site.one(told) == electric + 1
+    with transaction(site.engine) as connection:
+        xml = connection.execute(
+            text("SELECT xml FROM market_message WHERE message_code = 'XD1' ORDER BY id DESC LIMIT 1")
+        ).scalar_one()
+    (document,) = read_any(PACKAGE, bytes(xml)).payload.documents
+    assert (document.segment, document.concerns, document.values) == ("cancel", number, [])
+    assert (document.first_day, document.last_day) == (date(2026, 3, 1), date(2026, 3, 31))
+
+
+def test_the_invoice_of_a_point_adds_up(site: BilledSite) -> None:
+    """As under combined services: every bill of the site would satisfy what its recipient asks for."""
+    issue_all(site, approved_run(site))
+    site.do("UPDATE party SET ean13 = '8591824000106' WHERE id = (SELECT min(payer) FROM invoice)")
+    site.do("ALTER TABLE contract_item DROP CONSTRAINT contract_item_contract_kind_fkey")
+    site.do("UPDATE contract SET kind = 'framework' WHERE id IN (SELECT contract FROM billing_basis)")
+    with transaction(site.engine) as connection:
+        tellables = bills.find(connection, Window(SINCE, SINCE))
+        tell(connection, SINCE, site.clock, CLERK, sender="8591824900017")
+    assert any(each.due.code == "127" and each.payload is not None for each in tellables)
+    problems = "SELECT count(*) FROM market_duty WHERE message_code = '127' AND problem NOT LIKE '%no EAN%'"
+    assert site.one(problems) == 0
+    assert site.one("SELECT count(*) FROM market_message WHERE message_code = '127'") > 0
