@@ -17,6 +17,7 @@ from central.market.payloads import (
     billing_data,
     claims,
     distribution_invoice,
+    gas_billing,
     lds_report,
     master_data,
     meter_states,
@@ -45,8 +46,9 @@ CONTENTS: Final[dict[str, Content]] = {
     claims.FORMAT: Content(claims.Claims, claims.problems),
     supplier_switch.FORMAT: Content(supplier_switch.SupplierSwitch, supplier_switch.problems),
     service_monitor.FORMAT: Content(service_monitor.MonitorReport, service_monitor.problems),
+    gas_billing.FORMAT: Content(gas_billing.GasBillings, gas_billing.problems),
 }
-"""By format. Interval data (121) and answers (RESPONSE) have records and writers of their own."""
+"""By format. Interval data (121) and answers (RESPONSE, GASRESPONSE) have records and writers of their own."""
 _BY_RECORD: Final[dict[type, Content]] = {content.kind: content for content in CONTENTS.values()}
 OF_CODES: Final[dict[str, Content]] = {
     master_data.BULK: Content(master_data.MasterData, master_data.problems_of_bulk),
@@ -93,7 +95,7 @@ def read_any(package: FormatPackage, content: bytes, limits: XmlLimits = DEFAULT
     format_name, envelope = read_envelope(root, package)
     if envelope.code == cdsdata.INTERVAL_DATA:
         return Read(envelope, read_interval_root(package, root), {})
-    if format_name == response.FORMAT:
+    if format_name in response.FORMATS:
         return Read(envelope, response.read_response_root(package, root), {})
     if format_name not in CONTENTS:
         raise InboundError("no_reader", f"The message {envelope.id} is {format_name}, which nothing here reads.")

@@ -1,4 +1,7 @@
-"""RESPONSE: the answer to a message, found by Reference/@id; its reasons A01 to A04 decide that message's state."""
+"""RESPONSE, and GASRESPONSE of the gas messages: the answer to a message, found by Reference/@id.
+
+Its reasons A01 to A04 decide that message's state. That GASRESPONSE has the structure of RESPONSE is assumed.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +24,8 @@ from central.market.format_package import FormatPackage
 from central.market.xml import DEFAULT_LIMITS, XmlLimits, parse_untrusted, schema_errors
 
 FORMAT: Final = "RESPONSE"
+GAS_FORMAT: Final = "GASRESPONSE"
+FORMATS: Final = frozenset({FORMAT, GAS_FORMAT})
 ACCEPTED_CODE: Final = "0200"
 _FROM_BEST: Final = ("accepted", "accepted_with_reservation", "rejected")
 
@@ -44,6 +49,7 @@ class Response:
 
 def write_response(package: FormatPackage, response: Response) -> bytes:
     """The answer as UTF-8, valid by the package's schema; OutboundError where the data do not allow it."""
+    format_name = package.message(response.envelope.code).format
     content = "".join(
         [
             opening(package, response.envelope),
@@ -54,9 +60,10 @@ def write_response(package: FormatPackage, response: Response) -> bytes:
             closing(package, response.envelope),
         ]
     ).encode()
-    if errors := schema_errors(package.schema(FORMAT), parse_untrusted(content)):
+    if errors := schema_errors(package.schema(format_name), parse_untrusted(content)):
         raise OutboundError(
-            "schema", f"The answer {response.envelope.id} does not satisfy the schema of {FORMAT}: {'; '.join(errors)}."
+            "schema",
+            f"The answer {response.envelope.id} does not satisfy the schema of {format_name}: {'; '.join(errors)}.",
         )
     return content
 
@@ -69,13 +76,15 @@ def read_response(package: FormatPackage, content: bytes, limits: XmlLimits = DE
 def read_response_root(package: FormatPackage, root: etree._Element) -> Response:
     """As `read_response`, of what `parse_untrusted` has parsed already."""
     format_name, envelope = read_envelope(root, package)
-    if format_name != FORMAT:
-        raise InboundError("unknown_format", f"The message {envelope.id} is {format_name}, expected {FORMAT}.")
+    if format_name not in FORMATS:
+        raise InboundError(
+            "unknown_format", f"The message {envelope.id} is {format_name}, expected {FORMAT} or {GAS_FORMAT}."
+        )
     if not envelope.references:
         raise InboundError("no_reference", f"The answer {envelope.id} has no Reference: nothing can be matched to it.")
     reasons = [
         Reason(required(element, "type"), required(element, "code"), (element.text or "").strip())
-        for element in children(root, package.format(FORMAT).namespace, "Reason")
+        for element in children(root, package.format(format_name).namespace, "Reason")
     ]
     if not reasons:
         raise InboundError("no_reason", f"The answer {envelope.id} has no Reason: it says neither yes nor no.")

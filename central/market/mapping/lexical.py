@@ -52,6 +52,10 @@ def to_text(package: FormatPackage, spec: Value, value: Any, where: str) -> str:
             if not isinstance(value, bool):
                 raise _wrong(where, spec, value, "true or false")
             return "true" if value else "false"
+        case "flag":
+            if value is not True:
+                raise _wrong(where, spec, value, "true or nothing")
+            return "true"
 
 
 def from_text(package: FormatPackage, spec: Value, text: str, where: str) -> Any:
@@ -92,6 +96,13 @@ def from_text(package: FormatPackage, spec: Value, text: str, where: str) -> Any
             if text not in {"true", "false", "1", "0"}:
                 raise InboundError("bad_flag", f"{where} is {text[:40]!r}, expected true, false, 1 or 0.")
             return text in {"true", "1"}
+        case "flag":
+            if text in {"false", "0"}:
+                raise InboundError(
+                    "bad_flag",
+                    f"{where} is {text!r}, and it means yes by standing there: it cannot be told which holds.",
+                )
+            return True
 
 
 def _string(spec: Value, value: Any, where: str) -> str:

@@ -26,8 +26,12 @@ LexicalType = Literal[
     "integer",
     "decimal",
     "boolean",
+    "flag",
 ]
-"""`instant` is written in UTC with Z, `local_instant` with the offset of Prague; a `code` stands in a code list."""
+"""`instant` is written in UTC with Z, `local_instant` with the offset of Prague; a `code` stands in a code list.
+
+A `flag` says yes by standing there: True or nothing.
+"""
 
 
 class Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,7 +54,10 @@ class Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An element: once, or `many` times; its attributes, its text, the elements in it in their order."""
+    """An element: once, or `many` times; its attributes, its text, the elements in it in their order.
+
+    The alias `*` reads an element of any name that no other node beside it has.
+    """
 
     element: str
     mark: Mark

@@ -15,6 +15,7 @@ from central.market.mapping.model import Node, Value
 from central.market.xml import DEFAULT_LIMITS, XmlLimits, parse_untrusted
 
 ENVELOPE_ELEMENTS: Final = frozenset({"SenderIdentification", "ReceiverIdentification", "Reference"})
+ANY_NAME: Final = "*"
 Payload = TypeVar("Payload", bound=msgspec.Struct)
 
 
@@ -71,7 +72,8 @@ class _Reader:
         seen: set[str] = set()
         for child in element:
             name = etree.QName(child)
-            node = by_name.get(name.localname) if name.namespace == self._namespace else None
+            known = name.namespace == self._namespace
+            node = by_name.get(name.localname, by_name.get(ANY_NAME)) if known else None
             where = f"{path}/{name.localname}"
             if node is None:
                 if name.localname not in passed:
@@ -97,7 +99,7 @@ class _Reader:
             spec = by_name.get(name)
             if spec is None:
                 self._keep(f"{path}/@{name}", text)
-            elif text != "":
+            elif text != "" or spec.type == "flag":
                 record[spec.field] = self._value(spec, text, f"{path}/@{name}")
         text = element.text or ""
         if node.text is not None and text.strip():

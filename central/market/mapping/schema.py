@@ -25,6 +25,7 @@ _BASES: Final = {
     "month": "Month",
     "integer": "Whole",
     "boolean": "xs:boolean",
+    "flag": "xs:boolean",
 }
 """Simple types of `envelope.xsd`, or of XML Schema itself."""
 

@@ -21,6 +21,7 @@ _PRIMITIVES: Final[Mapping[str, frozenset[str]]] = {
     "integer": frozenset({"decimal"}),
     "decimal": frozenset({"decimal", "double", "float"}),
     "boolean": frozenset({"boolean"}),
+    "flag": frozenset({"boolean"}),
 }
 """Primitive types of XML Schema that a lexical type of ours can be written as; a text fits all of the others."""
 _DEEPEST: Final = 12

@@ -23,7 +23,7 @@ from central.market.mapping.model import Mapping as ElementMapping
 from central.market.mapping.transfer import transfer
 from central.market.official.archive import read_archive
 from central.market.official.compare import Difference, compare, load_schema, root_names
-from central.market.response import FORMAT as RESPONSE
+from central.market.response import FORMATS as ANSWERS
 from central.market.response import read_response, write_response
 
 SCHEMAS: Final = "official"
@@ -212,7 +212,7 @@ def _rewrite(base: FormatPackage, trial: FormatPackage, message: MessageKind, co
     """The sample as our writer makes it under the new package, checked with its schema."""
     if message.code == INTERVAL_DATA:
         return write_interval_data(trial, read_interval_data(base, content))
-    if message.format == RESPONSE:
+    if message.format in ANSWERS:
         return write_response(trial, read_response(base, content))
     return transfer(content, base, trial)
 

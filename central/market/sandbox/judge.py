@@ -14,7 +14,7 @@ from central.market.format_package import FormatPackage
 from central.market.response import ACCEPTED_CODE, Reason
 from central.market.sandbox.scenario import Scenario
 from central.market.xml import parse_untrusted, schema_errors
-from shared.identifiers import IdentifierError, parse_ean13, parse_ean18
+from shared.identifiers import IdentifierError, parse_ean13, parse_ean18, parse_eic
 from shared.metering_day import day_of
 from shared.quantities import Commodity
 
@@ -71,11 +71,11 @@ def _envelope_reasons(
 
 
 def _content_reasons(package: FormatPackage, root: etree._Element, scenario: Scenario) -> Iterator[Reason]:
-    namespace = etree.QName(root).namespace
+    namespace, is_gas = etree.QName(root).namespace, "GAS" in etree.QName(root).localname
     for location in children(root, namespace, "Location"):
         opm = location.get("opm-id", "")
         try:
-            parse_ean18(opm)
+            parse_eic(opm) if is_gas else parse_ean18(opm)
         except IdentifierError as error:
             yield Reason("A02", "S110", str(error))
             continue

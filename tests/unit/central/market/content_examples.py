@@ -39,7 +39,8 @@ from central.market.payloads.meters import MeterPeriod
 from central.market.payloads.requests import AskedPoint, DataRequest
 from central.market.payloads.service_monitor import MonitorFinding, MonitorReport
 from central.market.payloads.supplier_switch import ChangeOfSupplier, Statement, SupplierSwitch
-from central.market.response import Reason, Response
+from central.market.response import FORMATS, Reason, Response
+from tests.unit.central.market.gas_examples import GAS_PAYLOADS
 
 POINT: Final = "859182400211637793"
 OTHER: Final = "859182400211958560"
@@ -284,13 +285,13 @@ PAYLOADS: Final[dict[str, Payload]] = {
             Statement(request="ZD-2026-0008", party="distributor", result="reject", reason="not_connected"),
         ]
     ),
-}  # fmt: skip
+} | GAS_PAYLOADS  # fmt: skip
 """By message code."""
 
 
 def payload_of(package: FormatPackage, code: str) -> Payload:
     """The example of a code; every answer says yes."""
-    if package.message(code).format == "RESPONSE":
+    if package.message(code).format in FORMATS:
         return Response(envelope_of(package, code), [Reason("A01", "0200", "zpráva úspěšně přijata")])
     return PAYLOADS[code]
 
@@ -299,7 +300,7 @@ def main() -> None:
     """Write the samples of the shipped package."""
     package = load_package("sandbox-2026")
     for entry in package.data.messages:
-        if entry.code in PAYLOADS or (entry.format == "RESPONSE" and entry.code != "X21"):
+        if entry.code in PAYLOADS or (entry.format in FORMATS and entry.code != "X21"):
             assert entry.sample is not None, entry.code
             content = write_any(package, envelope_of(package, entry.code), payload_of(package, entry.code))
             (package.folder / entry.sample).write_bytes(content)

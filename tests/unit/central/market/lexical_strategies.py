@@ -22,11 +22,15 @@ def values_of(package: FormatPackage, spec: Value) -> st.SearchStrategy[Any]:
             return st.sampled_from(["8591824000007", "8591824071502", "8591824556207", "8591824648933"])
         case "ean18":
             return st.integers(0, 10**10 - 1).map(lambda n: make_ean18(f"8591824{n:010d}"))
+        case "eic":
+            return st.sampled_from(["27ZG600Z0012345N", "27ZG600Z0067890H"])
+        case "flag":
+            return st.just(True)
         case "date":
             return _DAYS
         case "month":
             return _DAYS.map(lambda day: day.replace(day=1))
-        case "instant":
+        case "instant" | "local_instant":
             return st.datetimes(datetime(1900, 1, 1), datetime(2999, 1, 1), timezones=st.just(UTC)).map(  # noqa: DTZ001  the bounds must be naive
                 lambda at: at.replace(microsecond=0)
             )
@@ -44,17 +48,25 @@ def values_of(package: FormatPackage, spec: Value) -> st.SearchStrategy[Any]:
 
 def fields_of(package: FormatPackage, nodes: tuple[Node, ...]) -> st.SearchStrategy[dict[str, Any]]:
     """The fields of a record whose elements these are, nested as the mapping nests them."""
-    return st.fixed_dictionaries({str(node.field): _held(package, node) for node in nodes})
+    held = st.fixed_dictionaries({node.field: _held(package, node) for node in nodes if node.field is not None})
+    for node in nodes:
+        if node.field is None:
+            held = st.tuples(held, _record(package, node)).map(lambda both: both[0] | both[1])
+    return held
 
 
-def _held(package: FormatPackage, node: Node) -> st.SearchStrategy[Any]:
+def _record(package: FormatPackage, node: Node) -> st.SearchStrategy[dict[str, Any]]:
     attributes = {
         spec.field: values_of(package, spec) if spec.required else st.none() | values_of(package, spec)
         for spec in node.attributes
     }
-    record = st.tuples(st.fixed_dictionaries(attributes), fields_of(package, node.children)).map(
+    return st.tuples(st.fixed_dictionaries(attributes), fields_of(package, node.children)).map(
         lambda both: both[0] | both[1]
     )
+
+
+def _held(package: FormatPackage, node: Node) -> st.SearchStrategy[Any]:
+    record = _record(package, node)
     if node.many:
         return st.lists(record, min_size=1 if node.required else 0, max_size=2)
     return record if node.required else st.none() | record

@@ -17,7 +17,7 @@ from central.market.mapping.model import Node
 from central.market.mapping.read import ENVELOPE_ELEMENTS, read_message
 from central.market.mapping.write import write_message
 from central.market.payloads.requests import DataRequest
-from central.market.response import Response
+from central.market.response import FORMATS, Response
 from central.market.sandbox.judge import judge
 from central.market.sandbox.scenario import Scenario
 from central.market.xml import parse_untrusted, schema_errors
@@ -26,7 +26,7 @@ from tests.unit.central.market.lexical_strategies import fields_of
 
 PACKAGE = load_package("sandbox-2026")
 MAPPED = [entry for entry in PACKAGE.data.messages if entry.format in CONTENTS and entry.code != "121"]
-ANSWERS = [entry for entry in PACKAGE.data.messages if entry.format == "RESPONSE"]
+ANSWERS = [entry for entry in PACKAGE.data.messages if entry.format in FORMATS]
 
 
 STRANGE = ["9" * 20, "-" + "9" * 18, "99999999999999999999.999999999999999", "0", "0001-01-01", "9999-12-31", "", " "]
@@ -40,7 +40,7 @@ def sample_of(code: str) -> bytes:
 
 def test_every_message_with_a_mapping_has_a_valid_sample() -> None:
     for entry in PACKAGE.data.messages:
-        if entry.format in PACKAGE.mappings or entry.format == "RESPONSE":
+        if entry.format in PACKAGE.mappings or entry.format in FORMATS:
             content = sample_of(entry.code)
             assert schema_errors(PACKAGE.schema(entry.format), parse_untrusted(content)) == [], entry.code
             read = read_any(PACKAGE, content)
@@ -52,7 +52,8 @@ def test_what_we_send_is_answered_by_a_code_of_the_package() -> None:
     for entry in MAPPED:
         assert (entry.answer_code is not None) == (entry.direction == "out"), entry.code
         if entry.answer_code is not None:
-            assert PACKAGE.message(entry.answer_code).format == "RESPONSE"
+            is_gas = "GAS" in entry.format
+            assert PACKAGE.message(entry.answer_code).format == ("GASRESPONSE" if is_gas else "RESPONSE")
 
 
 @pytest.mark.parametrize("code", [entry.code for entry in (*MAPPED, *ANSWERS) if entry.code != "X21"])
