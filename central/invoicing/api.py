@@ -1,10 +1,10 @@
 """Routes of the invoicing: issue, list, look, documents, and the trace of a line down to the meter."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from pydantic import AwareDatetime, BaseModel, Field
 
 from central.invoicing.advances.api import router as advances_router
 from central.invoicing.cancel import cancel_invoice
@@ -24,12 +24,17 @@ from central.invoicing.payments.journal_api import router as journal
 from central.invoicing.payments.settling_api import router as settling
 from central.invoicing.selection import Grouping, Selection
 from central.invoicing.trace import related_documents, trace_line
+from central.invoicing.trace_back import lines_of_day, lines_of_state
 from central.platform.errors import BadInput
 from central.platform.identity import Person, require
 from central.platform.overview import Asked
 from central.platform.web import Db, Now
+from central.readings.periods import check_period
 
 invoices = APIRouter(prefix="/v1/invoices", tags=["invoicing"])
+
+onwards = APIRouter(prefix="/v1", tags=["invoicing"])
+"""From readings to what was billed by them."""
 
 MAX_ID = 2**63 - 1
 
@@ -261,6 +266,24 @@ def _file(content: bytes, media_type: str, name: str) -> Response:
     return Response(content, media_type=media_type, headers={"Content-Disposition": f'inline; filename="{name}"'})
 
 
+@onwards.get("/channels/{identifier}/days/{day}/invoices", summary="What a day's values were billed by")
+def get_lines_of_day(
+    identifier: Annotated[int, Path(ge=1, le=MAX_ID)], day: date, connection: Db, person: Reader
+) -> list[dict[str, Any]]:
+    """Invoice lines that stand on the day, with the version that each was billed in; newer ones are not billed yet."""
+    check_period(day, day + timedelta(days=1) if day < date.max else day)
+    return [_plain(each) for each in lines_of_day(connection, identifier, day)]
+
+
+@onwards.get("/readings/states/invoices", summary="What a register state was billed by")
+def get_lines_of_state(
+    evidence_channel: Annotated[int, Query(ge=1, le=MAX_ID)], at: AwareDatetime, connection: Db, person: Reader
+) -> list[dict[str, Any]]:
+    """Invoice lines whose consumption begins or ends with the state."""
+    check_period(at.date(), at.date() + timedelta(days=1) if at.date() < date.max else at.date())
+    return [_plain(each) for each in lines_of_state(connection, evidence_channel, at)]
+
+
 router = APIRouter()
-for each in (invoices, advances_router, delivery_router, payments, settling, journal):
+for each in (invoices, onwards, advances_router, delivery_router, payments, settling, journal):
     router.include_router(each)
