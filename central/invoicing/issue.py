@@ -109,7 +109,7 @@ def preview_invoices(
         raise _nothing(selection, 0)
     work = _prepare(connection, orders(bases, grouping), now)
     documents = [entry.document for entry in _compose(work, range(len(work.orders)), [""] * len(work.orders))]
-    return Preview(documents, work.orders, token_of(work.orders, work.deducted))
+    return Preview(documents, work.orders, _token(work))
 
 
 def issue_invoices(
@@ -138,7 +138,7 @@ def issue_invoices(
     if not bases:
         raise _nothing(selection, len(left_out))
     work = _prepare(connection, orders(bases, grouping), now)
-    if token is not None and token != token_of(work.orders, work.deducted):
+    if token is not None and token != _token(work):
         raise Refused(
             "changed_since_preview",
             "What is to be invoiced is not what the preview showed: a basis was made, changed, invoiced or left out "
@@ -155,6 +155,10 @@ def issue_invoices(
     }
     audit.record(connection, person, "invoice.issue", f"invoice/{numbers[0]}", details, now)
     return Issued(numbers=numbers, left_out=left_out, checks=checked.results)
+
+
+def _token(work: _Work) -> str:
+    return token_of(work.orders, work.deducted, work.standing.before, work.issue_date)
 
 
 def _require_approved(connection: Connection, selection: Selection, *, lock: bool = False) -> None:

@@ -117,17 +117,24 @@ def orders(bases: Iterable[Row[Any]], grouping: Grouping) -> list[Order]:
     return [_order(key[2], key[4], key[5], group) for key, group in groups.items()]
 
 
-def token_of(made: Iterable[Order], deducted: Mapping[int, Sequence[Any]]) -> str:
+def token_of(
+    made: Iterable[Order],
+    deducted: Mapping[int, Sequence[Any]],
+    before: Mapping[int, Sequence[Any]],
+    issue_date: date,
+) -> str:
     """A digest of what a preview showed: whoever issues with it gets exactly that, or is refused.
 
-    `deducted` are the planned deductions by the place of the order.
+    `deducted` are the planned deductions by the place of the order, `before` the VAT rows that its VAT is the
+    difference to; the days to pay and the tax point of a correction follow from the day of issue.
     """
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(issue_date.isoformat().encode())
     for place, order in enumerate(made):
         content = [
             [order.kind, order.supplier, order.payer, order.contract, order.original],
             [[row.id, row.stamp] for row in order.bases],
             [[each.deposit, str(each.gross)] for each in deducted.get(place, ())],
+            [[str(row.percent), str(row.base), str(row.vat)] for row in before.get(place, ())],
         ]
         digest.update(msgspec.json.encode(content))
     return "sha256:" + digest.hexdigest()

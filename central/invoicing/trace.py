@@ -1,6 +1,6 @@
 """From an invoice line to the meter: basis, run with its pinned inputs, price, profiles or states, blocks, batches."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -9,6 +9,7 @@ from sqlalchemy import Connection, RowMapping, text
 from central.platform.errors import NotFound
 from central.readings.trace import trace_entry, trace_profile, trace_state
 from central.settlement.late import newest_versions
+from shared.metering_day import PRAGUE
 
 LINE = text("""
     -- the line with its document, its basis (none behind information), and the input and run that tell it
@@ -172,7 +173,8 @@ def _measurement(
 ) -> dict[str, Any]:
     if source["kind"] == "profile":
         channel = source["channel"]
-        wanted = {at: version for at, version in _versions(pinned[channel]) if day is None or at == day}
+        told = versions_of(source, pinned.get(channel))
+        wanted = {at: version for at, version in told.items() if day is None or at == day}
         newest = newest_versions(connection, channel, wanted)
         days = [
             {**trace_profile(connection, channel, at, version), "newest_version": newest.get(at, version)}
@@ -185,15 +187,30 @@ def _measurement(
             "from": {**period["from"], "trace": _state(connection, period["from"])},
             "to": {**period["to"], "trace": _state(connection, period["to"])},
         }
-        for period in source["periods"]
+        for period in source.get("periods", ())
     ]
     return {**source, "periods": periods}
 
 
-def _versions(pinned: Mapping[str, Any]) -> Iterator[tuple[date, int]]:
-    first = date.fromisoformat(pinned["first"])
-    for place, version in enumerate(pinned["versions"]):
-        yield first + timedelta(days=place), version
+def versions_of(source: Mapping[str, Any], pinned: Mapping[str, Any] | None) -> dict[date, int]:
+    """The version of each metering day that a measurement stands on.
+
+    What counts a service tells its versions itself (from its `first` day, or the day of its instant `from`); of the
+    point's own channels the input has `pinned` them. Empty where neither does.
+    """
+    if "versions" in source:
+        began = source.get("first")
+        first = (
+            datetime.fromisoformat(source["from"]).astimezone(PRAGUE).date()
+            if began is None
+            else date.fromisoformat(began)
+        )
+        versions = source["versions"]
+    elif pinned is not None:
+        first, versions = date.fromisoformat(pinned["first"]), pinned["versions"]
+    else:
+        return {}
+    return {first + timedelta(days=place): version for place, version in enumerate(versions)}
 
 
 def _state(connection: Connection, state: Mapping[str, Any]) -> dict[str, Any]:

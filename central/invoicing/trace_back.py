@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, Table, select, text
 
+from central.invoicing.trace import versions_of
 from central.network.tables import channel, evidence_channel
 from central.platform.errors import NotFound
 from central.registry.tables import supply_point
@@ -33,8 +34,11 @@ OF_DAY = text(
     _FOUND.format(
         condition="""each.measurement ->> 'kind' = 'profile'
                             AND CAST(each.measurement ->> 'channel' AS bigint) = ANY (:channels)
-                            AND CAST(each.measurement ->> 'from' AS timestamptz) <= :at
-                            AND CAST(each.measurement ->> 'to' AS timestamptz) > :at"""
+                            AND CASE WHEN each.measurement ? 'first'
+                                     THEN :day - CAST(each.measurement ->> 'first' AS date) BETWEEN 0
+                                          AND jsonb_array_length(each.measurement -> 'versions') - 1
+                                     ELSE CAST(each.measurement ->> 'from' AS timestamptz) <= :at
+                                          AND CAST(each.measurement ->> 'to' AS timestamptz) > :at END"""
     )
 )
 
@@ -66,8 +70,8 @@ def lines_of_day(connection: Connection, number: int, day: date) -> list[dict[st
     if row is None:
         raise NotFound("channel_not_found", f"There is no channel {number}; see GET /v1/channels.")
     begins = MeteringDay(Commodity(row.commodity or Commodity.ELECTRICITY), day).start.astimezone(UTC)
-    found = connection.execute(OF_DAY, {"channels": [number], "at": begins}).mappings()
-    return [{**_line(each), "version": _version(each["profiles"], number, day)} for each in found]
+    found = connection.execute(OF_DAY, {"channels": [number], "day": day, "at": begins}).mappings()
+    return [{**_line(each), "version": _version(each, number, day)} for each in found]
 
 
 def lines_of_state(connection: Connection, register: int, at: datetime) -> list[dict[str, Any]]:
@@ -91,10 +95,6 @@ def _line(row: Any) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name not in hidden}
 
 
-def _version(profiles: Any, number: int, day: date) -> int | None:
-    for each in profiles or ():
-        place = (day - date.fromisoformat(each["first"])).days
-        if each["channel"] == number and 0 <= place < len(each["versions"]):
-            version: int = each["versions"][place]
-            return version
-    return None
+def _version(row: Any, number: int, day: date) -> int | None:
+    pinned = next((each for each in row["profiles"] or () if each["channel"] == number), None)
+    return versions_of(row["measurement"], pinned).get(day)

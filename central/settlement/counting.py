@@ -25,7 +25,7 @@ from central.settlement.facts import ChannelFacts, PointFacts
 from central.settlement.measured import DaySums, NotMeasuredError, RegisterPeriod, register_consumption, sum_days
 from central.settlement.model import CannotPriceError
 from central.settlement.own import Attached
-from central.settlement.quantities import Waiting
+from central.settlement.quantities import Waiting, state_source
 from central.settlement.registry import read_channels
 from central.settlement.services import Counted, stretches
 from central.settlement.splitting import NoWeightError, split_units
@@ -82,8 +82,9 @@ class Counts:
         channel = self.channels[number]
         told = f"kanál {channel.direction} ({number})"
         if channel.kind == "state":
-            units = register_consumption(self.states.get((number, first, end), ()), told)
-            source = self._source(number, "state", first, end)
+            periods = self.states.get((number, first, end), ())
+            units = register_consumption(periods, told)
+            source = {**self._source(number, "state", first, end), **state_source(channel, periods)}
             return Counted(_basic(units, channel.exponent), channel.unit, told, (source,))
         units = self._sum(number, first, end)
         source = self._source(number, "profile", first, end)

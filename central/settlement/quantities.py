@@ -214,7 +214,7 @@ def _low_voltage(facts: PointFacts, span: Span, measured: Measured) -> PartMeasu
             key = (channel.id, facts.instant(span.first), facts.instant(span.end))
             periods = measured.states.get(key, ())
             consumed = in_mega(register_consumption(periods, f"registr {register}"), channel.exponent)
-            source = _state_source(channel, periods)
+            source = state_source(channel, periods)
         if register != "JT":
             part.put(f"energy_{register.lower()}_mwh", consumed, [source])
         energy += consumed
@@ -297,7 +297,8 @@ def _profile_source(facts: PointFacts, span: Span, channel: ChannelFacts, total:
     return {**source, "quality": dict(total.quality)} if total.quality else source
 
 
-def _state_source(channel: ChannelFacts, periods: Sequence[RegisterPeriod]) -> dict[str, Any]:
+def state_source(channel: ChannelFacts, periods: Sequence[RegisterPeriod]) -> dict[str, Any]:
+    """What a quantity of a register stands on: the states at both ends of each of its periods."""
     return {
         "kind": "state",
         "channel": channel.id,

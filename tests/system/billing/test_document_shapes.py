@@ -38,9 +38,10 @@ ANOTHER = """
 
 
 class Shapes(NamedTuple):
-    """A site with its documents by what they show, and the points of those that are corrected."""
+    """A site, its API and its documents by what they show."""
 
     site: BilledSite
+    client: TestClient
     numbers: dict[str, str]
 
 
@@ -132,7 +133,7 @@ def shapes(stack: LocalStack, filled_template: str) -> Iterator[Shapes]:
             (numbers["cancelling"],) = post(client, f"/invoices/{numbers['english']}/cancel", 201, reason="omyl")[
                 "invoices"
             ]
-        yield Shapes(site, numbers)
+            yield Shapes(site, client, numbers)
     stack.drop_database(name)
 
 
@@ -154,9 +155,9 @@ def test_a_document_is_valid_summed_and_readable(
     shapes: Shapes, shape: str, kind: str, type_: str, language: str
 ) -> None:
     number = shapes.numbers[shape]
-    with shapes.site.client() as client:
-        told = client.get(f"/v1/invoices/{number}").json()
-        isdoc, pdf = (client.get(f"/v1/invoices/{number}/{form}").content for form in ("isdoc", "pdf"))
+    client = shapes.client
+    told = client.get(f"/v1/invoices/{number}").json()
+    isdoc, pdf = (client.get(f"/v1/invoices/{number}/{form}").content for form in ("isdoc", "pdf"))
     assert (told["kind"], str(told["document_type"]), told["language"]) == (kind, type_, language)
     assert problems_of(isdoc) == []
     root = etree.fromstring(isdoc)
@@ -185,18 +186,18 @@ def test_a_document_is_valid_summed_and_readable(
 def test_every_line_is_traced_to_its_run_and_readings(shapes: Shapes, shape: str) -> None:
     number = shapes.numbers[shape]
     read = 0
-    with shapes.site.client() as client:
-        for line in client.get(f"/v1/invoices/{number}").json()["lines"]:
-            trace = client.get(f"/v1/invoices/{number}/lines/{line['line_no']}/trace", params={"day": "2026-03-10"})
-            assert trace.status_code == 200, trace.text
-            told = trace.json()
-            assert told["run"]["state"] == "approved"
-            for measurement in told["measurements"]:
-                read += 1
-                if measurement["kind"] == "profile":
-                    assert all(day["batches"] for day in measurement["days"])
-                else:
-                    assert all(period["from"]["trace"] for period in measurement["periods"])
+    client = shapes.client
+    for line in client.get(f"/v1/invoices/{number}").json()["lines"]:
+        trace = client.get(f"/v1/invoices/{number}/lines/{line['line_no']}/trace", params={"day": "2026-03-10"})
+        assert trace.status_code == 200, trace.text
+        told = trace.json()
+        assert told["run"]["state"] == "approved"
+        for measurement in told["measurements"]:
+            read += 1
+            if measurement["kind"] == "profile":
+                assert all(day["batches"] for day in measurement["days"])
+            else:
+                assert all(period["from"]["trace"] for period in measurement["periods"])
     assert read > 0
 
 
@@ -232,10 +233,10 @@ def test_a_correction_holds_changed_lines_alone_of_all_contracts_and_nets_to_the
     """
     assert net == site.one(standing, points=high_voltage(site))
     assert vat == (net * D("0.21")).quantize(D("0.01"), rounding=ROUND_HALF_UP)
-    with site.client() as client:
-        told = client.get(f"/v1/invoices/{family[1]}").json()
-        assert (told["original"]["number"], told["reason"]) == (family[0], "oprava měření 10. 3.")
-        assert client.get(f"/v1/invoices/{family[2]}").json()["original"]["number"] == family[1]
+    client = shapes.client
+    told = client.get(f"/v1/invoices/{family[1]}").json()
+    assert (told["original"]["number"], told["reason"]) == (family[0], "oprava měření 10. 3.")
+    assert client.get(f"/v1/invoices/{family[2]}").json()["original"]["number"] == family[1]
 
 
 def test_a_final_contract_stands_beside_one_that_goes_on(shapes: Shapes) -> None:
@@ -253,34 +254,33 @@ def test_readings_lead_on_to_what_was_billed_by_them(shapes: Shapes) -> None:
         "SELECT id FROM channel WHERE supply_point = :p AND direction = 'A+' AND kind = 'interval'",
         p=high_voltage(site)[0],
     )
-    with site.client() as client:
-        found = client.get(f"/v1/channels/{channel}/days/2026-03-10/invoices")
-        assert found.status_code == 200, found.text
-        told = found.json()
-        family = [numbers[shape] for shape in ("collective", "corrective", "corrective of a corrective")]
-        assert sorted({line["invoice"] for line in told}) == sorted(family)
-        versions = {line["invoice"]: line["version"] for line in told if line["statement_type"] in (0, 8)}
-        assert [versions[number] for number in family] == [1, 2, 3]
-        for line in told:
-            trace = client.get(f"/v1/invoices/{line['invoice']}/lines/{line['line']}/trace").json()
-            assert trace["basis"]["id"] == line["basis"]
-            assert channel in {measurement["channel"] for measurement in trace["measurements"]}
-        assert client.get(f"/v1/channels/{channel}/days/2026-04-10/invoices").json() == []
-        assert client.get("/v1/channels/999999/days/2026-03-10/invoices").status_code == 404
-        assert client.get(f"/v1/channels/{channel}/days/0001-01-01/invoices").status_code in (200, 422)
+    client = shapes.client
+    found = client.get(f"/v1/channels/{channel}/days/2026-03-10/invoices")
+    assert found.status_code == 200, found.text
+    told = found.json()
+    family = [numbers[shape] for shape in ("collective", "corrective", "corrective of a corrective")]
+    assert sorted({line["invoice"] for line in told}) == sorted(family)
+    versions = {line["invoice"]: line["version"] for line in told if line["statement_type"] in (0, 8)}
+    assert [versions[number] for number in family] == [1, 2, 3]
+    for line in told:
+        way = f"/v1/invoices/{line['invoice']}/lines/{line['line']}/trace"
+        trace = client.get(way, params={"day": "2026-03-10"}).json()
+        assert trace["basis"]["id"] == line["basis"]
+        assert channel in {measurement["channel"] for measurement in trace["measurements"]}
+    assert client.get(f"/v1/channels/{channel}/days/2026-04-10/invoices").json() == []
+    assert client.get("/v1/channels/999999/days/2026-03-10/invoices").status_code == 404
+    assert client.get(f"/v1/channels/{channel}/days/0001-01-01/invoices").status_code in (200, 422)
 
-        number = numbers["second supplier"]
-        traces = {
-            line["line_no"]: client.get(f"/v1/invoices/{number}/lines/{line['line_no']}/trace").json()
-            for line in client.get(f"/v1/invoices/{number}").json()["lines"]
-        }
-        place, traced = next((place, told) for place, told in traces.items() if told["measurements"])
-        state = traced["measurements"][0]["periods"][0]["from"]
-        asked = {"evidence_channel": state["evidence_channel"], "at": state["at"]}
-        back = client.get("/v1/readings/states/invoices", params=asked).json()
-        # the state of the change ends what the first supplier is billed and begins what the second one is
-        assert {line["invoice"] for line in back} == {numbers["first supplier"], number}
-        assert (number, place) in {(line["invoice"], line["line"]) for line in back}
-        assert (
-            client.get("/v1/readings/states/invoices", params={**asked, "evidence_channel": 10**9}).status_code == 404
-        )
+    number = numbers["second supplier"]
+    traces = {
+        line["line_no"]: client.get(f"/v1/invoices/{number}/lines/{line['line_no']}/trace").json()
+        for line in client.get(f"/v1/invoices/{number}").json()["lines"]
+    }
+    place, traced = next((place, told) for place, told in traces.items() if told["measurements"])
+    state = traced["measurements"][0]["periods"][0]["from"]
+    asked = {"evidence_channel": state["evidence_channel"], "at": state["at"]}
+    back = client.get("/v1/readings/states/invoices", params=asked).json()
+    # the state of the change ends what the first supplier is billed and begins what the second one is
+    assert {line["invoice"] for line in back} == {numbers["first supplier"], number}
+    assert (number, place) in {(line["invoice"], line["line"]) for line in back}
+    assert client.get("/v1/readings/states/invoices", params={**asked, "evidence_channel": 10**9}).status_code == 404
