@@ -168,6 +168,23 @@ def test_every_kind_is_pdf_a_3b_with_its_isdoc_inside(document: InvoiceDocument,
             assert {"/FontFile2", "/FontFile3"} & set(below.FontDescriptor.keys())
 
 
+@pytest.mark.parametrize("language", ["cs", "en"])
+@pytest.mark.parametrize("kind", list(kinds()))
+def test_every_kind_is_made_in_both_languages(kind: str, language: str) -> None:
+    made = {
+        "advance": lambda: advance("advance", language),
+        "advance_tax": lambda: advance("advance_tax", language),
+        "advance_credit": lambda: advance("advance_credit", language),
+    }
+    document = made[kind]() if kind in made else statement(kind, language)
+    isdoc = write_isdoc(document)
+    assert problems_of(isdoc) == []
+    assert printed(document)["title"] == wording(language).titles[kind]
+    with pikepdf.open(BytesIO(render_pdf(document, isdoc))) as pdf:
+        assert str(pdf.Root.Lang) == language
+        assert bytes(pdf.attachments[f"{document.number}.isdoc"].get_file().read_bytes()) == isdoc
+
+
 def test_an_original_is_named_with_reason_and_difference() -> None:
     document = statement("corrective")
     root = etree.fromstring(write_isdoc(document))
