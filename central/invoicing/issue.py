@@ -18,7 +18,7 @@ from central.checks.settings import PreventInvoicing, prevent_invoicing
 from central.invoicing.advances.deductions import DeductedAdvance, plan_for
 from central.invoicing.compose import About, Terms, compose
 from central.invoicing.document import DocumentLine, InvoiceDocument, recapitulate
-from central.invoicing.selection import Grouping, Order, Selection, orders, select_bases, token_of
+from central.invoicing.selection import Grouping, Order, Selection, orders, require_named, select_bases, token_of
 from central.invoicing.sources import (
     original_of,
     read_languages,
@@ -104,6 +104,7 @@ def preview_invoices(
     Raises Refused where nothing is left to invoice.
     """
     _require_approved(connection, selection)
+    require_named(connection, selection)
     bases = select_bases(connection, selection, lock=False)
     if not bases:
         raise _nothing(selection, 0)
@@ -129,6 +130,7 @@ def issue_invoices(
     if isinstance(selection, int):
         selection = Selection(run=selection)
     _require_approved(connection, selection, lock=True)
+    require_named(connection, selection)
     selected = select_bases(connection, selection, lock=True)
     ids = [basis.id for basis in selected]
     checked = run_checks(connection, Scope(bases=ids), INVOICING, person, now)

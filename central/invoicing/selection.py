@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import Connection, Row, text
 
 from central.invoicing.kinds import ANNUAL, CANCELLING, CORRECTIVE, NEVER_INVOICED
+from central.platform.errors import NotFound
 from shared.metering_day import PRAGUE
 
 Grouping = Literal["contract", "supply_point", "payer"]
@@ -97,6 +98,35 @@ def select_bases(connection: Connection, selection: Selection, *, lock: bool) ->
         "never": sorted(NEVER_INVOICED),
     }
     return connection.execute(LOCKED if lock else LOOKED_AT, parameters).all()
+
+
+UNKNOWN = text("""
+    -- what is named and does not exist
+    SELECT 'party' AS what, CAST(:payer AS text) AS named
+     WHERE CAST(:payer AS text) IS NOT NULL AND NOT EXISTS (SELECT FROM party WHERE code = :payer)
+    UNION ALL
+    SELECT 'contract', given.number FROM unnest(CAST(:contracts AS text[])) AS given (number)
+     WHERE NOT EXISTS (SELECT FROM contract c WHERE c.number = given.number)
+    UNION ALL
+    SELECT 'calendar row', CAST(given.id AS text) FROM unnest(CAST(:calendar AS bigint[])) AS given (id)
+     WHERE NOT EXISTS (SELECT FROM payment_calendar pc WHERE pc.id = given.id)
+     LIMIT 1
+""")
+
+
+def require_named(connection: Connection, selection: Selection) -> None:
+    """Raise NotFound where a payer, contract or row of the calendar that is named does not exist."""
+    asked = {
+        "payer": selection.payer,
+        "contracts": list(selection.contracts or ()),
+        "calendar": list(selection.calendar or ()),
+    }
+    row = connection.execute(UNKNOWN, asked).first()
+    if row is not None:
+        raise NotFound(
+            f"{row.what.replace(' ', '_')}_not_found",
+            f"There is no {row.what} {row.named}; nothing of the selection is invoiced.",
+        )
 
 
 def orders(bases: Iterable[Row[Any]], grouping: Grouping) -> list[Order]:

@@ -20,6 +20,9 @@ def test_what_is_previewed_is_issued_or_refused(site: BilledSite) -> None:
     )
     with site.client() as client:
         assert client.post("/v1/invoices/preview", json={}).json()["code"] == "nothing_selected"
+        for named in ({"payer": "nobody"}, {"contracts": [first, "SoD/none"]}, {"calendar": [10**9]}):
+            unknown = client.post("/v1/invoices/preview", json=named)
+            assert (unknown.status_code, "There is no" in unknown.json()["message"]) == (404, True)
         whole = client.post("/v1/invoices/preview", json={"run": run}).json()
         assert len(whole["documents"]) == POINTS
         assert site.one("SELECT count(*) FROM invoice_series") == 0
