@@ -222,3 +222,4 @@ def test_without_a_first_day_nothing_is_told(desk: Desk) -> None:
     refused = desk.client.post("/v1/market/tell")
     assert (refused.status_code, refused.json()["code"]) == (409, "telling_is_off")
     assert desk.client.get("/v1/market/months/2026-3").status_code == 422
+    assert desk.client.get("/v1/market/months/9999-12").json()["done"] is False

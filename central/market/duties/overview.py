@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, RowMapping, text
@@ -91,7 +91,7 @@ def month_state(connection: Connection, month: date, at: datetime) -> list[CodeS
 
 def is_done(month: date, states: Sequence[CodeState], at: date) -> bool:
     """Whether the month is over and every message that was due is accepted."""
-    over = at >= (month + timedelta(days=32)).replace(day=1)
+    over = (at.year, at.month) > (month.year, month.month)
     return over and bool(states) and not any(state.open or state.told for state in states)
 
 
