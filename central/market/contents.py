@@ -18,6 +18,8 @@ from central.market.payloads import (
     claims,
     distribution_invoice,
     gas_billing,
+    gas_master_data,
+    gas_requests,
     lds_report,
     master_data,
     meter_states,
@@ -47,6 +49,10 @@ CONTENTS: Final[dict[str, Content]] = {
     supplier_switch.FORMAT: Content(supplier_switch.SupplierSwitch, supplier_switch.problems),
     service_monitor.FORMAT: Content(service_monitor.MonitorReport, service_monitor.problems),
     gas_billing.FORMAT: Content(gas_billing.GasBillings, gas_billing.problems),
+    gas_master_data.FORMAT: Content(gas_master_data.GasMasterData, gas_master_data.problems),
+    gas_requests.FORMAT: Content(gas_requests.GasRequest, gas_requests.problems),
+    gas_requests.EDIGAS_FORMAT: Content(gas_requests.GasRequest, gas_requests.problems),
+    claims.GAS_FORMAT: Content(claims.Claims, claims.problems),
 }
 """By format. Interval data (121) and answers (RESPONSE, GASRESPONSE) have records and writers of their own."""
 _BY_RECORD: Final[dict[type, Content]] = {content.kind: content for content in CONTENTS.values()}

@@ -1,4 +1,7 @@
-"""CDSCLAIM: claims (reklamace) about data and billing, and their answers. Only the format's name is documented."""
+"""CDSCLAIM, and CDSGASCLAIM of gas: claims (reklamace) about data and billing, and their answers.
+
+Only the names of the formats are documented.
+"""
 
 from collections.abc import Iterator
 from datetime import date
@@ -9,6 +12,7 @@ import msgspec
 from central.market.payloads.days import backward
 
 FORMAT: Final = "CDSCLAIM"
+GAS_FORMAT: Final = "CDSGASCLAIM"
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,11 +1,12 @@
 """Records of the gas messages; the package's samples are these, written (see `content_examples`)."""
 
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Final
 
 import msgspec
 
+from central.market.payloads.claims import Claim, ClaimAnswer, Claims
 from central.market.payloads.gas_billing import (
     AgreedC,
     AgreedCapacity,
@@ -22,6 +23,17 @@ from central.market.payloads.gas_billing import (
     MeteredGasDay,
     Overrun,
 )
+from central.market.payloads.gas_master_data import (
+    ContractStatement,
+    GasConsumption,
+    GasMasterData,
+    GasMetering,
+    GasNetwork,
+    GasPointData,
+    GasSuspension,
+)
+from central.market.payloads.gas_requests import AskedGasPoint, GasRequest
+from central.market.payloads.master_data import PointCustomer, PointParty
 
 GAS_POINT: Final = "27ZG600Z0012345N"
 GAS_OTHER: Final = "27ZG600Z0067890H"
@@ -148,7 +160,51 @@ CANCELLED: Final = GasBilling(
     concerns="2026000031",
     opm=GAS_POINT,
 )
+FIRST, LAST = date(2026, 3, 1), date(2026, 3, 31)
+GAS_POINT_DATA: Final = GasPointData(
+    opm=GAS_POINT,
+    action="register",
+    first_day=FIRST,
+    name="Kotelna haly 3",
+    group="4",
+    network=GasNetwork(operator="8591824556207", pressure="medium", area="LDS01"),
+    metering=GasMetering(kind="C", reading_cycle="yearly"),
+    consumption=GasConsumption(category="MO", tdd_class="DOM3", planned_annual_kwh=19_141),
+    parties=[PointParty(role="supplier", id="8591824648933", first_day=FIRST)],
+    customer=PointCustomer(kind="business", name="Truhlářství „Dub“ & syn, s.r.o.", company_number="27082440"),
+)
+GAS_RESERVED: Final = GasPointData(
+    opm=GAS_OTHER,
+    action="change",
+    first_day=FIRST,
+    network=GasNetwork(operator="8591824556207", pressure="high"),
+    metering=GasMetering(kind="A", reading_cycle="daily"),
+    consumption=GasConsumption(category="VO", reserved_daily_m3=D(1300)),
+)
+GAS_SUSPENDED: Final = GasPointData(
+    opm=GAS_POINT,
+    action="suspend",
+    first_day=LAST,
+    consumption=GasConsumption(category="MO", planned_annual_kwh=0),
+    suspensions=[GasSuspension(first_day=LAST, reading_m3=D("10233.4"))],
+)
+ASKED: Final = AskedGasPoint(opm=GAS_POINT, first_day=FIRST, last_day=LAST)
+GAS_CLAIM: Final = Claim(
+    claim="R-31", opm=GAS_POINT, kind="billing", message="GP6-1", first_day=FIRST, last_day=LAST, state="new",
+    text="Spalné teplo je z jiné oblasti.",
+)  # fmt: skip
 GAS_PAYLOADS: Final[dict[str, msgspec.Struct]] = {
     "GP6": GasBillings(documents=[BILLED_C, BILLED_AB, CANCELLED]),
+    "XG1": GasMasterData(points=[GAS_POINT_DATA, GAS_RESERVED, GAS_SUSPENDED]),
+    "XG3": GasMasterData(
+        points=[GAS_POINT_DATA], statement=ContractStatement(rejection="withdrawal", negotiation="distance")
+    ),
+    "XG4": GasRequest(locations=[ASKED, AskedGasPoint(opm=GAS_OTHER, first_day=FIRST, last_day=LAST)]),
+    "GO7": GasRequest(locations=[ASKED]),
+    "GSK": GasRequest(locations=[ASKED]),
+    "GSN": GasRequest(locations=[ASKED]),
+    "GSQ": GasRequest(locations=[ASKED]),
+    "XG7": Claims(answers=[ClaimAnswer(claim="R-31", result="accept", reason="corrected")]),
+    "XG9": Claims(claims=[GAS_CLAIM]),
 }
 """By message code."""
