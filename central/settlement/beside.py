@@ -24,23 +24,28 @@ T = StatementType
 _FOR_GOOD = (T.REGULAR, T.FINAL_SETTLEMENT, T.CORRECTS_REGULAR, T.CORRECTS_SETTLEMENT)
 _FOR_GOOD_LINES = (*_FOR_GOOD, T.CANCELS_REGULAR, T.CANCELS_SETTLEMENT)
 _PRELIMINARY = (T.PRELIMINARY, T.CORRECTS_PRELIMINARY)
-_PRELIMINARY_LINES = (*_PRELIMINARY, T.CANCELS_PRELIMINARY, T.NEGATIVE_SETTLEMENT, T.CANCELS_NEGATIVE)
+_PRELIMINARY_LINES = (
+    *_PRELIMINARY,
+    T.CANCELS_PRELIMINARY,
+    T.NEGATIVE_SETTLEMENT,
+    T.CANCELS_NEGATIVE,
+    T.CORRECTS_NEGATIVE,
+)
 _MORE: Mapping[int, tuple[tuple[T, ...], tuple[T, ...]]] = {
-    T.PRELIMINARY: (_PRELIMINARY, (*_PRELIMINARY_LINES, T.CORRECTS_NEGATIVE)),
-    T.PRELIMINARY_ACCRUAL: ((*_PRELIMINARY, T.PRELIMINARY_ACCRUAL), (*_PRELIMINARY_LINES, T.PRELIMINARY_ACCRUAL)),
+    T.PRELIMINARY_ACCRUAL: ((T.PRELIMINARY_ACCRUAL,), (T.PRELIMINARY_ACCRUAL,)),
     T.ACCRUAL: ((T.ACCRUAL,), (T.ACCRUAL, T.CANCELS_ACCRUAL)),
 }
-"""By the type that is settled: inputs and lines that count beside those of days billed for good."""
+"""By the type that is settled: inputs and lines that count beside those billed for good or preliminarily."""
 _OWN_PAYER = -1
 
 _INPUTS = text("""
-    -- what approved runs hold of these points in the months, the newest first
+    -- what approved runs hold of these points in the months: billed for good before preliminarily, the newest first
     SELECT i.supply_point, i.contract_item, (lower(i.valid) AT TIME ZONE 'Europe/Prague')::date AS first,
            (upper(i.valid) AT TIME ZONE 'Europe/Prague')::date AS end, i.quantities
       FROM settlement_input i
      WHERE i.supply_point = ANY (CAST(:points AS bigint[])) AND i.approved
        AND i.statement_type = ANY (CAST(:types AS integer[])) AND i.valid && tstzrange(:start, :stop)
-     ORDER BY i.id DESC
+     ORDER BY i.statement_type = ANY (CAST(:for_good AS integer[])) DESC, i.id DESC
 """)
 _LINES = text("""
     -- what is billed of the network services of these points in the months, lines that cancel among it
@@ -98,18 +103,29 @@ def read_beside(connection: Connection, facts: Iterable[PointFacts]) -> dict[int
     return found
 
 
+def counted(kind: int) -> tuple[tuple[T, ...], tuple[T, ...]]:
+    """Types of inputs, and of lines, that count beside what is settled as `kind`.
+
+    What another payer of the month is billed preliminarily counts until it is taken back: his final statement comes
+    later, and counts what was billed for good by then.
+    """
+    inputs, lines = _MORE.get(kind, ((), ()))
+    return (*_FOR_GOOD, *_PRELIMINARY, *inputs), (*_FOR_GOOD_LINES, *_PRELIMINARY_LINES, *lines)
+
+
 def _read(connection: Connection, kind: int, points: Mapping[int, PointFacts]) -> dict[int, Held]:
     spans = [span for point in points.values() for span in point.beside]
-    inputs, lines = _MORE.get(kind, ((), ()))
+    inputs, lines = counted(kind)
     asked: dict[str, Any] = {
         "points": int_array(sorted(points)),
         "start": MeteringDay(Commodity.ELECTRICITY, min(span.first for span in spans)).start,
         "stop": MeteringDay(Commodity.GAS, max(span.end for span in spans)).start,
     }
     held: dict[int, Held] = defaultdict(Held)
-    for row in connection.execute(_INPUTS, {**asked, "types": int_array((*_FOR_GOOD, *inputs))}):
+    of_inputs = {**asked, "types": int_array(inputs), "for_good": int_array(_FOR_GOOD)}
+    for row in connection.execute(_INPUTS, of_inputs):
         held[row.supply_point].inputs.append(Settled(row.contract_item, row.first, row.end, row.quantities))
-    for row in connection.execute(_LINES, {**asked, "types": int_array((*_FOR_GOOD_LINES, *lines))}):
+    for row in connection.execute(_LINES, {**asked, "types": int_array(lines)}):
         held[row.supply_point].lines.append(Billed(row.component, row.first, row.end, row.quantity, row.amount))
     return held
 

@@ -37,11 +37,11 @@ NONE = (Decimal(0), Decimal(0))
 class Month:
     """What all parts of a month together come to, settled ones too, by component: quantity, and amount in Kč.
 
-    `unknown`: what was settled before cannot be evaluated today.
+    `unknown`: why what was settled before cannot be evaluated today.
     """
 
     highest: dict[str, tuple[Decimal, Decimal]] = field(default_factory=dict)
-    unknown: bool = False
+    unknown: CannotPriceError | None = None
 
     def note(self, component: str, quantity: Decimal, amount: Decimal) -> None:
         """Of one component the highest quantity counts, with its amount."""
@@ -68,9 +68,9 @@ class Months:
         opened = [replace(case, part=replace(case.part, settled=False)) for case in whole]
         try:
             outcomes = ALL_FORMULAS[rule.formula](rule, opened)
-        except CannotPriceError:
+        except CannotPriceError as error:
             for month in {case.month for case in whole}:
-                self._month(rule, law, month).unknown = True
+                self._month(rule, law, month).unknown = error
             return lines
         together = [line for line in outcomes if isinstance(line, Line)]
         for line in together:
@@ -82,14 +82,28 @@ class Months:
         return [*others, *(line for line in together if (line.item, line.payer) in payers)]
 
     def bill(self, rule: BillingRule, law: Law, line: Line) -> Line | Finding:
-        """What is left of a month's payment for a line; told as a finding where nothing is."""
+        """What is left of a month's payment for a line; told as a finding where nothing is.
+
+        Raises CannotPriceError where something of it is billed and the month cannot be evaluated: what is left is not
+        known then.
+        """
         month = line.first.replace(day=1)
         if rule.parameters.get("at_change") == LAST and month in self.beside.goes_on:
             return Finding(line.component, f"{line.name}: měsíc pokračuje, účtuje se poslednímu plátci v něm.")
         found = self.of.get((_key(rule, law), month))
-        if found is None or found.unknown or line.is_information:
+        if found is None or line.is_information:
             return line
         before = [self.beside.billed.get((each, month), NONE) for each in found.highest]
+        if found.unknown is not None:
+            if not any(quantity or amount for quantity, amount in before):
+                return line
+            raise CannotPriceError(
+                line.component,
+                f"{line.name}: část měsíce {month:%Y-%m} je vyúčtována a celý měsíc nelze dnes vyhodnotit "
+                f"({found.unknown.reason}), zbytek k účtování proto není znám. Doplňte, co chybí, nebo zrušte podklady "
+                "té části a zúčtujte měsíc celý.",
+                line.first,
+            ) from found.unknown
         if _in_money(rule, law):
             due, billed = (
                 max(amount for _, amount in found.highest.values()),

@@ -112,6 +112,15 @@ def applicable_rules(case: Case) -> list[BillingRule]:
     return [rule for rule in case.law.rules(case.point) if _applies(rule, case)]
 
 
+def counts_whole_months(case: Case) -> bool:
+    """Whether something is evaluated of a part that is one for the whole month, as its maximum is."""
+    return any(
+        rule.formula in OF_WHOLE_MONTHS | ONCE_A_MONTH
+        and ("measured" not in rule.parameters or case.quantity(rule.parameters["measured"]) is not None)
+        for rule in applicable_rules(case)
+    )
+
+
 def _is_gated(rule: BillingRule) -> bool:
     return rule.valid is not None or "only_if" in rule.parameters or "not_if" in rule.parameters
 

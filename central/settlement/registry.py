@@ -1,7 +1,7 @@
 """Read what the registry holds of many points over a period, set-wise: a few queries whatever their number."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -85,7 +85,7 @@ GAS_CAPACITIES = text("""
 SETTLED = text("""
     -- what approved runs hold already, without what runs of a period hold that is judged anew; a gas day begins at
     -- 06:00 of the same date
-    SELECT i.contract_item, (lower(i.valid) AT TIME ZONE 'Europe/Prague')::date AS since,
+    SELECT i.contract_item, i.statement_type, (lower(i.valid) AT TIME ZONE 'Europe/Prague')::date AS since,
            (upper(i.valid) AT TIME ZONE 'Europe/Prague')::date AS until
       FROM settlement_input i
      WHERE i.contract_item = ANY (CAST(:items AS bigint[])) AND i.approved AND i.statement_type = ANY (:held)
@@ -99,6 +99,8 @@ SETTLED = text("""
 
 HELD_BY = {0: [0, 6], 2: [0, 2, 6], 6: [0, 6]}
 """By type, those whose approved days it does not settle again: a day is billed for good once, preliminarily before."""
+_PRELIMINARY = 2
+"""What another payer is billed preliminarily stands beside what is billed for good; within the period it is settled."""
 SUPPLY = "supply"
 """Kind of contract for supply alone; under a combined one supply comes with the network services."""
 
@@ -164,7 +166,7 @@ def read_records(
     held = HELD_BY.get(statement_type, [statement_type])
     taken = {
         "items": int_array(sorted(row.id for row in (*network, *supplied))),
-        "held": held,
+        "held": sorted({*held, _PRELIMINARY}) if 0 in held else held,
         "judged": judged,
         "kind": statement_type,
         "start": MeteringDay(Commodity.ELECTRICITY, low).start,
@@ -200,9 +202,9 @@ def read_records(
                 agreed=_agreed(items.get(point, ()), capacities.get(point, ()), gas_capacities.get(point, ())),
                 channels=found,
                 settled={
-                    row.id: [Held(each.since, each.until, "approved") for each in settled[row.id]]
+                    row.id: days
                     for row in (*network_items, *supply_items)
-                    if row.id in settled
+                    if (days := list(_held(settled.get(row.id, ()), held, first, end)))
                 },
                 gas={channel.id: gas[channel.id] for channel in (*found, *replaced.values()) if channel.id in gas},
                 own=sold,
@@ -229,6 +231,18 @@ def _grouped(rows: Sequence[Row[Any]], key: str) -> dict[int, list[Row[Any]]]:
     for row in rows:
         groups[getattr(row, key)].append(row)
     return groups
+
+
+def _held(rows: Iterable[Row[Any]], held: Sequence[int], first: date, end: date) -> Iterator[Held[str]]:
+    """The days that approved runs hold: of other types than these only what lies outside of [first, end)."""
+    for row in rows:
+        if row.statement_type in held:
+            yield Held(row.since, row.until, "approved")
+            continue
+        if row.since < first:
+            yield Held(row.since, min(row.until, first), "approved")
+        if row.until > end:
+            yield Held(max(row.since, end), row.until, "approved")
 
 
 def _version(row: Row[Any]) -> PointVersion:

@@ -11,6 +11,7 @@ from central.platform.arrays import int_array
 from central.platform.errors import NotFound, Refused
 from central.platform.hooks import HOOKS
 from central.platform.identity import Person, name_of
+from central.settlement.beside_pins import refuse_changed_beside
 from central.settlement.billed_states import lock_billed_states
 from central.settlement.cancelling import tell_cancelled
 from central.settlement.late import close_pinned_days
@@ -59,8 +60,8 @@ def approve_run(connection: Connection, run: int, person: Person | str, at: date
     """Approve a draft: its inputs are pinned and its bases may be invoiced. Returns the number of bases.
 
     Raises Refused where the run is approved already, has nothing settled, where another approved run holds one of its
-    points for the same time, where one of its lines is invoiced already, or where another part of a month of its points
-    was approved since it was made.
+    points for the same time, where one of its lines is invoiced already, or where something else of a month of its
+    points is settled than when it was made.
     """
     take_turn(connection)
     row = require_run(connection, run, lock=True)
@@ -68,7 +69,7 @@ def approve_run(connection: Connection, run: int, person: Person | str, at: date
     _refuse_settled_already(connection, run, row.number)
     if row.statement != "corrective":
         _refuse_billed_twice(connection, run, row.number)
-        _refuse_month_settled_meanwhile(connection, run, row.number)
+        refuse_changed_beside(connection, run, row.number)
     try:
         pinned = connection.execute(
             update(settlement_input)
@@ -165,44 +166,4 @@ def _refuse_billed_twice(connection: Connection, run: int, number: str) -> None:
             "billed_already",
             f"Run {number} cannot be approved: these lines are invoiced for the time already: {named}. Throw the run "
             "away and update the bases instead: POST /v1/bases/update.",
-        )
-
-
-def _refuse_month_settled_meanwhile(connection: Connection, run: int, number: str) -> None:
-    """A month's maximum is billed once: a draft that did not know of another part of its month would bill it twice."""
-    taken = connection.execute(
-        text("""
-            WITH later AS (
-                SELECT other.id, other.number
-                  FROM settlement_run mine
-                  JOIN settlement_run other ON other.id <> mine.id AND other.approved_at > mine.made_at
-                   AND other.period && daterange(date_trunc('month', lower(mine.period)::timestamp)::date,
-                       (date_trunc('month', (upper(mine.period) - 1)::timestamp) + interval '1 month')::date)
-                 WHERE mine.id = :run)
-            SELECT sp.ean, later.number
-              FROM later
-              JOIN settlement_input theirs ON theirs.run = later.id AND theirs.approved
-              JOIN settlement_input mine ON mine.supply_point = theirs.supply_point AND mine.run = :run
-               AND mine.replaced_by IS NULL AND NOT mine.valid && theirs.valid
-               AND (theirs.statement_type = mine.statement_type OR theirs.statement_type IN (0, 6))
-             CROSS JOIN LATERAL (
-                   SELECT (lower(mine.valid) AT TIME ZONE 'Europe/Prague')::date AS first,
-                          (upper(mine.valid) AT TIME ZONE 'Europe/Prague')::date - 1 AS last,
-                          daterange((lower(theirs.valid) AT TIME ZONE 'Europe/Prague')::date,
-                                    (upper(theirs.valid) AT TIME ZONE 'Europe/Prague')::date) AS theirs) days
-              JOIN contract_item my_item ON my_item.id = mine.contract_item AND my_item.kind <> 'supply'
-              JOIN contract_item their_item ON their_item.id = theirs.contract_item AND their_item.kind <> 'supply'
-              JOIN supply_point sp ON sp.id = mine.supply_point
-             WHERE days.theirs && daterange(date_trunc('month', days.first::timestamp)::date,
-                   (date_trunc('month', days.last::timestamp) + interval '1 month')::date)
-             ORDER BY sp.ean LIMIT 5
-        """),
-        {"run": run},
-    ).all()
-    if taken:
-        named = ", ".join(f"{row.ean} (run {row.number})" for row in taken)
-        raise Refused(
-            "month_settled_meanwhile",
-            f"Run {number} cannot be approved: other parts of the month were approved since it was made: {named}. Its "
-            "maximum and over-run are evaluated once; make a new run, which takes them into account.",
         )

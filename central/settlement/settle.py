@@ -10,7 +10,7 @@ from central.settlement.case import cases_of
 from central.settlement.facts import PointFacts, Tenure
 from central.settlement.measured import NotMeasuredError
 from central.settlement.model import ALONE, QUANTITIES, CannotPriceError, Finding, Line, Part, Priced
-from central.settlement.price_parts import price_parts
+from central.settlement.price_parts import counts_whole_months, price_parts
 from central.settlement.quantities import Measured, PartMeasured, measure_parts
 from central.settlement.services import service_lines
 from central.settlement.supply import supply_lines
@@ -28,6 +28,8 @@ class Settled:
     parts: tuple[PartMeasured, ...]
     lines: tuple[Line, ...]
     findings: tuple[Finding, ...]
+    part_of_month: bool = False
+    """Something of it is evaluated over whole months, which it does not fill: what is settled beside it counts."""
 
     def vat_percent(self, line: Line) -> Decimal:
         """The VAT rate of a line: its own, else that of the package that holds on its first day."""
@@ -94,7 +96,8 @@ def settle_point(facts: PointFacts, measured: Measured, now: datetime) -> list[S
     try:
         parts = measure_parts(facts, measured)
         tenures = tenures_of(facts)
-        priced = price_point(facts, parts_of(facts, parts), measured)
+        ready = parts_of(facts, parts)
+        priced = price_point(facts, ready, measured)
         services = [_services(facts, tenure, measured) for tenure in tenures]
     except NotMeasuredError as error:
         return Omitted(facts, "measurement", f"Místo {facts.ean}: {error.reason}", error.day)
@@ -106,11 +109,16 @@ def settle_point(facts: PointFacts, measured: Measured, now: datetime) -> list[S
         sentence = f"Místo {facts.ean}: řádek {strayed.name} od {strayed.first} nepatří k žádné části období."
         return Omitted(facts, strayed.component, sentence, strayed.first)
     part_of = {span.first: part for span, part in zip(facts.spans, parts, strict=True)}
+    ready_of = {part.first: part for span, part in zip(facts.spans, ready, strict=True) if not span.billed}
     settled = []
     for tenure, sold in zip(tenures, services, strict=True):
         own = tuple(part_of[span.first] for span in tenure.spans)
         lines = (*(line for line in priced.lines if _belongs(line, tenure)), *sold)
-        settled.append(Settled(facts, tenure, own, lines, findings))
+        in_part = (tenure.first.day, tenure.end.day) != (1, 1) and any(
+            counts_whole_months(case)
+            for case in cases_of([ready_of[span.first] for span in tenure.spans if span.first in ready_of])
+        )
+        settled.append(Settled(facts, tenure, own, lines, findings, in_part))
     return settled
 
 

@@ -81,6 +81,11 @@ settlement_input = Table(
     Column("information", JSONB, nullable=False),
     Column("findings", JSONB, nullable=False),
     Column(
+        "beside",
+        JSONB,
+        comment="Of a part of a month that has a maximum: inputs and lines of the rest that it counted, by id",
+    ),
+    Column(
         "replaced_by",
         BigInteger,
         ForeignKey("settlement_run.id"),

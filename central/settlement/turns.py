@@ -5,6 +5,7 @@ from typing import Final
 from sqlalchemy import Connection, text
 
 _TURN: Final = text("SELECT pg_advisory_xact_lock(7238011)")
+_NOTHING_DECIDED: Final = text("SELECT pg_advisory_xact_lock_shared(7238011)")
 
 
 def take_turn(connection: Connection) -> None:
@@ -14,3 +15,11 @@ def take_turn(connection: Connection) -> None:
     lines of a bill, lock no row in common and would each decide without the other.
     """
     connection.execute(_TURN)
+
+
+def hold_decisions(connection: Connection) -> None:
+    """Let nobody approve or take back until the transaction ends; others may hold them off at the same time.
+
+    What a settlement counts as settled beside it is what it pins, and what its approval compares with.
+    """
+    connection.execute(_NOTHING_DECIDED)

@@ -20,9 +20,11 @@ from central.platform import audit
 from central.platform.arrays import int_array
 from central.platform.errors import Refused
 from central.platform.identity import Person, name_of
+from central.settlement.beside_pins import pin_beside
 from central.settlement.cancelling import tell_cancelled
 from central.settlement.statements import CANCELS, CORRECTS, StatementType
 from central.settlement.tables import settlement_omission, settlement_run
+from central.settlement.turns import take_turn
 
 _CANCELLING = int_array(sorted({int(kind) for kind in CANCELS.values()}))
 
@@ -242,6 +244,7 @@ def release(
     An input whose lines are all invoiced or followed by others, and one settled over other days that only overlap
     these, is left alone.
     """
+    take_turn(connection)
     asked: dict[str, Any] = {"points": int_array(points), "type": kind, "first": first, "end": end}
     asked["contracts"] = None if contracts is None else list(contracts)
     inputs = connection.execute(_STANDING, asked).all()
@@ -330,7 +333,9 @@ def reconcile(
         removed=counts.removed,
         left_out=(*released.left_out, *omitted),
     )
-    if not changed:
+    if changed:
+        pin_beside(connection, run)  # what was kept stands beside the draft now
+    else:
         _forget(connection, run, replaced=bool(taken))
     details = {"kept": done.kept, "replaced": done.replaced, "added": done.added, "removed": done.removed}
     subject = f"settlement_run/{run}" if changed else "billing_basis"

@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import Range
 from central.platform import audit
 from central.platform.copy_text import copy_in
 from central.platform.identity import Person
+from central.settlement.beside_pins import pin_beside
 from central.settlement.document import digest_of_text, spelled, tenure_document
 from central.settlement.model import Line
 from central.settlement.quantities import Measured, quantities_document, readings_document
@@ -26,7 +27,7 @@ _NUMBERING = 5_005_002
 """Advisory lock of the numbering of runs."""
 _INPUT = (
     "id", "run", "supply_point", "contract_item", "statement_type", "valid", "approved", "package", "facts", "digest",
-    "quantities", "profiles", "readings", "information", "findings",
+    "quantities", "profiles", "readings", "information", "findings", "beside",
 )  # fmt: skip
 _BASIS = (
     "run", "input", "supply_point", "contract_item", "contract", "customer", "payer", "seller", "service", "rate",
@@ -128,6 +129,7 @@ class RunWriter:
 
     def finish(self) -> RunMade:
         """Store the digest and the record of the act."""
+        pin_beside(self._connection, self._run)
         digest = "sha256:" + self._contents.hexdigest()
         self._connection.execute(update(settlement_run).where(settlement_run.c.id == self._run).values(digest=digest))
         made = RunMade(self._run, self._number, len(self._settled), self._omitted, self._bases)
@@ -170,6 +172,7 @@ class RunWriter:
             document,
             digest,
             *contents,
+            "{}" if entry.part_of_month else None,
         )
 
     def _lines(self, number: int, entry: Settled) -> Iterator[tuple[Any, ...]]:

@@ -32,6 +32,7 @@ from central.settlement.registry import read_facts
 from central.settlement.scope import Scope, points_in
 from central.settlement.settle import settle_points
 from central.settlement.statements import statement_type as type_of
+from central.settlement.turns import hold_decisions
 from central.settlement.write import RunMade, RunOrder, RunWriter
 from central.tariffs.install import packages_in_force
 from central.tariffs.package import Package
@@ -83,6 +84,7 @@ def settle(
     unknown scope, Refused where there is nothing to settle or no package is in force.
     """
     _require(period, statement)
+    hold_decisions(connection)
     now = clock.now()
     packages = packages_in_force(connection, period.first, period.end)
     if not packages:

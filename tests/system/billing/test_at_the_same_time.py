@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
@@ -15,9 +15,20 @@ from central.platform.database import transaction
 from central.platform.errors import DomainError
 from central.settlement.cancelling import cancel_bases
 from central.settlement.runs import approve_run
+from central.settlement.scope import Scope
+from central.workflow.settle_month import Period
+from central.workflow.settle_month import settle as settle_period
 from tests.system.billing.site import CLERK, NOW, BilledSite
 from tests.system.billing.test_bases import bases, high_voltage, post
-from tests.system.billing.test_one_month_in_several_runs import NEW_CUSTOMER, RESERVED, do_each, settle
+from tests.system.billing.test_one_month_in_several_runs import (
+    NEW_CUSTOMER,
+    PEAK,
+    RESERVED,
+    approve,
+    do_each,
+    excess,
+    settle,
+)
 
 LATER: datetime = NOW + timedelta(hours=1)
 WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
@@ -62,6 +73,72 @@ def test_two_parts_of_a_month_are_not_approved_without_each_other(site: BilledSi
     first.close()
     assert [error.code for error in found] == ["month_settled_meanwhile"]
     assert site.one("SELECT state FROM settlement_run WHERE id = :run", run=stayer) == "draft"
+
+
+def exceeded_by_two(site: BilledSite) -> int:
+    """A point of 300 kW, of which the leaver took 400 kW on 10 March, who stays 450 kW on 20 March."""
+    point = high_voltage(site)[0]
+    do_each(site, RESERVED, point=point)
+    for day, watt_hours in (("2026-03-10", 100_000), ("2026-03-20", 112_500)):
+        site.do(PEAK, point=point, day=day, wh=watt_hours)
+    contract = site.one("SELECT contract FROM contract_item WHERE supply_point = :point", point=point)
+    other = site.one("SELECT max(id) FROM party WHERE 'customer' = ANY (roles)")
+    do_each(site, NEW_CUSTOMER, contract=contract, other=other)
+    return int(point)
+
+
+LEAVERS = {"from": "2026-03-01", "to": "2026-03-16", "statement": "final"}
+STAYERS = {"from": "2026-03-16", "to": "2026-04-01"}
+
+
+def test_a_settlement_waits_for_an_approval_under_way_and_counts_it(site: BilledSite) -> None:
+    point = exceeded_by_two(site)
+    here = {"scope": {"points": [point]}}
+    with site.client() as client:
+        leaver = settle(client, **LEAVERS, **here)["id"]
+    first = site.engine.connect()
+    approve_run(first, leaver, CLERK, NOW)  # the clocks of both acts are equal
+    period = Period(date(2026, 3, 16), date(2026, 4, 1))
+    with meanwhile(
+        site, lambda connection: settle_period(connection, period, "regular", Scope([point]), site.clock, CLERK)
+    ) as found:
+        first.commit()
+    first.close()
+    (made,) = found
+    with site.client() as client:
+        assert excess(client, made.id) == [("2026-03-15", "50", "422.7345", "21136.73")]
+        assert approve(client, made.id)["state"] == "approved"
+
+
+def test_a_draft_that_left_something_to_a_part_taken_back_since_is_not_approved(site: BilledSite) -> None:
+    point = exceeded_by_two(site)
+    here = {"scope": {"points": [point]}}
+    with site.client() as client:
+        leaver = settle(client, **LEAVERS, **here)["id"]
+        approve(client, leaver)
+        post(client, "/invoices", 201, run=leaver)
+        draft = settle(client, **STAYERS, **here)["id"]
+        assert excess(client, draft) == [("2026-03-15", "50", "422.7345", "21136.73")]
+        with site.engine.begin() as connection:
+            cancel_bases(connection, [line["id"] for line in bases(client, run=leaver)], "omyl", CLERK, LATER)
+        refused = approve(client, draft, 409)
+        assert refused["code"] == "month_settled_meanwhile"
+        assert "something was taken back or billed" in refused["message"]
+        anew = settle(client, **STAYERS, **here)["id"]
+        assert excess(client, anew) == [("2026-03-15", "150", "422.7345", "63410.18")]
+        assert approve(client, anew)["state"] == "approved"
+
+
+def test_a_final_counts_what_the_other_payer_is_billed_preliminarily(site: BilledSite) -> None:
+    point = exceeded_by_two(site)
+    here = {"scope": {"points": [point]}}
+    with site.client() as client:
+        stayer = settle(client, **STAYERS, statement="preliminary", **here)["id"]
+        assert excess(client, stayer) == [("2026-03-15", "150", "422.7345", "63410.18")]
+        approve(client, stayer)
+        leaver = settle(client, **LEAVERS, **here)["id"]
+        assert excess(client, leaver) == []
+        assert approve(client, leaver)["state"] == "approved"
 
 
 def test_the_last_lines_of_a_bill_taken_back_by_two_free_its_days(site: BilledSite) -> None:

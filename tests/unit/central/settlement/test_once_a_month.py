@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from central.settlement.formula_parameters import FORMULA_SHAPES
-from central.settlement.model import Beside, Line, Part, Priced, TariffPoint
+from central.settlement.model import Beside, CannotPriceError, Line, Part, Priced, TariffPoint
 from central.settlement.price_parts import price_parts
 from central.tariffs.load import load_file
 from central.tariffs.package import Package
@@ -107,6 +107,18 @@ def test_what_is_billed_counts_also_where_its_part_is_known_no_more() -> None:
     left, stays = half(0, "320"), half(1, "350")
     known = beside((left, price_parts([left])))
     assert excesses(price_parts([stays], replace(known, parts=()))) == [(CAPACITY, "30", "12682.04")]
+
+
+def test_what_is_left_of_a_month_that_cannot_be_evaluated_is_not_guessed() -> None:
+    left, stays = half(0, "320"), half(1, "350")
+    known = beside((left, price_parts([left])))
+    lacking = {name: value for name, value in left.measured.items() if name != "max_quarter_hour_kw"}
+    unknown = replace(known, parts=tuple(replace(each, measured=lacking) for each in known.parts))
+    with pytest.raises(CannotPriceError, match="celý měsíc nelze dnes vyhodnotit") as refused:
+        price_parts([stays], unknown)
+    assert refused.value.component == CAPACITY
+    # where nothing of the month is billed nothing can be billed twice
+    assert excesses(price_parts([stays], replace(unknown, billed={}))) == excesses(price_parts([stays]))
 
 
 def last_pays(content: dict[str, Any]) -> None:
