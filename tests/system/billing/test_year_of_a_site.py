@@ -209,9 +209,10 @@ def test_the_annual_statement_ends_the_year_and_begins_the_next(lived: Lived) ->
     )
     assert [(row.statement_type, row.amount) for row in types] == [(5, D("-8551.68")), (6, D("18349.93"))]
     assert D(annual["N/1"]["net"]) == D("9798.25")
-    # 6.5 MWh of last year by days at the prices of their months, breaker and infrastructure: 21 687.2 Kč with VAT
+    # 6.5 MWh of last year by days at the prices of their months, breaker and infrastructure: 21 687.2 Kč with VAT;
+    # the meter's rent: 12 x 35 Kč and VAT, 508.2 Kč
     rows = [row for row in lived.desk.get("contracts/N/1/calendar") if row["start"] >= "2027"]
-    assert [row["advance_amount"] for row in rows] == ["1810.00"] * 12
+    assert [row["advance_amount"] for row in rows] == ["1850.00"] * 12
     (row,) = lived.desk.rows("SELECT count(*) AS sent FROM advance WHERE period && '[2027-01-01,2028-01-01)'")
     assert row.sent == 0
 
