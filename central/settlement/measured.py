@@ -184,8 +184,8 @@ def in_cubic_metres(total: int, exponent: int) -> Decimal:
 def register_consumption(periods: Sequence[RegisterPeriod], what: str) -> int:
     """What a channel's registers counted, in the channel's unit: the sum over its registers' times.
 
-    Raises NotMeasuredError for a missing state, a gap between registers, or a state that fell without a plausible
-    rollover.
+    Raises NotMeasuredError for a missing state, or a state that fell without a plausible rollover. Time in which no
+    register fed the channel counts nothing: `unfed_days` tells it.
     """
     if not periods:
         raise NotMeasuredError(f"{what}: kanál nemá v období přiřazen žádný registr.")
@@ -206,6 +206,22 @@ def register_consumption(periods: Sequence[RegisterPeriod], what: str) -> int:
             )
         total += counted.units * period.factor
     return total
+
+
+def unfed_days(periods: Sequence[RegisterPeriod], since: datetime, until: datetime) -> list[tuple[date, date]]:
+    """The local days within [since, until), half-open, on which no register fed a channel from begin to end.
+
+    A meter that is exchanged within a day leaves none; one that was away for days may hide what was taken.
+    """
+    found: list[tuple[date, date]] = []
+    at = since
+    fed = sorted((period.wanted_from, period.wanted_to) for period in periods)
+    for begin, end in (*fed, (until, until)):
+        first, stop = _day(at - timedelta(microseconds=1)) + timedelta(days=1), _day(begin)
+        if first < stop:
+            found.append((first, stop))
+        at = max(at, end)
+    return found
 
 
 def _day(instant: datetime) -> date:

@@ -22,6 +22,7 @@ from central.settlement.measured import (
     in_mega,
     quarter_hour_kw,
     register_consumption,
+    unfed_days,
 )
 from central.settlement.model import Beside, CannotPriceError
 from central.settlement.services import Count, nothing_counted
@@ -73,11 +74,13 @@ class Measured:
 
 @dataclass
 class PartMeasured:
-    """The quantities of one part, per quantity the measurements behind it, and when the highest values began."""
+    """The quantities of one part, per quantity the measurements behind it, when the highest began, what was unfed."""
 
     quantities: dict[str, Decimal] = field(default_factory=dict)
     sources: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     peaks_at: dict[str, datetime] = field(default_factory=dict)
+    unfed: list[tuple[str, date, date]] = field(default_factory=list)
+    """Registers of the rate that no meter fed, and on which days, half-open."""
 
     def put(self, name: str, value: Decimal, sources: list[dict[str, Any]]) -> None:
         self.quantities[name] = value
@@ -211,10 +214,11 @@ def _low_voltage(facts: PointFacts, span: Span, measured: Measured) -> PartMeasu
             consumed = in_mega(total.total, channel.exponent)
             source = _profile_source(facts, span, channel, total)
         else:
-            key = (channel.id, facts.instant(span.first), facts.instant(span.end))
-            periods = measured.states.get(key, ())
+            bounds = facts.instant(span.first), facts.instant(span.end)
+            periods = measured.states.get((channel.id, *bounds), ())
             consumed = in_mega(register_consumption(periods, f"registr {register}"), channel.exponent)
             source = state_source(channel, periods)
+            part.unfed += [(register, *days) for days in unfed_days(periods, *bounds)]
         if register != "JT":
             part.put(f"energy_{register.lower()}_mwh", consumed, [source])
         energy += consumed

@@ -103,7 +103,7 @@ def settle_point(facts: PointFacts, measured: Measured, now: datetime) -> list[S
         return Omitted(facts, "measurement", f"Místo {facts.ean}: {error.reason}", error.day)
     except CannotPriceError as error:
         return Omitted(facts, error.component, f"Místo {facts.ean}: {error.reason}", error.day)
-    findings = (*(_named(facts, finding) for finding in priced.findings), *_uncovered(facts))
+    findings = (*(_named(facts, finding) for finding in priced.findings), *_uncovered(facts), *_unfed(facts, parts))
     strayed = next((line for line in priced.lines if not any(_belongs(line, tenure) for tenure in tenures)), None)
     if strayed is not None:
         sentence = f"Místo {facts.ean}: řádek {strayed.name} od {strayed.first} nepatří k žádné části období."
@@ -194,6 +194,18 @@ def _belongs(line: Line, tenure: Tenure) -> bool:
 def _named(facts: PointFacts, finding: Finding) -> Finding:
     """What lacks a quantity is told with its point: lists of findings are read over many points."""
     return replace(finding, text=f"Místo {facts.ean}: {finding.text}") if finding.lacks else finding
+
+
+def _unfed(facts: PointFacts, parts: Sequence[PartMeasured]) -> list[Finding]:
+    """Days without a meter are told: nothing says whether anything was taken on them."""
+    return [
+        Finding(
+            "measurement",
+            f"Od {first} do {end} nebyl v místě {facts.ean} registr {register}; za tyto dny se jím nic neúčtuje.",
+        )
+        for part in parts
+        for register, first, end in part.unfed
+    ]
 
 
 def _uncovered(facts: PointFacts) -> list[Finding]:

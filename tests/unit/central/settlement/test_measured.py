@@ -21,8 +21,9 @@ from central.settlement.measured import (
     quarter_hour_kw,
     register_consumption,
     sum_days,
+    unfed_days,
 )
-from shared.metering_day import MeteringDay, month_days
+from shared.metering_day import PRAGUE, MeteringDay, month_days
 from shared.quantities import MISSING_VALUE, Commodity, Quality
 
 MARCH = month_days(Commodity.ELECTRICITY, 2026, 3)
@@ -134,6 +135,27 @@ def test_each_quarter_hour_of_the_long_day_has_an_instant_of_its_own(place: int)
     found = months.between(1, date(2026, 10, 25), date(2026, 10, 26))
     assert (found.total, found.maximum) == (108, 9)
     assert found.maximum_at == datetime(2026, 10, 24, 22, tzinfo=UTC) + place * timedelta(minutes=15)
+
+
+def at(day: int, hour: int = 0, month: int = 3) -> datetime:
+    return datetime(2026, month, day, hour, tzinfo=PRAGUE)
+
+
+@pytest.mark.parametrize(
+    ("fed", "unfed"),
+    [
+        ([(at(1), at(1, month=4))], []),
+        ([(at(1), at(9, 10)), (at(9, 11), at(1, month=4))], []),
+        ([(at(1), at(9, 10)), (at(10, 11), at(1, month=4))], []),
+        ([(at(1), at(9, 10)), (at(12, 11), at(1, month=4))], [(10, 12)]),
+        ([(at(12, 11), at(1, month=4)), (at(1), at(9))], [(9, 12)]),
+        ([(at(5, 9), at(20))], [(1, 5), (20, 32)]),
+    ],
+)
+def test_days_without_any_register(fed: list[tuple[datetime, datetime]], unfed: list[tuple[int, int]]) -> None:
+    periods = [RegisterPeriod(4, start, end, None, None, 1) for start, end in fed]
+    expected = [tuple(date(2026, 3, 1) + timedelta(days=day - 1) for day in pair) for pair in unfed]
+    assert unfed_days(periods, at(1), at(1, month=4)) == expected
 
 
 @pytest.mark.parametrize(

@@ -213,6 +213,23 @@ def test_two_tariffs_from_channels_with_profiles() -> None:
     assert [source["channel"] for source in outcome.measurements(line)] == [15]
 
 
+def test_days_without_a_meter_are_told() -> None:
+    point = facts(
+        Commodity.ELECTRICITY,
+        "NN",
+        item("EGD", rate="C01d", breaker_phases=3, breaker_amps=63),
+        [ChannelFacts(4, "JT", "state", "Wh", 3, ())],
+    )
+    start, end = point.instant(FIRST), point.instant(END)
+    mounted = point.instant(date(2026, 3, 12)) + timedelta(hours=9)
+    first, last = (StateReading(9, at, value, 0, 1) for at, value in ((mounted, 100), (end, 130)))
+    measured = Measured(states={(4, start, end): [RegisterPeriod(4, mounted, end, first, last, 1)]})
+    outcome = settled(settle_point(point, measured, NOW))
+    assert [finding.text for finding in outcome.findings if finding.component == "measurement"] == [
+        f"Od 2026-03-01 do 2026-03-12 nebyl v místě {EAN} registr JT; za tyto dny se jím nic neúčtuje."
+    ]
+
+
 def test_low_voltage_below_zero_is_left_out() -> None:
     point = facts(
         Commodity.ELECTRICITY,
