@@ -62,9 +62,7 @@ def _parser() -> argparse.ArgumentParser:
         "drop old data by rule, once a day; open and close service cases",
     )
     command("post", _service("central.invoicing.delivery.post"), "send queued documents by mail (ROZVODNA_SMTP_URL)")
-    command(
-        "market-channels", _service("central.market.channels.service"), "fetch the market operator's mail and files"
-    )
+    command("market-channels", _market_channels, "fetch the market operator's mail and files")
     command("market-callback", _market_callback, "serve the call-back service, which the market operator calls")
     api = command("api", _api, "serve the HTTP interface")
     api.add_argument("--host", help="address to listen on (ROZVODNA_API_HOST)")
@@ -106,6 +104,12 @@ def _service(module: str) -> Act:
     return act
 
 
+def _market_channels(settings: Settings, _options: argparse.Namespace) -> int | None:
+    import_module("central.workflow.received").register_all()
+    result: int | None = import_module("central.market.channels.service").main(settings)
+    return result
+
+
 def _sandbox(settings: Settings, options: argparse.Namespace) -> int | None:
     import_module("central.market.format_package").look_into(settings.home)
     result: int | None = import_module("central.market.sandbox.command").main(options.rest)
@@ -114,7 +118,9 @@ def _sandbox(settings: Settings, options: argparse.Namespace) -> int | None:
 
 def _market_callback(settings: Settings, _options: argparse.Namespace) -> None:
     from central.market.channels.service import callback_main
+    from central.workflow.received import register_all
 
+    register_all()
     callback_main(settings)
 
 

@@ -10,22 +10,25 @@ from pydantic import BaseModel
 from sqlalchemy import Engine, RowMapping
 
 from central.market import messages
-from central.market.answers import ANSWER_LIMITS, Taken, keep_too_large, take_answer
+from central.market.answers import ANSWER_LIMITS, Brought, Taken, keep_too_large
 from central.market.channels import archive_api, certificates_api
-from central.market.channels.open_channels import open_channels
-from central.market.format_package import package_valid_on
+from central.market.channels.allowed import Environment
+from central.market.channels.open_channels import channel_settings, open_channels
+from central.market.conversation import api as conversation_api
+from central.market.incoming import take_message
 from central.market.interval_import import install_reader
 from central.market.send import SendReport, send_due
 from central.market.states import State
 from central.platform import audit
 from central.platform.database import transaction
-from central.platform.errors import BadInput
+from central.platform.errors import BadInput, Refused
 from central.platform.identity import Person, require
 from central.platform.web import Db, Now
 
 router = APIRouter(prefix="/v1/market", tags=["market"])
 router.include_router(archive_api.router)
 router.include_router(certificates_api.router)
+router.include_router(conversation_api.router)
 install_reader()
 
 CALLBACK_RIGHT = "market-callback"
@@ -220,17 +223,36 @@ async def limited_body(request: Request) -> tuple[bytes, bool]:
 
 @router.post("/callback", responses={422: {"model": TakenResult}})
 def take_callback(
-    person: Operator, db: Db, clock: Now, body: Annotated[tuple[bytes, bool], Depends(limited_body)]
+    request: Request,
+    person: Operator,
+    db: Db,
+    clock: Now,
+    body: Annotated[tuple[bytes, bool], Depends(limited_body)],
 ) -> JSONResponse:
-    """The market operator brings an answer (RESPONSE). What is refused is recorded as well, and says why."""
+    """A sandbox brings an answer (RESPONSE) or another message. What is refused is recorded as well, and says why.
+
+    A token proves no signature: with a production channel only signed mail and the call-back service bring messages.
+    """
+    if _has_production(request):
+        raise Refused(
+            "callback_by_token",
+            "There is a channel to production: messages come signed, by mail or the call-back service, not by a token.",
+        )
     content, is_whole = body
     at = clock.now()
     if is_whole:
-        taken = take_answer(db, package_valid_on(at.date()), content, at, person.name)
+        taken = take_message(db, Brought(content, environment=Environment.SANDBOX), at, person.name)
     else:
         taken = keep_too_large(db, content, at, person.name)
     audit.record(db, person, "market.receive", f"market_inbox/{taken.number}", {"outcome": taken.outcome}, at)
     return JSONResponse(_result(taken).model_dump(), status_code=_status(taken))
+
+
+def _has_production(request: Request) -> bool:
+    found = channel_settings(request.app.state.settings)
+    return found is not None and any(
+        getattr(each, "environment", None) is Environment.PRODUCTION for each in found.source.channels
+    )
 
 
 def _status(taken: Taken) -> int:

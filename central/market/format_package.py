@@ -244,12 +244,46 @@ def _read_once(path: Path) -> FormatPackage:
     return read_package(path)
 
 
+def usable_packages() -> tuple[list[FormatPackage], dict[str, str]]:
+    """The packages that can be read, and by name why the others cannot: one that is broken stops its messages only."""
+    usable: list[FormatPackage] = []
+    broken: dict[str, str] = {}
+    for name in sorted(find_packages()):
+        try:
+            usable.append(load_package(name))
+        except FormatError as error:
+            broken[name] = error.message
+        except OSError as error:
+            broken[name] = f"The format package {name} cannot be read: {error}."
+    return usable, broken
+
+
+def package_of_root(namespace: str | None, format_name: str, day: date) -> FormatPackage:
+    """The package that lays out a message with that root: of several the one valid on `day`, else the latest.
+
+    Where none has the root, the one valid on `day`, which says what it expects; FormatError.
+    """
+    having = [
+        package
+        for package in usable_packages()[0]
+        if any(entry.name == format_name and entry.namespace == namespace for entry in package.data.formats)
+    ]
+    if not having:
+        return package_valid_on(day)
+
+    def rank(package: FormatPackage) -> tuple[bool, date, int]:
+        data = package.data
+        is_valid = data.valid_from <= day and (data.valid_to is None or day < data.valid_to)
+        return is_valid, data.valid_from, data.version
+
+    return max(having, key=rank)
+
+
 def package_valid_on(day: date) -> FormatPackage:
     """The package whose validity contains `day`; of several the latest one of the highest version."""
-    packages = [load_package(name) for name in sorted(find_packages())]
     valid = [
         package
-        for package in packages
+        for package in usable_packages()[0]
         if package.data.valid_from <= day and (package.data.valid_to is None or day < package.data.valid_to)
     ]
     if not valid:

@@ -1,15 +1,117 @@
 """Reads what came in by a channel: the one place where received content is given to whoever understands it."""
 
+import hashlib
 from datetime import datetime
 
-from sqlalchemy import Connection
+import structlog
+from sqlalchemy import Connection, select
+from sqlalchemy.exc import DataError, IntegrityError
 
-from central.market.answers import take_answer
+from central.market import response
+from central.market.answers import NOBODY, Brought, Taken, take_answer
 from central.market.channels.port import Incoming
-from central.market.format_package import package_valid_on
+from central.market.contents import problems_of, read_any
+from central.market.envelope import Envelope, root_name
+from central.market.errors import MarketError
+from central.market.format_package import FormatPackage, package_of_root
+from central.market.inbox import Kept, keep_all, lock_identities
+from central.market.received import Effect, Message, effects_of, propose
+from central.market.tables import market_inbox
+from central.market.xml import parse_untrusted
+from central.platform.errors import DomainError
+
+_log = structlog.get_logger(__name__)
 
 
 def read_incoming(connection: Connection, incoming: Incoming, at: datetime) -> None:
-    """Apply an answer (RESPONSE) to our messages; whatever becomes of it stands in the inbox."""
+    """Apply an answer (RESPONSE) to our messages, or let any other message have its effect; the inbox has it all."""
     assert incoming.content is not None, "only what was opened is read"
-    take_answer(connection, package_valid_on(at.date()), incoming.content, at, f"channel {incoming.channel}")
+    brought = Brought(incoming.content, incoming.peer, incoming.environment)
+    take_message(connection, brought, at, f"channel {incoming.channel}")
+
+
+def take_message(connection: Connection, brought: Brought, at: datetime, person: str) -> Taken:
+    """Read whatever it is; what cannot be understood is kept with the reason."""
+    try:
+        root = parse_untrusted(brought.content)
+        namespace, format_name = root_name(root)
+        if format_name == response.FORMAT:
+            return take_answer(connection, brought, at, person)
+        package = package_of_root(namespace, format_name, at.date())
+        read = read_any(package, brought.content)
+        problems = tuple(problems_of(read))
+    except MarketError as error:
+        return _keep(connection, Kept(brought.content, "refused", error.message), error.code, at, person)
+    except (ValueError, ArithmeticError, RecursionError) as error:
+        _log.exception("a received message cannot be read")
+        why = f"It cannot be read: {error!s:.300}"
+        return _keep(connection, Kept(brought.content, "refused", why), "unreadable", at, person)
+    envelope = read.envelope
+    lock_identities(connection, [(envelope.sender.id, envelope.id)])
+    if refusal := _refusal(connection, package, brought, envelope):
+        outcome, code, why = refusal
+        return _keep(connection, Kept(brought.content, outcome, why, envelope), code, at, person)
+    return _let_have_effect(connection, format_name, Message(read, brought.content, problems), at, person)
+
+
+def _refusal(
+    connection: Connection, package: FormatPackage, brought: Brought, envelope: Envelope
+) -> tuple[str, str, str] | None:
+    """Outcome, code and sentence where the message is not to be believed, or came before."""
+    # The market operator hands on what others write; others speak for themselves only.
+    if brought.peer not in {NOBODY, envelope.sender.id, package.envelope.market_operator}:
+        why = f"The message {envelope.id} says it is from {envelope.sender.id}, and {brought.peer} brought it."
+        return "refused", "stranger", why
+    table = market_inbox
+    rows = connection.execute(
+        select(table.c.id, table.c.digest)
+        .where(
+            table.c.sender == envelope.sender.id,
+            table.c.message_id == envelope.id,
+            table.c.outcome.in_(["applied", "proposed", "kept"]),
+        )
+        .order_by(table.c.id)
+    ).all()
+    digest = hashlib.sha256(brought.content).digest()
+    for row in rows:
+        if bytes(row.digest) == digest:
+            return "duplicate", "duplicate", f"The message {envelope.id} came already as number {row.id}."
+    if rows:
+        why = f"The id {envelope.id} came already as number {rows[0].id} with another content."
+        return "conflict", "id_used_twice", why
+    return None
+
+
+def _let_have_effect(connection: Connection, format_name: str, message: Message, at: datetime, person: str) -> Taken:
+    envelope = message.read.envelope
+    effects = effects_of(format_name)
+    if effects is None:
+        why = f"Nothing here is changed by a message {envelope.code} ({format_name})."
+        return _keep(connection, Kept(message.content, "kept", why, envelope), "no_effect", at, person)
+    try:
+        with connection.begin_nested():
+            (effect,) = effects(connection, [message], at)
+            return _apply(connection, message, effect, at, person)
+    except DomainError as error:
+        why = error.message
+    except (DataError, IntegrityError) as error:
+        why = f"The database does not take it: {str(error.orig).splitlines()[0]}"
+    except (ValueError, ArithmeticError) as error:
+        _log.exception("a received message has no effect", message=envelope.id)
+        why = f"It could not be applied: {error!s:.300}"
+    return _keep(connection, Kept(message.content, "kept", why, envelope), "not_applied", at, person)
+
+
+def _apply(connection: Connection, message: Message, effect: Effect, at: datetime, person: str) -> Taken:
+    why = " ".join([effect.why, *message.problems])
+    kept = Kept(message.content, effect.outcome, why, message.read.envelope)
+    taken = _keep(connection, kept, effect.outcome, at, person)
+    if effect.write is not None:
+        effect.write(connection, taken.number)
+    for proposal in effect.proposals:
+        propose(connection, taken.number, proposal, at)
+    return taken
+
+
+def _keep(connection: Connection, kept: Kept, code: str, at: datetime, person: str) -> Taken:
+    return Taken(keep_all(connection, [kept], at, person)[0], kept.outcome, code, kept.why)

@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, RowMapping, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import Range
 
+from central.market.conversation.processes import go_on, process_of_message
 from central.market.states import Act, State, advance
 from central.market.tables import market_inbox, market_message, market_message_event
 from central.platform.errors import NotFound
@@ -67,7 +68,19 @@ def lock_generation(connection: Connection) -> None:
 
 
 def create(connection: Connection, draft: Draft, at: datetime, person: str) -> int:
-    """Put a message into the outbox, due at once: it is generated and saved."""
+    """Put a message into the outbox, due at once: it is generated and saved.
+
+    A message of a scenario goes into its conversation, which it opens where there is none.
+    """
+    subject = draft.subject
+    process = draft.process
+    if process is None:
+        about = subject.kind, subject.code, subject.supply_point
+        process = process_of_message(
+            connection, draft.code, about, draft.first_day, draft.duty, draft.deadline, at, person
+        )
+    else:
+        go_on(connection, process, draft.code, at, person)
     number = connection.execute(
         insert(market_message)
         .values(
@@ -86,7 +99,7 @@ def create(connection: Connection, draft: Draft, at: datetime, person: str) -> i
             xml=draft.xml,
             basis=draft.basis,
             duty=draft.duty,
-            process=draft.process,
+            process=process,
             deadline=draft.deadline,
             made_at=at,
             made_by=person,

@@ -12,7 +12,8 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Engine, and_, exists, func, literal_column, or_, select, update
 
 from central.market.channels.port import Channel, Outgoing, RefusedByChannelError, UndeliveredError
-from central.market.errors import OutboundError
+from central.market.conversation.outages import outage_until
+from central.market.errors import MarketError
 from central.market.messages import move
 from central.market.states import Act, State, TransitionError
 from central.market.tables import market_message
@@ -88,7 +89,10 @@ def send_due(
     pace: Pace = USUAL_PACE,
     carried: Carried = EVERYTHING,
 ) -> SendReport:
-    """Send all due messages that the channel carries, one transaction before and one after each delivery."""
+    """Send all due messages that the channel carries, one transaction before and one after each delivery.
+
+    During a planned outage nothing is sent and nothing expires; deadlines stay.
+    """
     return _Round(engine, channel, clock, person, pace, carried).run()
 
 
@@ -159,6 +163,9 @@ class _Round:
     report: SendReport = field(default_factory=SendReport)
 
     def run(self) -> SendReport:
+        with transaction(self.engine) as connection:
+            if outage_until(connection, self.channel.destination.name, self.clock.now()) is not None:
+                return self.report
         self.report.timed_out = expire(self.engine, self.clock, self.person, self.pace)
         retire_overtaken(self.engine, self.clock, self.person)
         last = in_a_row = 0
@@ -198,7 +205,8 @@ class _Round:
             outgoing = Outgoing(row.message_id, row.message_code, row.format_package, bytes(row.xml))
             try:
                 self.channel.require_may_leave(outgoing)
-            except OutboundError:
+            except MarketError:
+                # A format package that is broken or missing holds back its own messages only.
                 return _Claimed(row.id, row.attempts, outgoing, may_leave=False)
             move(
                 connection,
@@ -209,6 +217,7 @@ class _Round:
                 f"attempt {row.attempts + 1} to {self.channel.destination.address}",
                 sent_at=self.clock.now(),
                 receipt=None,
+                environment=self.channel.destination.environment,
                 attempts=row.attempts + 1,
                 due_at=_NOW + self.pace.lease,
             )

@@ -18,6 +18,13 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, DATERANGE, JSONB
 
 from central.market.channels.tables import market_archive, market_aside
+from central.market.conversation.tables import (
+    market_outage,
+    market_process_event,
+    received_invoice,
+    received_invoice_item,
+    received_tariff,
+)
 from central.market.states import Act, State
 from central.platform.database import metadata
 
@@ -32,11 +39,18 @@ __all__ = [
     "market_inbox",
     "market_message",
     "market_message_event",
+    "market_outage",
     "market_process",
+    "market_process_event",
     "market_proposal",
+    "received_invoice",
+    "received_invoice_item",
+    "received_tariff",
 ]
 
-OUTCOMES = ("applied", "duplicate", "unknown_reference", "conflict", "refused")
+OUTCOMES = ("applied", "proposed", "kept", "duplicate", "unknown_reference", "conflict", "refused")
+"""What becomes of something received. proposed: waits for a person's decision; kept: understood, and nothing here is
+changed by it, for a reason; refused: could not be read, or not believed."""
 SUBJECT_KINDS = ("supply_point", "network", "document", "request")
 """What a message, a duty or a conversation is about."""
 DUTY_STATES = ("open", "told", "done", "waived")
@@ -148,11 +162,13 @@ market_message = Table(
     Column("duty", BigInteger, ForeignKey("market_duty.id"), index=True),
     Column("process", BigInteger, ForeignKey("market_process.id"), index=True),
     Column("deadline", DateTime(timezone=True), comment="until when it must be accepted"),
+    Column("environment", Text, comment="of the channel that it was given to last"),
     UniqueConstraint("sender", "message_id"),
     UniqueConstraint("message_code", "subject_kind", "subject", "period", "version", name="market_message_subject_key"),
     CheckConstraint(_one_of("subject_kind", SUBJECT_KINDS), name="subject_kind"),
     CheckConstraint("direction IN ('out', 'in')", name="direction"),
     CheckConstraint(_one_of("state", tuple(State)), name="state"),
+    CheckConstraint("environment IN ('production', 'sandbox')", name="environment"),
     CheckConstraint("version > 0", name="version"),
     CheckConstraint("NOT isempty(period)", name="period"),
     Index("market_message_due_ix", "due_at", postgresql_where=text("state IN ('saved', 'sent', 'timed_out')")),
@@ -190,6 +206,7 @@ market_inbox = Table(
     Column("messages", ARRAY(BigInteger), nullable=False, comment="messages of ours that it answers"),
     CheckConstraint(_one_of("outcome", OUTCOMES), name="outcome"),
     Index("market_inbox_sender_message_id_ix", "sender", "message_id"),
+    Index("market_inbox_messages_ix", "messages", postgresql_using="gin"),
     comment="Append-only: everything that came in, with what became of it; nothing is dropped",
 )
 

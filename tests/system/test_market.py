@@ -542,7 +542,7 @@ def test_an_answer_by_another_participant_is_not_ours(house: House) -> None:
     house.make_month()
     send_due(house.engine, FakeChannel(), house.clock, "Jana")
     content = answer_to(house.messages()[0]).replace(OPERATOR.encode(), b"8591824000014")
-    assert house.bring(content).json()["outcome"] == "unknown_reference"
+    assert house.bring(content).json()["outcome"] == "refused"
     assert house.states() == {"sent": 3}
 
 

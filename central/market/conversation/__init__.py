@@ -1,0 +1,1 @@
+"""Conversations with the market operator: scenarios, their steps, deadlines, outages, what waits for a decision."""

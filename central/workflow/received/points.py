@@ -1,0 +1,158 @@
+"""CDSMASTERDATA received (a supplier assigned, data changed): the difference against the registry waits to be taken.
+
+Taken, it is the registry's own act: a new version of the supply point from the day that the message names, with what
+it touches weighed as for any other.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from sqlalchemy import Connection, RowMapping, select
+
+from central.market.conversation.processes import Step, advance_process
+from central.market.conversation.proposals import Deciding, Kind
+from central.market.conversation.scenarios import SUPPLIER_CHANGE
+from central.market.payloads.master_data import MasterData, PointData
+from central.market.received import Effect, Message, Proposal
+from central.market.tables import market_process
+from central.platform.change import sentence, weigh
+from central.platform.errors import Refused
+from central.platform.hooks import Change
+from central.platform.plain import plain
+from central.registry import points
+from central.registry.acts import Ask, changed_fields, record
+from central.registry.tables import party, supply_point
+from central.registry.versions import read_versions, store_versions
+
+KIND: Final = "point_change"
+_CATEGORIES: Final = {"MOO": "household", "MOP": "business", "VO": "business"}
+_KWH: Final = Decimal(1000)
+
+
+def effects(connection: Connection, messages: Sequence[Message], _at: datetime) -> list[Effect]:
+    """For each message a proposal for every point of ours about which it says something else than the registry."""
+    codes = sorted({point.opm for message in messages for point in _points(message)})
+    rows = connection.execute(
+        select(supply_point, party.c.ean13.label("supplier_ean"))
+        .outerjoin(party, party.c.id == supply_point.c.supplier)
+        .where(supply_point.c.ean.in_(codes))
+    ).mappings()
+    known = {row["ean"]: row for row in rows}
+    return [_effect(_points(message), known) for message in messages]
+
+
+def _points(message: Message) -> list[PointData]:
+    payload: MasterData = message.read.payload
+    return payload.points
+
+
+def _effect(data: list[PointData], known: Mapping[str, RowMapping]) -> Effect:
+    proposals, said = [], []
+    for point in data:
+        row = known.get(point.opm)
+        if row is None:
+            said.append(f"{point.opm} is not ours.")
+            continue
+        changes = difference(point, dict(row))
+        if not changes and point.action in {"register", "change"}:
+            said.append(f"{point.opm} is here as the message says.")
+            continue
+        proposals.append(
+            Proposal(
+                KIND,
+                point.opm,
+                {"action": point.action, "since": point.first_day.isoformat(), "changes": plain(changes)},
+                f"{point.action} from {point.first_day}: " + (", ".join(sorted(changes)) or "no fact of the registry"),
+                row["id"],
+            )
+        )
+    why = " ".join([f"{len(proposals)} changes wait for a decision.", *said])
+    return Effect("proposed" if proposals else "kept", why, proposals)
+
+
+def difference(point: PointData, row: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """By fact of the registry: as it is and as the message says; what the message leaves out is not a difference."""
+    told = {name: value for name, value in _told(point).items() if value is not None}
+    return {name: {"from": row[name], "to": value} for name, value in told.items() if row[name] != value}
+
+
+def _told(point: PointData) -> dict[str, Any]:
+    taken = point.consumption
+    metering = point.metering
+    suppliers = [each for each in point.parties if each.role == "supplier"]
+    latest = max(suppliers, key=lambda each: each.first_day, default=None)
+    planned = None if taken is None or taken.planned_annual_kwh is None else taken.planned_annual_kwh / _KWH
+    return {
+        "voltage_level": point.network.level if point.network else None,
+        "metering_type": (metering.category or metering.kind) if metering else None,
+        "category": _CATEGORIES.get(taken.category or "") if taken else None,
+        "load_profile_class": taken.tdd_class if taken else None,
+        "temperature_zone": taken.temperature_zone if taken else None,
+        "planned_mwh": planned,
+        "supplier_ean": latest.id if latest else None,
+    }
+
+
+def _take(connection: Connection, row: RowMapping, deciding: Deciding) -> Mapping[str, Any]:
+    """Revise the point as the message says; Refused where the registry does not allow it."""
+    proposed = row["proposed"]
+    if proposed["action"] not in {"register", "change"}:
+        # The end or suspension of a point is an act of its own, done at the point by whoever answers for it.
+        return {}
+    since = date.fromisoformat(proposed["since"])
+    changes = {name: each["to"] for name, each in proposed["changes"].items()}
+    if "planned_mwh" in changes:
+        changes["planned_mwh"] = Decimal(str(changes["planned_mwh"]))
+    supplier = changes.pop("supplier_ean", None)
+    if supplier is not None:
+        changes["supplier"] = _party_code(connection, supplier)
+    point = points.require_supply_point(connection, row["subject"], lock=True)
+    before = read_versions(connection, points.VERSIONED, point["id"])
+    after = points.revised_point(connection, point, changes, since)
+    fields = changed_fields(before, since, changes)
+    change = Change("supply_point", point["id"], row["subject"], "revise", since, None, fields, (point["id"],))
+    touched = weigh(connection, change, confirmed=deciding.confirmed)
+    store_versions(connection, points.VERSIONED, point["id"], after)
+    why = f"{deciding.why} (message {row['message_id']} of {row['sender']})"
+    ask = Ask(deciding.person, deciding.clock, None, why)
+    record(
+        connection,
+        change,
+        ask,
+        {"versions": plain([each.facts for each in before])},
+        {"versions": plain([each.facts for each in after])},
+        [sentence(each) for each in touched],
+    )
+    if supplier is not None:
+        _assign(connection, row, supplier, deciding)
+    return {"supply_point": row["subject"], "since": proposed["since"], "changed": sorted(changes)}
+
+
+def _assign(connection: Connection, row: RowMapping, supplier: str, deciding: Deciding) -> None:
+    """A change of supplier that this assignment ends is over."""
+    table = market_process
+    found = connection.execute(
+        select(table.c.id)
+        .where(
+            table.c.scenario == SUPPLIER_CHANGE,
+            table.c.subject == row["subject"],
+            table.c.state.in_(["asked", "consented", "stated"]),
+            table.c.data["new_supplier"].astext == supplier,
+        )
+        .order_by(table.c.id)
+    ).scalars()
+    step = Step(f"{supplier} is the supplier by the message {row['message_id']}", inbox=row["inbox"])
+    for number in list(found):
+        advance_process(connection, number, "assign", deciding.clock.now(), deciding.person.name, step)
+
+
+def _party_code(connection: Connection, ean: str) -> str:
+    code = connection.execute(select(party.c.code).where(party.c.ean13 == ean)).scalar_one_or_none()
+    if code is None:
+        raise Refused("unknown_supplier", f"No party has the EAN {ean}: create the supplier first, then take this.")
+    return str(code)
+
+
+PROPOSAL: Final = Kind(take=_take, right="operate")

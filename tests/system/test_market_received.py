@@ -1,0 +1,256 @@
+"""What the market sends us and what becomes of it: through the API, on a real database, by the effects of all kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from fastapi.testclient import TestClient
+from pydantic import SecretStr
+from sqlalchemy import Engine, func, insert, select, update
+
+from central.api.app import create_app
+from central.market.contents import Payload, write_any
+from central.market.envelope import Envelope, Participant
+from central.market.format_package import load_package
+from central.market.messages import Draft, Subject, create
+from central.market.payloads.master_data import MasterData, PointData, PointParty
+from central.market.payloads.supplier_switch import ChangeOfSupplier, Statement, SupplierSwitch
+from central.market.response import Reason, Response, write_response
+from central.market.send import Pace, send_due
+from central.market.tables import market_message, received_invoice, received_invoice_item, received_tariff
+from central.market.testing import FakeChannel
+from central.platform.clock import get_clock
+from central.platform.database import make_engine, transaction
+from central.platform.settings import Settings, TokenSetting
+from central.platform.tables import audit
+from central.registry.tables import party, supply_point
+from shared.testing import ManualClock
+from tests.unit.central.market.content_examples import OPERATOR, PAYLOADS, POINT, POINT_DATA, SUPPLIER, US
+
+PACKAGE = load_package("sandbox-2026")
+NOW = datetime(2026, 4, 1, 8, 0, tzinfo=UTC)
+TOKEN, CALLBACK = "person-token-0123456789", "callback-token-0123456789"
+TOKENS = (
+    TokenSetting(token=SecretStr(TOKEN), name="Jana", rights=frozenset({"read", "market", "operate"})),
+    TokenSetting(token=SecretStr(CALLBACK), name="OTE", rights=frozenset({"market-callback"})),
+)
+NEW_SUPPLIER = "8591824009802"
+
+
+class Desk:
+    """Our API over a database with one supply point of ours."""
+
+    def __init__(self, engine: Engine, client: TestClient, clock: ManualClock) -> None:
+        self.engine, self.client, self.clock = engine, client, clock
+
+    def get(self, path: str, **query: Any) -> Any:
+        reply = self.client.get(f"/v1/market{path}", params=query, headers={"Authorization": f"Bearer {TOKEN}"})
+        assert reply.status_code == 200, reply.text
+        return reply.json()
+
+    def post(self, path: str, body: dict[str, Any], status: int = 200) -> Any:
+        reply = self.client.post(f"/v1/market{path}", json=body, headers={"Authorization": f"Bearer {TOKEN}"})
+        assert reply.status_code == status, reply.text
+        return reply.json()
+
+    def bring(self, content: bytes) -> str:
+        headers = {"Authorization": f"Bearer {CALLBACK}"}
+        reply = self.client.post("/v1/market/callback", content=content, headers=headers)
+        outcome: str = reply.json()["outcome"]
+        return outcome
+
+    def send(self) -> list[int]:
+        return send_due(self.engine, FakeChannel(), self.clock, "Jana").sent
+
+    def answer(self, message_id: str, answer_id: str, kind: str = "A01", text: str = "", code: str = "0200") -> bytes:
+        envelope = Envelope(
+            answer_id, "X21", NOW, Participant(OPERATOR), Participant(US), (message_id,), None, "CS", "1", "1"
+        )
+        return write_response(PACKAGE, Response(envelope, [Reason(kind, code, text)]))
+
+
+def message(code: str, payload: Payload, message_id: str = "IN-1", sender: str = OPERATOR) -> bytes:
+    envelope = Envelope(message_id, code, NOW, Participant(sender), Participant(US))
+    return write_any(PACKAGE, envelope, payload)
+
+
+@pytest.fixture
+def desk(database_url: str) -> Iterator[Desk]:
+    engine = make_engine(database_url)
+    clock = ManualClock(NOW)
+    with transaction(engine) as db:
+        rows = [
+            {"code": "LDS", "ean13": US, "roles": ["operator"]},
+            {"code": "OLD", "ean13": SUPPLIER, "roles": ["supplier"]},
+            {"code": "NEW", "ean13": NEW_SUPPLIER, "roles": ["supplier"]},
+        ]
+        ids = {}
+        for row in rows:
+            address = {"name": row["code"], "street": "Dlouhá 1", "city": "Brno", "postal_code": "60200"}
+            ids[row["code"]] = db.execute(insert(party).values(**row, **address).returning(party.c.id)).scalar_one()
+        db.execute(
+            insert(supply_point).values(
+                ean=POINT, name="Hala 3", object="Areál", street="Dlouhá 1", city="Brno", postal_code="60200",
+                commodity="electricity", voltage_level="NN", metering_type="C4", operator=ids["LDS"],
+                supplier=ids["OLD"], since=date(2025, 1, 1),
+            )
+        )  # fmt: skip
+    app = create_app(Settings(database_url=database_url, tokens=TOKENS))
+    app.dependency_overrides[get_clock] = lambda: clock
+    with TestClient(app) as client:
+        yield Desk(engine, client, clock)
+    engine.dispose()
+
+
+def make(desk: Desk, message_id: str, code: str = "111", version: int = 1, deadline: datetime | None = None) -> int:
+    envelope = Envelope(message_id, code, NOW, Participant(US), Participant(OPERATOR))
+    xml = write_any(PACKAGE, envelope, PAYLOADS[code])
+    draft = Draft(
+        message_id, code, PACKAGE.name, PACKAGE.digest, US, OPERATOR, Subject("supply_point", POINT),
+        date(2026, 3, 1), None, version, xml, {"supply_point": POINT}, deadline=deadline,
+    )  # fmt: skip
+    with transaction(desk.engine) as db:
+        return create(db, draft, NOW, "test")
+
+
+def test_every_kind_of_message_has_an_effect_and_is_taken_once(desk: Desk) -> None:
+    outcomes = {}
+    for code in ("XD1", "127", "XM1", "XC3", "XS1", "249", "XR1"):
+        content = message(code, PAYLOADS[code], f"IN-{code}")
+        outcomes[code] = desk.bring(content)
+        assert desk.bring(content) == "duplicate"
+        assert desk.bring(
+            content.replace(b'language="', b'language="E').replace(b"2026-04-01T08", b"2026-04-01T09")
+        ) == ("conflict")
+    assert outcomes == {
+        "XD1": "applied", "127": "applied", "XM1": "proposed", "XC3": "proposed", "XS1": "proposed", "249": "proposed",
+        "XR1": "proposed",
+    }  # fmt: skip
+    with transaction(desk.engine) as db:
+        counted = [
+            db.execute(select(func.count()).select_from(table)).scalar_one()
+            for table in (received_invoice, received_invoice_item, received_tariff)
+        ]
+    assert all(counted), counted
+    assert desk.bring(b"<CDSDATA/>") == "refused"
+    assert desk.bring(b"no xml at all") == "refused"
+    assert len(desk.get("/received", outcome="refused")) == 2
+
+
+def test_an_answer_is_believed_from_whom_the_message_was_sent_to_once_it_was_sent(desk: Desk) -> None:
+    number = make(desk, "M-1")
+    answer = desk.answer("M-1", "R-1")
+    assert desk.bring(answer) == "refused", "it was never sent"
+    assert desk.send() == [number]
+    assert desk.bring(answer.replace(OPERATOR.encode(), SUPPLIER.encode())) == "refused", "a stranger's answer"
+    with transaction(desk.engine) as db:
+        db.execute(update(market_message).values(environment="production"))
+    assert desk.bring(answer) == "refused", "it was sent to another world"
+    with transaction(desk.engine) as db:
+        db.execute(update(market_message).values(environment="sandbox"))
+    assert (desk.bring(answer), desk.bring(answer)) == ("applied", "duplicate")
+    assert desk.get(f"/messages/{number}")["state"] == "accepted"
+
+
+def test_a_rejected_message_shows_where_it_is_wrong_and_its_repair_replaces_it(desk: Desk) -> None:
+    number = make(desk, "M-1")
+    desk.send()
+    assert desk.bring(desk.answer("M-1", "R-1", "A02", f"OPM {POINT} neni registrovano", "S111")) == "applied"
+    rejection = desk.get(f"/messages/{number}/rejection")
+    (offence,) = rejection["offences"]
+    assert (offence["attribute"], offence["value"], offence["found_by"]) == ("opm-id", POINT, "value")
+    assert offence["path"].startswith("/CDSMASTERDATA/") and offence["line"] > 1
+    assert rejection["basis"] == {"supply_point": POINT}
+    made = desk.post(f"/messages/{number}/repair", {"why": "registered meanwhile"})["id"]
+    assert desk.post(f"/messages/{number}/repair", {"why": "again"}, status=409)["code"] == "not_rejected"
+    assert desk.get(f"/messages/{number}")["state"] == "repaired"
+    again = desk.get(f"/messages/{made}")
+    assert (again["version"], again["basis"]["repairs"]) == (2, "M-1")
+    assert desk.send() == [made]
+    assert desk.bring(desk.answer(again["message_id"], "R-2")) == "applied"
+    (process,) = desk.get("/processes", scenario="change_of_data")
+    assert (process["state"], process["id"]) == ("done", again["process"])
+    acts = [line["act"] for line in desk.get(f"/processes/{process['id']}")["time_line"] if line["kind"] == "step"]
+    assert acts == ["-> sent", "sent -> rejected", "rejected -> sent", "sent -> done"]
+
+
+def test_a_late_answer_counts_and_an_outage_holds_everything_back(desk: Desk) -> None:
+    number = make(desk, "M-1", deadline=NOW + timedelta(days=1))
+    body = {"first": "2026-04-01T07:00:00Z", "end": "2026-04-01T10:00:00Z", "why": "odstavka"}
+    outage = desk.post("/outages", body)["id"]
+    assert desk.send() == []
+    warned = desk.get("/warnings")
+    assert [each["id"] for each in warned["outages"]] == [outage]
+    assert {(each["kind"], each["is_past"]) for each in warned["deadlines"]} == {("message", False), ("process", False)}
+    desk.clock.set(NOW + timedelta(hours=3))
+    assert desk.send() == [number]
+    with transaction(desk.engine) as db:
+        db.execute(update(market_message).values(due_at=func.clock_timestamp() - timedelta(seconds=1)))
+    send_due(desk.engine, FakeChannel(), desk.clock, "Jana", Pace(most_attempts=1))
+    assert desk.get(f"/messages/{number}")["state"] == "timed_out"
+    assert desk.bring(desk.answer("M-1", "R-1", "A03")) == "applied"
+    assert desk.get("/warnings")["deadlines"] == []
+
+
+def test_a_change_of_supplier_is_a_conversation_from_the_request_to_the_assignment(desk: Desk) -> None:
+    change = ChangeOfSupplier(
+        request="REQ-7", opm=POINT, kind="standard", first_day=date(2026, 4, 8), new_supplier=NEW_SUPPLIER,
+        balance_party=NEW_SUPPLIER, old_supplier=SUPPLIER,
+    )  # fmt: skip
+    assert desk.bring(message("XS1", SupplierSwitch(changes=[change]), "IN-1")) == "proposed"
+    (process,) = desk.get("/processes", scenario="supplier_change", only_open=True)
+    # Tuesday 7 April is the last working day before Wednesday the 8th; Friday 3rd and Monday 6th are Easter.
+    assert process["deadline"] == "2026-04-07T13:00:00Z"
+    (warning,) = desk.get("/warnings", within_days=2)["deadlines"] or [None]
+    assert warning["kind"] == "process"
+    (proposal,) = desk.get("/proposals", state="waiting")
+    taken = desk.post(f"/proposals/{proposal['id']}/take", {"why": "smlouva je v pořádku"})
+    assert (taken["state"], taken["decided_by"]) == ("taken", "Jana")
+    assert desk.post(f"/proposals/{proposal['id']}/refuse", {"why": "x"}, status=409)["code"] == "decided"
+    number = taken["result"]["market_message"]
+    statement = desk.get(f"/messages/{number}")
+    assert (statement["message_code"], statement["receiver"]) == ("XS2", OPERATOR)
+    assert desk.send() == [number]
+    assert desk.bring(desk.answer(statement["message_id"], "R-1")) == "applied"
+    heard = Statement(request="REQ-7", party="balance_party", result="accept")
+    assert desk.bring(message("XS1", SupplierSwitch(statements=[heard]), "IN-2")) == "applied"
+    assigned = MasterData(
+        points=[
+            replace_point(parties=[PointParty(role="supplier", id=NEW_SUPPLIER, first_day=date(2026, 4, 8))]),
+        ]
+    )
+    assert desk.bring(message("XM1", assigned, "IN-3")) == "proposed"
+    (proposal,) = desk.get("/proposals", state="waiting")
+    changes = proposal["proposed"]["changes"]
+    assert changes["supplier_ean"] == {"from": SUPPLIER, "to": NEW_SUPPLIER}
+    desk.post(f"/proposals/{proposal['id']}/take", {"why": "přiřazeno", "confirmed": True})
+    detail = desk.get(f"/processes/{process['id']}")
+    assert (detail["state"], detail["closed_at"] is not None) == ("assigned", True)
+    kinds = [line["kind"] for line in detail["time_line"]]
+    assert {"message_in", "message_out", "step", "decision", "deadline"} == set(kinds)
+    with transaction(desk.engine) as db:
+        acts = db.execute(select(audit.c.act).order_by(audit.c.id)).scalars().all()
+        supplier = db.execute(
+            select(party.c.code).join(supply_point, supply_point.c.supplier == party.c.id)
+        ).scalar_one()
+    assert acts.count("market.proposal.take") == 2 and "supply_point.revise" in acts
+    assert supplier == "NEW"
+
+
+def replace_point(**changes: Any) -> PointData:
+    return msgspec.structs.replace(POINT_DATA, action="change", first_day=date(2026, 4, 8), last_day=None, **changes)
+
+
+def test_a_refused_request_is_objected_to_with_a_reason(desk: Desk) -> None:
+    desk.bring(message("XS1", PAYLOADS["XS1"], "IN-1"))
+    proposal = desk.get("/proposals", state="waiting")[0]
+    body = {"why": "nemá smlouvu", "reason": "no_contract"}
+    refused = desk.post(f"/proposals/{proposal['id']}/refuse", body)
+    number = refused["result"]["market_message"]
+    xml = desk.client.get(f"/v1/market/messages/{number}/xml", headers={"Authorization": f"Bearer {TOKEN}"}).text
+    assert "nemá smlouvu" in xml
+    assert desk.get(f"/processes/{proposal['process']}")["state"] == "objected"
