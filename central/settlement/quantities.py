@@ -128,7 +128,7 @@ def measure_parts(facts: PointFacts, measured: Measured) -> list[PartMeasured]:
 def _require_not_negative(span: Span, part: PartMeasured) -> None:
     """What flowed in one direction is no less than nothing: below it a meter or a formula is wrong, and would pay."""
     for name, value in part.quantities.items():
-        if value < 0 and name not in PEAKS:
+        if value.is_signed() and value and name not in PEAKS:
             raise NotMeasuredError(
                 f"od {span.first} do {span.end} je {name} {as_text(value)}, tedy pod nulou; opravte hodnoty, vzorec "
                 "nebo znaménko kanálu.",
