@@ -234,5 +234,6 @@ def vat_rows(sums: Mapping[Decimal, Decimal], before: Iterable[VatRow] = ()) -> 
     for percent, base in sorted(sums.items()):
         standing = stood.get(percent, VatRow(percent, ZERO, ZERO))
         truth = ((standing.base + base) * percent / 100).quantize(CENT, rounding=ROUND_HALF_UP)
-        rows.append(VatRow(percent, base, truth - standing.vat))
+        # a haléř below zero rounds to a negative zero, which would be printed as one
+        rows.append(VatRow(percent, base, truth - standing.vat + ZERO))
     return rows

@@ -74,6 +74,11 @@ def test_two_corrections_that_each_round_leave_no_haler() -> None:
     assert vat_rows({D(21): D("-0.06")}, family) == [VatRow(D(21), D("-0.06"), D("-0.01"))]
 
 
+def test_nothing_is_never_below_zero() -> None:
+    (row,) = vat_rows({VAT: D("-0.02")})
+    assert (str(row.vat), str(row.gross)) == ("0.00", "-0.02")
+
+
 def test_orders_of_one_act_see_those_before_them_in_their_family() -> None:
     rows = [*correction(1, [(D("0.00"), D("0.02"))]), *correction(2, [(D("0.00"), D("0.02"))])]
     made = orders(rows, "contract")
