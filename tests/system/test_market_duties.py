@@ -175,6 +175,20 @@ def test_a_rejected_message_waits_for_another_cause_or_a_person(desk: Desk) -> N
     assert desk.month()["done"] is True
 
 
+def test_what_a_channel_refused_is_open_again_with_the_next_pass(desk: Desk) -> None:
+    desk.tell()
+    with transaction(desk.engine) as db:
+        number = db.execute(
+            select(market_message.c.id).where(market_message.c.message_code == "111").limit(1)
+        ).scalar_one()
+        messages.move(db, number, Act.SEND, desk.clock.now(), "test", "sent")
+        reasons = [{"type": "A02", "code": "HTTP", "text": "413"}]
+        messages.move(db, number, Act.REFUSE, desk.clock.now(), "test", "refused", reasons=reasons)
+    desk.later()
+    assert desk.tell()["made"] == 0
+    assert desk.code("111") == {"open": 1, "told": 2, "accepted": 0, "rejected": 1, "waived": 0}
+
+
 def test_what_lacks_something_is_named_and_stops_nothing_else(desk: Desk) -> None:
     with transaction(desk.engine) as db:
         db.execute(update(supply_point).where(supply_point.c.ean == desk.eans[2]).values(metering_type="C4"))

@@ -35,3 +35,16 @@ def settle_answered(connection: Connection, message_ids: Iterable[int]) -> int:
     if not numbers:
         return 0
     return connection.execute(_SETTLE, {"messages": numbers}).rowcount
+
+
+_LEFT: Final = text("""
+    -- answered messages of duties that wait for an answer: refused by a channel, or answered while nobody looked
+    SELECT message.id FROM market_duty duty JOIN market_message message ON message.duty = duty.id
+     WHERE duty.state = 'told' AND message.state IN ('accepted', 'accepted_with_reservation', 'rejected')
+       AND message.made_at >= duty.arose_at
+""")
+
+
+def settle_left(connection: Connection) -> int:
+    """Settle the duties that no answer has settled although their message is answered; how many moved."""
+    return settle_answered(connection, connection.execute(_LEFT).scalars())

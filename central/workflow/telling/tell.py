@@ -13,7 +13,7 @@ from typing import Final
 from sqlalchemy import Connection, RowMapping, text
 
 from central.market.contents import write_any
-from central.market.duties import settle_answered
+from central.market.duties import settle_answered, settle_left
 from central.market.duties.keep import Due, adopt, find_open, mark_told, reconcile, set_problems
 from central.market.duties.rules import look_back_months
 from central.market.envelope import Envelope, Participant, make_message_id
@@ -109,6 +109,7 @@ def tell(
     window = window_of(since, at)
     lock_generation(connection)
     work = _Pass(connection, package_valid_on(at.date()), at, by, sender, window, again, Told())
+    settle_left(connection)
     for whys, find in _SOURCES:
         tellables = find(connection, window)
         _write(work, tellables, work.keep([each.due for each in tellables], whys))
