@@ -95,6 +95,9 @@ def test_what_is_parked_is_solved_by_hand_and_never_booked_twice(desk: Desk) -> 
     desk.send(abo([Line("160.00", "999"), Line("10.00", "23"), Line("5.00", "24", currency="0978"), Line("30.00")]))
     by_reason = {row["parked"]: row["id"] for row in desk.get("/v1/payments", state="parked")}
     assert sorted(by_reason) == ["no_symbol", "other_currency", "unknown_symbol"]
+    assert desk.sql("SELECT count(*) FROM payment WHERE payer IS NULL AND rest = amount") == 4
+    assert desk.sql("SELECT count(*) FROM allocation") == 0
+    assert (desk.rest(mine), desk.rest(hers), desk.rest(euro)) == ("100.00", "60.00", "10.00")
     payment = by_reason["unknown_symbol"]
     wrong = {"parts": [{"amount": "100.00", "variable_symbol": "21"}], "reason": "seznam správce"}
     assert desk.post(f"/v1/payments/{payment}/split", wrong, 409)["code"] == "split_sum"
@@ -339,3 +342,7 @@ def test_a_symbol_that_is_an_account_number_books_no_other_currency(desk: Desk) 
     assert parked == {"7001": "other_currency"}
     desk.post("/v1/payments/match")
     assert desk.get("/v1/payments", state="parked")[0]["parked"] == "other_currency"
+    # what is parked is kept whole, is nobody's and pays nothing
+    kept = "SELECT format('%s %s %s %s', amount, currency, rest, payer IS NULL) FROM payment WHERE state = 'parked'"
+    assert desk.sql(kept) == "5.00 EUR 5.00 t"
+    assert desk.sql("SELECT sum(amount) FROM allocation") == Decimal("6.00")

@@ -10,6 +10,8 @@ from base64 import b64decode
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from email.errors import MessageError
+from typing import Final
 
 import structlog
 from sqlalchemy import Engine, TextClause, text
@@ -30,6 +32,8 @@ PAUSES = tuple(timedelta(minutes=minutes) for minutes in (5, 15, 60, 240, 480, 9
 """Between attempts; after the last the mail is refused."""
 POLL_S = 2.0
 RETRY_S = 5.0
+_UNWRITABLE: Final = (ValueError, LookupError, TypeError, AttributeError, MessageError)
+"""What making a message of odd addresses, texts or files raises."""
 
 _TAKE = text("""
     UPDATE delivery d SET state = 'sending', attempts = attempts + 1, due_at = :lease
@@ -146,6 +150,12 @@ def _send(engine: Engine, clock: Clock, transport: Transport, sender: str, parce
     except TurnedDownError as error:
         _note(engine, _REFUSED, parcel, str(error))
         _log.warning("mail refused", document=parcel.number, answer=str(error))
+    except _UNWRITABLE as error:
+        # one that cannot be written must not keep the others; it waits, for its fault may be the sender's, and settings
+        # can be mended
+        words = f"The message cannot be written: {error or type(error).__name__}"
+        _note(engine, _PUT_OFF, parcel, words, clock.now(), most=len(PAUSES), pauses=list(PAUSES))
+        _log.error("mail cannot be written", document=parcel.number, reason=words)
     else:
         _note(engine, _TAKEN, parcel, answer, clock.now())
 

@@ -172,6 +172,27 @@ def test_who_dies_while_sending_sends_the_same_message_again(site: BilledSite, m
     assert len({message["Message-ID"] for message in box.messages()}) == 1 and len(box.taken) == 2
 
 
+def test_a_mail_that_cannot_be_written_waits_with_its_reason_and_the_others_go(
+    site: BilledSite, mailbox: tuple[Mailbox, Smtp]
+) -> None:
+    box, transport = mailbox
+    first, second, *_ = issued(site)
+    with site.client() as client:
+        assert client.post("/v1/deliveries", json={"kind": "mail", "numbers": [first, second]}).json()["queued"] == 2
+        site.do("UPDATE delivery SET address = E'a@example.cz\nb@example.cz' WHERE number = :n", n=first)
+        clock = ManualClock(NOW)
+        while post_once(site.engine, clock, transport, SENDER):
+            pass
+        odd = client.get("/v1/deliveries", params={"number": first}).json()[0]
+        assert odd["state"] == "deferred" and odd["answer"].startswith("The message cannot be written: ")
+        assert client.get("/v1/deliveries", params={"number": second}).json()[0]["state"] == "sent"
+        for pause in PAUSES:
+            clock.set(clock.now() + pause)
+            post_once(site.engine, clock, transport, SENDER)
+        assert client.get("/v1/deliveries", params={"number": first}).json()[0]["state"] == "refused"
+    assert [message["Subject"] for message in box.messages()] == [f"Doklad č. {second}"]
+
+
 def test_what_waits_for_print_is_one_file(site: BilledSite) -> None:
     numbers = issued(site)
     with site.client() as client:
