@@ -11,7 +11,13 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Engine, and_, exists, func, literal_column, or_, select, update
 
-from central.market.channels.port import Channel, Outgoing, RefusedByChannelError, UndeliveredError
+from central.market.channels.port import (
+    Channel,
+    NotSealedError,
+    Outgoing,
+    RefusedByChannelError,
+    UndeliveredError,
+)
 from central.market.conversation.outages import outage_until
 from central.market.errors import MarketError
 from central.market.messages import move
@@ -28,8 +34,9 @@ _NEVER: Final[ColumnElement[Any]] = literal_column("'infinity'::timestamptz")
 class Pace:
     """How patient the sender is, in wall time."""
 
-    lease: timedelta = timedelta(seconds=60)
-    """A delivery that has not reported within this time has died: the message is repeated."""
+    lease: timedelta = timedelta(minutes=5)
+    """A delivery that has not reported within this time has died: the message is repeated. Longer than any channel's
+    time-outs together, so that a slow delivery is not made twice."""
     answer: timedelta = timedelta(minutes=5)
     """How long to wait for an answer after the receipt."""
     first_pause: timedelta = timedelta(seconds=2)
@@ -230,7 +237,8 @@ class _Round:
         except UndeliveredError as error:
             self.report.undelivered.append(claimed.number)
             self._move(claimed, Act.UNDELIVERED, str(error), due_at=_NOW + self.pace.pause(claimed.attempts))
-            return False
+            # What could not be sealed never reached the other end: those behind it are tried all the same.
+            return isinstance(error, NotSealedError)
         except RefusedByChannelError as error:
             self.report.refused.append(claimed.number)
             reasons = [{"type": "A02", "code": "HTTP", "text": str(error)}]

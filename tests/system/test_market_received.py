@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine, func, insert, select, update
 
 from central.api.app import create_app
+from central.market.channels.port import Outgoing, Sealed
 from central.market.contents import Payload, write_any
 from central.market.envelope import Envelope, Participant
 from central.market.format_package import load_package
@@ -25,6 +26,7 @@ from central.market.tables import market_message, received_invoice, received_inv
 from central.market.testing import FakeChannel
 from central.platform.clock import get_clock
 from central.platform.database import make_engine, transaction
+from central.platform.errors import Refused
 from central.platform.settings import Settings, TokenSetting
 from central.platform.tables import audit
 from central.registry.tables import party, supply_point
@@ -194,6 +196,23 @@ def test_a_late_answer_counts_and_an_outage_holds_everything_back(desk: Desk) ->
     assert desk.get(f"/messages/{number}")["state"] == "timed_out"
     assert desk.bring(desk.answer("M-1", "R-1", "A03")) == "applied"
     assert desk.get("/warnings")["deadlines"] == []
+
+
+class KeylessForFirst(FakeChannel):
+    """Cannot seal four messages: a key is missing."""
+
+    def _seal(self, message: Outgoing) -> Sealed:
+        if message.id < "M-5":
+            raise Refused("no_key", "There is no key.")
+        return super()._seal(message)
+
+
+def test_what_cannot_be_sealed_does_not_hold_up_the_others(desk: Desk) -> None:
+    numbers = [make(desk, f"M-{count}", version=count) for count in range(1, 7)]
+    with transaction(desk.engine) as db:
+        db.execute(update(market_message).values(subject=market_message.c.message_id, version=1))
+    report = send_due(desk.engine, KeylessForFirst(), desk.clock, "Jana")
+    assert (report.undelivered, report.sent) == (numbers[:4], numbers[4:])
 
 
 def test_a_change_of_supplier_is_a_conversation_from_the_request_to_the_assignment(desk: Desk) -> None:

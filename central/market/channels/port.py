@@ -53,6 +53,10 @@ class UndeliveredError(Exception):
     """Transient: no receipt came; the message may or may not have arrived and is to be repeated under the same id."""
 
 
+class NotSealedError(UndeliveredError):
+    """A key, a certificate or a setting is missing: this message waits, and says nothing about the other end."""
+
+
 class RefusedByChannelError(Exception):
     """Permanent: the other end has not taken the message in and will not; repeating it is of no use."""
 
@@ -161,13 +165,13 @@ class Channel(ABC):
     def send(self, message: Outgoing) -> Receipt:
         """Hand over, archived before it leaves. Raises OutboundError, UndeliveredError or RefusedByChannelError.
 
-        What cannot be sealed for want of a key, a certificate or a setting waits until that is mended.
+        What cannot be sealed (NotSealedError) for want of a key, a certificate or a setting waits until that is mended.
         """
         self.require_may_leave(message)
         try:
             sealed = self._seal(message)
         except DomainError as error:
-            raise UndeliveredError(f"{self.destination.name} cannot send {message.id}: {error.message}") from None
+            raise NotSealedError(f"{self.destination.name} cannot send {message.id}: {error.message}") from None
         self._archive.keep(
             Exchanged(
                 Direction.OUT,

@@ -4,28 +4,36 @@ import signal
 import ssl
 import threading
 from dataclasses import asdict
+from typing import Final
 
 import structlog
 import uvicorn
 from fastapi import FastAPI
+from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from central.market.channels.callback import create_callback_app
 from central.market.channels.config import ChannelSettings
 from central.market.channels.open_channels import channel_settings, open_channels
 from central.market.channels.receive import receive_all
+from central.market.conversation.processes import lapse_silent
 from central.market.format_package import look_into
 from central.market.incoming import read_incoming
+from central.market.send import send_due
 from central.platform.clock import get_clock
-from central.platform.database import make_engine
+from central.platform.database import make_engine, transaction
 from central.platform.errors import BadInput
 from central.platform.settings import Settings
+from shared.clock import Clock
+
+PERSON: Final = "market-channels"
+"""Under whose name the service sends."""
 
 _log = structlog.get_logger(__name__)
 
 
 def main(settings: Settings) -> None:
-    """Fetch what waits until SIGTERM or SIGINT; a database or a mail server that is away is waited for."""
+    """Send what is due and fetch what waits until SIGTERM or SIGINT; who is away is waited for."""
     look_into(settings.home)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -35,17 +43,27 @@ def main(settings: Settings) -> None:
     with open_channels(engine, settings, clock.now) as channels:
         _log.info("market channels started", channels=[channel.destination.name for channel, _ in channels])
         while not stop.is_set():
-            for channel, _ in channels:
+            for channel, carried in channels:
                 try:
+                    send_due(engine, channel, clock, PERSON, carried=carried)
                     report = receive_all(engine, channel, clock.now, read_incoming)
                 except DBAPIError as error:
                     _log.warning("market channels have to wait", error=str(error.orig))
                     continue
                 if report.numbers or report.aside:
                     _log.info("market channel", channel=channel.destination.name, **asdict(report))
+            _lapse(engine, clock)
             stop.wait(settings.market_poll_s)
     engine.dispose()
     _log.info("market channels stopped")
+
+
+def _lapse(engine: Engine, clock: Clock) -> None:
+    try:
+        with transaction(engine) as connection:
+            lapse_silent(connection, clock.now(), PERSON)
+    except DBAPIError as error:
+        _log.warning("market conversations have to wait", error=str(error.orig))
 
 
 def callback_main(settings: Settings) -> None:
