@@ -160,8 +160,8 @@ def read_envelope(root: etree._Element, package: FormatPackage) -> tuple[str, En
     if package.format(format_name).schema is None:
         raise InboundError(
             "no_schema",
-            f"The message is {format_name}, of which the format package {package.name} has no schema: it is kept and not "
-            "read. Take in the operator's schemas by rozvodna market import-schemas.",
+            f"The message is {format_name}, of which the format package {package.name} has no schema: it is kept "
+            "and not read. Take in the operator's schemas by rozvodna market import-schemas.",
         )
     if namespace != known[format_name]:
         raise InboundError(

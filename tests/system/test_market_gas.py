@@ -22,7 +22,7 @@ from central.platform.database import make_engine, transaction
 from central.platform.settings import Settings
 from central.readings.consolidate import consolidate_once
 from central.readings.testing import HOUR, Evidence, GivenBlock, make_channel, make_meter, map_channel
-from central.registry.tables import supply_point
+from central.registry.tables import party, supply_point
 from deploy import market_command
 from shared.metering_day import days_between
 from shared.quantities import Commodity
@@ -38,10 +38,23 @@ def engine(database_url: str) -> Engine:
     """Two gas points with a channel each; the first has three gas days of March, 2 m3 an hour, one of 23 hours."""
     made = make_engine(database_url)
     with transaction(made) as connection:
+        operator = connection.execute(
+            insert(party).values(name="LDS", ean13="8591824556207").returning(party.c.id)
+        ).scalar_one()
         for number, eic in enumerate(EICS):
             point = connection.execute(
                 insert(supply_point)
-                .values(ean=eic, name=f"Kotelna {number}", commodity="gas", metering_type="A")
+                .values(
+                    ean=eic,
+                    name=f"Kotelna {number}",
+                    object="A",
+                    street="",
+                    city="",
+                    postal_code="",
+                    commodity="gas",
+                    metering_type="A",
+                    operator=operator,
+                )
                 .returning(supply_point.c.id)
             ).scalar_one()
             target = make_channel(connection, f"PG{number}", commodity="gas", exponent=-3)
@@ -104,6 +117,6 @@ async def test_a_month_without_data_is_refused(client: httpx.AsyncClient, month:
 
 
 def test_an_aperak_waits_for_its_schema() -> None:
-    with pytest.raises(InboundError, match="The message is APERAK, of which .* has no schema") as refused:
+    with pytest.raises(InboundError, match=r"The message is APERAK, of which .* has no schema") as refused:
         read_response(load_package("sandbox-2026"), b"<APERAK/>")
     assert refused.value.code == "no_schema"

@@ -1,4 +1,4 @@
-"""Meter data of gas that wait: they are told by EDIGAS messages, whose official schemas we do not have and do not guess.
+"""Meter data of gas that wait: they are told by EDIGAS messages, whose official schemas we do not have.
 
 Nothing is copied: what waits are the newest day profiles of the gas points. They can be handed over as CSV.
 """
