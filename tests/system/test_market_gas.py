@@ -39,7 +39,11 @@ def engine(database_url: str) -> Engine:
     made = make_engine(database_url)
     with transaction(made) as connection:
         operator = connection.execute(
-            insert(party).values(name="LDS", ean13="8591824556207").returning(party.c.id)
+            insert(party)
+            .values(
+                code="LDS", name="LDS", street="", city="", postal_code="", ean13="8591824556207", roles=["operator"]
+            )
+            .returning(party.c.id)
         ).scalar_one()
         for number, eic in enumerate(EICS):
             point = connection.execute(
