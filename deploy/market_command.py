@@ -13,6 +13,8 @@ from pathlib import Path
 
 from central.market.errors import MarketError
 from central.market.format_package import find_packages, load_package, look_into, package_valid_on
+from central.market.gas.waiting import WHY, csv_pieces
+from central.market.months import data_month_of
 from central.market.official.install import Imported, import_schemas, parse_mappings
 from central.platform.clock import get_clock
 from central.platform.database import make_engine, transaction
@@ -54,7 +56,24 @@ def _parser() -> argparse.ArgumentParser:
     told.set_defaults(act=_tell)
     told.add_argument("--since", type=date.fromisoformat, help="first day whose acts are told; default the settings'")
     told.add_argument("--again", action="store_true", help="also what was rejected, as a new version")
+    text = "write a month's meter data of gas, which wait for the operator's EDIGAS schemas, as CSV"
+    gas = acts.add_parser("gas-export", help=text, description=text)
+    gas.set_defaults(act=_export_gas)
+    gas.add_argument("month", help="2026-03")
+    gas.add_argument("file", type=Path, help="the CSV file to write")
     return parser
+
+
+def _export_gas(options: argparse.Namespace, _folder: Path) -> int:
+    month = data_month_of(options.month)
+    engine = make_engine(get_settings().database_url, name="rozvodna-market", pool_size=1)
+    try:
+        with transaction(engine) as connection, options.file.open("wb") as file:
+            file.writelines(csv_pieces(connection, month))
+    finally:
+        engine.dispose()
+    print(f"{options.file} is written. {WHY}")
+    return 0
 
 
 def _tell(options: argparse.Namespace, _folder: Path) -> int:

@@ -15,19 +15,22 @@ from central.market.channels import archive_api, certificates_api
 from central.market.channels.allowed import Environment
 from central.market.channels.open_channels import channel_settings, open_channels
 from central.market.conversation import api as conversation_api
+from central.market.gas import api as gas_api
 from central.market.incoming import take_message
 from central.market.interval_import import install_reader
+from central.market.months import month_of
 from central.market.send import SendReport, send_due
 from central.market.states import State
 from central.platform import audit
 from central.platform.database import transaction
-from central.platform.errors import BadInput, Refused
+from central.platform.errors import Refused
 from central.platform.identity import Person, require
 from central.platform.web import Db, Now
 
 router = APIRouter(prefix="/v1/market", tags=["market"])
 router.include_router(archive_api.router)
 router.include_router(certificates_api.router)
+router.include_router(gas_api.router)
 router.include_router(conversation_api.router)
 install_reader()
 
@@ -133,14 +136,6 @@ class TakenResult(BaseModel):
     outcome: str
     code: str
     message: str
-
-
-def month_of(text: str) -> date:
-    """The first day of `2026-03`; BadInput."""
-    try:
-        return date.fromisoformat(f"{text}-01" if len(text) == 7 else "")
-    except ValueError:
-        raise BadInput("bad_month", f"The month {text[:20]!r} must look like 2026-03.") from None
 
 
 @router.post("/send")

@@ -157,6 +157,12 @@ def read_envelope(root: etree._Element, package: FormatPackage) -> tuple[str, En
         raise InboundError(
             "unknown_format", f"The message's root is {format_name!r}; the package {package.name} has no such format."
         )
+    if package.format(format_name).schema is None:
+        raise InboundError(
+            "no_schema",
+            f"The message is {format_name}, of which the format package {package.name} has no schema: it is kept "
+            "and not read. Take in the operator's schemas by rozvodna market import-schemas.",
+        )
     if namespace != known[format_name]:
         raise InboundError(
             "wrong_namespace", f"{format_name} is in the namespace {namespace!r}, expected {known[format_name]!r}."

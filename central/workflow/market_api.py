@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel
 
-from central.market.api import month_of
+from central.market.months import month_of
 from central.platform.identity import Person, require
 from central.platform.settings import Settings
 from central.platform.web import Db, Now

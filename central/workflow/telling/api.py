@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel
 
-from central.market.api import month_of
 from central.market.duties.overview import DUTIES, is_done, month_state, shown
+from central.market.months import month_of
 from central.platform.identity import Person, require
 from central.platform.overview import Asked
 from central.platform.settings import Settings
