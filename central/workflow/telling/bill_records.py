@@ -20,7 +20,7 @@ from central.market.payloads.distribution_invoice import (
     ItemCode,
     VatLine,
 )
-from central.market.payloads.meters import Unit
+from central.market.payloads.meters import MeterPeriod, Unit
 
 _CENT: Final = Decimal("0.01")
 _SEGMENTS: Final[dict[str, Literal["regular", "correction", "cancel"]]] = {
@@ -93,6 +93,7 @@ class Bill:
     last_day: date
     lines: Sequence[BillLine]
     agreed: Sequence[Agreed]
+    meters: Sequence[MeterPeriod] = ()
 
 
 def billing_data(bill: Bill) -> BillingData:
@@ -116,6 +117,7 @@ def billing_data(bill: Bill) -> BillingData:
             for each in bill.agreed
             if each.rate is not None or each.breaker_amps is not None
         ],
+        meters=[] if segment == "cancel" else list(bill.meters),
         values=[] if segment == "cancel" else _values(bill.lines),
     )
     return BillingData(documents=[document])

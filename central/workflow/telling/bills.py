@@ -2,12 +2,14 @@
 combined services, where the supplier pays for its customers, the electronic invoice."""
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import date
 from typing import Any, Final
 
 from sqlalchemy import Connection, RowMapping, text
 
 from central.market.messages import Subject
+from central.workflow.telling.bill_meters import Days, meters_of
 from central.workflow.telling.bill_records import Agreed, Bill, BillLine, billing_data, invoice, without_code
 from central.workflow.telling.model import Tellable, Window, due
 
@@ -17,6 +19,7 @@ _LINES: Final = text("""
     SELECT i.id AS document, i.number, i.kind, original.number AS original, i.issue_date AS issued,
            i.tax_date AS tax_point, i.due_date AS due, i.variable_symbol, issuer.ean13 AS issuer,
            recipient.ean13 AS recipient, k.kind = 'framework' AS combined, sp.id AS point, sp.ean, b.contract_item,
+           b.input,
            b.rate, l.name, l.quantity, l.unit, l.unit_price, l.price_unit, l.amount AS net, l.vat_percent,
            (lower(b.valid) AT TIME ZONE 'Europe/Prague')::date AS first,
            (upper(b.valid) AT TIME ZONE 'Europe/Prague')::date AS stop
@@ -35,6 +38,25 @@ _AGREED: Final = text("""
     SELECT id, rate, breaker_phases, breaker_amps, lower(valid) AS first, upper(valid) AS stop
       FROM contract_item WHERE id = ANY (:items)
 """)
+_INPUTS: Final = text("SELECT id, facts, readings FROM settlement_input WHERE id = ANY (:inputs)")
+_CHANGES: Final = text("""
+    -- points at which supplier or customer change on these days
+    WITH asked AS (SELECT * FROM unnest(CAST(:points AS bigint[]), CAST(:days AS date[])) AS each (point, day))
+    SELECT asked.point, asked.day
+      FROM asked
+      JOIN supply_point_valid before ON before.id = asked.point AND before.valid @> asked.day - 1
+      JOIN supply_point_valid after ON after.id = asked.point AND after.valid @> asked.day
+     WHERE before.supplier IS DISTINCT FROM after.supplier
+     UNION
+    SELECT asked.point, asked.day
+      FROM asked
+      JOIN contract_item left_off ON left_off.supply_point = asked.point AND left_off.valid @> asked.day - 1
+      JOIN contract_valid before ON before.id = left_off.contract AND before.held @> asked.day - 1
+      JOIN contract_item begun ON begun.supply_point = asked.point AND begun.valid @> asked.day
+                              AND contract_services(begun.kind) && contract_services(left_off.kind)
+      JOIN contract_valid after ON after.id = begun.contract AND after.held @> asked.day
+     WHERE before.customer <> after.customer
+""")
 
 
 def find(connection: Connection, window: Window) -> list[Tellable]:
@@ -44,14 +66,28 @@ def find(connection: Connection, window: Window) -> list[Tellable]:
         grouped[row["document"], row["point"]].append(row)
     items = sorted({row["contract_item"] for rows in grouped.values() for row in rows})
     agreed = {row["id"]: row for row in connection.execute(_AGREED, {"items": items}).mappings()}
+    stops = {key: max(row["stop"] for row in rows) for key, rows in grouped.items()}
+    asked = {"points": [point for _, point in stops], "days": list(stops.values())}
+    changes = {(row.point, row.day) for row in connection.execute(_CHANGES, asked)}
+    used = sorted({number for rows in grouped.values() for number in _inputs(rows)})
+    pinned = {row["id"]: row for row in connection.execute(_INPUTS, {"inputs": used}).mappings()}
     found = []
-    for rows in grouped.values():
+    for key, rows in grouped.items():
         head, bill = rows[0], _bill(rows, agreed)
+        days, changed = Days(bill.first_day, bill.last_day), (key[1], stops[key]) in changes
+        read = [pinned[number] for number in _inputs(rows)]
+        meters = [each for row in read for each in meters_of(row["readings"], row["facts"], days, changed=changed)]
+        bill = replace(bill, meters=meters)
         found.append(_tellable("bill", head, bill, billing_data(bill), None))
         if head["combined"]:
             problem = without_code(bill)
             found.append(_tellable("invoice", head, bill, None if problem else invoice(bill), problem))
     return found
+
+
+def _inputs(rows: list[RowMapping]) -> list[int]:
+    """The inputs of what is billed; of a correction not those of what it takes back."""
+    return sorted({row["input"] for row in rows if row["input"] is not None and row["quantity"] > 0})
 
 
 def _tellable(why: str, head: RowMapping, bill: Bill, payload: Any, problem: str | None) -> Tellable:

@@ -15,6 +15,7 @@ from central.workflow.telling.model import Window
 from central.workflow.telling.tell import tell
 from tests.system.billing.site import CLERK, NOW, BilledSite
 from tests.system.billing.test_checks_and_invoicing import approved_run, issue_all
+from tests.system.billing.test_parts_of_a_month import NEW_CUSTOMER, do_each
 
 PACKAGE = load_package("sandbox-2026")
 SINCE = date(2026, 4, 1)
@@ -47,6 +48,28 @@ def test_every_bill_is_told_and_a_cancelled_one_is_taken_back(site: BilledSite) 
     (document,) = read_any(PACKAGE, bytes(xml)).payload.documents
     assert (document.segment, document.concerns, document.values) == ("cancel", number, [])
     assert (document.first_day, document.last_day) == (date(2026, 3, 1), date(2026, 3, 31))
+
+
+def test_the_states_are_told_and_that_a_customer_changed(site: BilledSite) -> None:
+    point = site.one("""
+        SELECT min(sp.id) FROM supply_point sp JOIN contract_item ci ON ci.supply_point = sp.id
+         WHERE sp.commodity = 'electricity' AND sp.voltage_level = 'NN' AND ci.kind <> 'supply'
+    """)
+    contract = site.one("SELECT min(contract) FROM contract_item WHERE supply_point = :point", point=point)
+    other = site.one("SELECT max(id) FROM party WHERE 'customer' = ANY (roles)")
+    do_each(site, NEW_CUSTOMER, contract=contract, other=other)
+    issue_all(site, approved_run(site))
+    with transaction(site.engine) as connection:
+        found = bills.find(connection, Window(SINCE, SINCE))
+    documents = [each.payload.documents[0] for each in found if each.due.code == "XD1"]
+    ean = site.one("SELECT ean FROM supply_point WHERE id = :point", point=point)
+    left, stays = sorted((each for each in documents if each.opm == ean), key=lambda each: each.first_day)
+    assert (left.last_day, stays.first_day) == (date(2026, 3, 15), date(2026, 3, 16))
+    assert left.meters and {each.reason for each in left.meters} == {"change_of_supplier"}
+    assert stays.meters and {each.reason for each in stays.meters} == {"periodic"}
+    with transaction(site.engine) as connection:
+        tell(connection, SINCE, site.clock, CLERK, sender="8591824900017")
+    assert site.one("SELECT count(*) FROM market_duty WHERE message_code = 'XD1' AND problem IS NOT NULL") == 0
 
 
 def test_the_invoice_of_a_point_adds_up(site: BilledSite) -> None:
