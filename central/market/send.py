@@ -200,6 +200,7 @@ class _Round:
                     table.c.message_id,
                     table.c.message_code,
                     table.c.format_package,
+                    table.c.format_digest,
                     table.c.xml,
                 )
                 .where(_due(), self.carried.condition(), table.c.id > last, table.c.direction == "out")
@@ -209,7 +210,7 @@ class _Round:
             ).one_or_none()
             if row is None:
                 return None
-            outgoing = Outgoing(row.message_id, row.message_code, row.format_package, bytes(row.xml))
+            outgoing = Outgoing(row.message_id, row.message_code, row.format_package, bytes(row.xml), row.format_digest)
             try:
                 self.channel.require_may_leave(outgoing)
             except MarketError:

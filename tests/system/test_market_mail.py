@@ -72,7 +72,7 @@ def test_a_mailbox_that_is_away_is_waited_for(end: MailEnd) -> None:
     assert end.setting.mailbox is not None
     wrong = replace(end.setting, mailbox=replace(end.setting.mailbox, password="wrong"))
     channel = MailChannel(end.destination, end.archive, lambda: AT, wrong)
-    with pytest.raises(UndeliveredError, match=r"The mailbox of ote@example\.cz is away") as error:
+    with pytest.raises(UndeliveredError, match=r"The mailbox of ote@example\.com is away") as error:
         list(channel.receive())
     assert "wrong" not in str(error.value)
 
@@ -80,7 +80,7 @@ def test_a_mailbox_that_is_away_is_waited_for(end: MailEnd) -> None:
 def test_a_plain_mailbox_on_another_machine_is_refused(end: MailEnd) -> None:
     assert end.setting.mailbox is not None
     with pytest.raises(BadInput, match="password unencrypted"):
-        mail.open_mailbox(replace(end.setting.mailbox, host="mail.example.cz", security="imap"))
+        mail.open_mailbox(replace(end.setting.mailbox, host="mail.example.com", security="imap"))
 
 
 def test_what_the_mail_server_says(end: MailEnd) -> None:

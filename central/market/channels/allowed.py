@@ -1,12 +1,9 @@
 """What may leave for which environment: a message in a format that we laid out ourselves never for production."""
 
 from enum import StrEnum
-from typing import Final
 
 from central.market.errors import OutboundError
 from central.market.format_package import load_package
-
-OPERATOR_DOMAIN: Final = "ote-cr.cz"
 
 
 class Environment(StrEnum):
@@ -31,20 +28,18 @@ def require_allowed(status: FormatStatus, environment: Environment, where: str) 
         raise OutboundError(
             "sandbox_format",
             f"The message's format was laid out by us and must not go to {where}, which is {environment}: install the "
-            f"operator's formats, or send it to a sandbox.",
+            f"operator's formats, or send it to a sandbox. (A message of another edition of a package than is "
+            f"installed counts as ours: make it anew.)",
         )
 
 
-def format_status(package: str, code: str) -> FormatStatus:
-    """The status of a message code in a format package; FormatError for an unknown package or code."""
-    return FormatStatus.SANDBOX if load_package(package).is_sandbox_message(code) else FormatStatus.OFFICIAL
+def format_status(package: str, code: str, digest: str | None) -> FormatStatus:
+    """The status of a message code in the edition of a format package that the message was written by.
 
-
-def refuse_operator_as_sandbox(host: str) -> None:
-    """OutboundError if the host belongs to the market operator: it cannot be declared a sandbox of ours."""
-    name = host.rstrip(".").lower()
-    if name == OPERATOR_DOMAIN or name.endswith("." + OPERATOR_DOMAIN):
-        raise OutboundError(
-            "operator_is_no_sandbox",
-            f"The host {host!r} belongs to the market operator: it cannot be marked as a sandbox of ours.",
-        )
+    `digest` names the edition: of another one than is installed, or of none, nothing is known, so it is ours. Raises
+    FormatError for an unknown package or code.
+    """
+    installed = load_package(package)
+    if installed.is_sandbox_message(code) or digest != installed.digest:
+        return FormatStatus.SANDBOX
+    return FormatStatus.OFFICIAL

@@ -1,136 +1,41 @@
-"""The settings' file of the channels (JSON, ROZVODNA_MARKET_CHANNELS_FILE): keys, counterparties, channels, call-back.
+"""The settings of the channels, read whole: keys, certificates, and the channels that they open.
 
-Paths are below the file's folder unless they are absolute. Secrets stand in files or variables that it names. What is
-wrong is said by name when the file is read, before anything is sent.
+What is wrong is said by name when the file is read, before anything is sent.
 """
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Final
-from urllib.parse import urlsplit
 
 import msgspec
 from cryptography import x509
 
-from central.market.channels.allowed import Environment
-from central.market.channels.callback import SERVICES, CallbackSetting
+from central.market.channels.addresses import read_mail, read_url
+from central.market.channels.callback import CallbackSetting
 from central.market.channels.certificates import Counterparty, Watched, oid_of, read_certificates
+from central.market.channels.config_file import (
+    AnyChannel,
+    ChannelsFile,
+    FolderSource,
+    HttpSource,
+    MailSource,
+    PartySource,
+    ServerSource,
+    SoapSource,
+    check,
+    codes_of,
+)
 from central.market.channels.folder import FolderChannel
-from central.market.channels.keys import KeySource, OwnKey, load_key
+from central.market.channels.keys import OwnKey, load_key
 from central.market.channels.mail import IMAP_PORTS, Mailbox, MailChannel, MailSetting
 from central.market.channels.plain_http import HttpChannel, destination_of
 from central.market.channels.port import Archive, Channel, Destination
-from central.market.channels.soap import Service, SoapChannel, SoapSetting, check_services
+from central.market.channels.soap import Service, SoapChannel, SoapSetting
 from central.market.channels.wss import Rules
 from central.platform.errors import BadInput
 from central.platform.smtp import Server
-
-REST: Final = "*"
-"""The code that stands for all that no channel names."""
-Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
-
-
-class PartySource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A counterparty; files of certificates (PEM or DER, several in a PEM file)."""
-
-    code: str
-    anchors: list[str] = []
-    intermediates: list[str] = []
-    subject: dict[str, str] = {}
-    encrypt_for: list[str] = []
-    refused: list[str] = []
-
-
-class ServerSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A mail server: its URL without user and password."""
-
-    url: str
-    user: str | None = None
-    password_file: str | None = None
-    password_env: str | None = None
-    ca_file: str | None = None
-    folder: str = "INBOX"
-
-
-class MailSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="kind", tag="mail"):
-    """Mail with S/MIME."""
-
-    name: Name
-    environment: Environment
-    counterparty: str
-    codes: list[str]
-    smtp: ServerSource
-    imap: ServerSource | None = None
-    sender: str
-    receiver: str
-
-
-class ServiceSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A web service and the message codes that go to it."""
-
-    name: str
-    url: str
-    action: str = ""
-    codes: list[str]
-
-
-class SoapSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="kind", tag="soap"):
-    """Web services with WS-Security over mutual TLS."""
-
-    name: Name
-    environment: Environment
-    counterparty: str
-    services: list[ServiceSource]
-    ca_file: str | None = None
-
-
-class FolderSource(
-    msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="kind", tag="folder"
-):
-    """Exchange of files with another program."""
-
-    name: Name
-    environment: Environment
-    counterparty: str
-    codes: list[str]
-    folder: str
-
-
-class HttpSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, tag_field="kind", tag="http"):
-    """Plain HTTP to our own sandbox: `sandbox+http://...`."""
-
-    name: Name
-    codes: list[str]
-    url: str
-
-
-class CallbackSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The call-back service. Without `tls_key` the server is for a proxy on this machine that keeps mutual TLS."""
-
-    channel: Name
-    environment: Environment
-    counterparty: str
-    host: str = "127.0.0.1"
-    port: int = 8443
-    tls_key: str | None = None
-    client_ca_file: str | None = None
-    services: frozenset[str] = SERVICES
-
-
-class ChannelsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The whole file. `warn_days`: so long before it runs out a certificate is warned of; `clock_skew_s` and
-    `oldest_s` bound the Timestamp of what is called."""
-
-    keys: list[KeySource] = []
-    counterparties: list[PartySource] = []
-    channels: list[MailSource | SoapSource | FolderSource | HttpSource] = []
-    callback: CallbackSource | None = None
-    warn_days: Annotated[int, msgspec.Meta(ge=1, le=365)] = 30
-    clock_skew_s: Annotated[int, msgspec.Meta(ge=0, le=3600)] = 60
-    oldest_s: Annotated[int, msgspec.Meta(ge=1, le=86400)] = 300
 
 
 @dataclass(frozen=True)
@@ -163,12 +68,7 @@ class ChannelSettings:
 
     def codes_of(self) -> dict[str, list[str]]:
         """Message codes by channel."""
-        found: dict[str, list[str]] = {}
-        for channel in self.source.channels:
-            services = channel.services if isinstance(channel, SoapSource) else ()
-            codes = [code for service in services for code in service.codes]
-            found[channel.name] = codes if isinstance(channel, SoapSource) else list(channel.codes)
-        return found
+        return {channel.name: codes_of(channel) for channel in self.source.channels}
 
     def open_channels(self, archive: Archive, now: Callable[[], datetime]) -> dict[str, Channel]:
         """Every channel by its name; to be closed by the caller."""
@@ -190,13 +90,12 @@ class ChannelSettings:
 
     def _open(
         self,
-        source: MailSource | SoapSource | FolderSource | HttpSource,
+        source: AnyChannel,
         archive: Archive,
         now: Callable[[], datetime],
     ) -> Channel:
         if isinstance(source, HttpSource):
-            found = destination_of(source.url)
-            where = Destination(source.name, found.address, found.environment, found.host)
+            where = replace(destination_of(source.url, self.source.sandbox_hosts), name=source.name)
             return HttpChannel(where, archive, now)
         party = self.counterparties[source.counterparty]
         if isinstance(source, FolderSource):
@@ -211,16 +110,18 @@ class ChannelSettings:
                 for code in service.codes
             }
             first = source.services[0].url
-            where = Destination(source.name, first, source.environment, urlsplit(first).hostname or "")
+            where = self._destination(source, first, read_url(first, {"http", "https"}).host)
             ca_file = None if source.ca_file is None else str(self.folder / source.ca_file)
             return SoapChannel(where, archive, now, SoapSetting(services, self.keys, party, ca_file, self.rules))
-        domain = source.receiver.rpartition("@")[2].rstrip("> ")
-        where = Destination(source.name, source.receiver, source.environment, domain)
+        where = self._destination(source, source.receiver, read_mail(source.receiver)[1])
         mailbox = None if source.imap is None else _mailbox(source.imap, self.folder)
         setting = MailSetting(
             _server(source.smtp, self.folder), mailbox, source.sender, source.receiver, self.keys, party
         )
         return MailChannel(where, archive, now, setting)
+
+    def _destination(self, source: MailSource | SoapSource, address: str, host: str) -> Destination:
+        return Destination(source.name, address, source.environment, host, self.source.sandbox_hosts)
 
 
 def read_settings(path: Path) -> ChannelSettings:
@@ -235,36 +136,8 @@ def read_settings(path: Path) -> ChannelSettings:
     keys = [load_key(each, folder) for each in source.keys]
     parties = {each.code: _counterparty(each, folder) for each in source.counterparties}
     settings = ChannelSettings(folder, source, keys, parties)
-    _check(settings)
+    check(settings.source, folder)
     return settings
-
-
-def _check(settings: ChannelSettings) -> None:
-    source = settings.source
-    _refuse_repeated("name of a channel", [channel.name for channel in source.channels])
-    _refuse_repeated("message code", [code for codes in settings.codes_of().values() for code in codes])
-    named = [each.counterparty for each in source.channels if not isinstance(each, HttpSource)]
-    if source.callback is not None:
-        named.append(source.callback.counterparty)
-    for code in named:
-        if code not in settings.counterparties:
-            raise BadInput("market_channels_file", f"The counterparty {code!r} is named and not described.")
-    for channel in source.channels:
-        if isinstance(channel, SoapSource):
-            if not channel.services:
-                raise BadInput("market_channels_file", f"The channel {channel.name} has no services.")
-            services = {each.name: Service(each.name, each.url, each.action) for each in channel.services}
-            check_services(services, is_sandbox=channel.environment is Environment.SANDBOX)
-            for service in channel.services:
-                Destination(channel.name, service.url, channel.environment, urlsplit(service.url).hostname or "")
-
-
-def _refuse_repeated(what: str, names: Sequence[str]) -> None:
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            raise BadInput("market_channels_file", f"The {what} {name!r} stands twice; it must belong to one channel.")
-        seen.add(name)
 
 
 def _counterparty(source: PartySource, folder: Path) -> Counterparty:
@@ -307,6 +180,7 @@ def _password(source: ServerSource, folder: Path) -> str:
 
 
 def _server(source: ServerSource, folder: Path) -> Server:
+    read_url(source.url, {"smtp", "smtp+starttls", "smtps"})
     plain = Server.of(source.url)
     if plain.security == "smtp" and source.user is not None and plain.host not in {"127.0.0.1", "::1", "localhost"}:
         raise BadInput("smtp_plain", f"{plain.host} would get its password unencrypted; use smtp+starttls:// instead.")
@@ -316,17 +190,14 @@ def _server(source: ServerSource, folder: Path) -> Server:
 
 
 def _mailbox(source: ServerSource, folder: Path) -> Mailbox:
-    parts = urlsplit(source.url)
-    if parts.scheme not in IMAP_PORTS or not parts.hostname or source.user is None:
-        raise BadInput(
-            "imap_url",
-            f"The mailbox {parts.scheme}://{parts.hostname} must be imaps:// or imap+starttls://, with a user.",
-        )
+    url = read_url(source.url, IMAP_PORTS)
+    if source.user is None:
+        raise BadInput("imap_url", f"The mailbox {source.url} needs a user; name it.")
     ca_file = None if source.ca_file is None else str(folder / source.ca_file)
     return Mailbox(
-        parts.hostname,
-        parts.port or IMAP_PORTS[parts.scheme],
-        parts.scheme,
+        url.host,
+        url.port or IMAP_PORTS[url.scheme],
+        url.scheme,
         source.user,
         _password(source, folder),
         source.folder,

@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from email.utils import parseaddr
 from typing import Final
 
 from imap_tools import BaseMailBox, ImapToolsError, MailBox, MailBoxStartTls, MailBoxUnencrypted
 
 from central.market.channels import smime
+from central.market.channels.addresses import read_mail, refuse_operator
+from central.market.channels.allowed import Environment
 from central.market.channels.certificates import Counterparty, fingerprint
 from central.market.channels.keys import OwnKey, in_force, with_role
 from central.market.channels.port import (
@@ -77,6 +78,11 @@ class MailChannel(Channel):
         self, destination: Destination, archive: Archive, now: Callable[[], datetime], setting: MailSetting
     ) -> None:
         super().__init__(destination, archive, now)
+        self._from = read_mail(setting.sender)[0]
+        self._to, domain = read_mail(setting.receiver)
+        destination.require_leads_to(domain)
+        if destination.environment is Environment.SANDBOX:
+            refuse_operator(setting.smtp.host)
         self._setting = setting
         self._smtp = Smtp(setting.smtp)
         self._open: BaseMailBox | None = None
@@ -116,9 +122,8 @@ class MailChannel(Channel):
         return smime.seal(message, key, setting.counterparty.encrypt_for, addresses, at)
 
     def _transmit(self, message: Outgoing, sealed: Sealed) -> Receipt:
-        sender, receiver = parseaddr(self._setting.sender)[1], parseaddr(self._setting.receiver)[1]
         try:
-            self._smtp.send_octets(sender, receiver, sealed.octets)
+            self._smtp.send_octets(self._from, self._to, sealed.octets)
         except TurnedDownError as error:
             if error.is_about_message:
                 raise RefusedByChannelError(

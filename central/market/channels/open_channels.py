@@ -9,7 +9,8 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from central.market.channels.archive import DatabaseArchive
-from central.market.channels.config import REST, ChannelSettings, read_settings
+from central.market.channels.config import ChannelSettings, read_settings
+from central.market.channels.config_file import REST
 from central.market.channels.plain_http import HttpChannel, destination_of
 from central.market.channels.port import Channel
 from central.market.send import EVERYTHING, Carried

@@ -1,13 +1,13 @@
 """Plain HTTP to our own sandbox of the market operator: POST of the XML, 202 with `{"receipt": ...}`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Final
-from urllib.parse import urlsplit
 
 import httpx
 import msgspec
 
+from central.market.channels.addresses import read_url
 from central.market.channels.allowed import Environment
 from central.market.channels.port import (
     Archive,
@@ -19,7 +19,6 @@ from central.market.channels.port import (
     Sealed,
     UndeliveredError,
 )
-from central.market.errors import OutboundError
 
 SANDBOX_MARK: Final = "sandbox+"
 RECEIPT_BYTES: Final = 64 * 1024
@@ -27,22 +26,12 @@ PASSING_STATUSES: Final = frozenset({401, 403, 404, 408, 429})
 """Of 4xx those that a person or time mends; every other 4xx is about the message."""
 
 
-def destination_of(text: str) -> Destination:
+def destination_of(text: str, sandboxes: Collection[str] = ()) -> Destination:
     """`https://...` is production; `sandbox+http://...` or `sandbox+https://...` a sandbox. OutboundError otherwise."""
     is_sandbox = text.startswith(SANDBOX_MARK)
-    url = text.removeprefix(SANDBOX_MARK)
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname if parts.port != 0 else None
-    except ValueError:
-        host = None
-    if not host or parts.scheme not in ({"http", "https"} if is_sandbox else {"https"}):
-        raise OutboundError(
-            "bad_address",
-            f"The market address {text!r} must be https://... for production or sandbox+http(s)://... for a sandbox.",
-        )
+    url = read_url(text.removeprefix(SANDBOX_MARK), {"http", "https"} if is_sandbox else {"https"})
     environment = Environment.SANDBOX if is_sandbox else Environment.PRODUCTION
-    return Destination("http", url, environment, host)
+    return Destination("http", url.text, environment, url.host, sandboxes)
 
 
 class HttpChannel(Channel):
@@ -58,6 +47,7 @@ class HttpChannel(Channel):
         answer_s: float = 30.0,
     ) -> None:
         super().__init__(destination, archive, now)
+        destination.require_leads_to(read_url(destination.address, {"http", "https"}).host)
         self._client = httpx.Client(
             timeout=httpx.Timeout(answer_s, connect=connect_s),
             follow_redirects=False,

@@ -5,13 +5,14 @@ through `Channel.send`, the one place where what must not leave is stopped and w
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, Protocol, final
 
-from central.market.channels.allowed import Environment, format_status, refuse_operator_as_sandbox, require_allowed
+from central.market.channels.addresses import require_sandbox
+from central.market.channels.allowed import Environment, format_status, require_allowed
 from central.platform.errors import DomainError
 
 LARGEST: Final = 30_000_000
@@ -20,26 +21,39 @@ LARGEST: Final = 30_000_000
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where a channel leads: an address for people and logs (no secrets in it), its host, whose world it is."""
+    """Where a channel leads: an address for people and logs (no secrets in it), its host, whose world it is.
+
+    `sandboxes`: hosts of the open network that the settings declare to be sandboxes.
+    """
 
     name: str
     address: str
     environment: Environment
     host: str = ""
+    sandboxes: Collection[str] = ()
 
     def __post_init__(self) -> None:
+        if self.host:
+            self.require_leads_to(self.host)
+
+    def require_leads_to(self, host: str) -> None:
+        """OutboundError unless the host can be of this environment; an adapter asks for every host that it uses."""
         if self.environment is Environment.SANDBOX:
-            refuse_operator_as_sandbox(self.host)
+            require_sandbox(host, self.sandboxes)
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message ready to go: its id, code, the name of its format package, its XML."""
+    """A message ready to go: its id, code, the name of its format package, its XML.
+
+    `digest` names the edition of the package that it was written by; without one it is a sandbox's.
+    """
 
     id: str
     code: str
     package: str
     xml: bytes
+    digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +172,7 @@ class Channel(ABC):
     @final
     def require_may_leave(self, message: Outgoing) -> None:
         """OutboundError if the message's format must not go to this channel's environment."""
-        status = format_status(message.package, message.code)
+        status = format_status(message.package, message.code, message.digest)
         require_allowed(status, self.destination.environment, self.destination.address)
 
     @final

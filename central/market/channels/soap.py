@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
-from urllib.parse import urlsplit
 
 import httpx
 from lxml import etree
 
 from central.market.channels import wss
+from central.market.channels.addresses import read_url
 from central.market.channels.certificates import Counterparty, fingerprint
 from central.market.channels.keys import OwnKey, in_force
 from central.market.channels.plain_http import PASSING_STATUSES, post
@@ -77,6 +77,8 @@ class SoapChannel(Channel):
         answer_s: float = 60.0,
     ) -> None:
         super().__init__(destination, archive, now)
+        for service in setting.services.values():
+            destination.require_leads_to(read_url(service.url, {"http", "https"}).host)
         self._setting = setting
         self._replies: dict[str, Incoming] = {}
         self._timeout = httpx.Timeout(answer_s, connect=connect_s)
@@ -223,9 +225,9 @@ def is_acknowledgement(payload: bytes) -> bool:
 
 
 def check_services(services: Mapping[str, Service], *, is_sandbox: bool) -> None:
-    """BadInput for an address that is not https (a sandbox may be http on this machine)."""
+    """BadInput for an address that is not https (a sandbox may be http on this machine), OutboundError for none."""
     for service in services.values():
-        parts = urlsplit(service.url)
-        is_local = is_sandbox and parts.hostname in {"127.0.0.1", "::1", "localhost"}
-        if not parts.hostname or (parts.scheme != "https" and not (parts.scheme == "http" and is_local)):
+        url = read_url(service.url, {"http", "https"})
+        is_local = is_sandbox and url.host in {"127.0.0.1", "::1", "localhost"}
+        if url.scheme != "https" and not is_local:
             raise BadInput("soap_url", f"The address {service.url!r} of {service.name} must be https://...")

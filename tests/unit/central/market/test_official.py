@@ -209,8 +209,11 @@ def test_the_command_installs_where_messages_are_looked_up(
     assert "message XR1 (CDSREQ) official: its sample satisfies the operator's schema" in said
     assert "message 111 (CDSMASTERDATA) sandbox: the archive has no schema of CDSMASTERDATA" in said
     assert (tmp_path / "market-formats" / "official-2027-01-01" / "official-2027-01-01.json").is_file()
-    assert format_status("official-2027-01-01", "111") is FormatStatus.SANDBOX
-    assert format_status("official-2027-01-01", "XR1") is FormatStatus.OFFICIAL
+    installed = load_package("official-2027-01-01")
+    assert format_status(installed.name, "111", installed.digest) is FormatStatus.SANDBOX
+    assert format_status(installed.name, "XR1", installed.digest) is FormatStatus.OFFICIAL
+    for other in (None, "", PACKAGE.digest, installed.digest.upper()):
+        assert format_status(installed.name, "XR1", other) is FormatStatus.SANDBOX, "another edition of that name"
     assert package_valid_on(date(2027, 1, 1)).name == "official-2027-01-01"
     assert market_command.main(["formats"]) == 0
     assert "official-2027-01-01  from 2027-01-01  official: XR1" in capsys.readouterr().out

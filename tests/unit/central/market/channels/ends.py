@@ -270,14 +270,14 @@ class MailEnd:
             Mailbox(
                 "127.0.0.1", self.imap.port, "imap+starttls", self.USER, self.MAILBOX_PASSWORD, ca_file=str(authority)
             ),
-            "LDS Sever <lds@example.cz>",
-            "ote@example.cz",
+            "LDS Sever <lds@example.com>",
+            "ote@example.com",
             [pki.world().ours, pki.world().ours_old],
             pki.world().operator,
         )
         self.channel = MailChannel(self.destination, self.archive, lambda: AT, self.setting)
 
-    destination = Destination("mail", "ote@example.cz", Environment.SANDBOX, "example.cz")
+    destination = Destination("mail", "ote@example.com", Environment.SANDBOX, "example.com")
 
     def go_down(self) -> None:
         self.channel.close()
@@ -303,7 +303,7 @@ class MailEnd:
         """A mail of the operator to us."""
         message = Outgoing(identity, "813", "sandbox-2026", content)
         return smime.seal(
-            message, pki.world().theirs, [pki.world().ours.certificate], ("ote@example.cz", "lds@example.cz"), AT
+            message, pki.world().theirs, [pki.world().ours.certificate], ("ote@example.com", "lds@example.com"), AT
         ).octets
 
     def put(self, octets: bytes) -> None:

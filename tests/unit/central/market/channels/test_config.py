@@ -38,11 +38,11 @@ def usual(folder: Path) -> dict[str, Any]:
             {
                 "kind": "mail", "name": "ote-mail", "environment": "sandbox", "counterparty": OPERATOR, "codes": ["*"],
                 "smtp": SERVER, "imap": {**SERVER, "url": "imaps://127.0.0.1"},
-                "sender": "a@b.cz", "receiver": "o@example.cz",
+                "sender": "a@b.cz", "receiver": "o@example.com",
             },
             {
                 "kind": "soap", "name": "ote-soap", "environment": "sandbox", "counterparty": OPERATOR,
-                "services": [{"name": "CDSService", "url": "https://sand.example.cz/CDSService", "codes": ["121"]}],
+                "services": [{"name": "CDSService", "url": "https://sand.example.com/CDSService", "codes": ["121"]}],
             },
             {
                 "kind": "folder", "name": "house", "environment": "sandbox", "counterparty": OPERATOR,
@@ -118,7 +118,7 @@ def change(path: str, value: Any) -> Any:
         (change("channels.2.codes", ["121"]), "'121' stands twice"),
         (change("channels.0.counterparty", "1"), "counterparty '1' is named and not described"),
         (change("channels.1.services", []), "has no services"),
-        (change("channels.1.services.0.url", "http://sand.example.cz/"), "must be https"),
+        (change("channels.1.services.0.url", "http://sand.example.com/"), "must be https"),
         (change("counterparties.0.anchors", ["none.pem"]), r"none\.pem cannot be read"),
         (change("counterparties.0.subject", {"colour": "red"}), "'colour' is not known"),
         (change("keys.0.key", "theirs.key"), "does not belong to the certificate"),
@@ -133,7 +133,7 @@ def test_what_is_wrong_is_named(tmp_path: Path, apply: Any, says: str) -> None:
 
 def test_a_password_does_not_travel_in_the_clear(tmp_path: Path) -> None:
     data = usual(tmp_path)
-    data["channels"][0]["smtp"] = {**SERVER, "url": "smtp://mail.example.cz"}
+    data["channels"][0]["smtp"] = {**SERVER, "url": "smtp://mail.example.com"}
     with pytest.raises(BadInput, match="password unencrypted"):
         read(tmp_path, data).open_channels(FakeArchive(), lambda: AT)
 

@@ -13,20 +13,22 @@ from central.platform.smtp import Server
 from . import pki
 from .test_smime import AT, sealed
 
-WHERE = Destination("mail", "ote@example.cz", Environment.SANDBOX, "example.cz")
+WHERE = Destination("mail", "ote@example.com", Environment.SANDBOX, "example.com")
+
+
+SETTING = MailSetting(
+    Server("127.0.0.1", 1, "smtp", None, None),
+    None,
+    "LDS <lds@example.com>",
+    "ote@example.com",
+    [pki.world().theirs],
+    pki.world().us,
+)
 
 
 def channel() -> MailChannel:
-    setting = MailSetting(
-        Server("127.0.0.1", 1, "smtp", None, None),
-        None,
-        "LDS <lds@example.cz>",
-        "ote@example.cz",
-        [pki.world().theirs],
-        pki.world().us,
-    )
     archive: Any = None
-    return MailChannel(WHERE, archive, lambda: AT, setting)
+    return MailChannel(WHERE, archive, lambda: AT, SETTING)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +40,7 @@ def channel() -> MailChannel:
     ],
 )
 def test_a_head_that_no_parser_takes_is_a_refusal(head: bytes) -> None:
-    octets = b"From: a@example.cz\r\nSubject: 121 - x\r\n" + head + b"\r\n\r\nxx"
+    octets = b"From: a@example.com\r\nSubject: 121 - x\r\n" + head + b"\r\n\r\nxx"
     incoming = channel()._incoming("1:1", octets)
     assert incoming.refusal is not None
     assert incoming.octets == octets

@@ -46,9 +46,10 @@ def test_anything_else_is_no_receipt_and_to_be_repeated(http_end: HttpEnd, statu
 @pytest.mark.parametrize(
     ("text", "address", "environment"),
     [
-        ("https://cds.example.cz/CDSService", "https://cds.example.cz/CDSService", Environment.PRODUCTION),
+        ("https://cds.example.com/CDSService", "https://cds.example.com/CDSService", Environment.PRODUCTION),
         ("sandbox+http://127.0.0.1:8099/messages", "http://127.0.0.1:8099/messages", Environment.SANDBOX),
-        ("sandbox+https://sand.example.cz/x", "https://sand.example.cz/x", Environment.SANDBOX),
+        ("sandbox+https://sand.example.com/x", "https://sand.example.com/x", Environment.SANDBOX),
+        ("sandbox+https://10.1.2.3:8443/x?y=1", "https://10.1.2.3:8443/x?y=1", Environment.SANDBOX),
     ],
 )
 def test_addresses(text: str, address: str, environment: Environment) -> None:
@@ -65,7 +66,7 @@ def test_addresses(text: str, address: str, environment: Environment) -> None:
         ("", "bad_address"),
         ("https://", "bad_address"),
         ("https://[::1/", "bad_address"),
-        ("https://cds.example.cz:99999/", "bad_address"),
+        ("https://cds.example.com:99999/", "bad_address"),
         ("sandbox+https://portal.sand.ote-cr.cz/cds", "operator_is_no_sandbox"),
         ("sandbox+https://OTE-CR.CZ./cds", "operator_is_no_sandbox"),
     ],

@@ -28,7 +28,7 @@ XML = (
     + b"\n</CDSDATA>\n"
 )
 MESSAGE = Outgoing("121-1", "121", "sandbox-2026", XML)
-ADDRESSES = ("LDS <lds@example.cz>", "ote@example.cz")
+ADDRESSES = ("LDS <lds@example.com>", "ote@example.com")
 
 
 def sealed(message: Outgoing = MESSAGE) -> bytes:
@@ -114,7 +114,7 @@ def _part(octets: bytes, content_type: str = "pkcs7-mime") -> bytes:
 
 
 def _wrap(enveloped: bytes, content_type: str = "pkcs7-mime") -> bytes:
-    head = b"From: ote@example.cz\r\nTo: lds@example.cz\r\nSubject: 813 - x\r\nMessage-ID: <x@ote>\r\n"
+    head = b"From: ote@example.com\r\nTo: lds@example.com\r\nSubject: 813 - x\r\nMessage-ID: <x@ote>\r\n"
     return head + _part(enveloped, content_type)
 
 
@@ -281,7 +281,7 @@ def test_we_open_and_verify_the_mail_of_openssl(
     part = b"Content-Type: application/xml; charset=utf-8\r\n\r\n" + XML
     signer = ("-signer", "theirs.pem", "-inkey", "theirs.key", "-certfile", "between.pem")
     signed = openssl(files, "-sign", "-binary", *signing, *signer, given=part)
-    headers = ("-subject", "813 - R-1", "-from", "ote@example.cz")
+    headers = ("-subject", "813 - R-1", "-from", "ote@example.com")
     octets = openssl(files, "-encrypt", "-binary", cipher, *headers, "-recip", "ours.pem", *transport, given=signed)
     found = opened(octets, keys=[world().ours], sender=world().operator)
     assert found.content == XML

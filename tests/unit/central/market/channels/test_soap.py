@@ -11,7 +11,7 @@ from central.market.channels import wss
 from central.market.channels.port import Outgoing, RefusedByChannelError, UndeliveredError, Verdict
 from central.market.channels.soap import Service, SoapChannel, check_services, is_acknowledgement
 from central.market.testing import AT
-from central.platform.errors import BadInput
+from central.platform.errors import DomainError
 
 from . import pki
 from .ends import SoapEnd
@@ -115,11 +115,11 @@ def test_which_reply_is_no_market_message(payload: bytes, expected: bool) -> Non
 @pytest.mark.parametrize(
     ("url", "is_sandbox", "is_right"),
     [
-        ("https://cds.example.cz/CDSService", False, True),
-        ("http://cds.example.cz/CDSService", True, False),
+        ("https://cds.example.com/CDSService", False, True),
+        ("http://cds.example.com/CDSService", True, False),
         ("http://127.0.0.1:8000/CDSService", True, True),
         ("http://127.0.0.1:8000/CDSService", False, False),
-        ("ftp://cds.example.cz", True, False),
+        ("ftp://cds.example.com", True, False),
     ],
 )
 def test_addresses(url: str, is_sandbox: bool, is_right: bool) -> None:
@@ -127,5 +127,5 @@ def test_addresses(url: str, is_sandbox: bool, is_right: bool) -> None:
     if is_right:
         check_services(services, is_sandbox=is_sandbox)
     else:
-        with pytest.raises(BadInput, match="must be https"):
+        with pytest.raises(DomainError, match=r"must be https|is not in the form http"):
             check_services(services, is_sandbox=is_sandbox)
