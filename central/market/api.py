@@ -19,6 +19,7 @@ from central.market.gas import api as gas_api
 from central.market.incoming import take_message
 from central.market.interval_import import install_reader
 from central.market.months import month_of
+from central.market.resume import router as resume_router
 from central.market.send import SendReport, send_due
 from central.market.states import State
 from central.platform import audit
@@ -31,6 +32,7 @@ router = APIRouter(prefix="/v1/market", tags=["market"])
 router.include_router(archive_api.router)
 router.include_router(certificates_api.router)
 router.include_router(gas_api.router)
+router.include_router(resume_router)
 router.include_router(conversation_api.router)
 install_reader()
 

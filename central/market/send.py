@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Engine, and_, exists, func, literal_column
 
 from central.market.channels.port import (
     Channel,
+    LeftToPersonError,
     NotSealedError,
     Outgoing,
     RefusedByChannelError,
@@ -41,6 +42,8 @@ class Pace:
     """How long to wait for an answer after the receipt."""
     first_pause: timedelta = timedelta(seconds=2)
     longest_pause: timedelta = timedelta(minutes=15)
+    for_person: timedelta = timedelta(days=1)
+    """Pause of a message that a person has to look at; it is tried again then, or when the person says so."""
     most_attempts: int = 20
     """After so many deliveries a message that got no answer waits for a person."""
     give_up_round_after: int = 3
@@ -237,7 +240,10 @@ class _Round:
             receipt = self.channel.send(claimed.outgoing)
         except UndeliveredError as error:
             self.report.undelivered.append(claimed.number)
-            self._move(claimed, Act.UNDELIVERED, str(error), due_at=_NOW + self.pace.pause(claimed.attempts))
+            is_left = isinstance(error, LeftToPersonError)
+            pause = self.pace.for_person if is_left else self.pace.pause(claimed.attempts)
+            why = f"{error} It is left to you; send it again when that is mended." if is_left else str(error)
+            self._move(claimed, Act.UNDELIVERED, why, due_at=_NOW + pause)
             # What could not be sealed never reached the other end: those behind it are tried all the same.
             return isinstance(error, NotSealedError)
         except RefusedByChannelError as error:

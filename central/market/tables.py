@@ -17,7 +17,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, DATERANGE, JSONB
 
-from central.market.channels.tables import market_archive, market_aside
+from central.market.channels.tables import (
+    market_archive,
+    market_aside,
+    market_unasked,
+    market_waiting_reply,
+)
 from central.market.conversation.tables import (
     market_outage,
     market_process_event,
@@ -43,6 +48,8 @@ __all__ = [
     "market_process",
     "market_process_event",
     "market_proposal",
+    "market_unasked",
+    "market_waiting_reply",
     "received_invoice",
     "received_invoice_item",
     "received_tariff",

@@ -1,6 +1,6 @@
 """A channel that keeps what it is given and offers what it is told to, for tests; it passes the contract of all."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from central.market.channels.allowed import Environment
@@ -15,6 +15,7 @@ from central.market.channels.port import (
     RefusedByChannelError,
     Sealed,
     UndeliveredError,
+    Verdict,
 )
 
 SANDBOX = Destination("fake", "http://127.0.0.1:9/messages", Environment.SANDBOX, "127.0.0.1")
@@ -26,10 +27,36 @@ class FakeArchive:
 
     def __init__(self) -> None:
         self.kept: list[Exchanged] = []
+        self.waiting: dict[int, Exchanged] = {}
 
     def keep(self, exchanged: Exchanged) -> None:
         """See `Archive`."""
         self.kept.append(exchanged)
+
+    def keep_reply(self, exchanged: Exchanged) -> None:
+        """See `Archive`."""
+        self.waiting[len(self.kept)] = exchanged
+        self.keep(exchanged)
+
+    def waiting_replies(self, destination: Destination) -> Sequence[tuple[int, Exchanged]]:
+        """See `Archive`."""
+        return [(number, each) for number, each in self.waiting.items() if each.channel == destination.name]
+
+    def reply_is_taken(self, number: int) -> None:
+        """See `Archive`."""
+        self.waiting.pop(number, None)
+
+    def find_sent(self, destination: Destination, message: Outgoing) -> Sealed | None:
+        """See `Archive`."""
+        for each in reversed(self.kept):
+            if (each.verdict, each.channel, each.message_id, each.content) == (
+                Verdict.SENT,
+                destination.name,
+                message.id,
+                message.xml,
+            ):
+                return Sealed(each.octets, each.identity, each.peer, each.signed, each.certificate)
+        return None
 
 
 class FakeChannel(Channel):

@@ -28,14 +28,17 @@ from sqlalchemy import Connection, Engine, func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from central.api.app import create_app
-from central.market.channels import wss
+from central.market.channels import quota, wss
 from central.market.channels.allowed import Environment
 from central.market.channels.archive import DatabaseArchive
 from central.market.channels.callback import CallbackSetting, create_callback_app
 from central.market.channels.certificates import fingerprint
 from central.market.channels.mail import MailChannel
-from central.market.channels.port import Incoming
-from central.market.channels.receive import receive_all
+from central.market.channels.plain_http import HttpChannel
+from central.market.channels.port import Direction, Exchanged, Incoming, Outgoing, Verdict
+from central.market.channels.quota import Quota, admit
+from central.market.channels.quota import find as find_unasked
+from central.market.channels.receive import receive_all, take
 from central.market.channels.tables import market_archive, market_aside
 from central.market.channels.watch import drop_aside, watch
 from central.market.envelope import Envelope, Participant
@@ -52,7 +55,7 @@ from central.platform.settings import Settings, TokenSetting
 from central.platform.tables import audit
 from shared.testing import ManualClock
 from tests.unit.central.market.channels import pki, test_config
-from tests.unit.central.market.channels.ends import MailEnd, tls_files
+from tests.unit.central.market.channels.ends import HttpEnd, MailEnd, tls_files
 
 AT = pki.AT
 PACKAGE = load_package("sandbox-2026")
@@ -138,6 +141,124 @@ def test_what_comes_is_archived_and_read_once(engine: Engine, database_url: str)
         with pytest.raises(DBAPIError), transaction(engine) as db:
             db.execute(text(statement))
     _check_routes(engine, database_url)
+
+
+def test_a_channel_knows_its_own_traffic_and_strangers_have_a_quota(engine: Engine) -> None:
+    here, reads = FakeChannel(), Reads()
+    there = FakeChannel(replace(here.destination, name="other"))
+    for channel in (here, there):
+        channel.offer("<1@ote>", b"<RESPONSE id='1'/>")
+        assert receive_all(engine, channel, lambda: AT, reads).opened == 1, "another channel's traffic does not count"
+    assert len(reads.contents) == 2
+
+    small = Quota(pieces=2, octets=1000)
+    with transaction(engine) as db:
+        kept = [admit(db, "here", "refused", 400, AT, small) for _ in range(4)]
+        assert kept == [True, True, False, False]
+        assert not admit(db, "large", "refused", 1001, AT, small)
+        assert admit(db, "here", "aside", 400, AT, small) and admit(db, "here", "refused", 1, AT + timedelta(1), small)
+        (row, *_) = find_unasked(db, AT.date() + timedelta(1))
+        assert (row["channel"], row["kept"], row["dropped"]) == ("here", 1, 0)
+        found = {(row["channel"], row["kind"]): row for row in find_unasked(db, AT.date()) if row["day"] == AT.date()}
+        assert found["here", "refused"]["dropped_octets"] == 800
+        over = db.execute(select(audit.c.subject).where(audit.c.act == "market.unasked.over")).scalars().all()
+        assert over == ["market_channel/here", "market_channel/large"], "on record once a day"
+
+
+def test_what_strangers_bring_over_the_quota_is_counted_and_ours_is_read(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quota.admit, "__defaults__", (Quota(pieces=1),))
+    channel, reads = FakeChannel(), Reads()
+    for number in range(3):
+        channel.offer(f"<{number}@x>", b"<x>%d</x>" % number)
+        bad = replace(channel.waiting[f"<{number}@x>"], content=None, refusal=("untrusted_certificate", "No."))
+        channel.waiting[f"<{number}@x>"] = bad
+        channel.offer(f"<s{number}@x>", b"spam %d" % number)
+        channel.waiting[f"<s{number}@x>"] = replace(bad, identity=f"<s{number}@x>", handle=f"<s{number}@x>",
+                                                    octets=b"spam %d" % number, is_aside=True)  # fmt: skip
+    channel.offer("<ours@ote>", b"<RESPONSE id='1'/>")
+    report = receive_all(engine, channel, lambda: AT, reads)
+    assert (report.refused, report.aside, report.dropped, report.opened) == (1, 1, 4, 1)
+    assert channel.waiting == {} and verdicts(engine) == ["refused", "opened"]
+
+
+def test_two_take_from_one_channel_at_the_same_time_unless_it_is_the_same(engine: Engine) -> None:
+    channel, reads = FakeChannel(), Reads()
+    for identity, content in (("<1@ote>", b"<a/>"), ("<2@ote>", b"<b/>"), ("<3@ote>", b"<a/>")):
+        channel.offer(identity, content)
+    first, second, third = channel.waiting.values()
+    with transaction(engine) as one:
+        take(one, first, AT, reads)
+        with transaction(engine) as other:
+            other.execute(text("SET LOCAL lock_timeout = '100ms'"))
+            assert take(other, second, AT, reads).verdict == "opened"
+        for same in (first, third):
+            with pytest.raises(DBAPIError, match="lock timeout"), transaction(engine) as other:
+                other.execute(text("SET LOCAL lock_timeout = '100ms'"))
+                take(other, same, AT, reads)
+    with transaction(engine) as db:
+        assert take(db, third, AT, reads).verdict == "duplicate"
+
+
+def test_the_archive_gives_back_what_left_and_what_waits(engine: Engine) -> None:
+    archive, channel = DatabaseArchive(engine), FakeChannel()
+    channel._archive = archive
+    message = Outgoing("121-9", "121", PACKAGE.name, b"<CDSDATA/>", PACKAGE.digest)
+    assert archive.find_sent(channel.destination, message) is None
+    for _ in range(2):
+        channel.send(message)
+    assert verdicts(engine) == ["sent"], "the same octets are kept once"
+    found = archive.find_sent(channel.destination, message)
+    assert found is not None and (found.octets, found.identity) == (message.xml, "121-9")
+    for other in (replace(message, xml=b"<other/>"), replace(message, id="121-8")):
+        assert archive.find_sent(channel.destination, other) is None
+    assert archive.find_sent(replace(channel.destination, name="other"), message) is None
+
+    where = channel.destination
+    reply = Exchanged(
+        Direction.IN, where.name, where.environment, AT, "x", "i", b"<r/>", Verdict.REPLY, certificate="c"
+    )
+    archive.keep_reply(reply)
+    ((number, waiting),) = archive.waiting_replies(where)
+    assert waiting == reply
+    assert archive.waiting_replies(replace(where, name="other")) == []
+    archive.reply_is_taken(number)
+    archive.reply_is_taken(number)
+    assert archive.waiting_replies(where) == []
+
+
+def test_what_a_stranger_refuses_waits_for_a_person_who_sends_it_again(engine: Engine, database_url: str) -> None:
+    make_message(engine, "121-1")
+    end = HttpEnd()
+    end.refuse("121-1")
+    channel = HttpChannel(end.channel.destination, DatabaseArchive(engine), lambda: AT)
+    app = create_app(Settings(database_url=database_url, tokens=TOKENS))
+    try:
+        assert len(send_due(engine, channel, ManualClock(AT), "Jana").undelivered) == 1
+        end.refuses.clear()
+        assert send_due(engine, channel, ManualClock(AT), "Jana").sent == [], "it waits"
+        with TestClient(app) as client:
+
+            def call(method: str, path: str, **more: Any) -> httpx.Response:
+                headers = {"Authorization": f"Bearer {READER}"}
+                answer: httpx.Response = client.request(method, f"/v1/market{path}", headers=headers, **more)
+                return answer
+
+            (message,) = call("GET", "/messages").json()["messages"]
+            assert message["state"] == "saved"
+            number = message["id"]
+            assert "does not prove who it is" in call("GET", f"/messages/{number}/events").text
+            again = call("POST", f"/messages/{number}/send-again", json={"why": "the proxy was mended"})
+            assert (again.status_code, again.json()) == (200, {"id": number, "message_id": "121-1"})
+            assert len(send_due(engine, channel, ManualClock(AT), "Jana").sent) == 1
+            answer = call("POST", f"/messages/{number}/send-again", json={"why": "once more"})
+            assert (answer.status_code, answer.json()["code"]) == (409, "not_waiting")
+            assert call("POST", "/messages/99/send-again", json={"why": "x"}).status_code == 404
+            assert call("GET", "/unasked").json() == []
+    finally:
+        channel.close()
+        end.close()
 
 
 def _check_routes(engine: Engine, database_url: str) -> None:

@@ -1,4 +1,4 @@
-"""The archive in the database: keep, find, read; nothing in it ever changes."""
+"""The archive in the database: keep, find, read; nothing in it ever changes. What waits for a reader is beside it."""
 
 import hashlib
 from collections.abc import Sequence
@@ -8,11 +8,14 @@ from typing import Final
 from sqlalchemy import Connection, Engine, RowMapping, delete, func, insert, select
 from sqlalchemy.dialects.postgresql import insert as insert_or
 
-from central.market.channels.port import Direction, Exchanged, Incoming, Verdict
-from central.market.channels.tables import market_archive, market_aside
+from central.market.channels.allowed import Environment
+from central.market.channels.port import Destination, Direction, Exchanged, Incoming, Outgoing, Sealed, Verdict
+from central.market.channels.tables import market_archive, market_aside, market_waiting_reply
 from central.platform.database import transaction
 from central.platform.errors import NotFound
 
+MOST_REPLIES: Final = 100
+"""Waiting replies of one look."""
 KEPT_ASIDE: Final = 256 * 1024
 """Octets that are kept of what is no message for us."""
 _MOST_NAME: Final = 1000
@@ -28,6 +31,65 @@ class DatabaseArchive:
         """See `port.Archive`."""
         with transaction(self._engine) as connection:
             keep(connection, exchanged)
+
+    def keep_reply(self, exchanged: Exchanged) -> None:
+        """See `port.Archive`."""
+        with transaction(self._engine) as connection:
+            number = keep(connection, exchanged)
+            waits = insert(market_waiting_reply).values(
+                archive=number, channel=exchanged.channel, environment=exchanged.environment
+            )
+            connection.execute(waits)
+
+    def waiting_replies(self, destination: Destination) -> Sequence[tuple[int, Exchanged]]:
+        """See `port.Archive`; so many at once as fit into memory."""
+        kept, waiting = market_archive, market_waiting_reply
+        query = (
+            select(kept)
+            .join(waiting, waiting.c.archive == kept.c.id)
+            .where(waiting.c.channel == destination.name, waiting.c.environment == destination.environment)
+            .order_by(kept.c.id)
+            .limit(MOST_REPLIES)
+        )
+        with transaction(self._engine) as connection:
+            return [(row["id"], _exchanged(row)) for row in connection.execute(query).mappings()]
+
+    def reply_is_taken(self, number: int) -> None:
+        """See `port.Archive`."""
+        with transaction(self._engine) as connection:
+            connection.execute(delete(market_waiting_reply).where(market_waiting_reply.c.archive == number))
+
+    def find_sent(self, destination: Destination, message: Outgoing) -> Sealed | None:
+        """See `port.Archive`."""
+        table = market_archive
+        query = select(table.c.octets, table.c.identity, table.c.peer, table.c.signed, table.c.certificate).where(
+            table.c.message_id == message.id,
+            table.c.channel == destination.name,
+            table.c.environment == destination.environment,
+            table.c.direction == Direction.OUT,
+            table.c.verdict == Verdict.SENT,
+            table.c.content_sha256 == hashlib.sha256(message.xml).digest(),
+        )
+        with transaction(self._engine) as connection:
+            row = connection.execute(query.order_by(table.c.id.desc()).limit(1)).one_or_none()
+        return None if row is None else Sealed(*row)
+
+
+def _exchanged(row: RowMapping) -> Exchanged:
+    return Exchanged(
+        Direction(row["direction"]),
+        row["channel"],
+        Environment(row["environment"]),
+        row["at"],
+        row["peer"],
+        row["identity"],
+        row["octets"],
+        Verdict(row["verdict"]),
+        row["signed"],
+        certificate=row["certificate"],
+        message_id=row["message_id"],
+        why=row["why"],
+    )
 
 
 def keep(connection: Connection, exchanged: Exchanged) -> int:
@@ -52,6 +114,17 @@ def keep(connection: Connection, exchanged: Exchanged) -> int:
     return int(connection.execute(insert(market_archive).values(row).returning(market_archive.c.id)).scalar_one())
 
 
+def is_aside_already(connection: Connection, incoming: Incoming) -> bool:
+    """Whether just that was kept apart before."""
+    table, octets = market_aside, incoming.octets[:KEPT_ASIDE]
+    query = select(table.c.id).where(
+        table.c.channel == incoming.channel,
+        table.c.identity == _name(incoming.identity),
+        table.c.sha256 == hashlib.sha256(octets).digest(),
+    )
+    return connection.execute(query).first() is not None
+
+
 def keep_aside(connection: Connection, incoming: Incoming, why: str, at: datetime) -> None:
     """Keep what is no message for us apart from the archive, once."""
     octets = incoming.octets[:KEPT_ASIDE]
@@ -67,6 +140,20 @@ def keep_aside(connection: Connection, incoming: Incoming, why: str, at: datetim
     connection.execute(insert_or(market_aside).values(row).on_conflict_do_nothing())
 
 
+def lock(connection: Connection, incoming: Incoming) -> None:
+    """Until the transaction ends, nobody else takes the same delivery or the same content of the same channel.
+
+    Two processes that look at one mailbox must not both read the same message; all others pass by each other.
+    """
+    where = f"{incoming.channel}\0{incoming.environment}"
+    names = [f"identity\0{where}\0{_name(incoming.identity)}"]
+    if incoming.content is not None:
+        names.append(f"content\0{where}\0{hashlib.sha256(incoming.content).hexdigest()}")
+    # in one order, so that two never wait for each other
+    for key in sorted(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True) for name in names):
+        connection.execute(select(func.pg_advisory_xact_lock(key)))
+
+
 def earlier(connection: Connection, incoming: Incoming) -> int | None:
     """Number of what was opened before with the same content from the same channel, under whatever identity."""
     table = market_archive
@@ -74,7 +161,11 @@ def earlier(connection: Connection, incoming: Incoming) -> int | None:
         return None
     digest = hashlib.sha256(incoming.content).digest()
     query = select(table.c.id).where(
-        table.c.content_sha256 == digest, table.c.verdict == Verdict.OPENED, table.c.direction == Direction.IN
+        table.c.content_sha256 == digest,
+        table.c.verdict == Verdict.OPENED,
+        table.c.direction == Direction.IN,
+        table.c.channel == incoming.channel,
+        table.c.environment == incoming.environment,
     )
     return connection.execute(query.order_by(table.c.id).limit(1)).scalar_one_or_none()
 
@@ -87,6 +178,7 @@ def same_delivery(connection: Connection, incoming: Incoming) -> tuple[int, Verd
     query = select(table.c.id, table.c.verdict).where(
         table.c.direction == Direction.IN,
         table.c.channel == incoming.channel,
+        table.c.environment == incoming.environment,
         table.c.identity == _name(incoming.identity),
         table.c.sha256 == hashlib.sha256(incoming.octets).digest(),
         table.c.verdict != Verdict.REPLY,
@@ -101,6 +193,7 @@ def identity_taken(connection: Connection, incoming: Incoming) -> int | None:
     query = select(table.c.id).where(
         table.c.direction == Direction.IN,
         table.c.channel == incoming.channel,
+        table.c.environment == incoming.environment,
         table.c.identity == _name(incoming.identity),
         table.c.verdict == Verdict.OPENED,
     )

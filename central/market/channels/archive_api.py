@@ -1,11 +1,12 @@
 """Routes of the archive: everything that left and came, unchanged; who took a copy is on record."""
 
+from datetime import UTC, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from sqlalchemy import RowMapping, func
 
-from central.market.channels import archive
+from central.market.channels import archive, quota
 from central.market.channels.allowed import Environment
 from central.market.channels.port import Direction, Verdict
 from central.market.channels.tables import market_archive
@@ -81,6 +82,15 @@ def find_aside(
 ) -> list[dict[str, Any]]:
     """Mail that was neither signed nor encrypted: never processed, dropped after a while."""
     return [dict(row) for row in archive.find_aside(db, after, limit)]
+
+
+@router.get("/unasked", summary="What strangers brought")
+def find_unasked(
+    db: Db, _: Reader, clock: Now, days: Annotated[int, Query(ge=1, le=3660)] = 30
+) -> list[dict[str, Any]]:
+    """By channel, kind and day: how much of it was kept, and what was over the quota and only counted."""
+    since = clock.now().astimezone(UTC).date() - timedelta(days=days)
+    return [dict(row) for row in quota.find(db, since)]
 
 
 def _download(db: Db, person: Person, clock: Now, row: RowMapping, what: str, octets: bytes) -> Response:

@@ -5,6 +5,7 @@ TLS is kept by the server itself (uvicorn asks for a certificate of the trusted 
 who sent a message says its WS-Security signature. Names of the services are documented, the rest is assumed.
 """
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -78,6 +79,8 @@ def create_callback_app(engine: Engine, setting: CallbackSetting, now: Callable[
         try:
             with transaction(engine) as connection:
                 taken = take(connection, incoming, now(), read)
+                if taken.verdict is Verdict.REFUSED and taken.number is None:
+                    return _fault("Server", "Too many calls of strangers came today; try again later.", 503)
                 reply, status = answer(incoming, taken, setting, now())
                 archive.keep(connection, _replied(incoming, taken, reply, setting, now()))
         except Exception:
@@ -117,17 +120,18 @@ def open_call(content: bytes, *, is_whole: bool, setting: CallbackSetting, at: d
 
 
 def _refused(setting: CallbackSetting, content: bytes, refusal: tuple[str, str]) -> Incoming:
-    return Incoming(setting.channel, setting.environment, "?", "?", content, "", refusal=refusal)
+    identity = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    return Incoming(setting.channel, setting.environment, identity, "?", content, "", refusal=refusal)
 
 
 def answer(incoming: Incoming, taken: Taken, setting: CallbackSetting, at: datetime) -> tuple[bytes, int]:
-    """The signed reply to what was taken, now or before; a fault to what is refused, with SOAP's status 500."""
+    """The signed reply to what was taken, now or before; a signed fault to what is refused, with SOAP's status 500."""
+    key = in_force(setting.keys, "sign", at)
     if taken.verdict is not Verdict.REFUSED and incoming.refusal is None:
-        key = in_force(setting.keys, "sign", at)
         return wss.seal_envelope(acknowledgement(incoming.identity), key, at, setting.rules), 200
     code = incoming.refusal[0] if incoming.refusal else "refused"
     fault = "Server" if code in REPEATABLE else "Client"
-    return wss.fault_envelope(wss.Fault(fault, taken.why or "refused")), 500
+    return wss.seal_fault(wss.Fault(fault, taken.why or "refused"), key, at, setting.rules), 500
 
 
 def _replied(incoming: Incoming, taken: Taken, reply: bytes, setting: CallbackSetting, at: datetime) -> Exchanged:

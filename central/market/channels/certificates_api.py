@@ -1,15 +1,17 @@
 """Routes of the certificates: what is in use, until when, and what runs out."""
 
+from datetime import UTC
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from central.market.channels import quota
 from central.market.channels.certificates import Expiry, judge_expiry
 from central.market.channels.open_channels import channel_settings
 from central.market.channels.watch import metrics, shown
 from central.platform.identity import Person, require
 from central.platform.settings import Settings
-from central.platform.web import Now
+from central.platform.web import Db, Now
 
 router = APIRouter()
 
@@ -25,10 +27,11 @@ def find_certificates(
     return [shown(expiry) for expiry in found if within_days is None or expiry.days_left < within_days]
 
 
-@router.get("/metrics", summary="Days left of every certificate, for Prometheus", response_class=Response)
-def get_metrics(request: Request, _: Reader, clock: Now) -> Response:
-    """Gauges in the text format of Prometheus."""
-    return Response(metrics(_expiries(request, clock)), media_type="text/plain; version=0.0.4")
+@router.get("/metrics", summary="Certificates and strangers, for Prometheus", response_class=Response)
+def get_metrics(request: Request, _: Reader, db: Db, clock: Now) -> Response:
+    """Gauges in the text format of Prometheus; of what strangers brought, today's (UTC)."""
+    unasked = quota.find(db, clock.now().astimezone(UTC).date())
+    return Response(metrics(_expiries(request, clock), unasked), media_type="text/plain; version=0.0.4")
 
 
 def _expiries(request: Request, clock: Now) -> list[Expiry]:

@@ -90,6 +90,21 @@ def encrypt(content: bytes, recipients: Sequence[x509.Certificate]) -> bytes:
     return builder.encrypt(Encoding.DER, [pkcs7.PKCS7Options.Binary])
 
 
+def recipient_name(certificate: x509.Certificate) -> tuple[bytes, int]:
+    """Issuer (DER) and serial number, by which an EnvelopedData of ours names a recipient."""
+    return certificate.issuer.public_bytes(), certificate.serial_number
+
+
+def recipients_of(envelope: bytes) -> set[tuple[bytes, int]]:
+    """Whom an EnvelopedData of ours was made for; InboundError."""
+    try:
+        infos = _content(envelope, "enveloped_data", "not_encrypted")["recipient_infos"]
+        names = [info.chosen["rid"].chosen for info in infos]
+        return {(name["issuer"].dump(), name["serial_number"].native) for name in names}
+    except _MALFORMED as error:
+        raise _malformed(error) from None
+
+
 def decrypt(envelope: bytes, keys: Sequence[OwnKey]) -> bytes:
     """The content of EnvelopedData, by whichever of our keys opens it; InboundError."""
     try:

@@ -19,9 +19,9 @@ from central.market.channels.port import (
     Channel,
     Destination,
     Incoming,
+    LeftToPersonError,
     Outgoing,
     Receipt,
-    RefusedByChannelError,
     Sealed,
     UndeliveredError,
 )
@@ -91,8 +91,9 @@ class FolderChannel(Channel):
             self._make_folders()
             target = self._folder / "out" / sealed.identity
             if target.exists() and target.read_bytes() != sealed.octets:
-                raise RefusedByChannelError(
-                    f"The folder does not take {message.id} in: {target} is there already with another content."
+                raise LeftToPersonError(
+                    f"The folder does not take {message.id} in: {target} is there already with another content; look "
+                    f"whose it is, and move it away."
                 )
             temporary = self._folder / "tmp" / f"{sealed.identity}.{os.getpid()}.part"
             with temporary.open("wb") as file:

@@ -26,9 +26,9 @@ from central.market.channels.port import (
     Channel,
     Destination,
     Incoming,
+    LeftToPersonError,
     Outgoing,
     Receipt,
-    RefusedByChannelError,
     Sealed,
     UndeliveredError,
 )
@@ -121,14 +121,20 @@ class MailChannel(Channel):
         addresses = setting.sender, setting.receiver
         return smime.seal(message, key, setting.counterparty.encrypt_for, addresses, at)
 
+    def _is_usable(self, before: Sealed) -> bool:
+        setting, at = self._setting, self._now()
+        key = in_force(setting.keys, "sign", at)
+        return before.peer == setting.receiver and smime.is_usable(
+            before, key, setting.counterparty.encrypt_for, self._from, at
+        )
+
     def _transmit(self, message: Outgoing, sealed: Sealed) -> Receipt:
         try:
             self._smtp.send_octets(self._from, self._to, sealed.octets)
         except TurnedDownError as error:
             if error.is_about_message:
-                raise RefusedByChannelError(
-                    f"The mail server does not take {message.id} in ({error}): it will not be repeated."
-                ) from None
+                # our own provider's server speaks here, not the other end
+                raise LeftToPersonError(f"The mail server does not take {message.id} in for good ({error}).") from None
             raise UndeliveredError(
                 f"{self.destination.address} gave no receipt for {message.id}: the mail server refuses the address "
                 f"({error}); correct it."

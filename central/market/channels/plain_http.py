@@ -13,9 +13,9 @@ from central.market.channels.port import (
     Archive,
     Channel,
     Destination,
+    LeftToPersonError,
     Outgoing,
     Receipt,
-    RefusedByChannelError,
     Sealed,
     UndeliveredError,
 )
@@ -101,5 +101,7 @@ def _receipt(message: Outgoing, status: int, body: bytes) -> Receipt:
             raise UndeliveredError(f"The reply to {message.id} has status 202 but no receipt in it.") from None
     said = body[:500].decode("utf-8", "replace")
     if 400 <= status < 500 and status not in PASSING_STATUSES:
-        raise RefusedByChannelError(f"The other end does not take {message.id} in (HTTP {status}): {said}")
+        raise LeftToPersonError(
+            f"The other end does not take {message.id} in and does not prove who it is (HTTP {status}): {said}"
+        )
     raise UndeliveredError(f"The other end gave no receipt for {message.id} (HTTP {status}): {said}")

@@ -5,7 +5,7 @@ through `Channel.send`, the one place where what must not leave is stopped and w
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -71,8 +71,15 @@ class NotSealedError(UndeliveredError):
     """A key, a certificate or a setting is missing: this message waits, and says nothing about the other end."""
 
 
+class LeftToPersonError(UndeliveredError):
+    """Somebody on the way will not take the message and does not prove to be the other end.
+
+    Repeating it soon is of no use, and who proves nothing does not decide its fate: a person has to look.
+    """
+
+
 class RefusedByChannelError(Exception):
-    """Permanent: the other end has not taken the message in and will not; repeating it is of no use."""
+    """Permanent: the other end has proven who it is, has not taken the message in and will not."""
 
 
 class Direction(StrEnum):
@@ -121,21 +128,33 @@ class Exchanged:
     why: str | None = None
 
 
-class Archive(Protocol):
-    """Keeps what was exchanged; when `keep` returns, it is kept, whatever happens then."""
-
-    def keep(self, exchanged: Exchanged) -> None: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A message as it will travel."""
+    """A message as it will travel or did."""
 
     octets: bytes
     identity: str
     peer: str
     signed: bytes | None = None
     certificate: str | None = None
+
+
+class Archive(Protocol):
+    """Keeps what was exchanged; when `keep` or `keep_reply` returns, it is kept, whatever happens then."""
+
+    def keep(self, exchanged: Exchanged) -> None: ...
+
+    def keep_reply(self, exchanged: Exchanged) -> None:
+        """Keep a direct reply with a market message in it, which waits to be taken in."""
+
+    def waiting_replies(self, destination: Destination) -> Sequence[tuple[int, Exchanged]]:
+        """Replies of that channel that wait, oldest first, by their numbers."""
+
+    def reply_is_taken(self, number: int) -> None:
+        """It waits no longer."""
+
+    def find_sent(self, destination: Destination, message: Outgoing) -> Sealed | None:
+        """That very message (id and content) as it left by that channel last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,12 +199,21 @@ class Channel(ABC):
         """Hand over, archived before it leaves. Raises OutboundError, UndeliveredError or RefusedByChannelError.
 
         What cannot be sealed (NotSealedError) for want of a key, a certificate or a setting waits until that is mended.
+        A message that left before leaves in the same octets where they can still be used: who has it sees that it is
+        the same. The archive has them then.
         """
         self.require_may_leave(message)
+        before = self._archive.find_sent(self.destination, message)
         try:
-            sealed = self._seal(message)
+            is_usable = before is not None and self._is_usable(before)
+            sealed = before if before is not None and is_usable else self._seal(message)
         except DomainError as error:
             raise NotSealedError(f"{self.destination.name} cannot send {message.id}: {error.message}") from None
+        if before is None or sealed.octets != before.octets:
+            self._keep_sent(message, sealed)
+        return self._transmit(message, sealed)
+
+    def _keep_sent(self, message: Outgoing, sealed: Sealed) -> None:
         self._archive.keep(
             Exchanged(
                 Direction.OUT,
@@ -202,7 +230,10 @@ class Channel(ABC):
                 message.id,
             )
         )
-        return self._transmit(message, sealed)
+
+    def _is_usable(self, before: Sealed) -> bool:
+        """Whether what was sealed before may leave once more as it is; otherwise it is sealed anew."""
+        return False
 
     def receive(self) -> Iterable[Incoming]:
         """What waits at the other end, oldest first; the same again until it is confirmed. Raises UndeliveredError."""

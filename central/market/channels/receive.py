@@ -10,17 +10,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from central.market.channels import archive
+from central.market.channels import archive, quota
 from central.market.channels.port import Channel, Direction, Exchanged, Incoming, UndeliveredError, Verdict
 from central.platform.database import transaction
 
 Read = Callable[[Connection, Incoming, datetime], None]
 """Reads the content of what was opened, in the transaction that archives it."""
 
-_LOCK = 0x727A760039
 _log = structlog.get_logger(__name__)
 
 
@@ -32,6 +31,8 @@ class Received:
     duplicates: int = 0
     refused: int = 0
     aside: int = 0
+    dropped: int = 0
+    """Of strangers, over the quota: counted, not kept."""
     again: int = 0
     """Offered once more because it was not confirmed."""
     left: int = 0
@@ -66,7 +67,10 @@ def receive_all(engine: Engine, channel: Channel, now: Callable[[], datetime], r
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What became of one: its verdict (None: kept aside), its number in the archive, and why it was not read."""
+    """What became of one: its verdict (None: kept aside), its number in the archive, and why it was not read.
+
+    Refused without a number: over the strangers' quota, counted and not kept.
+    """
 
     verdict: Verdict | None
     number: int | None
@@ -76,18 +80,19 @@ class Taken:
 
 def take(connection: Connection, incoming: Incoming, at: datetime, read: Read) -> Taken:
     """Archive and read one in the caller's transaction."""
+    archive.lock(connection, incoming)
     if incoming.is_aside:
-        apart = incoming.refusal[1] if incoming.refusal else "neither signed nor encrypted"
-        archive.keep_aside(connection, incoming, apart, at)
-        return Taken(None, None, apart)
-    # two processes that look at one mailbox must not both read the same message
-    connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+        return _put_aside(connection, incoming, at)
     if (before := archive.same_delivery(connection, incoming)) is not None:
         number, judged = before
         # what was refused for a setting of ours that is mended meanwhile is read when it is offered again
         if judged is not Verdict.REFUSED or incoming.refusal is not None:
             return Taken(Verdict.DUPLICATE, number, f"It came already as number {number}.", is_again=True)
     verdict, why = _judge(connection, incoming)
+    # who has not proven to be known counts against the strangers' quota
+    is_stranger = incoming.refusal is not None and incoming.certificate is None
+    if is_stranger and not quota.admit(connection, incoming.channel, "refused", len(incoming.octets), at):
+        return Taken(verdict, None, why)
     number = archive.keep(
         connection,
         Exchanged(
@@ -110,6 +115,17 @@ def take(connection: Connection, incoming: Incoming, at: datetime, read: Read) -
     return Taken(verdict, number, why)
 
 
+def _put_aside(connection: Connection, incoming: Incoming, at: datetime) -> Taken:
+    why = incoming.refusal[1] if incoming.refusal else "neither signed nor encrypted"
+    if archive.is_aside_already(connection, incoming):
+        return Taken(None, None, why, is_again=True)
+    octets = min(len(incoming.octets), archive.KEPT_ASIDE)
+    if not quota.admit(connection, incoming.channel, "aside", octets, at):
+        return Taken(Verdict.REFUSED, None, why)
+    archive.keep_aside(connection, incoming, why, at)
+    return Taken(None, None, why)
+
+
 def _judge(connection: Connection, incoming: Incoming) -> tuple[Verdict, str | None]:
     if incoming.refusal is not None:
         code, sentence = incoming.refusal
@@ -129,6 +145,9 @@ def _count(report: Received, taken: Taken) -> None:
         return
     if taken.number is not None:
         report.numbers.append(taken.number)
+    elif taken.verdict is Verdict.REFUSED:
+        report.dropped += 1
+        return
     if taken.verdict is None:
         report.aside += 1
     elif taken.verdict is Verdict.OPENED:

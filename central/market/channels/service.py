@@ -43,6 +43,7 @@ def main(settings: Settings) -> None:
     with open_channels(engine, settings, clock.now) as channels:
         _log.info("market channels started", channels=[channel.destination.name for channel, _ in channels])
         while not stop.is_set():
+            has_more = False
             for channel, carried in channels:
                 try:
                     send_due(engine, channel, clock, PERSON, carried=carried)
@@ -50,10 +51,12 @@ def main(settings: Settings) -> None:
                 except DBAPIError as error:
                     _log.warning("market channels have to wait", error=str(error.orig))
                     continue
-                if report.numbers or report.aside:
+                if report.numbers or report.aside or report.dropped:
                     _log.info("market channel", channel=channel.destination.name, **asdict(report))
+                # where something new came there may be more: a full mailbox is not read a page a minute
+                has_more |= report.failed is None and bool(report.numbers)
             _lapse(engine, clock)
-            stop.wait(settings.market_poll_s)
+            stop.wait(0 if has_more else settings.market_poll_s)
     engine.dispose()
     _log.info("market channels stopped")
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage, Message
-from email.utils import format_datetime
+from email.utils import format_datetime, parseaddr
 from typing import Any, Final
 
 import numpy as np
@@ -49,7 +49,10 @@ class Opened:
 def seal(
     message: Outgoing, key: OwnKey, recipients: Sequence[x509.Certificate], addresses: tuple[str, str], at: datetime
 ) -> Sealed:
-    """The whole mail for a message, from and to `addresses`; encrypted for every recipient's certificate valid then."""
+    """The whole mail for a message, from and to `addresses`; encrypted for every recipient's certificate valid then.
+
+    Its Message-ID comes from id and content: sealed anew it is still the same mail to whoever has it already.
+    """
     inner = _xml_part(message)
     signed = cms.sign(inner, key)
     enveloped = cms.encrypt(_smime_part(signed, "signed-data"), [each for each in recipients if is_valid(each, at)])
@@ -59,13 +62,26 @@ def seal(
     mail["To"] = receiver
     mail["Subject"] = f"{message.code} - {message.id}"
     mail["Date"] = format_datetime(at)
-    identity = f"<{message.id}.{hashlib.sha256(enveloped).hexdigest()[:16]}@rozvodna>"
+    identity = f"<{message.id}.{hashlib.sha256(message.xml).hexdigest()[:16]}@rozvodna>"
     mail["Message-ID"] = identity
     head = mail.as_bytes().rstrip(b"\r\n")
     octets = head + b"\r\n" + _smime_part(enveloped, "enveloped-data")
     if len(octets) > LARGEST:
         raise OutboundError("mail_too_large", f"The mail of {message.id} has {len(octets)} octets, at most {LARGEST}.")
     return Sealed(octets, identity, receiver, signed, fingerprint(key.certificate))
+
+
+def is_usable(sealed: Sealed, key: OwnKey, recipients: Sequence[x509.Certificate], sender: str, at: datetime) -> bool:
+    """Whether a mail that was sealed before may leave again as it is: by the key in force, from the same sender, and
+    for just the certificates that it would be encrypted for now."""
+    letter = read_letter(sealed.octets)
+    wanted = {cms.recipient_name(each) for each in recipients if is_valid(each, at)}
+    return (
+        sealed.certificate == fingerprint(key.certificate)
+        and parseaddr(letter.sender)[1].lower() == sender.lower()
+        and letter.enveloped is not None
+        and cms.recipients_of(letter.enveloped) == wanted
+    )
 
 
 def _xml_part(message: Outgoing) -> bytes:

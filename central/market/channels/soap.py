@@ -1,9 +1,8 @@
 """SOAP 1.1 web services of the market operator: each message to the service of its code, signed, over mutual TLS.
 
 Names of services are documented, their addresses and SOAP actions are settings; a direct reply must be signed by the
-same counterparty, else it is no receipt. A reply that carries a market message (a synchronous answer) is offered by
-`receive` like any other; if the process dies before it is taken, the message is sent again under its id and answered
-again.
+same counterparty, else it is no receipt, and a fault only then decides what becomes of the message. A reply that
+carries a market message (a synchronous answer) waits in the archive until whoever receives next takes it in.
 """
 
 import ssl
@@ -28,6 +27,7 @@ from central.market.channels.port import (
     Direction,
     Exchanged,
     Incoming,
+    LeftToPersonError,
     Outgoing,
     Receipt,
     RefusedByChannelError,
@@ -40,7 +40,6 @@ from central.platform.errors import BadInput
 
 ACKNOWLEDGEMENT: Final = "urn:rozvodna:soap"
 """Assumed: the namespace of `Accepted`, the payload of a reply that says no more than that something arrived."""
-MOST_REPLIES: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +79,6 @@ class SoapChannel(Channel):
         for service in setting.services.values():
             destination.require_leads_to(read_url(service.url, {"http", "https"}).host)
         self._setting = setting
-        self._replies: dict[str, Incoming] = {}
         self._timeout = httpx.Timeout(answer_s, connect=connect_s)
         self._open: httpx.Client | None = None
 
@@ -99,11 +97,32 @@ class SoapChannel(Channel):
 
     def receive(self) -> Iterable[Incoming]:
         """Market messages that came as direct replies; all others come by the call-back service."""
-        return list(self._replies.values())
+        for number, reply in self._archive.waiting_replies(self.destination):
+            yield self._incoming(str(number), reply)
 
     def confirm(self, incoming: Incoming) -> None:
         """See `Channel`."""
-        self._replies.pop(incoming.handle, None)
+        self._archive.reply_is_taken(int(incoming.handle))
+
+    def _incoming(self, handle: str, reply: Exchanged) -> Incoming:
+        """A reply as it was opened when it came."""
+        where, party = self.destination, self._setting.counterparty
+        try:
+            opened = wss.open_envelope(reply.octets, party, reply.at, self._setting.rules)
+        except InboundError as error:
+            # its certificate is not trusted any more
+            refusal = error.code, error.message
+            return Incoming(where.name, where.environment, reply.identity, "?", reply.octets, handle, refusal=refusal)
+        return Incoming(
+            where.name,
+            where.environment,
+            opened.identity,
+            party.code,
+            reply.octets,
+            handle,
+            opened.payload,
+            certificate=fingerprint(opened.signer),
+        )
 
     def _seal(self, message: Outgoing) -> Sealed:
         self._service(message)
@@ -117,66 +136,64 @@ class SoapChannel(Channel):
         service = self._service(message)
         headers = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": f'"{service.action}"'}
         status, body = post(self._client(), service.url, sealed.octets, headers, message.id, LARGEST)
-        if status == 200:
-            return self._receipt(message, body)
-        self._keep_reply(message, body, Verdict.REFUSED, why=f"HTTP {status}")
-        fault = wss.read_fault(body)
-        if fault is not None and fault.is_final:
-            raise RefusedByChannelError(
-                f"The other end does not take {message.id} in (fault {fault.code}): {fault.text}"
-            )
-        said = f"fault {fault.code}: {fault.text}" if fault else body[:300].decode("utf-8", "replace")
-        if fault is None and 400 <= status < 500 and status not in PASSING_STATUSES:
-            raise RefusedByChannelError(f"The other end does not take {message.id} in (HTTP {status}): {said}")
-        raise UndeliveredError(f"{service.url} gave no receipt for {message.id} (HTTP {status}): {said}")
-
-    def _receipt(self, message: Outgoing, body: bytes) -> Receipt:
-        party = self._setting.counterparty
         try:
-            opened = wss.open_envelope(body, party, self._now(), self._setting.rules)
+            opened = wss.open_envelope(body, self._setting.counterparty, self._now(), self._setting.rules)
         except InboundError as error:
-            self._keep_reply(message, body, Verdict.REFUSED, why=f"{error.code}: {error.message}")
-            raise UndeliveredError(
-                f"The reply to {message.id} is no receipt, its signature is not taken: {error.message}"
-            ) from None
-        self._keep_reply(message, body, Verdict.REPLY, opened)
-        if not is_acknowledgement(opened.payload) and len(self._replies) < MOST_REPLIES:
-            where = self.destination
-            self._replies[opened.identity] = Incoming(
-                where.name,
-                where.environment,
-                opened.identity,
-                party.code,
-                body,
-                opened.identity,
-                opened.payload,
-                certificate=fingerprint(opened.signer),
-            )
+            why = f"HTTP {status}, {error.code}: {error.message}"
+            self._archive.keep(self._kept(message, body, Verdict.REFUSED, why=why))
+            raise self._unproven(message, status, body, error) from None
+        fault = wss.fault_of(opened.payload)
+        if status != 200 or fault is not None:
+            self._archive.keep(self._kept(message, body, Verdict.REPLY, opened, why=f"HTTP {status}"))
+            if fault is not None and fault.is_final:
+                raise RefusedByChannelError(
+                    f"The other end does not take {message.id} in (fault {fault.code}): {fault.text}"
+                )
+            said = "no receipt" if fault is None else f"fault {fault.code}: {fault.text}"
+            raise UndeliveredError(f"{service.url} gave no receipt for {message.id} (HTTP {status}): {said}")
+        kept = self._kept(message, body, Verdict.REPLY, opened)
+        if is_acknowledgement(opened.payload):
+            self._archive.keep(kept)
+        else:
+            self._archive.keep_reply(kept)
         return Receipt(opened.identity)
 
-    def _keep_reply(
+    def _unproven(self, message: Outgoing, status: int, body: bytes, error: InboundError) -> UndeliveredError:
+        """What an answer means that nobody, or not the other end, has signed: never that the message is refused."""
+        if status == 200:
+            return UndeliveredError(
+                f"The reply to {message.id} is no receipt, its signature is not taken: {error.message}"
+            )
+        fault = wss.read_fault(body)
+        said = f"fault {fault.code}: {fault.text}" if fault else body[:300].decode("utf-8", "replace")
+        url = self._service(message).url
+        if fault.is_final if fault is not None else 400 <= status < 500 and status not in PASSING_STATUSES:
+            return LeftToPersonError(
+                f"{url} does not take {message.id} in and does not prove who it is (HTTP {status}): {said}"
+            )
+        return UndeliveredError(f"{url} gave no receipt for {message.id} (HTTP {status}): {said}")
+
+    def _kept(
         self,
         message: Outgoing,
         body: bytes,
         verdict: Verdict,
         opened: wss.OpenedEnvelope | None = None,
         why: str | None = None,
-    ) -> None:
-        self._archive.keep(
-            Exchanged(
-                Direction.IN,
-                self.destination.name,
-                self.destination.environment,
-                self._now(),
-                self._setting.counterparty.code,
-                opened.identity if opened else f"reply to {message.id}",
-                body,
-                verdict,
-                content=opened.payload if opened else None,
-                certificate=fingerprint(opened.signer) if opened else None,
-                message_id=message.id,
-                why=why,
-            )
+    ) -> Exchanged:
+        return Exchanged(
+            Direction.IN,
+            self.destination.name,
+            self.destination.environment,
+            self._now(),
+            self._setting.counterparty.code,
+            opened.identity if opened else f"reply to {message.id}",
+            body,
+            verdict,
+            content=opened.payload if opened else None,
+            certificate=fingerprint(opened.signer) if opened else None,
+            message_id=message.id,
+            why=why,
         )
 
     def _service(self, message: Outgoing) -> Service:

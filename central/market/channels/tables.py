@@ -4,7 +4,9 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
+    ForeignKey,
     Identity,
     Index,
     LargeBinary,
@@ -68,4 +70,29 @@ market_aside = Table(
     UniqueConstraint("channel", "identity", "sha256"),
     CheckConstraint("sha256 = sha256(octets)", name="sha256"),
     comment="What came and is no message for us, mail without signature and encryption: kept apart, never processed",
+)
+
+market_waiting_reply = Table(
+    "market_waiting_reply",
+    metadata,
+    Column("archive", BigInteger, ForeignKey("market_archive.id"), primary_key=True),
+    Column("channel", Text, nullable=False),
+    Column("environment", Text, nullable=False),
+    CheckConstraint(_one_of("environment", Environment), name="environment"),
+    comment="A direct reply with a market message in it that is not read yet",
+)
+
+market_unasked = Table(
+    "market_unasked",
+    metadata,
+    Column("channel", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("kept", BigInteger, nullable=False),
+    Column("kept_octets", BigInteger, nullable=False),
+    Column("dropped", BigInteger, nullable=False, comment="Over the day's quota: counted, not kept"),
+    Column("dropped_octets", BigInteger, nullable=False),
+    Column("last_at", DateTime(timezone=True), nullable=False),
+    CheckConstraint("kind IN ('refused', 'aside')", name="kind"),
+    comment="What strangers brought, by channel and day (UTC), so that it cannot fill the archive",
 )

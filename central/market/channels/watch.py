@@ -1,12 +1,13 @@
 """The watch over certificates and over what was kept aside: once a day, by housekeeping; and what it shows."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
 from cryptography import x509
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, RowMapping
 
 from central.market.channels import archive
 from central.market.channels.certificates import Expiry, fingerprint, judge_expiry, name_of
@@ -59,8 +60,8 @@ def shown(expiry: Expiry) -> dict[str, Any]:
     }
 
 
-def metrics(expiries: list[Expiry]) -> bytes:
-    """Days that every certificate has left, for Prometheus."""
+def metrics(expiries: Sequence[Expiry], unasked: Sequence[RowMapping] = ()) -> bytes:
+    """Days that every certificate has left, and what was dropped of strangers, for Prometheus."""
     registry = CollectorRegistry()
     left = Gauge(
         "rozvodna_market_certificate_days_left",
@@ -72,4 +73,12 @@ def metrics(expiries: list[Expiry]) -> bytes:
         for role in expiry.watched.roles:
             labels = expiry.watched.holder, expiry.watched.name, role, fingerprint(expiry.watched.certificate)[:16]
             left.labels(*labels).set(expiry.days_left)
+    dropped = Gauge(
+        "rozvodna_market_unasked_dropped",
+        "What strangers brought today over the quota of a channel",
+        ["channel", "kind"],
+        registry=registry,
+    )
+    for row in unasked:
+        dropped.labels(row["channel"], row["kind"]).set(row["dropped"])
     return generate_latest(registry)

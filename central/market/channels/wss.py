@@ -152,24 +152,45 @@ def plain_envelope(payload: bytes) -> bytes:
 
 
 def fault_envelope(fault: Fault) -> bytes:
-    """A SOAP 1.1 fault."""
+    """A SOAP 1.1 fault that nobody signed."""
     envelope = etree.Element(f"{{{SOAP}}}Envelope", nsmap={"soapenv": SOAP})
-    found = etree.SubElement(etree.SubElement(envelope, f"{{{SOAP}}}Body"), f"{{{SOAP}}}Fault")
+    etree.SubElement(envelope, f"{{{SOAP}}}Body").append(_fault_element(fault))
+    return etree.tostring(envelope, encoding="UTF-8", xml_declaration=True)
+
+
+def seal_fault(fault: Fault, key: OwnKey, at: datetime, rules: Rules = USUAL_RULES) -> bytes:
+    """A SOAP 1.1 fault, signed: only such a one decides what becomes of a message."""
+    return seal_envelope(etree.tostring(_fault_element(fault)), key, at, rules)
+
+
+def _fault_element(fault: Fault) -> etree._Element:
+    found = etree.Element(f"{{{SOAP}}}Fault", nsmap={"soapenv": SOAP})
     etree.SubElement(found, "faultcode").text = f"soapenv:{fault.code}"
     etree.SubElement(found, "faultstring").text = "".join(
         letter if letter.isprintable() else " " for letter in fault.text
     )
-    return etree.tostring(envelope, encoding="UTF-8", xml_declaration=True)
+    return found
+
+
+def fault_of(payload: bytes) -> Fault | None:
+    """The fault that a signed payload is, if it is one."""
+    return _fault(parse_untrusted(payload, _LIMITS))
 
 
 def read_fault(octets: bytes) -> Fault | None:
-    """The fault in an envelope, if it is one."""
+    """The fault in an envelope, if it is one; who wrote it is not known."""
     try:
         root = parse_untrusted(octets, _LIMITS)
     except InboundError:
         return None
     found = root.find(f"{{{SOAP}}}Body/{{{SOAP}}}Fault")
     if etree.QName(root).text != f"{{{SOAP}}}Envelope" or found is None:
+        return None
+    return _fault(found)
+
+
+def _fault(found: etree._Element) -> Fault | None:
+    if etree.QName(found).text != f"{{{SOAP}}}Fault":
         return None
     code = (found.findtext("faultcode") or "Server").strip().rpartition(":")[2]
     return Fault(code[:100], (found.findtext("faultstring") or "").strip()[:1000])

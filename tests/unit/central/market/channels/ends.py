@@ -47,6 +47,11 @@ class OtherEnd(Protocol):
     def channel(self) -> Channel: ...
     @property
     def archive(self) -> FakeArchive: ...
+    @property
+    def proves(self) -> bool:
+        """Whether it proves who it is when it refuses a message."""
+        ...
+
     def go_down(self) -> None: ...
     def refuse(self, message_id: str) -> None: ...
     def lose_receipt(self, message_id: str) -> None: ...
@@ -67,6 +72,8 @@ def make_production(channel: Channel) -> None:
 
 
 class FakeEnd:
+    proves = True
+
     def __init__(self) -> None:
         self.archive = FakeArchive()
         self.channel = FakeChannel(archive=self.archive)
@@ -93,6 +100,8 @@ class FakeEnd:
 
 class HttpEnd:
     """A real server on loopback that does as it is told."""
+
+    proves = False
 
     def __init__(self) -> None:
         end = self
@@ -157,6 +166,8 @@ class HttpEnd:
 class FolderEnd:
     """Another program at the same folder."""
 
+    proves = False
+
     def __init__(self) -> None:
         self._parent = Path(tempfile.mkdtemp(prefix="rozvodna-folder-"))
         self.path = self._parent / "exchange"
@@ -187,7 +198,7 @@ class FolderEnd:
             for path in out.glob("*.xml")
             if path.read_bytes() != b"something else"
         }
-        sent = [kept.message_id or "" for kept in self.archive.kept if kept.verdict is Verdict.SENT]
+        sent = {kept.message_id or "" for kept in self.archive.kept if kept.verdict is Verdict.SENT}
         return [(each, found[each]) for each in sent if each in found]
 
     def offer(self, identity: str, content: bytes) -> bool:
@@ -242,6 +253,8 @@ class _Mails:
 
 class MailEnd:
     """aiosmtpd with STARTTLS and a login, pymap with STARTTLS; the operator's keys open and seal."""
+
+    proves = False
 
     USER, PASSWORD, MAILBOX_PASSWORD = "lds", "tajne", "tajné heslo"
 
@@ -377,6 +390,8 @@ class ImapServer:
 class SoapEnd:
     """A web service over mutual TLS that signs its replies."""
 
+    proves = True
+
     def __init__(self) -> None:
         end = self
         self.folder = Path(tempfile.mkdtemp(prefix="rozvodna-soap-"))
@@ -395,7 +410,7 @@ class SoapEnd:
                 message_id = end.message_id_of(octets)
                 if message_id in end.refuses:
                     text = f"does not take {message_id} in (HTTP 400)"
-                    self.answer(500, wss.fault_envelope(wss.Fault("Client", text)))
+                    self.answer(500, wss.seal_fault(wss.Fault("Client", text), pki.world().theirs, AT))
                     return
                 end.requests.append((self.path, str(self.headers["SOAPAction"]), octets))
                 end.peers.append(str(self.connection.getpeercert()["subject"][-1]))  # type: ignore[attr-defined]

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from central.market.channels import wss
-from central.market.channels.port import Outgoing, RefusedByChannelError, UndeliveredError, Verdict
+from central.market.channels.certificates import fingerprint
+from central.market.channels.keys import OwnKey
+from central.market.channels.port import (
+    LeftToPersonError,
+    Outgoing,
+    RefusedByChannelError,
+    UndeliveredError,
+    Verdict,
+)
 from central.market.channels.soap import Service, SoapChannel, check_services, is_acknowledgement
 from central.market.testing import AT
 from central.platform.errors import DomainError
@@ -63,22 +72,52 @@ def test_replies_that_are_no_receipt(end: SoapEnd) -> None:
     assert list(end.channel.receive()) == []
 
 
+def sealed_fault(code: str, key: OwnKey | None = None) -> bytes:
+    return wss.seal_fault(wss.Fault(code, "no such message"), key or pki.world().theirs, AT)
+
+
 @pytest.mark.parametrize(
     ("status", "reply", "error"),
     [
         (500, wss.fault_envelope(wss.Fault("Server", "planned outage")), UndeliveredError),
-        (500, wss.fault_envelope(wss.Fault("Client", "no such message")), RefusedByChannelError),
+        (500, wss.fault_envelope(wss.Fault("Client", "no such message")), LeftToPersonError),
+        (500, sealed_fault("Client"), RefusedByChannelError),
+        (400, sealed_fault("Client"), RefusedByChannelError),
+        (200, sealed_fault("Client"), RefusedByChannelError),
+        (500, sealed_fault("Server"), UndeliveredError),
+        (200, sealed_fault("Server"), UndeliveredError),
+        (500, sealed_fault("Client", pki.world().ours), LeftToPersonError),
+        (500, wss.seal_envelope(b"<Accepted/>", pki.world().theirs, AT), UndeliveredError),
+        (400, b"<html>your proxy says no</html>", LeftToPersonError),
         (500, b"", UndeliveredError),
         (503, b"<html>down</html>", UndeliveredError),
         (404, b"", UndeliveredError),
-        (413, b"too much", RefusedByChannelError),
+        (413, b"too much", LeftToPersonError),
         (302, b"", UndeliveredError),
     ],
 )
 def test_faults_and_statuses(end: SoapEnd, status: int, reply: bytes, error: type[Exception]) -> None:
     end.status, end.reply = status, reply
-    with pytest.raises(error, match="121-1"):
+    with pytest.raises(error, match="121-1") as raised:
         end.channel.send(MESSAGE)
+    assert type(raised.value) is error
+    assert list(end.channel.receive()) == []
+
+
+def test_an_answer_in_the_reply_waits_until_somebody_takes_it(end: SoapEnd) -> None:
+    """Also if it is another channel object, or another process, that receives."""
+    end.payload = b"<RESPONSE id='R-1'/>"
+    end.channel.send(MESSAGE)
+    end.channel.close()
+    later = SoapChannel(end.destination, end.archive, lambda: AT + timedelta(hours=1), end.setting)
+    (found,) = later.receive()
+    assert (found.content, found.refusal, found.peer) == (b'<RESPONSE id="R-1"></RESPONSE>', None, pki.OPERATOR)
+    refused = replace(pki.world().operator, refused=frozenset({fingerprint(pki.world().theirs.certificate)}))
+    strict = replace(end.setting, counterparty=refused)
+    (bad,) = SoapChannel(end.destination, end.archive, lambda: AT, strict).receive()
+    assert bad.content is None and bad.refusal is not None and bad.refusal[0] == "certificate_refused"
+    later.confirm(found)
+    assert list(later.receive()) == []
 
 
 def test_what_lacks_a_service_a_key_or_a_file_waits(end: SoapEnd) -> None:
