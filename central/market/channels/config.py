@@ -32,6 +32,7 @@ from central.market.channels.keys import OwnKey, load_key
 from central.market.channels.mail import IMAP_PORTS, Mailbox, MailChannel, MailSetting
 from central.market.channels.plain_http import HttpChannel, destination_of
 from central.market.channels.port import Archive, Channel, Destination
+from central.market.channels.revocation import RevocationList
 from central.market.channels.soap import Service, SoapChannel, SoapSetting
 from central.market.channels.wss import Rules
 from central.platform.errors import BadInput
@@ -141,16 +142,29 @@ def read_settings(path: Path) -> ChannelSettings:
 
 
 def _counterparty(source: PartySource, folder: Path) -> Counterparty:
-    for attribute in source.subject:
+    for attribute in (*source.subject, *source.issuer):
         oid_of(attribute)
-    return Counterparty(
+    party = Counterparty(
         source.code,
         _certificates(source.anchors, folder),
         _certificates(source.intermediates, folder),
         source.subject,
         _certificates(source.encrypt_for, folder),
         frozenset(each.replace(":", "").lower() for each in source.refused),
+        source.issuer,
+        frozenset(int(each.replace(":", "") or "0", 16) for each in source.serials),
+        [RevocationList(folder / name) for name in source.revocation_lists],
+        frozenset(source.uses),
     )
+    for each in party.lists:
+        each.current()
+    if party.names_nobody():
+        raise BadInput(
+            "nobody_named",
+            f"The counterparty {source.code} trusts an authority and does not say which of its certificates are those "
+            f"of {source.code}: name `subject` or `serials`, or put its own certificates into `anchors`.",
+        )
+    return party
 
 
 def _certificates(files: Sequence[str], folder: Path) -> tuple[x509.Certificate, ...]:

@@ -24,14 +24,19 @@ Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
 
 
 class PartySource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A counterparty; files of certificates (PEM or DER, several in a PEM file)."""
+    """A counterparty; files of certificates (PEM or DER, several in a PEM file). `serials` in hexadecimal;
+    `revocation_lists`: files (CRL) that somebody keeps up to date."""
 
     code: str
     anchors: list[str] = []
     intermediates: list[str] = []
     subject: dict[str, str] = {}
+    issuer: dict[str, str] = {}
+    serials: list[Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Fa-f:]{1,80}$")]] = []
     encrypt_for: list[str] = []
     refused: list[str] = []
+    revocation_lists: list[str] = []
+    uses: list[str] = []
 
 
 class ServerSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -20,7 +20,7 @@ import numpy as np
 from cryptography import x509
 
 from central.market.channels import cms
-from central.market.channels.certificates import Counterparty, fingerprint, is_valid, require_signer
+from central.market.channels.certificates import MAIL_USES, Counterparty, fingerprint, is_valid, require_signer
 from central.market.channels.keys import OwnKey
 from central.market.channels.port import LARGEST, Outgoing, Sealed
 from central.market.errors import InboundError, OutboundError
@@ -155,7 +155,7 @@ def open_letter(letter: Letter, keys: Sequence[OwnKey], sender: Counterparty, at
     inner = cms.decrypt(letter.enveloped, keys)
     signed, detached = _signed_of(inner)
     found = _verified(signed, detached)
-    require_signer(found.signer, found.embedded, sender, at)
+    require_signer(found.signer, found.embedded, sender, at, MAIL_USES)
     # a detached signature proves nothing without its content: the whole part is kept then
     return Opened(_xml_of(found.content), inner if detached else signed, found.signer)
 

@@ -21,7 +21,8 @@ _log = structlog.get_logger(__name__)
 
 
 def watch(connection: Connection, settings: ChannelSettings, at: datetime) -> list[Expiry]:
-    """Record every certificate that runs out soon or did and has no successor; drop what was long kept aside."""
+    """Record every certificate that runs out soon or did and has no successor, and lists of revoked ones that are out
+    of date; drop what was long kept aside."""
     found = [
         expiry
         for expiry in judge_expiry(settings.watched(), at, settings.source.warn_days)
@@ -31,6 +32,12 @@ def watch(connection: Connection, settings: ChannelSettings, at: datetime) -> li
     audit.record_each(connection, SYSTEM, "market.certificate.expiring", subjects, at)
     for expiry in found:
         _log.warning("certificate runs out", name=expiry.watched.name, state=expiry.state, days_left=expiry.days_left)
+    for party in settings.counterparties.values():
+        stale = [str(each.path) for each in party.lists if each.is_stale(at)]
+        if stale:
+            _log.warning("lists of revoked certificates are out of date", counterparty=party.code, files=stale)
+            subject = f"market_counterparty/{party.code}"
+            audit.record(connection, SYSTEM, "market.revocation_list.stale", subject, {"files": stale}, at)
     drop_aside(connection, at)
     return found
 

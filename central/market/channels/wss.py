@@ -23,7 +23,7 @@ from signxml.exceptions import SignXMLException
 from signxml.signer import XMLSigner
 from signxml.verifier import SignatureConfiguration, XMLVerifier
 
-from central.market.channels.certificates import MOST_EMBEDDED, Counterparty, require_signer
+from central.market.channels.certificates import MOST_EMBEDDED, SERVICE_USES, Counterparty, require_signer
 from central.market.channels.keys import OwnKey
 from central.market.channels.port import LARGEST
 from central.market.envelope import parse_instant, utc_text
@@ -207,7 +207,7 @@ def open_envelope(octets: bytes, sender: Counterparty, at: datetime, rules: Rule
     certificate, others = _token_certificates(security, signature)
     views = dict(zip(uris, _verified(root, certificate, at, rules), strict=True))
     signed_body, signed_time = views[f"#{body.get(_ID)}"], views[f"#{timestamp.get(_ID)}"]
-    require_signer(certificate, others, sender, at)
+    require_signer(certificate, others, sender, at, SERVICE_USES)
     created = _require_time(signed_time[1], at, rules)
     payloads = list(signed_body[1])
     if len(payloads) != 1:

@@ -33,7 +33,8 @@ def usual(folder: Path) -> dict[str, Any]:
     (folder / "secret").write_text("tajne\n")
     return {
         "keys": [{"name": "ours", "roles": ["sign", "decrypt"], "certificate": "ours.pem", "key": "ours.key"}],
-        "counterparties": [{"code": OPERATOR, "anchors": ["root.pem"], "encrypt_for": ["theirs.pem"]}],
+        "counterparties": [{"code": OPERATOR, "anchors": ["root.pem"], "encrypt_for": ["theirs.pem"],
+                            "subject": {"organizationName": "OTE, a.s."}}],
         "channels": [
             {
                 "kind": "mail", "name": "ote-mail", "environment": "sandbox", "counterparty": OPERATOR, "codes": ["*"],
