@@ -116,8 +116,8 @@ def test_what_comes_is_archived_and_read_once(engine: Engine, database_url: str)
     channel.offer("<1@ote>", b"<RESPONSE id='other'/>")
     channel.offer("<3@ote>", b"<RESPONSE id='3'/>")
     channel.waiting["<3@ote>"] = replace(channel.waiting["<3@ote>"], content=None, refusal=("wrong_signature", "No."))
-    channel.offer("<4@x\0>", b"spam")
-    channel.waiting["<4@x\0>"] = replace(channel.waiting["<4@x\0>"], content=None, is_aside=True)
+    channel.offer("<4@x\0\udcff>", b"spam")
+    channel.waiting["<4@x\0\udcff>"] = replace(channel.waiting["<4@x\0\udcff>"], content=None, is_aside=True)
     assert look() == (0, 1, 2, 1, 0)
     assert reads.contents == [b"<RESPONSE id='1'/>"]
     assert verdicts(engine) == ["opened", "duplicate", "refused", "refused"]

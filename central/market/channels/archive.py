@@ -222,5 +222,5 @@ def drop_aside(connection: Connection, before: datetime) -> int:
 
 
 def _name(text: str) -> str:
-    """A name from outside, as it can be stored."""
-    return text.replace("\0", "�")[:_MOST_NAME]
+    """A name from outside, as it can be stored: file names may hold octets that are no letters."""
+    return text.replace("\0", "�")[:_MOST_NAME].encode("utf-8", "replace").decode()

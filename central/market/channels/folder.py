@@ -2,8 +2,9 @@
 
 Below the folder: `out/` what we leave for it, `in/` what it leaves for us, `done/` what we took, `tmp/` where files are
 written. A file appears in `out` whole, by renaming; one in `in` is read only when it has not changed between two looks
-(the other program should rename as well: names that begin with a dot or end in .tmp or .part are left alone). Who may
-write into the folder is trusted: nothing is signed.
+(the other program should rename as well: names that begin with a dot or end in .tmp or .part are left alone) and not
+while it was read. A file is told by its name and its content: another one of the same name is another one. Links are
+followed nowhere. Who may write into the folder is trusted: nothing is signed.
 """
 
 import hashlib
@@ -11,6 +12,7 @@ import os
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
+from stat import S_ISREG
 from typing import Final
 
 from central.market.channels.port import (
@@ -29,6 +31,8 @@ from central.market.channels.port import (
 UNFINISHED: Final = (".tmp", ".part", ".filepart", "~")
 FOLDERS: Final = ("out", "in", "done", "tmp")
 _MOST_NAME: Final = 200
+_Look = tuple[int, int, int, int]
+"""Device, inode, size and time of the last change: what tells that a file is still the same."""
 
 
 class FolderChannel(Channel):
@@ -40,37 +44,56 @@ class FolderChannel(Channel):
         super().__init__(destination, archive, now)
         self._folder = folder
         self._peer = peer
-        self._seen: dict[str, tuple[int, int, int]] = {}
+        self._seen: dict[str, _Look] = {}
+        self._offered: dict[str, _Look] = {}
+        """How the files looked that were offered, by identity."""
 
     def receive(self) -> Iterable[Incoming]:
         """Files of `in` that look as they did at the look before, oldest first; see `Channel`."""
         try:
             self._make_folders()
-            looks = {entry.name: _look(entry) for entry in os.scandir(self._folder / "in") if _is_finished(entry)}
+            with os.scandir(self._folder / "in") as entries:
+                looks = {entry.name: look for entry in entries if (look := _look_at(entry)) is not None}
         except OSError as error:
             raise UndeliveredError(f"{self.destination.address} cannot be read: {error.strerror}") from None
         settled = [name for name, look in looks.items() if self._seen.get(name) == look]
         self._seen = looks
-        for name in sorted(settled, key=lambda each: (looks[each][1], each)):
-            incoming = self._read(name)
+        for name in sorted(settled, key=lambda each: (looks[each][3], each)):
+            incoming = self._read(name, looks[name])
             if incoming is not None:
                 yield incoming
 
     def confirm(self, incoming: Incoming) -> None:
-        """Move the file to `done`, where nothing is ever overwritten; see `Channel`."""
+        """Move the file to `done`, where nothing is ever overwritten; see `Channel`.
+
+        Another file that came meanwhile under its name stays where it is.
+        """
         source = self._folder / "in" / incoming.handle
         digest = hashlib.sha256(incoming.octets).hexdigest()[:12]
+        target = self._folder / "done" / f"{digest}-{incoming.handle}"
+        look = self._offered.pop(incoming.identity, None)
+        if look is None:
+            return
         try:
-            source.replace(self._folder / "done" / f"{digest}-{incoming.handle}")
+            source.replace(target)
+            if _look(os.lstat(target)) != look:
+                os.link(target, source, follow_symlinks=False)
+                target.unlink()
         except FileNotFoundError:
             return
         except OSError as error:
+            self._offered[incoming.identity] = look
             raise UndeliveredError(f"{source} cannot be moved to done: {error.strerror}") from None
 
-    def _read(self, name: str) -> Incoming | None:
+    def _read(self, name: str, look: _Look) -> Incoming | None:
+        """The file, if it is what was looked at, before and after it was read."""
         try:
-            with (self._folder / "in" / name).open("rb") as file:
-                octets = file.read(LARGEST + 1)
+            # neither a link nor something that never ends can have come into its place
+            handle = os.open(self._folder / "in" / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            with os.fdopen(handle, "rb") as file:
+                octets = file.read(LARGEST + 1) if _look(os.fstat(handle)) == look else b""
+                if _look(os.fstat(handle)) != look:
+                    return None
         except OSError:
             return None
         refusal = None
@@ -79,7 +102,9 @@ class FolderChannel(Channel):
             refusal = "file_too_large", f"The file {name} is larger than {LARGEST} octets; its beginning is kept."
         content = None if refusal else octets
         where = self.destination
-        return Incoming(where.name, where.environment, name, self._peer, octets, name, content, refusal=refusal)
+        identity = f"{name} {hashlib.sha256(octets).hexdigest()[:16]}"
+        self._offered[identity] = look
+        return Incoming(where.name, where.environment, identity, self._peer, octets, name, content, refusal=refusal)
 
     def _seal(self, message: Outgoing) -> Sealed:
         return Sealed(message.xml, f"{message.code}-{message.id}.xml", self._peer)
@@ -113,22 +138,31 @@ class FolderChannel(Channel):
             # a folder that is not there is a disk that is not mounted: making it would hide that
             raise FileNotFoundError(2, f"the folder {self._folder} is not there")
         for name in FOLDERS:
-            (self._folder / name).mkdir(exist_ok=True)
+            path = self._folder / name
+            path.mkdir(exist_ok=True)
+            if path.is_symlink():
+                # what is left for one place must not arrive at another
+                raise NotADirectoryError(20, f"{path} is a link, expected a folder")
 
 
-def _is_finished(entry: os.DirEntry[str]) -> bool:
+def _look_at(entry: os.DirEntry[str]) -> _Look | None:
+    """How a file looks; None for what is none, is not finished, or is gone meanwhile."""
     name = entry.name
-    return (
-        entry.is_file(follow_symlinks=False)
-        and not name.startswith(".")
-        and not name.lower().endswith(UNFINISHED)
-        and len(name.encode("utf-8", "surrogateescape")) <= _MOST_NAME
-    )
+    if (
+        name.startswith(".")
+        or name.lower().endswith(UNFINISHED)
+        or len(name.encode("utf-8", "surrogateescape")) > _MOST_NAME
+    ):
+        return None
+    try:
+        stat = entry.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    return _look(stat) if S_ISREG(stat.st_mode) else None
 
 
-def _look(entry: os.DirEntry[str]) -> tuple[int, int, int]:
-    stat = entry.stat(follow_symlinks=False)
-    return stat.st_size, stat.st_mtime_ns, stat.st_ino
+def _look(stat: os.stat_result) -> _Look:
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 def _sync_folder(folder: Path) -> None:
