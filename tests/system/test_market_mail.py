@@ -68,6 +68,46 @@ def test_what_was_not_confirmed_comes_again_in_the_next_session(end: MailEnd) ->
     assert list(end.channel.receive()) == []
 
 
+def test_a_full_mailbox_is_read_by_pages_and_what_nobody_takes_does_not_stop_it(
+    end: MailEnd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mail, "PAGE", 3)
+    monkeypatch.setattr(mail, "MOST_AT_ONCE", 5)
+    for number in range(12):
+        end.put(b"Subject: x\r\nMessage-ID: <%02d@x>\r\n\r\nhello\r\n" % number)
+    names = [f"<{number:02}@x>" for number in range(12)]
+    poison = set(names[:4])
+
+    def look() -> list[str]:
+        found = []
+        for each in end.channel.receive():
+            found.append(each.identity)
+            if each.identity not in poison:
+                end.channel.confirm(each)
+        return found
+
+    assert look() == names[:5]
+    assert look() == names[5:10], "what was left is not read again before the others"
+    assert look() == [*names[10:], *names[:3]]
+    assert look() == names[:4]
+    poison.discard(names[0])
+    assert look() == names[:4]
+    poison.clear()
+    assert look() == names[1:4]
+    assert look() == []
+
+
+def test_a_mailbox_made_anew_has_other_uids(end: MailEnd, monkeypatch: pytest.MonkeyPatch) -> None:
+    end.put(end.seal("R-7", b"<RESPONSE id='7'/>"))
+    (first,) = end.channel.receive()
+    monkeypatch.setattr(end.channel, "_validity", [b"1"])
+    (again,) = end.channel.receive()
+    with pytest.raises(UndeliveredError, match="will be seen again"):
+        end.channel.confirm(first)
+    end.channel.confirm(again)
+    assert list(end.channel.receive()) == []
+
+
 def test_a_mailbox_that_is_away_is_waited_for(end: MailEnd) -> None:
     assert end.setting.mailbox is not None
     wrong = replace(end.setting, mailbox=replace(end.setting.mailbox, password="wrong"))

@@ -6,6 +6,7 @@ of what was done, refused or set aside. A mail that is neither signed nor encryp
 
 import hashlib
 import imaplib
+import re
 import ssl
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -41,8 +42,11 @@ REFUSED: Final = "rozvodna-refused"
 ASIDE: Final = "rozvodna-aside"
 MOST_AT_ONCE: Final = 500
 """Mails of one look; the rest comes with the next one."""
+PAGE: Final = 500
+"""UIDs that are asked for at once: the line with those of a full mailbox would be longer than is read."""
 TIMEOUT_S: Final = 60.0
 IMAP_PORTS: Final = {"imap": 143, "imap+starttls": 143, "imaps": 993}
+_UID = re.compile(rb"\bUID (\d+)")
 _AWAY: Final = (OSError, imaplib.IMAP4.error, ImapToolsError, EOFError)
 
 
@@ -86,7 +90,12 @@ class MailChannel(Channel):
         self._setting = setting
         self._smtp = Smtp(setting.smtp)
         self._open: BaseMailBox | None = None
-        self._opened = 0
+        self._session = 0
+        self._validity: object = None
+        self._put_off: set[str] = set()
+        """UIDs of this session that were offered and are not confirmed."""
+        self._folders: set[str] = set()
+        self._moved = 0
 
     def close(self) -> None:
         """See `Channel`."""
@@ -94,26 +103,43 @@ class MailChannel(Channel):
         self._drop()
 
     def receive(self) -> Iterator[Incoming]:
-        """See `Channel`."""
+        """See `Channel`; `MOST_AT_ONCE` mails of a look, and of those that were offered before without being confirmed
+        only when there are no others: they must not keep what came behind them."""
         if self._setting.mailbox is None:
             return
-        for uid in self._uids():
-            octets = self._fetch(uid)
-            if octets is not None:
-                yield self._incoming(f"{self._opened}:{uid}", octets)
+        left, there = MOST_AT_ONCE, self._look()
+        put_off, moved = frozenset(self._put_off), self._moved
+        for again in (False, True):
+            for uid in self._uids(there - (self._moved - moved)):
+                if left == 0:
+                    return
+                if (uid in put_off) is not again:
+                    continue
+                octets = self._fetch(uid)
+                if octets is None:
+                    continue
+                left -= 1
+                self._put_off.add(uid)
+                yield self._incoming(f"{self._session}:{uid}", octets)
 
     def confirm(self, incoming: Incoming) -> None:
         """Move the mail out of the way; see `Channel`."""
         session, _, uid = incoming.handle.partition(":")
-        if self._open is None or session != str(self._opened):
+        if self._open is None or session != str(self._session):
+            # UIDs hold in one session: in the next one the mailbox may have been made anew (UIDVALIDITY)
             raise UndeliveredError(f"{self.destination.address}: the mailbox was closed; the mail will be seen again.")
         folder = ASIDE if incoming.is_aside else DONE if incoming.refusal is None else REFUSED
         try:
-            if not self._open.folder.exists(folder):
-                self._open.folder.create(folder)
+            if folder not in self._folders:
+                if not self._open.folder.exists(folder):
+                    self._open.folder.create(folder)
+                self._folders.add(folder)
             self._open.move(uid, folder)
         except _AWAY as error:
             raise self._lost(error) from None
+        if uid in self._put_off:
+            self._put_off.remove(uid)
+            self._moved += 1
 
     def _seal(self, message: Outgoing) -> Sealed:
         setting, at = self._setting, self._now()
@@ -183,27 +209,67 @@ class MailChannel(Channel):
             code_hint=smime.code_of(letter.subject),
         )
 
-    def _uids(self) -> list[str]:
+    def _look(self) -> int:
+        """Open the mailbox as it is now; how many mails are in it."""
         try:
-            return sorted(self._mailbox().uids("ALL"), key=int)[:MOST_AT_ONCE]
+            box = self._mailbox()
+            there = int(box.folder.set(box.folder.get() or "INBOX")[1][0])
+            self._require_validity(box.client.response("UIDVALIDITY")[1])
         except _AWAY as error:
             raise self._lost(error) from None
+        return there
+
+    def _uids(self, there: int) -> Iterator[str]:
+        """UIDs of so many mails, oldest first, fetched by pages while what comes before moves away."""
+        before, passed = self._moved, 0
+        while True:
+            moved = self._moved - before
+            first, last = passed - moved + 1, min(passed - moved + PAGE, there - moved)
+            if first > last:
+                return
+            page = self._page(first, last)
+            if not page:
+                return
+            passed += len(page)
+            yield from page
+
+    def _page(self, first: int, last: int) -> list[str]:
+        """UIDs of the mails with those places in the mailbox."""
+        try:
+            status, found = self._mailbox().client.fetch(f"{first}:{last}", "(UID)")
+        except _AWAY as error:
+            raise self._lost(error) from None
+        if status != "OK":
+            return []
+        uids = [match[1] for line in found if isinstance(line, bytes) and (match := _UID.search(line))]
+        return [uid.decode() for uid in sorted(uids, key=int)]
+
+    def _require_validity(self, validity: object) -> None:
+        """What is known of UIDs holds as long as the mailbox says that they are the same."""
+        if validity != self._validity:
+            self._begin_session()
+            self._validity = validity
+
+    def _begin_session(self) -> None:
+        self._session += 1
+        self._put_off.clear()
+        self._folders.clear()
 
     def _fetch(self, uid: str) -> bytes | None:
         """The mail's octets; of one that is too large its beginning, and None of one that is gone meanwhile."""
         try:
             client = self._mailbox().client
-            found = _octets(client.uid("fetch", uid, f"(BODY.PEEK[]<0.{LARGEST + 1}>)"))
+            status, found = client.uid("fetch", uid, f"(BODY.PEEK[]<0.{LARGEST + 1}>)")
         except _AWAY as error:
             raise self._lost(error) from None
-        return found
+        return _octets(found) if status == "OK" else None
 
     def _mailbox(self) -> BaseMailBox:
         if self._open is None:
             mailbox = self._setting.mailbox
             assert mailbox is not None
             self._open = open_mailbox(mailbox)
-            self._opened += 1
+            self._begin_session()
         return self._open
 
     def _lost(self, error: BaseException) -> UndeliveredError:
@@ -219,8 +285,8 @@ class MailChannel(Channel):
         self._open = None
 
 
-def _octets(answer: tuple[str, Sequence[object]]) -> bytes | None:
-    for item in answer[1]:
+def _octets(found: Sequence[object]) -> bytes | None:
+    for item in found:
         if isinstance(item, tuple) and len(item) == 2 and isinstance(item[1], bytes):
             return item[1]
     return None
