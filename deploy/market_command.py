@@ -43,7 +43,8 @@ def _parser() -> argparse.ArgumentParser:
     text = "compare the operator's XSD archive with our mappings, and put in force what our messages satisfy"
     taken = acts.add_parser("import-schemas", help=text, description=text)
     taken.set_defaults(act=_import)
-    taken.add_argument("archive", type=Path, help="the zip file as published")
+    text = "the zip files as published; those of one release together, what they have not is not official any more"
+    taken.add_argument("archives", type=Path, nargs="+", metavar="ARCHIVE", help=text)
     taken.add_argument("--name", help="name of the package; default official-DAY")
     taken.add_argument("--valid-from", type=date.fromisoformat, help="first day; default today")
     taken.add_argument("--base", help="package that gives what the archive has not; default the one valid that day")
@@ -102,7 +103,7 @@ def _import(options: argparse.Namespace, folder: Path) -> int:
     base = load_package(options.base) if options.base else package_valid_on(day)
     imported = import_schemas(
         base,
-        options.archive.read_bytes(),
+        [archive.read_bytes() for archive in options.archives],
         options.name or f"official-{day.isoformat()}",
         day,
         folder,

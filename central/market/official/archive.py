@@ -1,24 +1,30 @@
-"""The XSD files of a zip archive from outside: bounded, flat in their folders, free of document type declarations."""
+"""The XSD files of a zip archive from outside: bounded, each once, free of document type declarations."""
 
 import io
+import struct
 import zipfile
 import zlib
 from pathlib import PurePosixPath
 from typing import Final
 
-from central.market.errors import FormatError
+from central.market.errors import FormatError, InboundError
+from central.market.xml import XmlLimits, parse_untrusted
 
+LARGEST_ARCHIVE: Final = 100_000_000
 MOST_MEMBERS: Final = 2_000
 MOST_OCTETS: Final = 50_000_000
 """What the schemas may unpack to together; the operator's whole documentation has a tenth of it."""
 _PIECE: Final = 1 << 16
+_LIMITS: Final = XmlLimits(size_bytes=MOST_OCTETS, depth=60)
 
 
 def read_archive(content: bytes) -> dict[PurePosixPath, bytes]:
     """The schemas by their path in the archive; other files are passed over. FormatError for a bad one."""
+    if len(content) > LARGEST_ARCHIVE:
+        raise FormatError("bad_archive", f"The archive has {len(content)} octets; at most {LARGEST_ARCHIVE} are read.")
     try:
         archive = zipfile.ZipFile(io.BytesIO(content))
-    except (zipfile.BadZipFile, ValueError) as error:
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError, struct.error) as error:
         raise FormatError("bad_archive", f"The archive is no zip file that can be read: {error}.") from None
     members = archive.infolist()
     if len(members) > MOST_MEMBERS:
@@ -31,15 +37,25 @@ def read_archive(content: bytes) -> dict[PurePosixPath, bytes]:
             continue
         if path.is_absolute() or ".." in path.parts or ":" in member.filename:
             raise FormatError("bad_archive", f"The archive's member {member.filename!r} would lie outside its folder.")
+        if path in found or any(parent in found for parent in path.parents):
+            raise FormatError("bad_archive", f"The archive has the schema {path} twice, or a schema as a folder.")
         found[path] = _unpacked(archive, member, left)
         left -= len(found[path])
-        if b"<!DOCTYPE" in found[path] or b"<!ENTITY" in found[path]:
-            raise FormatError("bad_archive", f"The schema {path} has a document type declaration; it is not read.")
+        _require_plain(path, found[path])
     if not found:
         raise FormatError(
             "bad_archive", "The archive has no .xsd file in it: take the operator's archive of XSD templates."
         )
     return found
+
+
+def _require_plain(path: PurePosixPath, content: bytes) -> None:
+    """The octets are XML in an encoding that contains ASCII, without entities: no later reader finds anything else."""
+    try:
+        parse_untrusted(content, _LIMITS)
+    except InboundError as error:
+        sentence = error.message.replace("The message", "It")
+        raise FormatError("bad_archive", f"The schema {path} cannot be read. {sentence}") from None
 
 
 def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo, left: int) -> bytes:

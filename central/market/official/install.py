@@ -1,28 +1,38 @@
 """Makes a format package of the operator's schemas: what fits is official, what does not stays ours and says why.
 
 A message becomes `official` only when its sample, written by our writer under the new package, satisfies the operator's
-schema of its format. Everything else keeps our schema, and with it the ban on production addresses.
+schema of its format and is read back. Everything else keeps the schema that it had, and with it the ban on production
+addresses: also what an earlier archive made official, for an import replaces what was before as a whole. Archives that
+hold together (electricity and gas) are taken in together. Each keeps its own folder, so that no schema takes in another
+one's parts.
 """
 
+import hashlib
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 import msgspec
-import xmlschema
 
 from central.market.cdsdata import INTERVAL_DATA, write_interval_data
 from central.market.cdsdata_reader import read_interval_data
-from central.market.errors import FormatError, MarketError
+from central.market.errors import FormatError, InboundError, MarketError
 from central.market.format_data import Format, MessageKind
-from central.market.format_package import FormatPackage, files_of_schema, find_packages, read_package
+from central.market.format_package import (
+    FORMATS_FOLDER,
+    FormatPackage,
+    files_of_schema,
+    find_packages,
+    read_package,
+)
 from central.market.mapping.model import Mapping as ElementMapping
 from central.market.mapping.transfer import transfer
 from central.market.official.archive import read_archive
-from central.market.official.compare import Difference, compare, load_schema, root_names
+from central.market.official.compare import Difference, compare, root_names
+from central.market.official.find import Found, find_schemas
 from central.market.response import FORMATS as ANSWERS
 from central.market.response import read_response, write_response
 
@@ -54,13 +64,13 @@ class Imported:
 
 def import_schemas(
     base: FormatPackage,
-    archive: bytes,
+    archives: Sequence[bytes],
     name: str,
     valid_from: date,
     folder: Path,
     mappings: Mapping[str, bytes] | None = None,
 ) -> Imported:
-    """The package `name` in `folder`/`name`, made of `base`, the archive's schemas and, by format, other mappings.
+    """The package `name` in `folder`/`name`, made of `base`, the archives' schemas and, by format, other mappings.
 
     A package of that name must not be there yet. Raises FormatError; then nothing is left behind.
     """
@@ -68,32 +78,43 @@ def import_schemas(
         raise FormatError("bad_name", f"The package's name {name[:80]!r} must be letters, digits and '-'.")
     if name in find_packages():
         raise FormatError("package_exists", f"There is a format package {name} already: choose another name.")
-    files = read_archive(archive)
+    files = {f"{SCHEMAS}/{_digest(archive)[:12]}": read_archive(archive) for archive in archives}
     target = folder / name
     making = folder / f".{name}.making"
     shutil.rmtree(making, ignore_errors=True)
     try:
         making.mkdir(parents=True)
-        imported = _make(base, files, name, valid_from, making, mappings or {})
+        source = f"The market operator's archives {', '.join(map(_digest, archives))} on {base.name} {base.digest}."
+        imported = _make(base, files, name, valid_from, making, mappings or {}, source)
         making.rename(target)
+    except OSError as error:
+        raise FormatError(
+            "bad_archive", f"The package cannot be written: {error.strerror} ({error.filename})."
+        ) from None
     finally:
         shutil.rmtree(making, ignore_errors=True)
     return Imported(name, target, imported.schemas, imported.differences, imported.messages)
 
 
+def _digest(archive: bytes) -> str:
+    return hashlib.sha256(archive).hexdigest()
+
+
 def _make(
     base: FormatPackage,
-    files: Mapping[PurePosixPath, bytes],
+    archives: Mapping[str, Mapping[PurePosixPath, bytes]],
     name: str,
     valid_from: date,
     folder: Path,
     mappings: Mapping[str, bytes],
+    source: str,
 ) -> Imported:
-    for path, content in files.items():
-        file = folder / SCHEMAS / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(content)
-    official = _schemas_by_format(base, folder / SCHEMAS, files)
+    for place, files in archives.items():
+        for path, content in files.items():
+            file = folder / place / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+    official = find_schemas(base, folder, archives)
     formats = [_format(base, entry, official, folder, mappings) for entry in base.data.formats]
     messages = [msgspec.structs.replace(entry, status="sandbox") for entry in base.data.messages]
     for message in messages:
@@ -104,7 +125,7 @@ def _make(
         name=name,
         version=base.data.version + 1,
         valid_from=valid_from,
-        source=f"The market operator's archive of schemas on top of {base.name}.",
+        source=source,
         formats=formats,
         messages=messages,
     )
@@ -112,8 +133,8 @@ def _make(
     trial = read_package(folder / f"{name}.json")
     differences = [
         difference
-        for format_name, (_, schema) in official.items()
-        for difference in compare(_with_namespace_of(base, trial), format_name, schema)
+        for format_name, found in official.items()
+        for difference in compare(_with_namespace_of(base, trial), format_name, found.schema)
     ]
     tried = [_try(base, trial, message, official) for message in messages]
     passed = {result.code for result in tried if result.is_official}
@@ -122,7 +143,7 @@ def _make(
     ]
     _write(folder, name, msgspec.structs.replace(data, messages=decided))
     read_package(folder / f"{name}.json")
-    schemas = {format_name: str(path) for format_name, (path, _) in official.items()}
+    schemas = {format_name: str(found.path) for format_name, found in official.items()}
     return Imported(name, None, schemas, differences, tried)
 
 
@@ -133,31 +154,10 @@ def _with_namespace_of(base: FormatPackage, trial: FormatPackage) -> FormatPacka
     return FormatPackage(msgspec.structs.replace(trial.data, formats=formats), trial.folder, "")
 
 
-def _schemas_by_format(
-    base: FormatPackage, folder: Path, files: Mapping[PurePosixPath, bytes]
-) -> dict[str, tuple[PurePosixPath, xmlschema.XMLSchema10]]:
-    """By format of ours: the schema whose document element has its name; of several the one with the fewest roots."""
-    known = {entry.name for entry in base.data.formats}
-    found: dict[str, tuple[PurePosixPath, xmlschema.XMLSchema10]] = {}
-    for path in sorted(files):
-        files_of_schema(folder / path)
-        schema = load_schema(folder / path)
-        for name in known & set(root_names(schema)):
-            if name not in found or len(schema.elements) < len(found[name][1].elements):
-                found[name] = (path, schema)
-    if not found:
-        raise FormatError(
-            "no_known_format",
-            f"None of the archive's {len(files)} schemas describes a format that {base.name} has "
-            f"({', '.join(sorted(known))}).",
-        )
-    return found
-
-
 def _format(
     base: FormatPackage,
     entry: Format,
-    official: Mapping[str, tuple[PurePosixPath, xmlschema.XMLSchema10]],
+    official: Mapping[str, Found],
     folder: Path,
     mappings: Mapping[str, bytes],
 ) -> Format:
@@ -169,9 +169,9 @@ def _format(
     elif entry.mapping is not None:
         _copy(base.folder, folder, entry.mapping)
     if entry.name in official:
-        path, schema = official[entry.name]
+        found = official[entry.name]
         return msgspec.structs.replace(
-            entry, schema=f"{SCHEMAS}/{path}", namespace=root_names(schema)[entry.name], mark="documented"
+            entry, schema=found.file, namespace=root_names(found.schema)[entry.name], mark="documented"
         )
     if entry.schema is not None:
         for file in files_of_schema(base.folder / entry.schema):
@@ -188,33 +188,47 @@ def _write(folder: Path, name: str, data: msgspec.Struct) -> None:
     (folder / f"{name}.json").write_bytes(msgspec.json.format(msgspec.json.encode(data), indent=2) + b"\n")
 
 
-def _try(
-    base: FormatPackage,
-    trial: FormatPackage,
-    message: MessageKind,
-    official: Mapping[str, tuple[PurePosixPath, xmlschema.XMLSchema10]],
-) -> Tried:
+def _try(base: FormatPackage, trial: FormatPackage, message: MessageKind, official: Mapping[str, Found]) -> Tried:
     if message.format not in official:
-        before = base.message(message.code).status or base.data.status
-        kept = before == "official" and trial.mappings.get(message.format) == base.mappings.get(message.format)
-        return Tried(message.code, message.format, kept, f"the archive has no schema of {message.format}")
+        return Tried(message.code, message.format, False, f"the archive has no schema of {message.format}")
     if message.sample is None:
         return Tried(message.code, message.format, False, "there is no sample of it")
     content = (base.folder / message.sample).read_bytes()
     try:
-        _rewrite(base, trial, message, content)
+        written = _rewrite([base, *_shipped()], trial, message, content)
+        _rewrite([trial], trial, message, written)
     except MarketError as error:
         return Tried(message.code, message.format, False, error.message)
+    # the next import reads it by this package
+    (trial.folder / message.sample).write_bytes(written)
     return Tried(message.code, message.format, True, "its sample satisfies the operator's schema")
 
 
-def _rewrite(base: FormatPackage, trial: FormatPackage, message: MessageKind, content: bytes) -> bytes:
-    """The sample as our writer makes it under the new package, checked with its schema."""
+def _shipped() -> Iterator[FormatPackage]:
+    return (read_package(path) for path in sorted(FORMATS_FOLDER.glob("*.json")))
+
+
+def _rewrite(readers: Iterable[FormatPackage], trial: FormatPackage, message: MessageKind, content: bytes) -> bytes:
+    """The sample as our writer makes it under the new package, checked with its schema.
+
+    It is read by the first of `readers` that can: one that never satisfied a schema is as our own package has it.
+    """
+    failure: InboundError | None = None
+    for reader in readers:
+        try:
+            return _rewritten(reader, trial, message, content)
+        except InboundError as error:
+            failure = failure or error
+    assert failure is not None, "there is always a reader"
+    raise failure
+
+
+def _rewritten(reader: FormatPackage, trial: FormatPackage, message: MessageKind, content: bytes) -> bytes:
     if message.code == INTERVAL_DATA:
-        return write_interval_data(trial, read_interval_data(base, content))
+        return write_interval_data(trial, read_interval_data(reader, content))
     if message.format in ANSWERS:
-        return write_response(trial, read_response(base, content))
-    return transfer(content, base, trial)
+        return write_response(trial, read_response(reader, content))
+    return transfer(content, reader, trial)
 
 
 def parse_mappings(arguments: list[str]) -> Iterator[tuple[str, bytes]]:

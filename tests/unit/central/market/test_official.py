@@ -2,6 +2,7 @@
 
 import io
 import json
+import warnings
 import zipfile
 from datetime import date
 from pathlib import Path
@@ -11,7 +12,14 @@ import pytest
 from central.market import format_package
 from central.market.channels.allowed import FormatStatus, format_status
 from central.market.errors import FormatError
-from central.market.format_package import FORMATS_FOLDER, load_package, package_valid_on, read_package
+from central.market.format_package import (
+    FORMATS_FOLDER,
+    FormatPackage,
+    files_of_schema,
+    load_package,
+    package_valid_on,
+    read_package,
+)
 from central.market.official.archive import read_archive
 from central.market.official.install import Imported, import_schemas
 from central.platform.settings import Settings
@@ -30,6 +38,15 @@ def archive(**files: bytes | str) -> bytes:
     return held.getvalue()
 
 
+def twice(name: str) -> bytes:
+    held = io.BytesIO()
+    with warnings.catch_warnings(), zipfile.ZipFile(held, "w") as made:
+        warnings.simplefilter("ignore")
+        made.writestr(name, "<x/>")
+        made.writestr(name, "<y/>")
+    return held.getvalue()
+
+
 def schema(name: str, *changes: tuple[str, str]) -> str:
     text = (SANDBOX / name).read_text(encoding="utf-8")
     for old, new in changes:
@@ -43,7 +60,7 @@ def brought(folder: Path, *changes: tuple[str, str], **more: bytes) -> Imported:
     content = archive(
         electricity__envelope_xsd=schema("envelope.xsd"), electricity__cdsreq_xsd=schema("cdsreq.xsd", *changes)
     )
-    return import_schemas(PACKAGE, content, "official-2027", DAY, folder, more)
+    return import_schemas(PACKAGE, [content], "official-2027", DAY, folder, more)
 
 
 def codes_of(*formats: str) -> set[str]:
@@ -66,8 +83,7 @@ def test_what_our_message_satisfies_becomes_official_and_nothing_else(tmp_path: 
     }
     package = read_package(tmp_path / "official-2027" / "official-2027.json")
     assert package.format("CDSREQ").namespace == "http://www.ote-cr.cz/schema/cds/request/2027"
-    official = {entry.code for entry in package.data.messages if not package.is_sandbox_message(entry.code)}
-    assert official == codes_of("CDSREQ")
+    assert official(package) == codes_of("CDSREQ")
     assert package.is_sandbox, "as a whole it keeps the ban on production"
     assert not list(tmp_path.glob(".*"))
 
@@ -127,25 +143,81 @@ def test_the_fast_writers_are_tried_as_well(tmp_path: Path) -> None:
     content = archive(
         **{name.replace(".", "_"): schema(name) for name in ("envelope.xsd", "cdsdata.xsd", "response.xsd")}
     )
-    imported = import_schemas(PACKAGE, content, "official-2027", DAY, tmp_path)
+    imported = import_schemas(PACKAGE, [content], "official-2027", DAY, tmp_path)
     assert {item.code for item in imported.messages if item.is_official} == codes_of("CDSDATA", "RESPONSE")
 
 
 def test_an_archive_of_every_schema_brings_every_sample_over(tmp_path: Path) -> None:
     names = {file.name: file.read_text(encoding="utf-8") for file in SANDBOX.glob("*.xsd")}
     content = archive(**{name.replace(".", "_"): text for name, text in names.items()})
-    imported = import_schemas(PACKAGE, content, "official-2027", DAY, tmp_path)
+    imported = import_schemas(PACKAGE, [content], "official-2027", DAY, tmp_path)
     assert told(imported) == set()
     with_schema = codes_of(*(entry.name for entry in PACKAGE.data.formats if entry.schema))
     assert {item.code for item in imported.messages if item.is_official} == with_schema
 
 
-def test_a_second_archive_keeps_what_the_first_made_official(tmp_path: Path) -> None:
-    brought(tmp_path)
-    first = read_package(tmp_path / "official-2027" / "official-2027.json")
-    content = archive(**{name.replace(".", "_"): schema(name) for name in ("envelope.xsd", "response.xsd")})
-    second = import_schemas(first, content, "official-2028", date(2028, 1, 1), tmp_path)
-    assert {item.code for item in second.messages if item.is_official} == codes_of("CDSREQ", "RESPONSE")
+def files(*names: str, **changes: tuple[str, str]) -> bytes:
+    """An archive with our schemas of those names, as they are or with a change."""
+    held = {name: schema(name, *([changes[name[:-4]]] if name[:-4] in changes else [])) for name in names}
+    return archive(**{f"xsd__{name}".replace(".", "_"): text for name, text in held.items()})
+
+
+def official(package: FormatPackage) -> set[str]:
+    return {entry.code for entry in package.data.messages if not package.is_sandbox_message(entry.code)}
+
+
+def test_an_import_replaces_what_was_before_as_a_whole(tmp_path: Path) -> None:
+    """No schema of one release takes in a part of another, and what a release has not is not official any more."""
+    renamed = ("schema/cds/request", "schema/cds/request/2027")
+    import_schemas(PACKAGE, [files("envelope.xsd", "cdsreq.xsd", cdsreq=renamed)], "first", DAY, tmp_path)
+    first = read_package(tmp_path / "first" / "first.json")
+    assert official(first) == codes_of("CDSREQ")
+    longer = ("<xs:schema xmlns", "<!-- the second release --><xs:schema xmlns")
+    content = files("envelope.xsd", "response.xsd", envelope=longer)
+    second = import_schemas(first, [content], "second", date(2028, 1, 1), tmp_path)
+    package = read_package(tmp_path / "second" / "second.json")
+    assert official(package) == codes_of("RESPONSE")
+    assert next(item.why for item in second.messages if item.code == "XR1") == "the archive has no schema of CDSREQ"
+
+    def envelope_of(format_name: str) -> str:
+        found = files_of_schema(package.folder / str(package.format(format_name).schema))
+        return next(file.read_text(encoding="utf-8") for file in found if file.name == "envelope.xsd")
+
+    assert "the second release" in envelope_of("RESPONSE")
+    assert "the second release" not in envelope_of("CDSREQ")
+    assert package.format("CDSREQ").namespace.endswith("/2027"), "it is still read and written as it was"
+    assert first.digest in package.data.source
+
+    content = files("envelope.xsd", "cdsreq.xsd", "cdsmasterdata.xsd", cdsreq=renamed)
+    import_schemas(package, [content], "third", date(2029, 1, 1), tmp_path)
+    third = read_package(tmp_path / "third" / "third.json")
+    assert official(third) == codes_of("CDSREQ", "CDSMASTERDATA"), "samples are read in whichever layout they are"
+
+
+def test_archives_of_one_release_are_taken_in_together(tmp_path: Path) -> None:
+    electricity, gas = files("envelope.xsd", "cdsreq.xsd"), files("envelope.xsd", "response.xsd")
+    import_schemas(PACKAGE, [electricity, gas], "both", DAY, tmp_path)
+    assert official(read_package(tmp_path / "both" / "both.json")) == codes_of("CDSREQ", "RESPONSE")
+    other = files("envelope.xsd", "cdsreq.xsd", cdsreq=("schema/cds/request", "schema/cds/request/2028"))
+    with pytest.raises(FormatError, match=r"Several schemas describe CDSREQ: xsd/cdsreq\.xsd, xsd/cdsreq\.xsd"):
+        import_schemas(PACKAGE, [electricity, other], "mixed", DAY, tmp_path)
+    import_schemas(PACKAGE, [electricity, electricity], "twice", DAY, tmp_path)
+
+
+def test_an_archive_with_two_releases_is_refused_and_an_umbrella_is_none(tmp_path: Path) -> None:
+    plain = {"envelope_xsd": schema("envelope.xsd"), "cdsreq_xsd": schema("cdsreq.xsd")}
+    old = {f"old__{name}": text for name, text in plain.items()}
+    new = {"new__envelope_xsd": schema("envelope.xsd"), "new__cdsreq_xsd": schema("cdsreq.xsd")}
+    new["new__cdsreq_xsd"] = new["new__cdsreq_xsd"].replace("</xs:schema>", "<!-- 2028 --></xs:schema>")
+    with pytest.raises(FormatError, match=r"new/cdsreq\.xsd, old/cdsreq\.xsd"):
+        import_schemas(PACKAGE, [archive(**old, **new)], "official-2027", DAY, tmp_path)
+    namespace = PACKAGE.format("CDSREQ").namespace
+    umbrella = (
+        f'<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespace="{namespace}">'
+        '<xs:include schemaLocation="cdsreq.xsd"/></xs:schema>'
+    )
+    imported = import_schemas(PACKAGE, [archive(a_xsd=umbrella, **plain)], "official-2027", DAY, tmp_path)
+    assert imported.schemas == {"CDSREQ": "cdsreq.xsd"}
 
 
 @pytest.mark.parametrize(
@@ -155,6 +227,12 @@ def test_a_second_archive_keeps_what_the_first_made_official(tmp_path: Path) -> 
         (archive(readme="nothing"), "no .xsd file"),
         (archive(a_xsd='<!DOCTYPE x [<!ENTITY a "b">]><x/>'), "document type declaration"),
         (archive(a_xsd="<xs:schema"), "a.xsd cannot be read"),
+        (archive(a_xsd='<!DOCTYPE x [<!ENTITY a "b">]><x/>'.encode("utf-16")), "encoding that contains ASCII"),
+        (archive(a_xsd='<?xml version="1.0" encoding="utf-7"?><x/>'), "in the encoding utf-7"),
+        (archive(a_xsd="<a>" * 70 + "</a>" * 70), "nested deeper than 60 levels"),
+        (archive(a_xsd="<x/>", a_xsd__b_xsd="<x/>"), "a schema as a folder"),
+        (twice("a.xsd"), "the schema a.xsd twice"),
+        (archive(**{"n" * 300 + "_xsd": "<x/>"}), "cannot be written: File name too long"),
         (archive(a_xsd='<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"/>'), "None of the archive's 1 schemas"),
         (
             archive(
@@ -174,7 +252,7 @@ def test_a_second_archive_keeps_what_the_first_made_official(tmp_path: Path) -> 
 )
 def test_an_archive_that_is_none_is_refused_and_leaves_nothing(tmp_path: Path, content: bytes, sentence: str) -> None:
     with pytest.raises(FormatError, match=sentence):
-        import_schemas(PACKAGE, content, "official-2027", DAY, tmp_path)
+        import_schemas(PACKAGE, [content], "official-2027", DAY, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
@@ -190,9 +268,9 @@ def test_a_bomb_and_a_way_out_of_the_folder_are_refused() -> None:
 
 def test_a_name_is_used_once(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="There is a format package sandbox-2026"):
-        import_schemas(PACKAGE, archive(a_xsd="<x/>"), "sandbox-2026", DAY, tmp_path)
+        import_schemas(PACKAGE, [archive(a_xsd="<x/>")], "sandbox-2026", DAY, tmp_path)
     with pytest.raises(FormatError, match="letters, digits"):
-        import_schemas(PACKAGE, archive(a_xsd="<x/>"), "../x", DAY, tmp_path)
+        import_schemas(PACKAGE, [archive(a_xsd="<x/>")], "../x", DAY, tmp_path)
 
 
 def test_the_command_installs_where_messages_are_looked_up(
