@@ -23,13 +23,8 @@ from central.market.channels.tables import (
     market_unasked,
     market_waiting_reply,
 )
-from central.market.conversation.tables import (
-    market_outage,
-    market_process_event,
-    received_invoice,
-    received_invoice_item,
-    received_tariff,
-)
+from central.market.conversation.tables import market_outage, market_process_event
+from central.market.received_tables import received_invoice, received_invoice_item, received_tariff
 from central.market.states import Act, State
 from central.platform.database import metadata
 

@@ -17,6 +17,8 @@ from central.platform.web import Db, Now
 from central.registry import contracts, items
 from central.registry.acts import Ask, record
 from central.registry.contract_tables import contract_item
+from central.registry.item_acts import change_of, facts_of
+from central.registry.item_acts import revise_item as revise
 from central.registry.points import require_supply_point
 from central.registry.web import Body, Day, Ending, Operator, Reader, Why
 
@@ -177,18 +179,13 @@ def revise_item(
     """The item ends on `since` and one with the new facts begins. Needs If-Match."""
     row = items.require_item(connection, identifier, lock=True)
     require_match(if_match, row, _what(row))
-    items.require_inside(row, body.since)
     changes = body.model_dump(exclude_unset=True, exclude={"since", "why"})
-    facts = items.revised_item(connection, row, changes)
-    fields = frozenset(name for name, value in facts.items() if row[name] != value)
-    change = _change(row, "revise", body.since, fields)
-    before, after = _facts(row), plain(facts) | {"valid": [plain(body.since), plain(row["valid"].upper)]}
-    if preview:
-        return look(connection, change, before, after)
-    touched = weigh(connection, change, confirmed=confirmed)
-    made = items.split_item(connection, row, facts, body.since)
-    ask = Ask(person, clock, if_match, body.why, subject=f"contract/{row['number']}")
-    record(connection, change, ask, before, after, [sentence(each) for each in touched])
+    subject = f"contract/{row['number']}"
+    made = revise(
+        connection, row, changes, body.since, Ask(person, clock, if_match, body.why, preview, confirmed, subject)
+    )
+    if isinstance(made, Preview):
+        return made
     return _shown(connection, response, made)
 
 
@@ -207,8 +204,8 @@ def close_item(
     """Refused when the point is billed beyond that day. Needs If-Match."""
     row = items.require_item(connection, identifier, lock=True)
     require_match(if_match, row, _what(row))
-    change = _change(row, "close", body.on, frozenset())
-    before, after = _facts(row), _facts(row) | {"valid": [plain(row["valid"].lower), plain(body.on)]}
+    change = change_of(row, "close", body.on, frozenset())
+    before, after = facts_of(row), facts_of(row) | {"valid": [plain(row["valid"].lower), plain(body.on)]}
     if preview:
         return look(connection, change, before, after)
     touched = weigh(connection, change, confirmed=confirmed)
@@ -231,26 +228,15 @@ def remove_item(
     """For what was entered by mistake; refused when anything was billed by it. Needs If-Match."""
     row = items.require_item(connection, identifier, lock=True)
     require_match(if_match, row, _what(row))
-    change = _change(row, "remove", row["valid"].lower or date(1990, 1, 1), frozenset())
+    change = change_of(row, "remove", row["valid"].lower or date(1990, 1, 1), frozenset())
     touched = weigh(connection, change, confirmed=confirmed)
     items.remove_item(connection, row)
     ask = Ask(person, clock, if_match, body.why, subject=f"contract/{row['number']}")
-    record(connection, change, ask, _facts(row), None, [sentence(each) for each in touched])
-
-
-def _change(row: RowMapping, act: str, since: date, fields: frozenset[str]) -> Change:
-    name = f"{row['number']} of {row['ean']}"
-    until = row["valid"].upper
-    return Change("contract_item", row["id"], name, act, since, until, fields, (row["supply_point"],))
+    record(connection, change, ask, facts_of(row), None, [sentence(each) for each in touched])
 
 
 def _what(row: RowMapping) -> str:
     return f"the item of {row['ean']} under contract {row['number']}"
-
-
-def _facts(row: RowMapping) -> dict[str, Any]:
-    facts: dict[str, Any] = plain({name: row[name] for name in (*items.ITEM_FACTS, "ean", "valid")})
-    return facts
 
 
 def _shown(connection: Db, response: Response, identifier: int) -> ItemOut:

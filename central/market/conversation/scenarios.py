@@ -91,7 +91,9 @@ SCENARIOS: Final[dict[Scenario, Table]] = {
     ),
 }
 
-OPENED_BY: Final[dict[str, Scenario]] = {"194": REGISTRATION, "111": CHANGE_OF_DATA, "XC1": CLAIM}
+OPENED_BY: Final[dict[str, Scenario]] = {
+    "194": REGISTRATION, "111": CHANGE_OF_DATA, "XG1": CHANGE_OF_DATA, "XC1": CLAIM, "XG7": CLAIM,
+}  # fmt: skip
 """Scenario that a message of ours opens, by its code; 111 registers where its duty says so."""
 REGISTERS: Final = "registration"
 """Why a duty arose whose 111 registers a point."""

@@ -5,6 +5,7 @@ from central.market.payloads import (
     billing_data,
     claims,
     distribution_invoice,
+    gas_billing,
     master_data,
     requests,
     service_monitor,
@@ -19,6 +20,7 @@ from central.workflow.received import (
     request,
     service_findings,
     switch,
+    tariffs,
 )
 
 
@@ -26,11 +28,15 @@ def register_all() -> None:
     """Bring the effects to the market's reader; whoever reads messages calls this, once or many times."""
     register_effects(billing_data.FORMAT, billing.effects)
     register_effects(distribution_invoice.FORMAT, invoices.effects)
+    register_effects(gas_billing.FORMAT, invoices.effects)
     register_effects(master_data.FORMAT, points.effects)
     register_effects(supplier_switch.FORMAT, switch.effects)
     register_effects(claims.FORMAT, claim.effects)
+    register_effects(claims.GAS_FORMAT, claim.gas_effects)
     register_effects(requests.FORMAT, request.effects)
     register_effects(service_monitor.FORMAT, service_findings.effects)
     register_kind(points.KIND, points.PROPOSAL)
     register_kind(switch.KIND, switch.PROPOSAL)
-    register_kind(claim.KIND, claim.PROPOSAL)
+    register_kind(tariffs.KIND, tariffs.PROPOSAL)
+    for kind in claim.STATEMENTS:
+        register_kind(kind, claim.proposal_of(kind))

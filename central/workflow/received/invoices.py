@@ -1,116 +1,100 @@
-"""CDSINVOICE 127 received: invoices for distribution that the superior distributor issued to us, with their items.
+"""CDSINVOICE 127 and CDSGASPOF GP6 received: invoices for distribution that were issued to us, with their items.
 
 One of an issuer and number is kept once: the same again changes nothing, another content under a known number is a
 proposal that a person looks at.
 """
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, insert, select, tuple_
-from sqlalchemy.dialects.postgresql import Range
+from sqlalchemy import Connection, text
 
-from central.market.payloads.distribution_invoice import DistributionInvoice, DistributionInvoices, problems
+from central.market.format_package import package_valid_on
+from central.market.payloads.distribution_invoice import DistributionInvoices
+from central.market.payloads.gas_billing import GasBillings
 from central.market.received import Effect, Message, Proposal
-from central.market.tables import received_invoice, received_invoice_item
+from central.workflow.received import electric_invoice, gas_invoice
+from central.workflow.received.invoice import Origin, ReceivedInvoice, find_there, keep
 from central.workflow.received.known import not_ours, points_of
 
 REPEATED: Final = "invoice_again"
+_NOT_IN_A_ROW: Final = frozenset({"correction", "cancel", "historic"})
+_BEFORE: Final = text("""
+    -- where the last document of each gas point ends that came before a day; corrections stand beside the row
+    SELECT asked.point, asked.day, max(upper(i.period)) AS stop
+      FROM unnest(CAST(:points AS text[]), CAST(:days AS date[])) AS asked (point, day)
+      JOIN received_invoice i ON i.point_code = asked.point AND i.commodity = 'gas' AND lower(i.period) < asked.day
+                             AND i.corrects IS NULL AND i.kind NOT IN ('correction', 'cancel', 'historic')
+     GROUP BY asked.point, asked.day
+""")
 
 
 def effects(connection: Connection, messages: Sequence[Message], at: datetime) -> list[Effect]:
     """For each message its invoices, those that are not there yet."""
-    invoices = [invoice for message in messages for invoice in _invoices(message)]
-    known = points_of(connection, [invoice.subjects.opm for invoice in invoices])
-    table = received_invoice
-    keys = [(invoice.subjects.issuer, invoice.number) for invoice in invoices]
-    rows = connection.execute(
-        select(table.c.issuer, table.c.number, table.c.gross, table.c.period).where(
-            tuple_(table.c.issuer, table.c.number).in_(keys)
-        )
-    )
-    there = {(row.issuer, row.number): row for row in rows}
-    return [_effect(_invoices(message), known, there, at) for message in messages]
+    operator = package_valid_on(at.date()).envelope.market_operator
+    read = [_invoices(message, operator) for message in messages]
+    every = [invoice for invoices in read for invoice in invoices]
+    known = points_of(connection, {code for invoice in every for code in invoice.codes})
+    there = find_there(connection, {invoice.key for invoice in every})
+    before = _ends_before(connection, every)
+    told = [[with_gap(each, before.get((each.point or "", each.first))) for each in invoices] for invoices in read]
+    return [_effect(invoices, known, there, at) for invoices in told]
 
 
-def _invoices(message: Message) -> list[DistributionInvoice]:
-    payload: DistributionInvoices = message.read.payload
-    return payload.invoices
+def _invoices(message: Message, operator: str) -> list[ReceivedInvoice]:
+    payload: DistributionInvoices | GasBillings = message.read.payload
+    if isinstance(payload, GasBillings):
+        envelope = message.read.envelope
+        return [
+            gas_invoice.received(document, envelope, operator, place)
+            for place, document in enumerate(payload.documents, 1)
+        ]
+    return [electric_invoice.received(invoice) for invoice in payload.invoices]
+
+
+def _ends_before(connection: Connection, invoices: Sequence[ReceivedInvoice]) -> dict[tuple[str, date], date]:
+    gas = [(invoice.point or "", invoice.first) for invoice in invoices if invoice.commodity == "gas"]
+    if not gas:
+        return {}
+    asked = {"points": [point for point, _ in gas], "days": [day for _, day in gas]}
+    return {(row.point, row.day): row.stop for row in connection.execute(_BEFORE, asked)}
+
+
+def with_gap(invoice: ReceivedInvoice, stop: date | None) -> ReceivedInvoice:
+    """With a sentence where a gas document does not begin where the one before it ends, on `stop` (documented)."""
+    if stop in {None, invoice.first} or invoice.kind in _NOT_IN_A_ROW or invoice.corrects is not None:
+        return invoice
+    why = f"The gas document {invoice.number} of {invoice.point} begins on {invoice.first}, the one before ends {stop}."
+    return replace(invoice, problems=[*invoice.problems, why])
 
 
 def _effect(
-    invoices: list[DistributionInvoice], known: dict[str, int], there: dict[tuple[str, str], Any], at: datetime
+    invoices: Sequence[ReceivedInvoice], known: Mapping[str, int], there: Mapping[tuple[str, str], Any], at: datetime
 ) -> Effect:
-    new: dict[tuple[str, str], DistributionInvoice] = {}
+    new: dict[tuple[str, str], ReceivedInvoice] = {}
     proposals = []
     for invoice in invoices:
-        key = invoice.subjects.issuer, invoice.number
-        if key in there or key in new:
+        if invoice.key in there or invoice.key in new:
             proposals.append(_again(invoice, known))
         else:
-            new[key] = invoice
-    strange = not_ours([invoice.subjects.opm for invoice in invoices], known)
+            new[invoice.key] = invoice
+    strange = not_ours([code for invoice in invoices for code in invoice.codes], dict(known))
     why = f"{len(new)} invoices kept, {len(proposals)} under a number that is there already. {strange}".rstrip()
 
     def write(connection: Connection, inbox: int) -> None:
-        for invoice in new.values():
-            number = connection.execute(
-                insert(received_invoice).values(_row(invoice, known, inbox, at)).returning(received_invoice.c.id)
-            ).scalar_one()
-            if items := _items(invoice, int(number)):
-                connection.execute(insert(received_invoice_item), items)
+        keep(connection, list(new.values()), Origin("message", inbox), at)
 
-    return Effect("applied" if new else "proposed", why, proposals, write)
+    outcome = "applied" if new else "proposed" if proposals else "kept"
+    return Effect(outcome, why, proposals, write)
 
 
-def _again(invoice: DistributionInvoice, known: dict[str, int]) -> Proposal:
+def _again(invoice: ReceivedInvoice, known: Mapping[str, int]) -> Proposal:
     return Proposal(
         REPEATED,
         invoice.number,
-        {"issuer": invoice.subjects.issuer, "gross": str(invoice.gross), "kind": invoice.kind},
-        f"The invoice {invoice.number} of {invoice.subjects.issuer} is there already: look whether this one differs.",
-        known.get(invoice.subjects.opm),
+        {"issuer": invoice.issuer, "gross": str(invoice.gross), "kind": invoice.kind},
+        f"The invoice {invoice.number} of {invoice.issuer} is there already: look whether this one differs.",
+        known.get(invoice.point or ""),
     )
-
-
-def _row(invoice: DistributionInvoice, known: dict[str, int], inbox: int, at: datetime) -> dict[str, Any]:
-    return {
-        "inbox": inbox,
-        "issuer": invoice.subjects.issuer,
-        "recipient": invoice.subjects.recipient,
-        "number": invoice.number,
-        "kind": invoice.kind,
-        "corrects": invoice.corrects,
-        "point_code": invoice.subjects.opm,
-        "supply_point": known.get(invoice.subjects.opm),
-        "period": Range(invoice.first_day, invoice.last_day + timedelta(days=1)),
-        "issued": invoice.issued,
-        "tax_point": invoice.tax_point,
-        "due": invoice.due,
-        "variable_symbol": invoice.variable_symbol,
-        "net": invoice.net,
-        "vat": invoice.vat,
-        "gross": invoice.gross,
-        "to_pay": invoice.to_pay,
-        "problems": problems(DistributionInvoices(invoices=[invoice])),
-        "received_at": at,
-    }
-
-
-def _items(invoice: DistributionInvoice, number: int) -> list[dict[str, Any]]:
-    return [
-        {
-            "invoice": number,
-            "place": place,
-            "code": item.code,
-            "description": item.description,
-            "period": Range(item.first_day, item.last_day + timedelta(days=1)),
-            "quantity": item.quantity,
-            "unit": item.unit,
-            "unit_price": item.unit_price,
-            "net": item.net,
-            "vat_rate": item.vat_rate,
-        }
-        for place, item in enumerate(invoice.items, 1)
-    ]

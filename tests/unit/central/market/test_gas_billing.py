@@ -13,7 +13,9 @@ from msgspec.structs import replace
 from central.market.contents import problems_of, read_any, write_any
 from central.market.errors import InboundError, OutboundError
 from central.market.format_package import load_package
-from central.market.payloads.gas_billing import GasBilling, GasBillings, follows, lines_of, problems
+from central.market.payloads.gas_billing import GasBilling, GasBillings
+from central.market.payloads.gas_billing_rules import follows, problems
+from central.market.payloads.gas_lines import lines_of
 from tests.unit.central.market.content_examples import PAYLOADS, envelope_of
 from tests.unit.central.market.gas_examples import BEGIN, BILLED_AB, BILLED_C, CANCELLED, CHANGE, END, FIRST_GAS_DAY
 
