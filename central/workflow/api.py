@@ -23,6 +23,7 @@ from central.workflow.market_api import router as market_router
 from central.workflow.meter_acts_api import router as meter_acts_router
 from central.workflow.packages_api import router as packages_router
 from central.workflow.prepare import prepare
+from central.workflow.received.interval_api import router as received_intervals_router
 from central.workflow.received.invoice_api import router as received_invoices_router
 from central.workflow.received.tariff_api import router as received_tariffs_router
 from central.workflow.registry_import_api import router as registry_import_router
@@ -41,6 +42,7 @@ router.include_router(telling_router)
 router.include_router(packages_router)
 router.include_router(maintenance_router)
 router.include_router(meter_acts_router)
+router.include_router(received_intervals_router)
 router.include_router(received_invoices_router)
 router.include_router(received_tariffs_router)
 router.include_router(registry_import_router)

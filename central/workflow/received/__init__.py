@@ -1,6 +1,8 @@
 """What messages received from the market do here: effects by kind of message, and what taking their proposals does."""
 
+from central.market import cdsdata
 from central.market.conversation.proposals import register_kind
+from central.market.interval_import import install_reader
 from central.market.payloads import (
     billing_data,
     claims,
@@ -15,6 +17,7 @@ from central.market.received import register_effects
 from central.workflow.received import (
     billing,
     claim,
+    intervals,
     invoices,
     points,
     request,
@@ -27,6 +30,8 @@ from central.workflow.received import (
 def register_all() -> None:
     """Bring the effects to the market's reader; whoever reads messages calls this, once or many times."""
     register_effects(billing_data.FORMAT, billing.effects)
+    install_reader()
+    register_effects(cdsdata.FORMAT, intervals.effects)
     register_effects(distribution_invoice.FORMAT, invoices.effects)
     register_effects(gas_billing.FORMAT, invoices.effects)
     register_effects(master_data.FORMAT, points.effects)
