@@ -1,6 +1,6 @@
 """Bring the definitions of the standard checks, and the settings that concern all checks, into the database."""
 
-from sqlalchemy import Connection, exists, select
+from sqlalchemy import Connection, exists, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from central.checks.settings import PREVENT_INVOICING, PreventInvoicing
@@ -18,6 +18,7 @@ def install_standard_checks(connection: Connection) -> list[int]:
     """
     is_new = not connection.execute(select(exists().where(check_definition.c.kind == "standard"))).scalar_one()
     added: list[int] = []
+    free = connection.execute(select(func.coalesce(func.max(check_definition.c.slot), -1) + 1)).scalar_one()
     for check in STANDARD:
         definition = check.definition
         names = {"name_cs": definition.name.cs, "name_en": definition.name.en, "check_group": definition.group}
@@ -29,6 +30,8 @@ def install_standard_checks(connection: Connection) -> list[int]:
             groups=list(definition.groups),
             statements=list(definition.statements),
             output="all",
+            parameters={},
+            slot=free,
         )
         known = connection.execute(
             select(check_definition.c.number).where(check_definition.c.number == definition.number)
@@ -36,6 +39,7 @@ def install_standard_checks(connection: Connection) -> list[int]:
         connection.execute(statement.on_conflict_do_update(index_elements=["number"], set_=names))
         if known is None:
             added.append(definition.number)
+            free += 1
     connection.execute(
         insert(check_setting)
         .values(name=PREVENT_INVOICING, value=PreventInvoicing.LEAVE_OUT.value)

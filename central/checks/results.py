@@ -1,97 +1,185 @@
-"""Look at results, cancel an error, restore it."""
+"""Look at what checks found: results of a run, the process log, what a basis or a calendar row was told."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, text, update
+import numpy as np
+from sqlalchemy import Connection, Row, select, text
 
-from central.checks.tables import basis_verdict, check_run
+from central.checks.blocks import Finding, spell, unpack
+from central.checks.framework import Subject, Text
+from central.checks.tables import check_block, check_message, check_run
+from central.checks.texts import read_texts
 from central.checks.verdict import Result
-from central.platform import audit
-from central.platform.errors import NotFound, Refused
-from central.platform.identity import Person
+from central.platform.arrays import int_array
+from central.platform.errors import NotFound
 
-RESULTS = text("""
-    -- results of one check run (the newest, if none is named) with the basis they speak about
-    SELECT r.run, r.check_number, r.basis, r.result, r.text_cs, r.text_en, b.rate, b.name, sp.ean,
-           v.result AS verdict, v.cancelled_by, v.cancelled_at
-      FROM check_result r
-      JOIN billing_basis b ON b.id = r.basis
-      JOIN supply_point sp ON sp.id = b.supply_point
-      LEFT JOIN basis_verdict v ON v.basis = r.basis
-     WHERE r.run = coalesce(:run, (SELECT max(id) FROM check_run))
-       AND (CAST(:result AS smallint) IS NULL OR r.result = :result)
-     ORDER BY r.check_number, sp.ean, b.rate, r.basis
-     LIMIT :limit
+_ABOUT_BASES = text("""
+    SELECT b.id, b.rate, b.name, b.state, p.ean, v.result AS verdict, v.cancelled_by, v.cancelled_at
+      FROM billing_basis b
+      JOIN supply_point p ON p.id = b.supply_point
+      LEFT JOIN basis_verdict v ON v.basis = b.id
+     WHERE b.id = ANY (CAST(:bases AS bigint[]))
 """)
-
-LOG = text("""
-    -- the process log of a run: its own messages first, then what the checks said by their output variants
-    SELECT NULL::bigint AS basis, m.check_number, m.result, m.text_cs, m.text_en FROM check_message m WHERE m.run = :run
-    UNION ALL
-    SELECT r.basis, r.check_number, r.result, r.text_cs, r.text_en FROM check_result r WHERE r.run = :run AND r.logged
-""")
-
-IN_ERROR = text("""
+_IN_ERROR = text("""
     -- bases with a live error among those that are to be invoiced
-    SELECT b.id, b.supply_point, sp.ean, b.rate, b.name, v.text_cs
+    SELECT b.id, b.supply_point, p.ean, b.rate, b.name
       FROM billing_basis b
       JOIN basis_verdict v ON v.basis = b.id AND v.result = :error
-      JOIN supply_point sp ON sp.id = b.supply_point
-     WHERE b.id = ANY (:bases)
-     ORDER BY sp.ean, b.rate
+      JOIN supply_point p ON p.id = b.supply_point
+     WHERE b.id = ANY (CAST(:bases AS bigint[]))
+     ORDER BY p.ean, b.rate, b.id
+""")
+_BLOCKS_ABOUT = text("""
+    -- the blocks that may speak about these subjects, of runs that showed what they found, newest first
+    SELECT DISTINCT b.run, b.check_number, b.part, b.about, b.statement_group, b.packed, p.texts
+      FROM unnest(CAST(:subjects AS bigint[])) AS s (id)
+      JOIN check_block b ON b.about = :about AND int8range(b.first, b.last, '[]') @> s.id
+      JOIN check_part p ON p.run = b.run AND p.check_number = b.check_number
+      JOIN check_run r ON r.id = b.run AND r.kind <> 'recheck'
+     ORDER BY b.run DESC, b.check_number, b.part
+""")
+_HEADS = text("""
+    SELECT b.run, b.check_number, b.part, b.about, b.statement_group, b.counts, p.texts, p.output
+      FROM check_block b JOIN check_part p ON p.run = b.run AND p.check_number = b.check_number
+     WHERE b.run = :run AND (CAST(:check AS integer) IS NULL OR b.check_number = :check)
+     ORDER BY b.check_number, b.part
 """)
 
 
-def find_results(connection: Connection, run: int | None, result: Result | None, limit: int) -> Sequence[Row[Any]]:
-    """Results of a check run (None: the newest), optionally of one kind only."""
-    parameters = {"run": run, "result": None if result is None else int(result), "limit": limit}
-    return connection.execute(RESULTS, parameters).all()
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A finding with the check and the run that told it."""
+
+    run: int
+    check: int
+    about: Subject
+    group: str | None
+    finding: Finding
 
 
-def process_log(connection: Connection, run: int) -> Sequence[Row[Any]]:
-    """The messages of a run; NotFound where there is no such run."""
+@dataclass(frozen=True, slots=True)
+class InError:
+    """A basis with a live error, and why."""
+
+    id: int
+    supply_point: int
+    ean: str
+    rate: int
+    name: str
+    text: Text
+
+
+def newest_run(connection: Connection, run: int | None) -> int:
+    """The run, or the newest one; NotFound where there is none."""
+    if run is None:
+        newest: int | None = connection.execute(
+            select(check_run.c.id).order_by(check_run.c.id.desc()).limit(1)
+        ).scalar()
+        if newest is None:
+            raise NotFound("check_run_not_found", "No checks have run yet.")
+        return newest
     if connection.execute(select(check_run.c.id).where(check_run.c.id == run)).scalar() is None:
         raise NotFound("check_run_not_found", f"There is no check run {run}.")
-    return connection.execute(LOG, {"run": run}).all()
+    return run
 
 
-def bases_in_error(connection: Connection, bases: Sequence[int]) -> Sequence[Row[Any]]:
-    """Those of the bases that have a live error."""
-    return connection.execute(IN_ERROR, {"bases": list(bases), "error": int(Result.ERROR)}).all()
+def find_results(
+    connection: Connection, run: int, result: Result | None, check: int | None, offset: int, limit: int
+) -> list[Told]:
+    """Findings of a run by check and subject, optionally of one result and one check only; blocks that hold none, or
+    lie before the offset, are not unpacked."""
+    found: list[Told] = []
+    skip = offset
+    for head in connection.execute(_HEADS, {"run": run, "check": check}).all():
+        many = sum(head.counts) if result is None else head.counts[result]
+        if many <= skip:
+            skip -= many
+            continue
+        found += list(_spelled(connection, head, result, skip, limit - len(found)))
+        skip = 0
+        if len(found) >= limit:
+            break
+    return found
 
 
-def cancel_error(connection: Connection, basis: int, person: Person, at: datetime) -> None:
-    """Cancel the error of a basis (Zrušit chybu kontroly). It is not checked again until the error is restored."""
-    verdict = _require(connection, basis)
-    if verdict.result != Result.ERROR:
-        raise Refused("no_error", f"Basis {basis} shows {Result(verdict.result).key}; only an error can be cancelled.")
-    connection.execute(
-        update(basis_verdict)
-        .where(basis_verdict.c.basis == basis)
-        .values(result=int(Result.ERROR_CANCELLED), cancelled_at=at, cancelled_by=person.name)
+def process_log(connection: Connection, run: int, limit: int) -> list[tuple[int | None, int | None, Result, Text]]:
+    """The process log of a run (procesní okno): its own messages first, then what the checks said, each by its output
+    variant. (check, basis, result, text) each."""
+    run = newest_run(connection, run)
+    own = connection.execute(
+        select(check_message).where(check_message.c.run == run).order_by(check_message.c.id).limit(limit)
+    ).all()
+    log: list[tuple[int | None, int | None, Result, Text]] = [
+        (row.check_number, None, Result(row.result), Text(row.text_cs, row.text_en)) for row in own
+    ]
+    for head in connection.execute(_HEADS, {"run": run, "check": None}).all():
+        only = None if head.output == "all" else Result.ERROR
+        if only is not None and not head.counts[only]:
+            continue
+        for told in _spelled(connection, head, only, 0, limit - len(log)):
+            log.append((told.check, told.finding.subject, told.finding.result, told.finding.text))
+        if len(log) >= limit:
+            break
+    return log
+
+
+def newest_findings(connection: Connection, about: Subject, subjects: Sequence[int]) -> dict[int, list[Told]]:
+    """What each subject was last told by each check, the worst first."""
+    said: dict[int, list[Told]] = defaultdict(list)
+    if not subjects:
+        return said
+    wanted = np.unique(np.asarray(subjects, dtype=np.int64))
+    newest: dict[tuple[int, int], int] = {}
+    rows = connection.execute(_BLOCKS_ABOUT, {"subjects": int_array(wanted), "about": str(about)}).all()
+    for row in rows:
+        found = unpack(row.packed, about, row.statement_group)
+        places = np.flatnonzero(np.isin(found.subjects, wanted))
+        places = np.array(
+            [each for each in places.tolist()
+             if newest.setdefault((int(found.subjects[each]), row.check_number), row.run) == row.run],
+            dtype=np.intp,
+        )  # fmt: skip
+        if len(places):
+            for finding in spell(found, places.tolist(), read_texts(connection, row.texts)):
+                said[finding.subject].append(Told(row.run, row.check_number, about, row.statement_group, finding))
+    for told in said.values():
+        told.sort(key=lambda each: (-each.finding.result, each.check))
+    return said
+
+
+def bases_in_error(connection: Connection, bases: Sequence[int]) -> list[InError]:
+    """Those of the bases that have a live error, with the texts of their errors."""
+    rows = connection.execute(_IN_ERROR, {"bases": int_array(bases), "error": int(Result.ERROR)}).all()
+    told = newest_findings(connection, Subject.BASIS, [row.id for row in rows])
+    return [InError(**row._mapping, text=_texts(told[row.id], Result.ERROR)) for row in rows]
+
+
+def about_bases(connection: Connection, bases: Sequence[int]) -> dict[int, Row[Any]]:
+    """EAN, rate, name and what each basis shows now."""
+    return {row.id: row for row in connection.execute(_ABOUT_BASES, {"bases": int_array(bases)})}
+
+
+def _texts(told: Sequence[Told], result: Result) -> Text:
+    said = [each.finding.text for each in told if each.finding.result is result]
+    return Text(" ".join(each.cs for each in said), " ".join(each.en for each in said))
+
+
+def _spelled(connection: Connection, head: Row[Any], result: Result | None, skip: int, limit: int) -> Iterator[Told]:
+    if limit <= 0:
+        return
+    key = (
+        check_block.c.run == head.run,
+        check_block.c.check_number == head.check_number,
+        check_block.c.part == head.part,
     )
-    audit.record(connection, person, "check.cancel_error", f"billing_basis/{basis}", {"text": verdict.text_cs}, at)
-
-
-def restore_error(connection: Connection, basis: int, person: Person, at: datetime) -> None:
-    """Take back the cancelling: the error is live again and the basis is checked again."""
-    verdict = _require(connection, basis)
-    if verdict.result != Result.ERROR_CANCELLED:
-        raise Refused("no_cancelled_error", f"Basis {basis} shows {Result(verdict.result).key}, not a cancelled error.")
-    connection.execute(
-        update(basis_verdict)
-        .where(basis_verdict.c.basis == basis)
-        .values(result=int(Result.ERROR), cancelled_at=None, cancelled_by=None)
+    about = Subject(head.about)
+    found = unpack(
+        connection.execute(select(check_block.c.packed).where(*key)).scalar_one(), about, head.statement_group
     )
-    audit.record(connection, person, "check.restore_error", f"billing_basis/{basis}", {}, at)
-
-
-def _require(connection: Connection, basis: int) -> Row[Any]:
-    row = connection.execute(
-        select(basis_verdict).where(basis_verdict.c.basis == basis).with_for_update()
-    ).one_or_none()
-    if row is None:
-        raise NotFound("verdict_not_found", f"Billing basis {basis} does not exist or has not been checked.")
-    return row
+    places = np.arange(len(found)) if result is None else np.flatnonzero(found.results == result)
+    texts = read_texts(connection, head.texts)
+    for finding in spell(found, places[skip : skip + limit].tolist(), texts):
+        yield Told(head.run, head.check_number, about, head.statement_group, finding)

@@ -1,73 +1,72 @@
-"""Run the active checks over billing bases: one set-based pass, never a query for each basis."""
+"""Run the active checks over billing bases: one pass by chunks of supply points, never a query for a basis."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 import structlog
-from sqlalchemy import Connection, insert, text
+from numpy.typing import NDArray
+from sqlalchemy import Connection, Row, insert, text
 
-from central.checks.framework import BasisColumns, Check, Text, Verdicts
-from central.checks.settings import get_definitions
+from central.checks import shown
+from central.checks.bases import COLUMNS, Scope, read_chunks, types_of
+from central.checks.blocks import pack
+from central.checks.frame import Frame, Numbers
+from central.checks.framework import Asked, Check, Findings, Subject, Text, findings
+from central.checks.settings import get_definitions, parameters_of
 from central.checks.standard import STANDARD
-from central.checks.tables import check_message, check_result, check_run
-from central.checks.verdict import GROUPS, Result
+from central.checks.tables import check_block, check_message, check_part, check_run
+from central.checks.texts import keep_texts
+from central.checks.verdict import Result
 from central.platform import audit
-from central.platform.identity import Person
+from central.platform.identity import Person, name_of
+from shared.metering_day import PRAGUE
 
 log = structlog.get_logger()
 
 INVOICING = "invoicing"
+RECHECK = "recheck"
 GUARDED = {"regular": ("regular", "accrual"), "annual": ("annual",)}
 """Groups of bases that the invoicing of a statement takes (accrual with the regular one is ours)."""
 
-BASES = text("""
-    -- bases not invoiced yet; one with a cancelled error is not checked again
-    SELECT b.id, b.supply_point, b.rate, b.statement_type, b.quantity, b.unit, b.unit_price, b.price_unit
-      FROM billing_basis b
-      LEFT JOIN basis_verdict v ON v.basis = b.id
-     WHERE b.state IN ('new', 'approved')
-       AND (CAST(:run AS bigint) IS NULL OR b.run = :run)
-       AND (CAST(:bases AS bigint[]) IS NULL OR b.id = ANY (:bases))
-       AND b.statement_type = ANY (:types)
-       AND v.cancelled_at IS NULL
-     ORDER BY b.id
+_NOTHING = Text("Není žádný podklad ke kontrole.", "There is no basis to check.")
+_ROWS_OF_MONTH = text("""
+    SELECT id FROM payment_calendar
+     WHERE period && daterange(:month, (CAST(:month AS date) + interval '1 month')::date)
 """)
-
-VERDICTS = text("""
-    -- what each checked basis shows now: its worst result of this run (several texts, the worst first)
-    INSERT INTO basis_verdict AS v (basis, run, result, text_cs, text_en)
-    SELECT r.basis, :run, max(r.result),
-           string_agg(r.text_cs, ' ' ORDER BY r.result DESC, r.check_number),
-           string_agg(r.text_en, ' ' ORDER BY r.result DESC, r.check_number)
-      FROM check_result r
-     WHERE r.run = :run
-     GROUP BY r.basis
-     ORDER BY r.basis -- two runs at once lock in the same order
-    ON CONFLICT (basis) DO UPDATE
-       SET run = excluded.run, result = excluded.result, text_cs = excluded.text_cs, text_en = excluded.text_en
-     WHERE v.cancelled_at IS NULL
-""")
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """Which bases to check: of one settlement run, or these, and of which groups (regular, accrual, annual)."""
-
-    run: int | None = None
-    bases: Sequence[int] | None = None
-    groups: Sequence[str] = ("regular", "accrual", "annual")
 
 
 @dataclass(frozen=True, slots=True)
 class CheckRunMade:
-    """A finished run: how many bases it took, and how many results of each kind it gave."""
+    """A finished run: how many bases it took, how many subjects showed each result, and seconds by check."""
 
     id: int
     bases: int
     results: dict[str, int]
+    parts: dict[int, dict[str, Any]]
+
+
+@dataclass
+class _Part:
+    """One check in the making."""
+
+    check: Check
+    setting: Row[Any]
+    types: frozenset[int]
+    parameters: Mapping[str, Any]
+    messages: list[Text]
+    bases: int = 0
+    blocks: int = 0
+    seconds: float = 0.0
+    failed: str | None = None
+    counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(Result), dtype=np.int64))
+
+    @property
+    def number(self) -> int:
+        return self.check.definition.number
 
 
 def run_checks(
@@ -78,127 +77,234 @@ def run_checks(
     at: datetime,
     checks: Sequence[Check] = STANDARD,
 ) -> CheckRunMade:
-    """Run every active check over the bases of `scope` and store results, log and verdicts.
+    """Run every active check over the bases of `scope` and store findings, log and what bases, rows, objects show.
 
-    `kind`: automatic, manual or invoicing (then only the checks set for the statement that is invoiced). A check that
-    fails inside gives a warning that says so and stops nobody.
+    `kind`: automatic, manual, invoicing (then only the checks set for the statement that is invoiced) or recheck
+    (nothing that is shown changes). A check that fails inside gives a warning that says so and stops nobody.
     """
-    columns = _read(connection, scope)
-    settings = {row.number: row for row in get_definitions(connection)}
-    rows: list[dict[str, Any]] = []
-    messages: list[dict[str, Any]] = []
-    for check in checks:
-        number = check.definition.number
-        setting = settings.get(number)
-        if setting is None or not setting.active:
-            continue
-        types = set(_types(setting.groups))
-        if kind == INVOICING:
-            types &= set(_types([group for statement in setting.statements for group in GUARDED[statement]]))
-        chosen = columns.take(np.isin(columns.statement_type, sorted(types)))
-        if not len(chosen):
-            nothing = Text("Není žádný podklad ke kontrole.", "There is no basis to check.")
-            messages.append(_message(number, Result.INFO, nothing))
-            continue
-        rows += _rows(number, chosen, _verdict(check, chosen), setting.output)
-    made = _store(connection, scope, kind, len(columns), rows, messages, person, at)
-    audit.record(
-        connection, person, "check.run", f"check_run/{made.id}", {"bases": made.bases, "results": made.results}, at
-    )
+    shown.take_turn(connection)
+    parts = _parts(connection, kind, checks)
+    run = _open(connection, scope, kind, person, at)
+    for part in parts:
+        _open_part(connection, run, part)
+    bases = _Pass(connection, run, scope, kind, at, parts).go()
+    for part in parts:
+        _close_part(connection, run, part)
+    total = sum((part.counts for part in parts), np.zeros(len(Result), dtype=np.int64))
+    made = CheckRunMade(run, bases, _by_key(total), {part.number: _told(part) for part in parts})
+    connection.execute(check_run.update().where(check_run.c.id == run).values(bases=bases, results=made.results))
+    audit.record(connection, person, "check.run", f"check_run/{run}", {"bases": bases, "results": made.results}, at)
     return made
 
 
-def _verdict(check: Check, bases: BasisColumns) -> Verdicts:
+class _Pass:
+    """One pass over the chunks of a scope."""
+
+    def __init__(
+        self, connection: Connection, run: int, scope: Scope, kind: str, at: datetime, parts: Sequence[_Part]
+    ) -> None:
+        self._connection, self._run, self._scope, self._kind = connection, run, scope, kind
+        self._today = at.astimezone(PRAGUE).date()
+        self._parts = parts
+        self._slots = 1 + max((row.slot for row in get_definitions(connection)), default=0)
+        self._rows: list[Numbers] = []
+        self._objects: set[str] = set()
+
+    def go(self) -> int:
+        """Bases that were looked at."""
+        bases = 0
+        for chunk in read_chunks(self._connection, self._scope):
+            bases += len(chunk)
+            self._check(chunk)
+        if self._scope.month is not None:
+            self._check_once()
+        if self._kind != RECHECK:
+            rows = np.unique(np.concatenate([*self._rows, self._rows_asked()]))
+            shown.refresh_rows(self._connection, rows[rows > 0])
+            shown.refresh_objects(self._connection, sorted(self._objects))
+        return bases
+
+    def _rows_asked(self) -> Numbers:
+        if self._scope.rows is not None:
+            return np.asarray(self._scope.rows, dtype=np.int64)
+        if self._scope.month is not None:
+            found = self._connection.execute(_ROWS_OF_MONTH, {"month": self._scope.month}).scalars().all()
+            return np.asarray(found, dtype=np.int64)
+        return np.zeros(0, dtype=np.int64)
+
+    def _check(self, chunk: Frame) -> None:
+        asked = Asked(self._connection, np.unique(chunk["supply_point"]), self._today, self._scope.month)
+        results: dict[int, NDArray[np.int8]] = {}
+        rows: list[tuple[int, str, Numbers, NDArray[np.int8]]] = []
+        for part in self._parts:
+            if part.check.definition.once:
+                continue
+            begun = time.perf_counter()
+            chosen = _chosen(part, chunk)
+            bases = chunk.take(chosen)
+            part.bases += len(bases)
+            found = _found(part, asked, bases) if len(bases) else []
+            for each in found:
+                self._store(part, each)
+                if each.about is Subject.CALENDAR_ROW and each.group is not None:
+                    rows.append((part.number, each.group, each.subjects, each.results))
+            results[part.setting.slot] = _by_basis(chunk["id"], chosen, found)
+            part.seconds += time.perf_counter() - begun
+        if self._kind == RECHECK:
+            return
+        shown.store_results(self._connection, self._run, chunk["id"], results, self._slots)
+        calendar = np.unique(chunk["calendar_row"])
+        shown.forget_rows(self._connection, [part.number for part in self._parts], calendar)
+        for number, group, subjects, worst in rows:
+            shown.store_row_findings(self._connection, self._run, number, group, subjects, worst)
+        self._rows += [calendar, *(subjects for _, _, subjects, _ in rows)]
+        self._objects |= set(shown.objects_of(self._connection, asked.points))
+
+    def _check_once(self) -> None:
+        """The checks that look at a whole month, whether there are bases or not."""
+        for part in self._parts:
+            if not part.check.definition.once:
+                continue
+            begun = time.perf_counter()
+            nothing = Frame({name: np.zeros(0, dtype=np.int64) for name in COLUMNS}, {"unit": (), "price_unit": ()})
+            asked = Asked(self._connection, np.zeros(0, dtype=np.int64), self._today, self._scope.month)
+            for each in _found(part, asked, nothing):
+                self._store(part, each)
+            part.seconds += time.perf_counter() - begun
+
+    def _store(self, part: _Part, found: Findings) -> None:
+        blocks = []
+        for block in pack(found):
+            part.counts += np.asarray(block.counts)
+            blocks.append(
+                {
+                    "run": self._run,
+                    "check_number": part.number,
+                    "part": part.blocks,
+                    "about": str(block.about),
+                    "statement_group": block.group,
+                    "first": block.first,
+                    "last": block.last,
+                    "counts": list(block.counts),
+                    "packed": block.packed,
+                }
+            )
+            part.blocks += 1
+        if blocks:
+            self._connection.execute(insert(check_block), blocks)
+
+
+def _parts(connection: Connection, kind: str, checks: Sequence[Check]) -> list[_Part]:
+    """The active checks, each with the statement types that it looks at."""
+    settings = {row.number: row for row in get_definitions(connection)}
+    parts = []
+    for check in checks:
+        setting = settings.get(check.definition.number)
+        if setting is None or not setting.active:
+            continue
+        types = set(types_of(setting.groups))
+        if kind == INVOICING:
+            types &= set(types_of([group for statement in setting.statements for group in GUARDED[statement]]))
+        parameters = parameters_of(check.definition, setting.parameters)
+        parts.append(_Part(check, setting, frozenset(types), parameters, [*check.definition.messages]))
+    return parts
+
+
+def _chosen(part: _Part, chunk: Frame) -> NDArray[np.bool_]:
+    definition = part.check.definition
+    return np.isin(chunk["statement_type"], sorted(part.types)) & np.isin(chunk["commodity"], definition.commodities)
+
+
+def _found(part: _Part, asked: Asked, bases: Frame) -> list[Findings]:
+    """What the check finds about bases; where it fails, a warning about each of them."""
     try:
-        verdicts = check.verdict(bases)
-        if len(verdicts.results) != len(bases) or len(verdicts.texts) != len(bases):
-            raise ValueError(f"{len(verdicts.results)} results for {len(bases)} bases")
+        with asked.connection.begin_nested():
+            read = part.check.read(asked, bases)
+        found = [each for each in part.check.verdict(bases, read, part.parameters) if len(each)]
+        for each in found:
+            _require_whole(each, bases, len(part.check.definition.messages))
     except Exception as error:
         # whatever goes wrong inside one check must neither stop the others nor pass for OK
-        log.exception("check failed", check=check.definition.number)
-        failed = Text(
-            f"Kontrola {check.definition.number} se nemohla provést: {error}.",
-            f"Check {check.definition.number} could not run: {error}.",
+        log.exception("check failed", check=part.number)
+        part.failed = f"{type(error).__name__}: {error}"
+        said = part.failed.replace("{", "{{").replace("}", "}}")
+        part.messages.append(
+            Text(
+                f"Kontrola {part.number} se nemohla provést: {said}.",
+                f"Check {part.number} could not run: {said}.",
+            )
         )
-        return Verdicts(np.full(len(bases), Result.WARNING, dtype=np.int8), [failed] * len(bases))
-    return verdicts
+        return [findings(bases["id"], Result.WARNING, len(part.messages) - 1)]
+    return found
 
 
-def _read(connection: Connection, scope: Scope) -> BasisColumns:
-    rows = connection.execute(
-        BASES,
-        {
-            "run": scope.run,
-            "bases": None if scope.bases is None else list(scope.bases),
-            "types": _types(scope.groups),
-        },
-    ).all()
-    return BasisColumns(
-        id=np.array([row.id for row in rows], dtype=np.int64),
-        supply_point=np.array([row.supply_point for row in rows], dtype=np.int64),
-        rate=np.array([row.rate for row in rows], dtype=np.int32),
-        statement_type=np.array([row.statement_type for row in rows], dtype=np.int16),
-        quantity=np.array([row.quantity for row in rows], dtype=np.object_),
-        unit=[row.unit for row in rows],
-        unit_price=np.array([row.unit_price for row in rows], dtype=np.object_),
-        price_unit=[row.price_unit for row in rows],
-    )
+def _require_whole(found: Findings, bases: Frame, messages: int) -> None:
+    many = len(found)
+    columns: list[NDArray[Any]] = [found.results, found.messages, *(value.data for value in found.values.values())]
+    if any(len(column) != many for column in columns):
+        raise ValueError(f"columns of unequal length: {many} subjects, {[len(column) for column in columns]}")
+    if found.messages.min() < 0 or found.messages.max() >= messages:
+        raise ValueError(f"message {int(found.messages.max())} of {messages}")
+    if found.results.min() < Result.INFO or found.results.max() > Result.ERROR:
+        raise ValueError(f"results from {int(found.results.min())} to {int(found.results.max())}")
+    if found.about is Subject.BASIS and not np.isin(found.subjects, bases["id"]).all():
+        raise ValueError("findings about bases that it was not asked about")
 
 
-def _types(groups: Sequence[str]) -> list[int]:
-    return sorted({statement for group in groups for statement in GROUPS[group]})
+def _by_basis(ids: Numbers, chosen: NDArray[np.bool_], found: Sequence[Findings]) -> NDArray[np.int8]:
+    """The worst result of each basis; below 0 where the check did not look at it."""
+    results = np.where(chosen, 0, -1).astype(np.int8)
+    order = np.argsort(ids)
+    for each in found:
+        if each.about is Subject.BASIS:
+            np.maximum.at(results, order[np.searchsorted(ids[order], each.subjects)], each.results)
+    return results
 
 
-def _rows(number: int, bases: BasisColumns, verdicts: Verdicts, output: str) -> list[dict[str, Any]]:
-    return [
-        {
-            "check_number": number,
-            "basis": int(bases.id[place]),
-            "result": int(verdicts.results[place]),
-            "text_cs": verdicts.texts[place].cs,
-            "text_en": verdicts.texts[place].en,
-            "logged": output == "all" or verdicts.result(place) >= Result.ERROR,
-        }
-        for place in range(len(bases))
-        if verdicts.result(place) is not Result.NONE
-    ]
+def _open(connection: Connection, scope: Scope, kind: str, person: Person | str, at: datetime) -> int:
+    values = {"kind": kind, "scope": scope.document(), "made_at": at, "made_by": name_of(person)}
+    statement = insert(check_run).values(**values, bases=0, results={}).returning(check_run.c.id)
+    return int(connection.execute(statement).scalar_one())
 
 
-def _message(number: int, result: Result, message: Text) -> dict[str, Any]:
-    return {"check_number": number, "result": int(result), "text_cs": message.cs, "text_en": message.en}
+def _open_part(connection: Connection, run: int, part: _Part) -> None:
+    plain = {name: str(value) for name, value in part.parameters.items()}
+    connection.execute(
+        insert(check_part).values(
+            run=run, check_number=part.number, bases=0, results={}, seconds=0, output=part.setting.output,
+            parameters=plain, texts=[],
+        )
+    )  # fmt: skip
 
 
-def _store(
-    connection: Connection,
-    scope: Scope,
-    kind: str,
-    bases: int,
-    rows: list[dict[str, Any]],
-    messages: list[dict[str, Any]],
-    person: Person | str,
-    at: datetime,
-) -> CheckRunMade:
-    counted = np.bincount([row["result"] for row in rows], minlength=len(Result)) if rows else [0] * len(Result)
-    results = {result.key: int(counted[result]) for result in Result if result is not Result.NONE}
-    run = connection.execute(
-        insert(check_run)
+def _close_part(connection: Connection, run: int, part: _Part) -> None:
+    connection.execute(
+        check_part.update()
+        .where(check_part.c.run == run, check_part.c.check_number == part.number)
         .values(
-            kind=kind,
-            scope={
-                "run": scope.run,
-                "bases": None if scope.bases is None else len(scope.bases),
-                "groups": [*scope.groups],
-            },
-            made_at=at,
-            made_by=person.name if isinstance(person, Person) else person,
-            bases=bases,
-            results=results,
+            bases=part.bases, results=_by_key(part.counts), seconds=part.seconds,
+            texts=keep_texts(connection, part.messages), failed=part.failed,
         )
-        .returning(check_run.c.id)
-    ).scalar_one()
-    if rows:
-        connection.execute(insert(check_result), [{"run": run, **row} for row in rows])
-        connection.execute(VERDICTS, {"run": run})
-    if messages:
-        connection.execute(insert(check_message), [{"run": run, **message} for message in messages])
-    return CheckRunMade(id=run, bases=bases, results=results)
+    )  # fmt: skip
+    once = part.check.definition.once
+    if once and part.failed is not None:
+        _say(connection, run, part, Result.WARNING, part.messages[-1])
+    if not once and not part.bases:
+        _say(connection, run, part, Result.INFO, _NOTHING)
+
+
+def _say(connection: Connection, run: int, part: _Part, result: Result, said: Text) -> None:
+    connection.execute(
+        insert(check_message).values(
+            run=run, check_number=part.number, result=int(result),
+            text_cs=said.cs.format_map({}), text_en=said.en.format_map({}),
+        )
+    )  # fmt: skip
+
+
+def _by_key(counts: NDArray[np.int64]) -> dict[str, int]:
+    return {result.key: int(counts[result]) for result in Result if result is not Result.NONE}
+
+
+def _told(part: _Part) -> dict[str, Any]:
+    return {"bases": part.bases, "results": _by_key(part.counts), "seconds": part.seconds, "failed": part.failed}

@@ -1,18 +1,24 @@
-"""Tables of the checks: settings of each check, runs, results, the process log, and the verdict that a basis shows."""
+"""Tables of the checks: settings of each check, runs, findings, the process log, and what bases, rows, objects show."""
 
 from sqlalchemy import (
+    REAL,
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
     ForeignKey,
+    ForeignKeyConstraint,
     Identity,
     Index,
     Integer,
+    LargeBinary,
     SmallInteger,
     Table,
     Text,
+    UniqueConstraint,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
@@ -30,7 +36,10 @@ check_definition = Table(
     Column("groups", ARRAY(Text), nullable=False),
     Column("statements", ARRAY(Text), nullable=False),
     Column("output", Text, nullable=False),
+    Column("parameters", JSONB, nullable=False, server_default="{}"),
+    Column("slot", SmallInteger, nullable=False, unique=True, comment="Place of its results in basis_verdict.results"),
     CheckConstraint("kind IN ('standard', 'customer')", name="kind"),
+    CheckConstraint("slot >= 0", name="slot"),
     CheckConstraint("output IN ('all', 'errors')", name="output"),
     comment="Kontrola: what it is called and how the operator has set it",
 )
@@ -53,23 +62,57 @@ check_run = Table(
     Column("made_by", Text, nullable=False),
     Column("bases", Integer, nullable=False),
     Column("results", JSONB, nullable=False),
-    CheckConstraint("kind IN ('automatic', 'manual', 'invoicing')", name="kind"),
-    comment="One pass of the active checks over a set of bases",
+    CheckConstraint("kind IN ('automatic', 'manual', 'invoicing', 'recheck')", name="kind"),
+    comment="One pass of the active checks over a set of bases; recheck: a look at cancelled errors, which stay",
 )
 
-check_result = Table(
-    "check_result",
+check_part = Table(
+    "check_part",
     metadata,
     Column("run", BigInteger, ForeignKey("check_run.id"), primary_key=True),
     Column("check_number", Integer, ForeignKey("check_definition.number"), primary_key=True),
-    Column("basis", BigInteger, ForeignKey("billing_basis.id"), primary_key=True),
-    Column("result", SmallInteger, nullable=False),
-    Column("text_cs", Text, nullable=False),
-    Column("text_en", Text, nullable=False),
-    Column("logged", Boolean, nullable=False),
-    CheckConstraint("result BETWEEN 1 AND 5", name="result"),
-    Index("check_result_basis_ix", "basis"),
-    comment="Výsledek kontroly: one check about one basis in one run; logged: shown in the process log",
+    Column("bases", Integer, nullable=False, comment="That it looked at"),
+    Column("results", JSONB, nullable=False),
+    Column("seconds", REAL, nullable=False),
+    Column("output", Text, nullable=False, comment="Output variant (varianta vypisování) in this run"),
+    Column("parameters", JSONB, nullable=False),
+    Column("texts", ARRAY(Integer), nullable=False, comment="The check's messages when it ran, of check_text"),
+    Column("failed", Text, comment="Why it could not run"),
+    CheckConstraint("output IN ('all', 'errors')", name="output"),
+    comment="What one check did in one run",
+)
+
+check_text = Table(
+    "check_text",
+    metadata,
+    Column("id", Integer, Identity(always=True), primary_key=True),
+    Column("cs", Text, nullable=False),
+    Column("en", Text, nullable=False),
+    UniqueConstraint("cs", "en", name="check_text_cs_en_key"),
+    comment="Messages that checks have ever used, with names of values in braces",
+)
+
+check_block = Table(
+    "check_block",
+    metadata,
+    Column("run", BigInteger, primary_key=True),
+    Column("check_number", Integer, primary_key=True),
+    Column("part", Integer, primary_key=True),
+    Column("about", Text, nullable=False),
+    Column("statement_group", Text),
+    Column("first", BigInteger, nullable=False),
+    Column("last", BigInteger, nullable=False),
+    Column("counts", ARRAY(Integer), nullable=False, comment="Findings of each result, from none to error"),
+    Column("packed", LargeBinary, nullable=False),
+    ForeignKeyConstraint(
+        ["run", "check_number"], ["check_part.run", "check_part.check_number"], name="check_block_run_check_number_fkey"
+    ),
+    CheckConstraint("about IN ('basis', 'calendar_row', 'supply_point')", name="about"),
+    CheckConstraint("statement_group IN ('regular', 'accrual', 'annual')", name="statement_group"),
+    CheckConstraint("first <= last", name="subjects"),
+    CheckConstraint("cardinality(counts) = 6", name="counts"),
+    Index("check_block_subjects_ix", "about", text("int8range(first, last, '[]')"), postgresql_using="gist"),
+    comment="Findings of one check in one run as columns, by subject: central/checks/blocks.py",
 )
 
 check_message = Table(
@@ -88,14 +131,47 @@ basis_verdict = Table(
     "basis_verdict",
     metadata,
     Column("basis", BigInteger, ForeignKey("billing_basis.id"), primary_key=True, autoincrement=False),
-    Column("run", BigInteger, ForeignKey("check_run.id"), nullable=False),
+    Column("run", BigInteger, ForeignKey("check_run.id"), nullable=False, comment="The last that changed it"),
     Column("result", SmallInteger, nullable=False),
-    Column("text_cs", Text, nullable=False),
-    Column("text_en", Text, nullable=False),
+    Column("results", LargeBinary, nullable=False, comment="The newest result of each check, an octet by its slot"),
     Column("cancelled_at", DateTime(timezone=True)),
     Column("cancelled_by", Text),
     CheckConstraint("result BETWEEN 0 AND 5", name="result"),
     CheckConstraint("(result = 4) = (cancelled_at IS NOT NULL)", name="cancelled"),
     CheckConstraint("(cancelled_at IS NULL) = (cancelled_by IS NULL)", name="cancelled_by"),
     comment="What a basis shows: the worst result over all checks that ran on it, and who cancelled its error",
+)
+
+row_finding = Table(
+    "row_finding",
+    metadata,
+    Column("calendar_row", BigInteger, ForeignKey("payment_calendar.id", ondelete="CASCADE"), primary_key=True),
+    Column("check_number", Integer, ForeignKey("check_definition.number"), primary_key=True),
+    Column("statement_group", Text, primary_key=True),
+    Column("run", BigInteger, ForeignKey("check_run.id"), nullable=False),
+    Column("result", SmallInteger, nullable=False),
+    CheckConstraint("statement_group IN ('regular', 'accrual', 'annual')", name="statement_group"),
+    CheckConstraint("result BETWEEN 1 AND 5", name="result"),
+    comment="The newest result of a check about a row of the payment calendar without a basis",
+)
+
+row_verdict = Table(
+    "row_verdict",
+    metadata,
+    Column("calendar_row", BigInteger, ForeignKey("payment_calendar.id", ondelete="CASCADE"), primary_key=True),
+    Column("regular", SmallInteger, nullable=False),
+    Column("accrual", SmallInteger, nullable=False),
+    Column("annual", SmallInteger, nullable=False),
+    CheckConstraint("regular BETWEEN 0 AND 5 AND accrual BETWEEN 0 AND 5 AND annual BETWEEN 0 AND 5", name="results"),
+    comment="What a row of the payment calendar shows: the worst over its bases of each group, whatever the EAN",
+)
+
+object_verdict = Table(
+    "object_verdict",
+    metadata,
+    Column("object", Text, primary_key=True),
+    Column("month", Date, nullable=False, comment="The latest period that was active for checks"),
+    Column("result", SmallInteger, nullable=False),
+    CheckConstraint("result BETWEEN 0 AND 5", name="result"),
+    comment="Výsledek kontroly běžných podkladů: the worst over the regular bases of the EANs of an object",
 )

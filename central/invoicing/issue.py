@@ -12,8 +12,9 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from central.checks.bases import Scope
 from central.checks.results import bases_in_error
-from central.checks.run import INVOICING, Scope, run_checks
+from central.checks.run import INVOICING, run_checks
 from central.checks.settings import PreventInvoicing, prevent_invoicing
 from central.invoicing.advances.deductions import DeductedAdvance, plan_for
 from central.invoicing.compose import About, Terms, compose
@@ -184,7 +185,7 @@ def _left_out(connection: Connection, bases: Sequence[int]) -> list[dict[str, An
     errors = [] if prevent is PreventInvoicing.DO_NOT else bases_in_error(connection, bases)
     if errors and prevent is PreventInvoicing.FORBID:
         named = "; ".join(
-            f"basis {error.id} of {error.ean}, rate {error.rate}: {error.text_cs}" for error in errors[:10]
+            f"basis {error.id} of {error.ean}, rate {error.rate}: {error.text.cs}" for error in errors[:10]
         )
         raise Refused(
             "checks_in_error",
@@ -196,7 +197,7 @@ def _left_out(connection: Connection, bases: Sequence[int]) -> list[dict[str, An
             "supply_point": error.supply_point,
             "ean": error.ean,
             "basis": error.id,
-            "reason": f"sazba {error.rate} {error.name}: {error.text_cs}",
+            "reason": f"sazba {error.rate} {error.name}: {error.text.cs}",
         }
         for error in errors
     ]

@@ -1,6 +1,6 @@
 """Blocks out of and day profiles into the database by binary COPY."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -58,7 +58,7 @@ def driver(connection: Connection) -> psycopg.Connection[Any]:
     return raw
 
 
-def copy_out(connection: Connection, statement: str, parameters: Sequence[Any]) -> bytes:
+def copy_out(connection: Connection, statement: str, parameters: Sequence[Any] | Mapping[str, Any]) -> bytes:
     """Everything a COPY ... TO STDOUT gives."""
     raw = driver(connection)
     parts: list[Any] = []

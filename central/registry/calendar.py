@@ -17,6 +17,9 @@ from central.registry.contracts import VERSIONED
 from central.registry.validity import ends, starts
 from central.registry.versions import Version, read_versions
 
+ACTIVE_FOR_CHECKS = "processing_period.active_for_checks"
+"""Topic: a processing period has become active for checks. The event: `month`."""
+
 ADVANCE_DAY = 15
 """Day of the month on which an advance is due (ours: neither law nor contract says)."""
 MOST_MONTHS = 120

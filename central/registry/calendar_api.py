@@ -11,10 +11,12 @@ from sqlalchemy import insert, select, update
 from central.platform import audit
 from central.platform.errors import BadInput, NotFound
 from central.platform.etag import IfMatch, etag_of, require_match
+from central.platform.hooks import HOOKS
 from central.platform.overview import Asked
 from central.platform.plain import plain
 from central.platform.web import Db, Now
 from central.registry import calendar, contracts
+from central.registry.calendar import ACTIVE_FOR_CHECKS
 from central.registry.contract_tables import payment_calendar, processing_period
 from central.registry.web import Body, Day, Operator, Reader, Why
 
@@ -163,6 +165,8 @@ def create_period(connection: Db, person: Operator, clock: Now, response: Respon
     if body.active:
         _take_active(connection, person, clock, body.month, None)
     connection.execute(insert(processing_period).values(**body.model_dump()))
+    if body.active_for_checks:
+        HOOKS.publish(connection, ACTIVE_FOR_CHECKS, {"month": body.month})
     details = body.model_dump(mode="json")
     audit.record(
         connection, person, "period.create", f"processing_period/{body.month}", details, clock.now(), after=details
@@ -188,6 +192,8 @@ def revise_period(
         _take_active(connection, person, clock, month, body.why)
     if changes:
         connection.execute(update(processing_period).where(processing_period.c.month == month).values(**changes))
+    if changes.get("active_for_checks") and not before.active_for_checks:
+        HOOKS.publish(connection, ACTIVE_FOR_CHECKS, {"month": month})
     after = _period(connection, response, month)
     audit.record(
         connection, person, "period.revise", f"processing_period/{month}", {}, clock.now(),

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
-from central.checks.run import Scope as CheckScope
+from central.checks.bases import Scope as CheckScope
 from central.checks.run import run_checks
 from central.platform.errors import BadInput
 from central.platform.identity import Person, require

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import func
 
-from central.checks.run import Scope as CheckScope
+from central.checks.bases import Scope as CheckScope
 from central.checks.run import run_checks
 from central.platform.errors import BadInput
 from central.platform.identity import Person, require

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, text
 
-from central.checks.run import Scope as CheckScope
+from central.checks.bases import Scope as CheckScope
 from central.checks.run import run_checks
 from central.platform.arrays import int_array
 from central.platform.errors import NotFound, Refused

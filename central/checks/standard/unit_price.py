@@ -1,11 +1,15 @@
 """Check 6: unit price not zero (Kontrola nenulové jednotkové ceny), electricity and gas."""
 
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
-from central.checks.framework import BasisColumns, Definition, Text, Verdicts
+from central.checks.frame import Frame
+from central.checks.framework import Asked, Definition, Findings, Kind, Text, Value, findings
 from central.checks.verdict import Result
+
+OK, ERROR, WARNING, INFO = range(4)
 
 
 class UnitPriceNotZero:
@@ -23,34 +27,40 @@ class UnitPriceNotZero:
         group="Aktualizace fakturačních podkladů",
         groups=("regular", "accrual", "annual"),
         statements=("regular", "annual"),
+        messages=(
+            Text(
+                "Množství {quantity} {unit}, cena {price} {price_unit}.",
+                "Quantity {quantity} {unit}, price {price} {price_unit}.",
+            ),
+            Text(
+                "Množství {quantity} {unit}, cena {price} {price_unit}: jednotková cena je nulová, "
+                "očekává se nenulová. Opravte cenu, nebo podklad zrušte.",
+                "Quantity {quantity} {unit}, price {price} {price_unit}: the unit price is zero, expected not to be. "
+                "Correct the price or delete the basis.",
+            ),
+            Text(
+                "Množství {quantity} {unit}, cena {price} {price_unit}: množství i cena jsou nulové.",
+                "Quantity {quantity} {unit}, price {price} {price_unit}: both quantity and price are zero.",
+            ),
+            Text(
+                "Množství {quantity} {unit}, cena {price} {price_unit}: množství je nulové.",
+                "Quantity {quantity} {unit}, price {price} {price_unit}: the quantity is zero.",
+            ),
+        ),
     )
 
-    def verdict(self, bases: BasisColumns) -> Verdicts:
-        """One result a basis by the table of the rule."""
-        quantity = np.asarray(bases.quantity != 0, dtype=np.bool_)
-        price = np.asarray(bases.unit_price != 0, dtype=np.bool_)
-        results = np.where(
-            quantity,
-            np.where(price, Result.OK, Result.ERROR),
-            np.where(price, Result.INFO, Result.WARNING),
-        ).astype(np.int8)
-        texts = [_text(Result(int(results[place])), bases, place) for place in range(len(bases))]
-        return Verdicts(results=results, texts=texts)
+    def read(self, asked: Asked, bases: Frame) -> None:
+        """A basis is compared with nothing else."""
 
-
-def _text(result: Result, bases: BasisColumns, place: int) -> Text:
-    quantity = f"{bases.quantity[place]} {bases.unit[place]}"
-    price = f"{bases.unit_price[place]} {bases.price_unit[place]}"
-    end = _ENDS[result]
-    return Text(f"Množství {quantity}, cena {price}{end.cs}", f"Quantity {quantity}, price {price}{end.en}")
-
-
-_ENDS = {
-    Result.OK: Text(".", "."),
-    Result.ERROR: Text(
-        ": jednotková cena je nulová, očekává se nenulová. Opravte cenu, nebo podklad zrušte.",
-        ": the unit price is zero, expected not to be. Correct the price or delete the basis.",
-    ),
-    Result.WARNING: Text(": množství i cena jsou nulové.", ": both quantity and price are zero."),
-    Result.INFO: Text(": množství je nulové.", ": the quantity is zero."),
-}
+    def verdict(self, bases: Frame, read: None, parameters: Mapping[str, Any]) -> Sequence[Findings]:
+        """One result a basis by the table of the rule; a number that is not whole millionths is not zero."""
+        quantity, price = bases["quantity"] != 0, bases["price"] != 0
+        messages = np.where(quantity, np.where(price, OK, ERROR), np.where(price, INFO, WARNING))
+        results = np.array([Result.OK, Result.ERROR, Result.WARNING, Result.INFO], dtype=np.int8)[messages]
+        values = {
+            "quantity": Value(Kind.DECIMAL, bases["quantity"]),
+            "unit": Value(Kind.WORD, bases["unit"], bases.words["unit"]),
+            "price": Value(Kind.DECIMAL, bases["price"]),
+            "price_unit": Value(Kind.WORD, bases["price_unit"], bases.words["price_unit"]),
+        }
+        return [findings(bases["id"], results, messages, values)]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import ClassVar
 
 import numpy as np
 import pytest
 
-from central.checks.framework import BasisColumns, Definition, Text, Verdicts
+from central.checks.bases import Scope
+from central.checks.cancelling import cancel_errors, restore_error
+from central.checks.frame import Frame
+from central.checks.framework import Asked, Definition, Findings, Subject, Text, findings
 from central.checks.install import install_standard_checks
-from central.checks.results import cancel_error, process_log, restore_error
-from central.checks.run import INVOICING, CheckRunMade, Scope, run_checks
+from central.checks.results import process_log
+from central.checks.run import INVOICING, RECHECK, CheckRunMade, run_checks
 from central.checks.settings import CheckSettings, revise_settings
 from central.checks.standard import STANDARD, UnitPriceNotZero
 from central.platform.database import transaction
@@ -61,7 +65,9 @@ def test_a_new_database_begins_with_its_first_set_active_and_a_later_check_arriv
     assert site.one("SELECT array_agg(number) FROM check_definition WHERE active") == [6]
     site.do("DELETE FROM check_definition")
     site.do("""
-        INSERT INTO check_definition VALUES (1, 'standard', 'a', 'b', 'c', false, '{regular}', '{regular}', 'all')
+        INSERT INTO check_definition
+               (number, kind, name_cs, name_en, check_group, active, groups, statements, output, slot)
+        VALUES (1, 'standard', 'a', 'b', 'c', false, '{regular}', '{regular}', 'all', 0)
     """)
     with transaction(site.engine) as connection:
         assert install_standard_checks(connection) == [6]
@@ -74,20 +80,20 @@ def test_a_cancelled_error_stays_until_it_is_restored(site: BilledSite) -> None:
     assert check(site, Scope(run=run)).results["error"] == 1
     assert verdict(site, basis) == 5
     with transaction(site.engine) as connection:
-        cancel_error(connection, basis, CLERK, NOW)
+        cancel_errors(connection, [basis], CLERK, NOW)
     assert verdict(site, basis) == 4
     site.do("UPDATE billing_basis SET unit_price = 12.87 WHERE id = :basis", basis=basis)
     assert check(site, Scope(run=run)).results["error"] == 0
     assert verdict(site, basis) == 4
     with pytest.raises(Refused, match="only an error can be cancelled"), transaction(site.engine) as connection:
-        cancel_error(connection, basis, CLERK, NOW)
+        cancel_errors(connection, [basis], CLERK, NOW)
     with transaction(site.engine) as connection:
         restore_error(connection, basis, CLERK, NOW)
     assert verdict(site, basis) == 5
     check(site, Scope(bases=[basis]))
     assert verdict(site, basis) == 2
     with pytest.raises(NotFound, match="does not exist or has not been checked"), site.engine.begin() as connection:
-        cancel_error(connection, 0, CLERK, NOW)
+        cancel_errors(connection, [0], CLERK, NOW)
     acts = "SELECT array_agg(act ORDER BY id) FROM audit WHERE subject = :subject"
     assert site.one(acts, subject=f"billing_basis/{basis}") == ["check.cancel_error", "check.restore_error"]
 
@@ -120,43 +126,138 @@ def test_groups_output_variant_and_an_empty_set(site: BilledSite) -> None:
     set_check(site, output="errors")
     made = check(site, Scope(run=run))
     with transaction(site.engine) as connection:
-        log = process_log(connection, made.id)
-    assert [entry.result for entry in log] == [5]
+        log = process_log(connection, made.id, 1_000)
+    assert [result for _, _, result, _ in log] == [5]
     set_check(site, groups=["annual"])
     made = check(site, Scope(run=run))
     with transaction(site.engine) as connection:
-        (entry,) = process_log(connection, made.id)
-        assert (entry.result, entry.basis, entry.text_en) == (1, None, "There is no basis to check.")
+        ((number, basis, result, said),) = process_log(connection, made.id, 1_000)
+        assert (number, basis, result, said.en) == (6, None, 1, "There is no basis to check.")
         with pytest.raises(NotFound):
-            process_log(connection, 0)
+            process_log(connection, 0, 1_000)
 
 
 class Broken(UnitPriceNotZero):
     """A check that fails inside."""
 
     definition: ClassVar[Definition] = Definition(
-        6, Text("Rozbitá", "Broken"), Text("", ""), "", tuple(ALL), ("regular",)
+        6, Text("Rozbitá", "Broken"), Text("", ""), "", tuple(ALL), ("regular",), (Text("{odd}", "{odd}"),)
     )
 
-    def verdict(self, bases: BasisColumns) -> Verdicts:
-        raise ZeroDivisionError("division by zero")
+    def verdict(self, bases: Frame, read: None, parameters: object) -> list[Findings]:
+        raise ZeroDivisionError("division of {1} by zero")
 
 
-class Short(Broken):
-    """A check that answers for fewer bases than it was asked about."""
+class Odd(Broken):
+    """A check that answers about bases that nobody asked about."""
 
-    def verdict(self, bases: BasisColumns) -> Verdicts:
-        return Verdicts(np.zeros(1, dtype=np.int8), [Text("", "")])
+    def verdict(self, bases: Frame, read: None, parameters: object) -> list[Findings]:
+        return [findings(bases["id"] + 1_000_000, 2, 0)]
 
 
-@pytest.mark.parametrize(("broken", "reason"), [(Broken(), "division by zero"), (Short(), "1 results for")])
+class Aborting(Broken):
+    """A check whose query the database refuses."""
+
+    def read(self, asked: Asked, bases: Frame) -> None:
+        asked.frame("SELECT 1 / 0 AS one", ("one",))
+
+
+@pytest.mark.parametrize(
+    ("broken", "reason"),
+    [
+        (Broken(), "division of {1} by zero"),
+        (Odd(), "bases that it was not asked about"),
+        (Aborting(), "division by zero"),
+    ],
+)
 def test_a_check_that_fails_is_a_warning_and_never_ok(site: BilledSite, broken: Broken, reason: str) -> None:
     made = check(site, Scope(run=settled(site)), (broken,))
     assert made.results["warning"] == made.bases > 0
     assert made.results["ok"] == 0
-    said = site.one("SELECT DISTINCT text_en FROM check_result")
+    with site.client() as client:
+        told = client.get("/v1/checks/results").json()
+    assert len(told) == made.bases
+    (said,) = {each["text"]["en"] for each in told}
     assert said.startswith("Check 6 could not run: ")
     assert reason in said
+    assert {each["verdict"] for each in told} == {"warning"}
+
+
+class OfRows(UnitPriceNotZero):
+    """A check that has something to say about rows without a basis, and looks at a month."""
+
+    definition: ClassVar[Definition] = Definition(
+        6, Text("Řádky", "Rows"), Text("", ""), "", tuple(ALL), ("regular",), (Text("řádek", "row"),)
+    )
+
+    def verdict(self, bases: Frame, read: None, parameters: object) -> list[Findings]:
+        rows = np.unique(bases["calendar_row"])
+        return [findings(rows[:1], 5, 0, about=Subject.CALENDAR_ROW, group="annual"), findings(bases["id"], 2, 0)]
+
+
+def test_rows_and_objects_show_the_worst_and_periods_decide(site: BilledSite) -> None:
+    run = settled(site)
+    basis = zero_price(site)
+    site.do("""
+        INSERT INTO payment_calendar (contract, period, advance_due, regular_due, annual_due)
+        SELECT DISTINCT contract, daterange('2026-03-01', '2026-04-01'), false, true, false FROM billing_basis
+    """)
+    shown = "SELECT regular || ' ' || accrual || ' ' || annual FROM row_verdict WHERE calendar_row = :row"
+    mine = site.one(
+        """
+        SELECT r.id FROM payment_calendar r JOIN billing_basis b ON b.contract = r.contract WHERE b.id = :basis
+    """,
+        basis=basis,
+    )
+    objects = "SELECT max(result) FROM object_verdict"
+    check(site, Scope(run=run))
+    assert site.one(shown, row=mine) == "5 0 0"
+    assert site.one(objects) is None
+    with site.client() as client:
+        period = {"month": "2026-03-01", "active": False, "active_for_checks": True}
+        assert client.post("/v1/processing-periods", json=period).status_code == 201
+        assert site.one(objects) == 5
+        worst = client.get("/v1/checks/objects?result=error").json()
+        assert [each["colour"] for each in worst] == ["red"]
+        assert {each["result"] for each in client.get("/v1/checks/objects").json()} >= {"error", "ok"}
+        assert client.get("/v1/checks/rows?regular=error").json()[0]["row"] == mine
+        cancelled = client.post(f"/v1/checks/rows/{mine}/cancel-errors?group=regular").json()
+        assert cancelled == {"cancelled": 1}
+        assert client.post(f"/v1/checks/rows/{mine}/cancel-errors?group=annual").status_code == 409
+        assert client.post("/v1/checks/rows/999999/cancel-errors?group=annual").status_code == 404
+    assert site.one(shown, row=mine) == "4 0 0"
+    assert site.one(objects) == 4
+    with transaction(site.engine) as connection:
+        restore_error(connection, basis, CLERK, NOW)
+    assert (site.one(shown, row=mine), site.one(objects)) == ("5 0 0", 5)
+    with site.client() as client:
+        assert client.post(f"/v1/bases/{basis}/delete", json={"why": "cena nula"}).status_code == 204
+    assert (site.one(shown, row=mine), site.one(objects)) == ("2 0 0", 2)
+    check(site, Scope(month=date(2026, 3, 1)), (OfRows(),))
+    told = site.one("SELECT calendar_row FROM row_finding")
+    assert site.one(shown, row=told) == "2 0 5"
+    check(site, Scope(rows=[told]))
+    assert site.one(shown, row=told) == "2 0 0"
+
+
+def test_a_run_is_compared_and_a_recheck_changes_nothing(site: BilledSite) -> None:
+    run = settled(site)
+    basis = zero_price(site)
+    first = check(site, Scope(run=run))
+    with transaction(site.engine) as connection:
+        cancel_errors(connection, [basis], CLERK, NOW)
+    site.do("UPDATE billing_basis SET unit_price = 12.87 WHERE id = :basis", basis=basis)
+    with transaction(site.engine) as connection:
+        again = run_checks(connection, Scope(run=run, cancelled=True), RECHECK, CLERK, NOW)
+    assert again.bases == first.bases
+    assert verdict(site, basis) == 4
+    with site.client() as client:
+        (difference,) = client.get(f"/v1/checks/runs/{again.id}/compare/{first.id}").json()
+        assert difference == {"check": 6, "about": "basis", "subject": basis, "before": "error", "after": "ok"}
+        (told,) = client.get(f"/v1/checks/bases/{basis}").json()
+        assert (told["run"], told["result"]) == (first.id, "error")
+        kinds = [each["kind"] for each in client.get("/v1/checks/runs").json()]
+        assert kinds[:2] == ["recheck", "manual"]
 
 
 def test_settings_through_the_interface(site: BilledSite) -> None:
@@ -177,5 +278,5 @@ def test_settings_through_the_interface(site: BilledSite) -> None:
         assert client.put("/v1/checks/settings/prevent-invoicing", json={"value": "forbid"}).status_code == 204
         assert client.get("/v1/checks/settings/prevent-invoicing").json() == {"value": "forbid"}
         basis = zero_price(site)
-        assert client.post("/v1/checks/bases/0/cancel-error").status_code == 404
+        assert client.post("/v1/checks/bases/999999999/cancel-error").status_code == 404
         assert client.post(f"/v1/checks/bases/{basis}/restore-error").status_code == 404

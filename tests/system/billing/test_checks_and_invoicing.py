@@ -11,7 +11,7 @@ import pytest
 from lxml import etree
 from sqlalchemy import text
 
-from central.checks.results import cancel_error
+from central.checks.cancelling import cancel_errors
 from central.checks.settings import PreventInvoicing, set_prevent_invoicing
 from central.invoicing import rendering
 from central.invoicing.isdoc import NAMESPACE, problems_of
@@ -111,7 +111,7 @@ def test_an_error_leaves_its_point_out_until_it_is_cancelled(site: BilledSite) -
     with pytest.raises(Refused, match=r"left out for an error \(1\)"):
         issue_all(site, run)
     with transaction(site.engine) as connection:
-        cancel_error(connection, basis, CLERK, NOW)
+        cancel_errors(connection, [basis], CLERK, NOW)
     again = issue_all(site, run)
     assert again.numbers == [NUMBERS[-1]]
     verdict = "SELECT result || ' ' || cancelled_by FROM basis_verdict WHERE basis = :basis"
