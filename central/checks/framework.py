@@ -146,6 +146,8 @@ class Asked:
     points: Numbers
     today: date
     month: date | None = None
+    invoicing: bool = False
+    """The bases are about to be invoiced together."""
     shared: dict[str, Any] = field(default_factory=dict)
 
     def frame(self, query: str, names: Sequence[str], **parameters: Any) -> Frame:

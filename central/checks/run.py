@@ -133,7 +133,8 @@ class _Pass:
         return np.zeros(0, dtype=np.int64)
 
     def _check(self, chunk: Frame) -> None:
-        asked = Asked(self._connection, np.unique(chunk["supply_point"]), self._today, self._scope.month)
+        points = np.unique(chunk["supply_point"])
+        asked = Asked(self._connection, points, self._today, self._scope.month, self._kind == INVOICING)
         results: dict[int, NDArray[np.int8]] = {}
         rows: list[tuple[int, str, Numbers, NDArray[np.int8]]] = []
         for part in self._parts:

@@ -4,8 +4,16 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, text
 
+from central.checks import documents
+from central.checks.frame import Numbers
 from central.invoicing.advances.hooks import listen
+from central.platform.arrays import int_array
 from central.platform.hooks import Change, Hooks, Touched
+
+DOCUMENTS = text("""
+    SELECT l.basis, i.number, l.line_no FROM invoice_line l JOIN invoice i ON i.id = l.invoice
+     WHERE l.basis = ANY (CAST(:bases AS bigint[]))
+""")
 
 ENDING = frozenset({"close", "remove", "end"})
 
@@ -52,7 +60,14 @@ def refuses(connection: Connection, change: Change) -> str | None:
     )
 
 
+def documents_of(connection: Connection, bases: Numbers) -> dict[int, tuple[str, int]]:
+    """Number and line of the document that each of the bases stands in."""
+    rows = connection.execute(DOCUMENTS, {"bases": int_array(bases)}).all()
+    return {row.basis: (row.number, row.line_no) for row in rows}
+
+
 def register(hooks: Hooks) -> None:
     """Answer for invoicing."""
     hooks.register("invoicing", affected_by=affected_by, refuses=refuses)
+    documents.register(documents_of)
     listen(hooks)

@@ -1,7 +1,11 @@
 """The checks that come with a release; one file each."""
 
 from central.checks.framework import Check
+from central.checks.standard.duplicates import Duplicates
+from central.checks.standard.measured_interval import MeasuredInterval
+from central.checks.standard.operators import Operators
+from central.checks.standard.reserved_capacity import ReservedCapacity
 from central.checks.standard.unit_price import UnitPriceNotZero
 
-STANDARD: tuple[Check, ...] = (UnitPriceNotZero(),)
+STANDARD: tuple[Check, ...] = (ReservedCapacity(), MeasuredInterval(), UnitPriceNotZero(), Operators(), Duplicates())
 """In the order of their numbers."""

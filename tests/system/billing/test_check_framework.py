@@ -70,7 +70,7 @@ def test_a_new_database_begins_with_its_first_set_active_and_a_later_check_arriv
         VALUES (1, 'standard', 'a', 'b', 'c', false, '{regular}', '{regular}', 'all', 0)
     """)
     with transaction(site.engine) as connection:
-        assert install_standard_checks(connection) == [6]
+        assert install_standard_checks(connection) == [check.definition.number for check in STANDARD[1:]]
     assert site.one("SELECT count(*) FROM check_definition WHERE active") == 0
 
 
@@ -183,6 +183,20 @@ def test_a_check_that_fails_is_a_warning_and_never_ok(site: BilledSite, broken: 
     assert {each["verdict"] for each in told} == {"warning"}
 
 
+def test_every_standard_check_runs_over_the_month(site: BilledSite) -> None:
+    run = settled(site)
+    site.do("UPDATE check_definition SET active = true")
+    made = check(site, Scope(run=run))
+    assert set(made.parts) == {each.definition.number for each in STANDARD}
+    assert [part["failed"] for part in made.parts.values()] == [None] * len(STANDARD)
+    told = {number: part["results"] for number, part in made.parts.items()}
+    bases = made.bases
+    assert told[6]["ok"] == told[10]["ok"] == bases > 0
+    assert (told[2]["ok"] > 0, told[2]["error"]) == (True, 0)
+    assert told[1]["ok"] == site.one("SELECT count(*) FROM billing_basis WHERE rate IN (5, 6)")
+    assert sum(told[9].values()) >= bases
+
+
 class OfRows(UnitPriceNotZero):
     """A check that has something to say about rows without a basis, and looks at a month."""
 
@@ -263,7 +277,9 @@ def test_a_run_is_compared_and_a_recheck_changes_nothing(site: BilledSite) -> No
 def test_settings_through_the_interface(site: BilledSite) -> None:
     settled(site)
     with site.client() as client:
-        (definition,) = client.get("/v1/checks/definitions").json()
+        definitions = {each["number"]: each for each in client.get("/v1/checks/definitions").json()}
+        assert sorted(definitions) == [check.definition.number for check in STANDARD]
+        definition = definitions[6]
         assert (definition["number"], definition["active"], definition["name"]["cs"]) == (
             6,
             True,
@@ -271,7 +287,7 @@ def test_settings_through_the_interface(site: BilledSite) -> None:
         )
         wish = {"active": False, "groups": ["regular"], "statements": ["regular"], "output": "errors"}
         assert client.put("/v1/checks/definitions/6", json=wish).status_code == 204
-        assert client.get("/v1/checks/definitions").json()[0]["active"] is False
+        assert [each["number"] for each in client.get("/v1/checks/definitions").json() if each["active"]] == []
         assert client.put("/v1/checks/definitions/6", json={**wish, "groups": ["weekly"]}).status_code == 422
         assert client.put("/v1/checks/definitions/5", json=wish).status_code == 404
         assert client.get("/v1/checks/settings/prevent-invoicing").json() == {"value": "leave_out"}

@@ -1,0 +1,147 @@
+"""Check 10: duplicate invoicing (Kontrola duplicitní fakturace).
+
+The source names the check and when it runs; what it compares is ours: the same point, service, component, rate, meter
+and group of statements over overlapping days, where nothing takes the earlier line back.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from central.checks.documents import documents_of
+from central.checks.frame import MISSING, Frame, Numbers, group, match
+from central.checks.framework import Asked, Definition, Findings, Kind, Text, Value, findings
+from central.checks.verdict import GROUPS, Result
+from central.settlement.statements import CANCELS
+
+ONCE, INVOICED, TOGETHER, OTHER = range(4)
+_INVOICED: Final = 1
+CANCELLING: Final = sorted({int(kind) for kind in CANCELS.values()})
+
+LINES = """
+    -- lines of the points that hold and that no other takes back; the meter is the channel they were measured by
+    SELECT b.id, b.supply_point, b.rate, hashtextextended(b.service || ' ' || b.component, 0) AS component,
+           coalesce((b.measurements -> 0 ->> 'channel')::bigint, 0) AS channel, b.statement_type,
+           (lower(b.valid) AT TIME ZONE 'Europe/Prague')::date - DATE '1970-01-01' AS first,
+           (upper(b.valid) AT TIME ZONE 'Europe/Prague')::date - DATE '1970-01-01' AS end_,
+           (b.state = 'invoiced')::integer AS invoiced
+      FROM billing_basis b
+     WHERE b.supply_point = ANY (%(points)s::bigint[]) AND b.state <> 'cancelled'
+       AND b.statement_type <> ALL (%(cancelling)s::integer[]) AND b.statement_type <> 5
+       AND NOT EXISTS (SELECT FROM billing_basis o
+                        WHERE o.original = b.id AND o.state <> 'cancelled'
+                          AND (o.statement_type = 5 OR o.statement_type = ANY (%(cancelling)s::integer[])))
+"""
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Lines that could be duplicates, the documents that overlapping invoiced ones stand in, whether the bases are
+    being invoiced together."""
+
+    lines: Frame
+    documents: Mapping[int, tuple[str, int]]
+    invoicing: bool
+
+
+class Duplicates:
+    """Nothing is invoiced twice."""
+
+    definition: ClassVar[Definition] = Definition(
+        number=10,
+        name=Text("Kontrola duplicitní fakturace", "Duplicate invoicing"),
+        rule=Text(
+            "Stejné odběrné místo, služba, složka, sazba, měření a skupina vyúčtování v překrývajících se dnech, bez "
+            "storna "
+            "dřívějšího: s fakturovaným podkladem nebo s jiným v téže fakturaci chyba; jen s podkladem, který se "
+            "nefakturuje, varování; jinak OK. Podklady různých měřidel místa nejsou duplicita.",
+            "The same supply point, service, component, rate, measurement and group of statements over overlapping "
+            "days, the "
+            "earlier not taken back: with an invoiced basis, or another in the same invoicing, error; only with one "
+            "that is "
+            "not being invoiced, warning; else OK. Bases of different meters of a point are no duplicate.",
+        ),
+        group="Aktualizace fakturačních podkladů",
+        groups=("regular", "accrual", "annual"),
+        statements=("regular", "annual"),
+        messages=(
+            Text("Žádný jiný podklad se nepřekrývá.", "No other basis overlaps."),
+            Text(
+                "Dny od {first} do {end} jsou už fakturovány: doklad {document}, řádek {line}, podklad {other}. "
+                "Stornujte "
+                "jej, nebo tento podklad zrušte.",
+                "The days from {first} to {end} are invoiced already: document {document}, line {line}, basis {other}. "
+                "Cancel that one, or delete this basis.",
+            ),
+            Text(
+                "Dny od {first} do {end} obsahuje i podklad {other} téže fakturace. Jeden z nich zrušte.",
+                "The days from {first} to {end} are in basis {other} of the same invoicing, too. Delete one of them.",
+            ),
+            Text(
+                "Dny od {first} do {end} obsahuje i nefakturovaný podklad {other}.",
+                "The days from {first} to {end} are in basis {other}, too, which is not invoiced.",
+            ),
+        ),
+    )
+
+    def read(self, asked: Asked, bases: Frame) -> Lines:
+        """Living lines of the points, and the documents of those that overlap a basis."""
+        names = ("id", "supply_point", "rate", "component", "channel", "statement_type", "first", "end_", "invoiced")
+        lines = with_group(asked.frame(LINES, names, cancelling=CANCELLING))
+        places, others = overlapping(lines)
+        wanted = np.isin(lines["id"][places], bases["id"]) & (lines["invoiced"][others] == _INVOICED)
+        found = documents_of(asked.connection, np.unique(lines["id"][others[wanted]]))
+        return Lines(lines, found, asked.invoicing)
+
+    def verdict(self, bases: Frame, read: Lines, parameters: Mapping[str, Any]) -> Sequence[Findings]:
+        """OK, or a finding for each overlapping line; lines that take others back are not judged."""
+        lines = read.lines
+        judged = bases.take(np.isin(bases["id"], lines["id"]))
+        places, others = overlapping(lines)
+        mine = np.isin(lines["id"][places], judged["id"])
+        places, others = places[mine], others[mine]
+        invoiced = lines["invoiced"][others] == _INVOICED
+        together = np.isin(lines["id"][others], judged["id"]) & read.invoicing
+        messages = np.where(invoiced, INVOICED, np.where(together, TOGETHER, OTHER))
+        results = np.where(messages == OTHER, Result.WARNING, Result.ERROR)
+        told = [read.documents.get(number, ("–", 0)) for number in lines["id"][others].tolist()]
+        names = tuple(sorted({name for name, _ in told}))
+        values = {
+            "first": Value(Kind.DAY, np.maximum(lines["first"][places], lines["first"][others])),
+            "end": Value(Kind.DAY, np.minimum(lines["end_"][places], lines["end_"][others])),
+            "other": Value(Kind.LINK, lines["id"][others], ("billing_basis",)),
+            "document": Value(Kind.WORD, np.array([names.index(name) for name, _ in told], dtype=np.int64), names),
+            "line": Value(Kind.COUNT, np.array([line or MISSING for _, line in told], dtype=np.int64)),
+        }
+        alone = judged["id"][~np.isin(judged["id"], lines["id"][places])]
+        return [findings(alone, Result.OK, ONCE), findings(lines["id"][places], results, messages, values)]
+
+
+def overlapping(lines: Frame) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """All ordered pairs of places of lines that are the same thing over common days."""
+    keys: list[Numbers] = [lines[name] for name in ("supply_point", "rate", "component", "channel", "group")]
+    if not len(lines):
+        return np.zeros(0, dtype=np.intp), np.zeros(0, dtype=np.intp)
+    # only keys of which some line begins before an earlier one has ended are looked at pair by pair
+    numbers, _ = group(keys)
+    order = np.lexsort((lines["first"], numbers))
+    key, first, end = numbers[order], lines["first"][order], lines["end_"][order]
+    width = int(end.max()) - int(first.min()) + 1
+    reach = np.maximum.accumulate(end - int(first.min()) + key * width)
+    early = np.concatenate(([False], (first - int(first.min()) + key * width)[1:] < reach[:-1]))
+    some = np.flatnonzero(np.isin(numbers, np.unique(key[early])))
+    left, right = match([numbers[some]], [numbers[some]])
+    left, right = some[left], some[right]
+    common = (lines["first"][left] < lines["end_"][right]) & (lines["first"][right] < lines["end_"][left])
+    chosen = common & (left != right)
+    return left[chosen], right[chosen]
+
+
+def with_group(lines: Frame) -> Frame:
+    """Lines with the group that their statement belongs to."""
+    groups = {kind: place for place, kinds in enumerate(GROUPS.values()) for kind in kinds}
+    spread = np.array([groups.get(kind, MISSING) for kind in range(17)], dtype=np.int64)
+    return Frame({**lines.columns, "group": spread[lines["statement_type"]]})

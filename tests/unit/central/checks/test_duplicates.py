@@ -1,0 +1,68 @@
+"""Check 10: what overlaps with what, and how bad that is."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from central.checks.frame import Frame
+from central.checks.standard.duplicates import Duplicates, Lines, with_group
+from central.checks.verdict import Result
+from tests.unit.central.checks.columns import bases, frame, told
+
+CHECK = Duplicates()
+MARCH = {"first": date(2026, 3, 1), "end_": date(2026, 4, 1)}
+LINE = {"supply_point": 1, "rate": 7, "component": 1, "channel": 6, "statement_type": 0, **MARCH, "invoiced": 0}
+NAMES = ("id", *LINE)
+
+
+def lines(*rows: dict[str, Any]) -> Frame:
+    numbered = [{**LINE, "id": place, **row} for place, row in enumerate(rows, 1)]
+    return with_group(frame(numbered, NAMES))
+
+
+def found(*rows: dict[str, Any], asked: int = 1, invoicing: bool = False) -> list[tuple[int, Result, str]]:
+    told_ = told(CHECK, CHECK.verdict(bases(*[{}] * asked), Lines(lines(*rows), {2: ("2620000001", 3)}, invoicing), {}))
+    return [(each.subject, each.result, each.text.en) for each in told_]
+
+
+def test_nothing_overlaps() -> None:
+    assert found({}) == [(1, Result.OK, "No other basis overlaps.")]
+    april = {"first": date(2026, 4, 1), "end_": date(2026, 5, 1)}
+    assert [result for _, result, _ in found({}, april)] == [Result.OK]
+
+
+@pytest.mark.parametrize(
+    "other", [{"supply_point": 2}, {"rate": 8}, {"component": 2}, {"channel": 9}, {"statement_type": 4}]
+)
+def test_another_thing_is_no_duplicate(other: dict[str, Any]) -> None:
+    assert [result for _, result, _ in found({}, {**other, "invoiced": 1})] == [Result.OK]
+
+
+def test_an_invoiced_line_is_an_error_that_names_document_line_and_days() -> None:
+    late = {"first": date(2026, 3, 31), "end_": date(2026, 5, 1), "invoiced": 1, "statement_type": 8}
+    ((subject, result, text),) = found({}, late)
+    assert (subject, result) == (1, Result.ERROR)
+    assert "2026-03-31 to 2026-04-01 are invoiced already: document 2620000001, line 3, basis 2" in text
+
+
+def test_one_that_is_not_invoiced_is_a_warning_unless_both_are_being_invoiced() -> None:
+    assert [result for _, result, _ in found({}, {})] == [Result.WARNING]
+    assert [(subject, result) for subject, result, _ in found({}, {}, asked=2)] == [
+        (1, Result.WARNING),
+        (2, Result.WARNING),
+    ]
+    assert [result for _, result, _ in found({}, {}, asked=2, invoicing=True)] == [Result.ERROR, Result.ERROR]
+    assert [result for _, result, _ in found({}, {}, invoicing=True)] == [Result.WARNING]
+
+
+def test_a_long_line_overlaps_several_and_each_is_named() -> None:
+    parts = [{"first": date(2026, 3, day), "end_": date(2026, 3, day + 1), "invoiced": 1} for day in (5, 9)]
+    assert [result for _, result, _ in found({}, *parts)] == [Result.ERROR, Result.ERROR]
+
+
+def test_a_line_that_takes_back_is_not_judged() -> None:
+    assert found({}, asked=2) == [(1, Result.OK, "No other basis overlaps.")]
+    assert told(CHECK, CHECK.verdict(bases({}), Lines(lines(), {}, False), {})) == []
