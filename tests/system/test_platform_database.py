@@ -11,6 +11,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, func, select, text
 from sqlalchemy.exc import DBAPIError
 
+from central.checks.results import find_results
 from central.platform import audit
 from central.platform.database import make_engine, metadata, sqlalchemy_url, transaction
 from central.platform.identity import SYSTEM
@@ -163,3 +164,41 @@ def test_a_copy_of_the_database_is_another_incarnation(stack: LocalStack, databa
     finally:
         copy.dispose()
         stack.drop_database(f"{name}_copy")
+
+
+def test_what_checks_had_found_is_told_in_its_words_after_the_change_to_blocks(empty_database_url: str) -> None:
+    upgrade(empty_database_url, "0054")
+    engine = make_engine(empty_database_url)
+    with transaction(engine) as connection:
+        # the bases themselves do not matter here
+        connection.execute(text("ALTER TABLE check_result DROP CONSTRAINT check_result_basis_fkey"))
+        connection.execute(text("ALTER TABLE basis_verdict DROP CONSTRAINT basis_verdict_basis_fkey"))
+        connection.execute(
+            text("""
+            INSERT INTO check_definition
+            VALUES (6, 'standard', 'a', 'b', 'c', true, '{regular}', '{regular}', 'errors'),
+                   (9, 'standard', 'a', 'b', 'c', true, '{regular}', '{regular}', 'all');
+            INSERT INTO check_run (kind, scope, made_at, made_by, bases, results)
+            SELECT 'manual', '{}', now(), 'Anna', 2, '{}' FROM generate_series(1, 2);
+            INSERT INTO check_result
+            VALUES (1, 6, 11, 5, 'cena {0}', 'price {0}', true), (1, 6, 12, 2, 'ano', 'yes', false),
+                   (2, 6, 11, 2, 'ano', 'yes', false), (2, 9, 12, 3, 'pozor', 'mind', true);
+            INSERT INTO basis_verdict VALUES (11, 2, 2, 'ano', 'yes'), (12, 2, 3, 'pozor', 'mind');
+        """)
+        )
+    upgrade(empty_database_url)
+    with transaction(engine) as connection:
+        told = [
+            (each.check, each.finding.subject, each.finding.result.key, each.finding.text.en)
+            for run in (1, 2)
+            for each in find_results(connection, run, None, None, 0, 10)
+        ]
+        shown = connection.execute(text("SELECT basis, result, results FROM basis_verdict ORDER BY basis")).all()
+    engine.dispose()
+    assert told == [
+        (6, 11, "error", "price {0}"),
+        (6, 12, "ok", "yes"),
+        (6, 11, "ok", "yes"),
+        (9, 12, "warning", "mind"),
+    ]
+    assert [tuple(row) for row in shown] == [(11, 2, b"\x02\x00"), (12, 3, b"\x02\x03")]
