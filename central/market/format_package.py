@@ -6,6 +6,7 @@ documented, inferred or assumed.
 """
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property, lru_cache
@@ -221,6 +222,16 @@ def look_into(home: Path) -> Path:
     folder = home.absolute() / INSTALLED
     _FOLDERS.setdefault(folder)
     return folder
+
+
+def folders() -> tuple[Path, ...]:
+    """The folders of installed packages that are looked into, for `find_in` of another process."""
+    return tuple(_FOLDERS)
+
+
+def find_in(known: Iterable[Path]) -> None:
+    """Find packages in these folders, too."""
+    _FOLDERS.update(dict.fromkeys(known))
 
 
 def find_packages() -> dict[str, Path]:

@@ -1,16 +1,19 @@
 """Messages of ours in the database: made, moved from state to state, found."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
+import psycopg
+from psycopg.types.json import Jsonb
+from psycopg.types.range import Range
 from sqlalchemy import Connection, RowMapping, func, insert, select, text, update
-from sqlalchemy.dialects.postgresql import Range
 
 from central.market.conversation.processes import go_on, process_of_message
 from central.market.states import Act, State, advance
 from central.market.tables import market_inbox, market_message, market_message_event
+from central.platform.copy_text import copy_in
 from central.platform.errors import NotFound
 from central.registry.tables import supply_point
 
@@ -67,48 +70,69 @@ def lock_generation(connection: Connection) -> None:
     connection.execute(select(func.pg_advisory_xact_lock(_GENERATION_LOCK)))
 
 
+_NUMBERS: Final = text("""
+    SELECT nextval(pg_get_serial_sequence('market_message', 'id')) AS number, clock_timestamp() AS due
+      FROM generate_series(1, :count)
+""")
+_OUTBOX: Final = {
+    "id": "int8", "message_id": "text", "message_code": "text", "format_package": "text", "format_digest": "text",
+    "sender": "text", "receiver": "text", "supply_point": "int8", "subject_kind": "text", "subject": "text",
+    "period": "daterange", "version": "int4", "state": "text", "xml": "bytea", "basis": "jsonb", "duty": "int8",
+    "process": "int8", "deadline": "timestamptz", "made_at": "timestamptz", "made_by": "text", "due_at": "timestamptz",
+}  # fmt: skip
+"""Columns of a new message with their types."""
+_EVENT: Final = ("message", "at", "person", "act", "from_state", "to_state", "why")
+
+
 def create(connection: Connection, draft: Draft, at: datetime, person: str) -> int:
-    """Put a message into the outbox, due at once: it is generated and saved.
+    """Put a message into the outbox; see `create_all`."""
+    return create_all(connection, [draft], at, person)[0]
+
+
+def create_all(connection: Connection, drafts: Sequence[Draft], at: datetime, person: str) -> list[int]:
+    """Put messages into the outbox as a set, due at once: they are generated and saved. Their numbers.
 
     A message of a scenario goes into its conversation, which it opens where there is none.
     """
+    processes = [_process_of(connection, draft, at, person) for draft in drafts]
+    given = connection.execute(_NUMBERS, {"count": len(drafts)}).all()
+    raw: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]  # psycopg is the driver
+    statement = f"COPY market_message ({', '.join(_OUTBOX)}) FROM STDIN (FORMAT BINARY)"
+    with raw.cursor() as cursor, cursor.copy(statement.encode()) as copy:
+        copy.set_types(list(_OUTBOX.values()))
+        for (number, due), draft, process in zip(given, drafts, processes, strict=True):
+            subject = draft.subject
+            copy.write_row(
+                (
+                    number, draft.message_id, draft.code, draft.package, draft.package_digest, draft.sender,
+                    draft.receiver, subject.supply_point, subject.kind, subject.code,
+                    Range(draft.first_day, draft.end_day), draft.version, State.SAVED.value, draft.xml,
+                    Jsonb(draft.basis), draft.duty, process, draft.deadline, at, person, due,
+                )
+            )  # fmt: skip
+    numbers = [int(number) for number, _ in given]
+    _write_events(
+        connection,
+        (
+            (number, at, person, Act.SAVE.value, State.GENERATED.value, State.SAVED.value,
+             f"version {draft.version}, {len(draft.xml)} bytes")
+            for number, draft in zip(numbers, drafts, strict=True)
+        ),
+    )  # fmt: skip
+    return numbers
+
+
+def _process_of(connection: Connection, draft: Draft, at: datetime, person: str) -> int | None:
+    if draft.process is not None:
+        go_on(connection, draft.process, draft.code, at, person)
+        return draft.process
     subject = draft.subject
-    process = draft.process
-    if process is None:
-        about = subject.kind, subject.code, subject.supply_point
-        process = process_of_message(
-            connection, draft.code, about, draft.first_day, draft.duty, draft.deadline, at, person
-        )
-    else:
-        go_on(connection, process, draft.code, at, person)
-    number = connection.execute(
-        insert(market_message)
-        .values(
-            message_id=draft.message_id,
-            message_code=draft.code,
-            format_package=draft.package,
-            format_digest=draft.package_digest,
-            sender=draft.sender,
-            receiver=draft.receiver,
-            supply_point=draft.subject.supply_point,
-            subject_kind=draft.subject.kind,
-            subject=draft.subject.code,
-            period=Range(draft.first_day, draft.end_day),
-            version=draft.version,
-            state=State.GENERATED,
-            xml=draft.xml,
-            basis=draft.basis,
-            duty=draft.duty,
-            process=process,
-            deadline=draft.deadline,
-            made_at=at,
-            made_by=person,
-            due_at=func.clock_timestamp(),
-        )
-        .returning(market_message.c.id)
-    ).scalar_one()
-    move(connection, number, Act.SAVE, at, person, f"version {draft.version}, {len(draft.xml)} bytes")
-    return int(number)
+    about = subject.kind, subject.code, subject.supply_point
+    return process_of_message(connection, draft.code, about, draft.first_day, draft.duty, draft.deadline, at, person)
+
+
+def _write_events(connection: Connection, rows: Iterable[Sequence[Any]]) -> None:
+    copy_in(connection, "market_message_event", _EVENT, rows)
 
 
 def move(connection: Connection, number: int, act: Act, at: datetime, person: str, why: str, **columns: Any) -> State:
@@ -125,6 +149,30 @@ def move(connection: Connection, number: int, act: Act, at: datetime, person: st
         )
     )
     return after
+
+
+_MOVE: Final = text("""
+    UPDATE market_message m SET state = told.state
+      FROM unnest(CAST(:numbers AS bigint[]), CAST(:states AS text[])) AS told (number, state) WHERE m.id = told.number
+""")
+
+
+def move_all(connection: Connection, whys: Mapping[int, str], act: Act, at: datetime, person: str) -> None:
+    """Change the states of messages by the same act, as a set; each for its reason."""
+    if not whys:
+        return
+    rows = connection.execute(
+        select(market_message.c.id, market_message.c.state)
+        .where(market_message.c.id.in_(whys))
+        .order_by(market_message.c.id)
+        .with_for_update()
+    ).all()
+    after = {number: advance(State(state), act) for number, state in rows}
+    connection.execute(_MOVE, {"numbers": list(after), "states": [state.value for state in after.values()]})
+    _write_events(
+        connection,
+        ((number, at, person, act.value, state, after[number].value, whys[number]) for number, state in rows),
+    )
 
 
 _LAST_MESSAGES: Final = text("""

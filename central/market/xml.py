@@ -63,6 +63,15 @@ def parse_untrusted(content: bytes, limits: XmlLimits = DEFAULT_LIMITS) -> etree
     return root
 
 
+def parse_own(content: bytes) -> etree._Element:
+    """The root of a message that was written here, to be held against its schema: half as dear as `parse_untrusted`."""
+    # white space between elements is no part of any of our messages, and half of their nodes
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, remove_blank_text=True, collect_ids=False
+    )
+    return etree.fromstring(content, parser)
+
+
 def _refuse_hidden_declarations(content: bytes) -> None:
     start = content.removeprefix(_UTF8_MARK).lstrip(XML_SPACE)[:256]
     if not start.startswith(b"<") or start[1:2] == b"\0":

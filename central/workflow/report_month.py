@@ -7,7 +7,7 @@ Where a point is metered behind its transformer, the energy it took is told with
 billed (`central/settlement/loss.py` says how whole units are made of it).
 """
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -17,10 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, select, text
 
-from central.market.cdsdata import INTERVAL_DATA, Profile, ProfileDay
+from central.market.cdsdata import INTERVAL_DATA, Series
 from central.market.errors import OutboundError
 from central.market.format_package import FormatPackage, package_valid_on
-from central.market.interval_report import PointMonth, ProfileVersion, report_point
+from central.market.interval_report import Planned, PointMonth, Reported, keep, plan
+from central.market.interval_writer import Sheet, interval_writer
 from central.market.messages import last_messages, lock_generation
 from central.network.tables import channel
 from central.platform import audit
@@ -35,17 +36,10 @@ from shared.quantities import MISSING_VALUE, Commodity, Kind, Quality
 METERING_TYPES: Final = ("A", "B")
 TAKEN: Final = "A+"
 """The direction that losses of the customer's transformer are added to."""
-POINTS_AT_ONCE: Final = 50
-"""Points whose profiles are in memory together: 50 x 4 x 2,976 values are about 30 MB of Python integers."""
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """A message made for a point: its number in the database and its version."""
-
-    ean: str
-    number: int
-    version: int
+POINTS_AT_ONCE: Final = 100
+"""Points whose profiles are in memory together: 100 x 4 x 2,976 values with their quality are 7 MB."""
+STORED_AT_ONCE: Final = 50
+"""Messages that go into the outbox together: 50 of half a megabyte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +56,7 @@ class MonthReport:
     """What became of every point."""
 
     month: date
-    made: list[Made] = field(default_factory=list)
+    made: list[Reported] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
     incomplete: list[Incomplete] = field(default_factory=list)
     standing: dict[str, int] = field(default_factory=dict)
@@ -145,37 +139,71 @@ def report_period(
     With `duties` by EAN only of these points, each message for its duty.
     """
     package = package_valid_on(at.date())
-    person = by.name if isinstance(by, Person) else by
     report = MonthReport(first_day)
     last = last_messages(connection, INTERVAL_DATA, first_day, end_day)
     points = _points(connection, sender, first_day, end_day)
     if duties is not None:
         points = [point for point in points if point.ean in duties]
+    pass_ = _Pass(connection, package, at, by.name if isinstance(by, Person) else by, report)
+    waiting: deque[Planned] = deque()
+
+    def sheets() -> Iterator[Sheet]:
+        for collected in _collected(pass_, points, first_day, end_day):
+            duty = duties[collected.ean] if duties is not None else None
+            before = last.get(collected.ean)
+            planned = plan(
+                package, collected, before, at, again=again,
+                duty=duty.id if duty else None, deadline=duty.deadline if duty else None,
+            )  # fmt: skip
+            if planned is not None:
+                waiting.append(planned)
+                yield planned.sheet
+            elif before is not None:
+                report.unchanged.append(collected.ean)
+                report.standing[collected.ean] = before.id
+
+    with interval_writer(len(points)) as writer:
+        ready: list[tuple[Planned, bytes]] = []
+        for written in writer.write(sheets()):
+            planned = waiting.popleft()
+            if isinstance(written, OutboundError):
+                report.incomplete.append(Incomplete(planned.month.ean, written.message))
+                continue
+            ready.append((planned, written))
+            if len(ready) == STORED_AT_ONCE:
+                pass_.store(ready)
+                ready = []
+        pass_.store(ready)
+    return report
+
+
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    connection: Connection
+    package: FormatPackage
+    at: datetime
+    person: str
+    report: MonthReport
+
+    def store(self, ready: Sequence[tuple[Planned, bytes]]) -> None:
+        if ready:
+            self.report.made += keep(self.connection, self.package, ready, self.at, self.person)
+
+
+def _collected(pass_: _Pass, points: Sequence[_Point], first_day: date, end_day: date) -> Iterator[PointMonth]:
+    """The points' data, read for many points at once; those that lack something are reported instead."""
     for first in range(0, len(points), POINTS_AT_ONCE):
         some = points[first : first + POINTS_AT_ONCE]
-        channels = _channels(connection, package, some)
+        channels = _channels(pass_.connection, pass_.package, some)
         wanted = [item.id for listed in channels.values() for item in listed]
-        profiles = read_newest(connection, Commodity.ELECTRICITY, wanted, first_day, end_day)
+        profiles = read_newest(pass_.connection, Commodity.ELECTRICITY, wanted, first_day, end_day)
+        rows = {number: row for row, number in enumerate(profiles.channels)}
         for point in some:
-            collected = _collect(point, channels.get(point.id, []), profiles)
+            collected = _collect(point, channels.get(point.id, []), profiles, rows)
             if isinstance(collected, Incomplete):
-                report.incomplete.append(collected)
-                continue
-            duty = duties[point.ean] if duties is not None else None
-            try:
-                made = report_point(
-                    connection, package, collected, last.get(point.ean), at, person, again=again,
-                    duty=duty.id if duty else None, deadline=duty.deadline if duty else None,
-                )  # fmt: skip
-            except OutboundError as error:
-                report.incomplete.append(Incomplete(point.ean, error.message))
-                continue
-            if made is None:
-                report.unchanged.append(point.ean)
-                report.standing[point.ean] = last[point.ean].id
+                pass_.report.incomplete.append(collected)
             else:
-                report.made.append(Made(point.ean, made.number, made.version))
-    return report
+                yield collected
 
 
 POINTS = text("""
@@ -229,7 +257,9 @@ def _channels(connection: Connection, package: FormatPackage, points: Sequence[_
     return found
 
 
-def _collect(point: _Point, channels: Sequence[_Channel], profiles: Profiles) -> PointMonth | Incomplete:
+def _collect(
+    point: _Point, channels: Sequence[_Channel], profiles: Profiles, rows: Mapping[int, int]
+) -> PointMonth | Incomplete:
     """The point's month as the market room wants it, or why it cannot be told."""
     if point.sender is None:
         return Incomplete(point.ean, "The operator of this point has no EAN: fill it in at its party.")
@@ -238,7 +268,6 @@ def _collect(point: _Point, channels: Sequence[_Channel], profiles: Profiles) ->
     directions = [item.direction for item in channels]
     if doubled := sorted({direction for direction in directions if directions.count(direction) > 1}):
         return Incomplete(point.ean, f"The point has more than one channel {', '.join(doubled)}: only one can be told.")
-    rows = {number: row for row, number in enumerate(profiles.channels)}
     chosen = [rows[item.id] for item in channels]
     lacking = (profiles.values[chosen] == MISSING_VALUE) | (profiles.quality[chosen] == Quality.MISSING)
     if missing := int(lacking.sum()):
@@ -252,20 +281,30 @@ def _collect(point: _Point, channels: Sequence[_Channel], profiles: Profiles) ->
         ]
     except OverflowError as error:
         return Incomplete(point.ean, str(error))
+    first_day, end_day = profiles.days[0].date, profiles.days[-1].next.date
+    days = [day.date.isoformat() for day in profiles.days]
     return PointMonth(
         supply_point=point.id,
         ean=point.ean,
         sender=point.sender,
-        first_day=profiles.days[0].date,
-        end_day=profiles.days[-1].next.date,
-        profiles=[
-            Profile(item.direction, item.unit, item.exponent, list(_days(profiles, row, told)))
+        first_day=first_day,
+        end_day=end_day,
+        series=[
+            Series(
+                item.direction,
+                item.unit,
+                item.exponent,
+                first_day,
+                end_day,
+                told,
+                profiles.quality[row] if profiles.quality[row].any() else None,
+            )
             for item, row, told in zip(channels, chosen, values, strict=True)
         ],
         versions=[
-            ProfileVersion(item.id, day.date, int(version))
+            [item.id, day, version]
             for item, row in zip(channels, chosen, strict=True)
-            for day, version in zip(profiles.days, profiles.versions[row], strict=True)
+            for day, version in zip(days, profiles.versions[row].tolist(), strict=True)
         ],
         corrections=[f"loss {term.percent:f} % {term.first} {term.end}" for term in point.losses],
     )
@@ -273,11 +312,3 @@ def _collect(point: _Point, channels: Sequence[_Channel], profiles: Profiles) ->
 
 def _with_losses(profiles: Profiles, row: int, losses: Sequence[LossTerm]) -> NDArray[np.int32]:
     return raised(profiles.values[row], [day.date for day in profiles.days], profiles.offset, losses)
-
-
-def _days(profiles: Profiles, row: int, values: NDArray[np.int32]) -> Iterator[ProfileDay]:
-    for place, day in enumerate(profiles.days):
-        columns = slice(int(profiles.offset[place]), int(profiles.offset[place + 1]))
-        quality = profiles.quality[row, columns]
-        told = quality.tolist() if quality.any() else None
-        yield ProfileDay(day, values[columns].tolist(), told)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Final
 
+import msgspec
 from sqlalchemy import Connection, RowMapping, text
 
 from central.market.contents import write_any
@@ -19,7 +20,7 @@ from central.market.duties.rules import look_back_months
 from central.market.envelope import Envelope, Participant, make_message_id
 from central.market.errors import OutboundError
 from central.market.format_package import FormatPackage, package_valid_on
-from central.market.messages import Draft, Subject, create, lock_generation, move
+from central.market.messages import Draft, Subject, create_all, lock_generation, move_all
 from central.market.states import Act, State
 from central.platform import audit
 from central.platform.errors import Refused
@@ -32,6 +33,8 @@ from shared.clock import Clock
 from shared.metering_day import PRAGUE
 
 _REPLACEABLE: Final = (State.GENERATED, State.SAVED, State.TIMED_OUT, State.REJECTED)
+_AT_ONCE: Final = 500
+"""Messages that go into the outbox together."""
 _SOURCES: Final = ((registry.WHYS, registry.find), (bills.WHYS, bills.find))
 """Kinds of causes, and what finds the duties for them with their records."""
 _LAST: Final = text("""
@@ -125,8 +128,9 @@ def tell(
 def _write(work: _Pass, tellables: Sequence[Tellable], rows: Sequence[RowMapping]) -> None:
     """A message for every open duty that has a record; what has none, or is not right, is a problem of its duty."""
     by_key = {_key_of(each.due): each for each in tellables}
-    last = {row.duty: row for row in work.connection.execute(_LAST, {"duties": [row["id"] for row in rows]})}
-    made = []
+    asked = {"duties": [row["id"] for row in rows]}
+    last = {row["duty"]: row for row in work.connection.execute(_LAST, asked).mappings()}
+    made: list[tuple[Draft, RowMapping | None]] = []
     for row in rows:
         tellable = by_key[(row["message_code"], row["subject"], row["first_day"], row["end_day"], row["why"])]
         sender = work.sender or tellable.sender
@@ -136,18 +140,29 @@ def _write(work: _Pass, tellables: Sequence[Tellable], rows: Sequence[RowMapping
             continue
         before = last.get(row["id"])
         try:
-            number = _create(work, row, tellable, sender, 1 if before is None else before.version + 1)
+            draft = _draft(work, row, tellable.payload, sender, 1 if before is None else before["version"] + 1)
         except OutboundError as error:
             work.told.problems[row["id"]] = error.message
             continue
-        if before is not None and before.state in _REPLACEABLE:
-            move(work.connection, before.id, Act.REPLACE, work.at, work.person, f"message {number} takes its place")
-        made.append(row["id"])
-    mark_told(work.connection, made)
-    work.told.made += len(made)
+        made.append((draft, before))
+    for first in range(0, len(made), _AT_ONCE):
+        _save(work, made[first : first + _AT_ONCE])
 
 
-def _create(work: _Pass, row: RowMapping, tellable: Tellable, sender: str, version: int) -> int:
+def _save(work: _Pass, made: Sequence[tuple[Draft, RowMapping | None]]) -> None:
+    drafts = [draft for draft, _ in made]
+    numbers = create_all(work.connection, drafts, work.at, work.person)
+    replaced = {
+        before["id"]: f"message {number} takes its place"
+        for number, (_, before) in zip(numbers, made, strict=True)
+        if before is not None and before["state"] in _REPLACEABLE
+    }
+    move_all(work.connection, replaced, Act.REPLACE, work.at, work.person)
+    mark_told(work.connection, [draft.duty for draft in drafts if draft.duty is not None])
+    work.told.made += len(drafts)
+
+
+def _draft(work: _Pass, row: RowMapping, payload: msgspec.Struct, sender: str, version: int) -> Draft:
     package, code = work.package, row["message_code"]
     envelope = Envelope(
         id=make_message_id(code, work.at),
@@ -160,8 +175,7 @@ def _create(work: _Pass, row: RowMapping, tellable: Tellable, sender: str, versi
         dtd_version=package.envelope.dtd_version,
         dtd_release=package.envelope.dtd_release,
     )
-    assert tellable.payload is not None, "only what has a record is written"
-    draft = Draft(
+    return Draft(
         message_id=envelope.id,
         code=code,
         package=package.name,
@@ -172,12 +186,11 @@ def _create(work: _Pass, row: RowMapping, tellable: Tellable, sender: str, versi
         first_day=row["first_day"],
         end_day=row["end_day"],
         version=version,
-        xml=write_any(package, envelope, tellable.payload),
+        xml=write_any(package, envelope, payload),
         basis={"cause": row["cause"]},
         duty=row["id"],
         deadline=row["deadline"],
     )
-    return create(work.connection, draft, work.at, work.person)
 
 
 def _key_of(due: Due) -> tuple[str, str, date, date | None, str]:

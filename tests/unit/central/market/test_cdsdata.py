@@ -1,18 +1,30 @@
 """CDSDATA 121: golden file, exact decimals, round trips, and what is refused."""
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from central.market.cdsdata import IntervalData, Location, Profile, ProfileDay, decimal_text, write_interval_data
+from central.market.cdsdata import (
+    IntervalData,
+    Location,
+    Profile,
+    ProfileDay,
+    Series,
+    write_interval_data,
+    write_series,
+)
 from central.market.cdsdata_reader import read_interval_data
 from central.market.errors import InboundError, OutboundError
 from central.market.format_package import FORMATS_FOLDER, load_package
-from shared.quantities import MISSING_VALUE, Quality
+from central.market.interval_text import spelled
+from shared.metering_day import days_between
+from shared.quantities import MISSING_VALUE, Commodity, Quality
 from tests.unit.central.market.examples import AUTUMN, ORDINARY, POINT, SPRING, envelope, message
 
 PACKAGE = load_package("sandbox-2026")
@@ -67,6 +79,11 @@ def test_round_trip_keeps_every_value_and_quality(
     assert read.days[0].quality == marks
 
 
+def spell(values: list[int], exponent: int) -> list[str]:
+    rows = spelled(np.array(values, np.int64), exponent, 5)
+    return [bytes(row).replace(b"\0", b"").decode() for row in rows]
+
+
 @pytest.mark.parametrize(
     ("value", "exponent", "text"),
     [
@@ -78,24 +95,57 @@ def test_round_trip_keeps_every_value_and_quality(
         (1234500, -6, "1.23450"),
         (12, 0, "12"),
         (12, 2, "1200"),
-        (-1500, -3, "-1.500"),
+        (0, 2, "0"),
         (1, -5, "0.00001"),
         (1, -6, None),
+        (0, -60, "0.00000"),
+        (2**63 - 1, -60, None),
         (9007199254740993, -5, "90071992547.40993"),
+        (2**63 - 1, 0, "9223372036854775807"),
     ],
 )
 def test_decimals_are_exact_or_refused(value: int, exponent: int, text: str | None) -> None:
     if text is None:
         with pytest.raises(OutboundError, match="needs more than 5 decimal places"):
-            decimal_text(value, exponent, 5)
+            spell([value], exponent)
     else:
-        assert decimal_text(value, exponent, 5) == text
+        assert spell([value], exponent) == [text]
         assert Decimal(text) == Decimal(value).scaleb(exponent)
 
 
-@given(st.integers(0, 2**63), st.integers(-5, 6))
-def test_decimals_equal_the_decimal_number(value: int, exponent: int) -> None:
-    assert Decimal(decimal_text(value, exponent, 5)) == Decimal(value) * Decimal(10) ** exponent
+@pytest.mark.parametrize(("value", "exponent"), [(2**63 - 1, 1), (1, 19), (10**18, 2)])
+def test_what_has_too_many_digits_is_refused(value: int, exponent: int) -> None:
+    with pytest.raises(OutboundError, match="more digits than are sent"):
+        spell([0, value], exponent)
+
+
+@given(st.lists(st.integers(0, 2**63 - 1) | st.integers(0, 10_000), min_size=1, max_size=5), st.integers(-5, 0))
+def test_decimals_equal_the_decimal_numbers(values: list[int], exponent: int) -> None:
+    texts = spell(values, exponent)
+    assert [Decimal(text) for text in texts] == [Decimal(value).scaleb(exponent) for value in values]
+    assert all(text == str(Decimal(value).scaleb(exponent)) for text, value in zip(texts, values, strict=True) if value)
+
+
+@given(st.data())
+@settings(max_examples=20)
+def test_arrays_are_written_as_days_are(data: st.DataObject) -> None:
+    days = days_between(Commodity.ELECTRICITY, SPRING.date - timedelta(days=1), SPRING.date + timedelta(days=1))
+    length = sum(day.length for day in days)
+    values = np.array(data.draw(st.lists(st.integers(0, 2**31 - 1), min_size=length, max_size=length)), np.int32)
+    marks = data.draw(st.none() | st.sampled_from([Quality.MEASURED, Quality.SUBSTITUTE, Quality.EDITED]))
+    quality = None if marks is None else np.full(length, marks, np.int16)
+    series = Series("A+", "Wh", 0, days[0].date, days[-1].next.date, values, quality)
+    borders = [0, days[0].length, length]
+    listed = [
+        ProfileDay(
+            day,
+            values[borders[place] : borders[place + 1]].tolist(),
+            None if quality is None else quality[borders[place] : borders[place + 1]].tolist(),
+        )
+        for place, day in enumerate(days)
+    ]
+    as_days = IntervalData(envelope(), [Location(POINT, 3, [Profile("A+", "Wh", 0, listed)])])
+    assert write_series(PACKAGE, envelope(), POINT, 3, [series]) == write_interval_data(PACKAGE, as_days)
 
 
 def with_day(day: ProfileDay, **changes: object) -> IntervalData:
@@ -121,6 +171,7 @@ ONES = [1] * 92
         (with_day(ProfileDay(SPRING, ONES, [0])), "has 1 qualities for 92 values"),
         (with_day(ProfileDay(SPRING, ONES), direction="V"), "direction 'V' of 859182400900000013 has no value type"),
         (with_day(ProfileDay(SPRING, ONES), unit="varh"), "is in varh, expected Wh for KWH"),
+        (with_day(ProfileDay(SPRING, [1, 2**63] + [1] * 90)), "which is more than is sent"),
         (with_day(ProfileDay(SPRING, ONES), exponent=-4), "needs more than 5 decimal places"),
     ],
 )

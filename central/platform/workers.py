@@ -1,0 +1,41 @@
+"""Worker processes for what keeps a core busy: they begin clean, and end with the process that began them."""
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+
+@contextmanager
+def worker_pool(
+    workers: int, prepare: Callable[..., None] | None = None, arguments: tuple[Any, ...] = ()
+) -> Iterator[ProcessPoolExecutor]:
+    """So many processes, at most one a core, each of which calls `prepare(*arguments)` first.
+
+    What waits is dropped where the caller fails.
+    """
+    # spawned, not forked: this process has threads and open connections
+    context = multiprocessing.get_context("spawn")
+    size = max(1, min(workers, os.cpu_count() or 1))
+    with ProcessPoolExecutor(size, context, initializer=_begin, initargs=(prepare, arguments)) as pool:
+        try:
+            yield pool
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _begin(prepare: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+
+        def watch() -> None:
+            parent.join()
+            os._exit(1)
+
+        threading.Thread(target=watch, daemon=True, name="end-with-parent").start()
+    if prepare is not None:
+        prepare(*arguments)
