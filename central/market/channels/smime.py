@@ -53,8 +53,7 @@ def seal(
 
     Its Message-ID comes from id and content: sealed anew it is still the same mail to whoever has it already.
     """
-    inner = _xml_part(message)
-    signed = cms.sign(inner, key)
+    signed = sign(message, key)
     enveloped = cms.encrypt(_smime_part(signed, "signed-data"), [each for each in recipients if is_valid(each, at)])
     sender, receiver = addresses
     mail = EmailMessage(policy=policy.SMTP)
@@ -82,6 +81,11 @@ def is_usable(sealed: Sealed, key: OwnKey, recipients: Sequence[x509.Certificate
         and letter.enveloped is not None
         and cms.recipients_of(letter.enveloped) == wanted
     )
+
+
+def sign(message: Outgoing, key: OwnKey) -> bytes:
+    """SignedData (DER) over the MIME part with the message's XML."""
+    return cms.sign(_xml_part(message), key)
 
 
 def _xml_part(message: Outgoing) -> bytes:
