@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 
@@ -82,8 +83,9 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(router, dependencies=[Depends(identified)])
     secure(app, frozenset({OPEN_PATH}))
     mount(app)
-    document = HTMLResponse(page(app))
-    app.router.routes.append(Route("/docs", lambda _: document, include_in_schema=False))
+    # made when somebody asks: describing every route takes longer than all the rest of a start
+    document = cache(lambda: HTMLResponse(page(app)))
+    app.router.routes.append(Route("/docs", lambda _: document(), include_in_schema=False))
     return app
 
 
