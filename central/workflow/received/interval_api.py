@@ -12,7 +12,7 @@ from central.platform.plain import plain
 from central.platform.web import Db
 from central.workflow.received.compared import compare_received
 
-router = APIRouter(prefix="/received-intervals", tags=["received"])
+router = APIRouter(prefix="/received-intervals", tags=["market"])
 """To be included by the router of `central.workflow.api`, which begins with /v1."""
 
 MOST_DAYS = 400

@@ -20,7 +20,7 @@ from central.workflow.received import entry
 from central.workflow.received.invoice import ReceivedInvoice, ReceivedItem, arithmetic
 from central.workflow.received.isdoc_invoice import LIMITS, Given
 
-router = APIRouter(prefix="/received-invoices", tags=["received"])
+router = APIRouter(prefix="/received-invoices", tags=["market"])
 """To be included by the router of `central.workflow.api`, which begins with /v1."""
 
 Reader = Annotated[Person, Depends(require("read"))]

@@ -16,7 +16,7 @@ from central.platform.overview import Asked, Column, Kind, Overview
 from central.platform.plain import plain
 from central.platform.web import Db
 
-router = APIRouter(prefix="/received-tariffs", tags=["received"])
+router = APIRouter(prefix="/received-tariffs", tags=["market"])
 """To be included by the router of `central.workflow.api`, which begins with /v1."""
 
 Reader = Annotated[Person, Depends(require("read"))]
