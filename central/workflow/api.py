@@ -23,6 +23,7 @@ from central.workflow.market_api import router as market_router
 from central.workflow.meter_acts_api import router as meter_acts_router
 from central.workflow.packages_api import router as packages_router
 from central.workflow.prepare import prepare
+from central.workflow.received.asking_api import router as asking_router
 from central.workflow.received.interval_api import router as received_intervals_router
 from central.workflow.received.invoice_api import router as received_invoices_router
 from central.workflow.received.tariff_api import router as received_tariffs_router
@@ -42,6 +43,7 @@ router.include_router(telling_router)
 router.include_router(packages_router)
 router.include_router(maintenance_router)
 router.include_router(meter_acts_router)
+router.include_router(asking_router)
 router.include_router(received_intervals_router)
 router.include_router(received_invoices_router)
 router.include_router(received_tariffs_router)

@@ -8,6 +8,7 @@ from central.market.payloads import (
     claims,
     distribution_invoice,
     gas_billing,
+    gas_requests,
     master_data,
     requests,
     service_monitor,
@@ -39,9 +40,12 @@ def register_all() -> None:
     register_effects(claims.FORMAT, claim.effects)
     register_effects(claims.GAS_FORMAT, claim.gas_effects)
     register_effects(requests.FORMAT, request.effects)
+    register_effects(gas_requests.FORMAT, request.gas_effects)
+    register_effects(gas_requests.EDIGAS_FORMAT, request.gas_effects)
     register_effects(service_monitor.FORMAT, service_findings.effects)
     register_kind(points.KIND, points.PROPOSAL)
     register_kind(switch.KIND, switch.PROPOSAL)
+    register_kind(request.KIND, request.PROPOSAL)
     register_kind(tariffs.KIND, tariffs.PROPOSAL)
     for kind in claim.STATEMENTS:
         register_kind(kind, claim.proposal_of(kind))

@@ -5,9 +5,9 @@ it touches weighed as for any other.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, RowMapping, select
 
@@ -23,10 +23,22 @@ from central.platform.hooks import Change
 from central.platform.plain import plain
 from central.registry import points
 from central.registry.acts import Ask, changed_fields, record
+from central.registry.point_states import Act, State
 from central.registry.tables import party, supply_point
-from central.registry.versions import read_versions, store_versions
+from central.registry.versions import Version, read_versions, store_versions
 
 KIND: Final = "point_change"
+
+
+class Ending(NamedTuple):
+    """The registry's act that a message asks for, and the state that it leads to."""
+
+    act: Act
+    reached: State
+
+
+ENDS: Final = {"cancel": Ending(Act.END, State.ENDED), "suspend": Ending(Act.SUSPEND, State.SUSPENDED)}
+"""By action of the message."""
 _CATEGORIES: Final = {"MOO": "household", "MOP": "business", "VO": "business"}
 _KWH: Final = Decimal(1000)
 
@@ -56,18 +68,17 @@ def _effect(data: list[PointData], known: Mapping[str, RowMapping]) -> Effect:
             said.append(f"{point.opm} is not ours.")
             continue
         changes = difference(point, dict(row))
-        if not changes and point.action in {"register", "change"}:
+        proposed = {"action": point.action, "since": point.first_day.isoformat(), "changes": plain(changes)}
+        if point.action in ENDS:
+            if row["state"] == ENDS[point.action].reached:
+                said.append(f"{point.opm} is {row['state']} already.")
+                continue
+            proposed |= {"until": _until(point), "changes": {}}
+        elif not changes:
             said.append(f"{point.opm} is here as the message says.")
             continue
-        proposals.append(
-            Proposal(
-                KIND,
-                point.opm,
-                {"action": point.action, "since": point.first_day.isoformat(), "changes": plain(changes)},
-                f"{point.action} from {point.first_day}: " + (", ".join(sorted(changes)) or "no fact of the registry"),
-                row["id"],
-            )
-        )
+        why = f"{point.action} from {point.first_day}: {', '.join(sorted(proposed['changes']))}".rstrip(": ")
+        proposals.append(Proposal(KIND, point.opm, proposed, why, row["id"]))
     why = " ".join([f"{len(proposals)} changes wait for a decision.", *said])
     return Effect("proposed" if proposals else "kept", why, proposals)
 
@@ -95,13 +106,20 @@ def _told(point: PointData) -> dict[str, Any]:
     }
 
 
+def _until(point: PointData) -> str | None:
+    """The day (exclusive) on which a suspension ends, where the message says it."""
+    if point.action != "suspend":
+        return None
+    last = point.last_day or max((each.last_day for each in point.suspensions if each.last_day), default=None)
+    return None if last is None else (last + timedelta(days=1)).isoformat()
+
+
 def _take(connection: Connection, row: RowMapping, deciding: Deciding) -> Mapping[str, Any]:
-    """Revise the point as the message says; Refused where the registry does not allow it."""
+    """Revise, suspend or end the point as the message says; Refused where the registry does not allow it."""
     proposed = row["proposed"]
-    if proposed["action"] not in {"register", "change"}:
-        # The end or suspension of a point is an act of its own, done at the point by whoever answers for it.
-        return {}
     since = date.fromisoformat(proposed["since"])
+    if proposed["action"] in ENDS:
+        return _advance(connection, row, deciding, since)
     changes = {name: each["to"] for name, each in proposed["changes"].items()}
     if "planned_mwh" in changes:
         changes["planned_mwh"] = Decimal(str(changes["planned_mwh"]))
@@ -111,10 +129,35 @@ def _take(connection: Connection, row: RowMapping, deciding: Deciding) -> Mappin
     point = points.require_supply_point(connection, row["subject"], lock=True)
     before = read_versions(connection, points.VERSIONED, point["id"])
     after = points.revised_point(connection, point, changes, since)
-    fields = changed_fields(before, since, changes)
-    change = Change("supply_point", point["id"], row["subject"], "revise", since, None, fields, (point["id"],))
+    _store(connection, row, deciding, "revise", since, changed_fields(before, since, changes), after)
+    if supplier is not None:
+        _assign(connection, row, supplier, deciding)
+    return {"supply_point": row["subject"], "since": proposed["since"], "changed": sorted(changes)}
+
+
+def _advance(connection: Connection, row: RowMapping, deciding: Deciding, since: date) -> Mapping[str, Any]:
+    """The end of a point, or its suspension and, where its end is known, that one, too."""
+    proposed = row["proposed"]
+    steps = [(ENDS[proposed["action"]].act, since)]
+    if proposed.get("until"):
+        steps.append((Act.RESUME, date.fromisoformat(proposed["until"])))
+    for act, on in steps:
+        point = points.require_supply_point(connection, row["subject"], lock=True)
+        after = points.advanced(connection, point, act, on)
+        _store(connection, row, deciding, str(act), on, frozenset({"state"}), after)
+    return {"supply_point": row["subject"], "since": proposed["since"], "acts": [str(act) for act, _ in steps]}
+
+
+def _store(
+    connection: Connection, row: RowMapping, deciding: Deciding, act: str, since: date, fields: frozenset[str],
+    after: Sequence[Version],
+) -> None:  # fmt: skip
+    """Weigh the act, write the point's versions and record it, by the proposal's message."""
+    number, ean = row["supply_point"], row["subject"]
+    before = read_versions(connection, points.VERSIONED, number)
+    change = Change("supply_point", number, ean, act, since, None, fields, (number,))
     touched = weigh(connection, change, confirmed=deciding.confirmed)
-    store_versions(connection, points.VERSIONED, point["id"], after)
+    store_versions(connection, points.VERSIONED, number, after)
     why = f"{deciding.why} (message {row['message_id']} of {row['sender']})"
     ask = Ask(deciding.person, deciding.clock, None, why)
     record(
@@ -125,9 +168,6 @@ def _take(connection: Connection, row: RowMapping, deciding: Deciding) -> Mappin
         {"versions": plain([each.facts for each in after])},
         [sentence(each) for each in touched],
     )
-    if supplier is not None:
-        _assign(connection, row, supplier, deciding)
-    return {"supply_point": row["subject"], "since": proposed["since"], "changed": sorted(changes)}
 
 
 def _assign(connection: Connection, row: RowMapping, supplier: str, deciding: Deciding) -> None:

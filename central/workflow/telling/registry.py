@@ -1,5 +1,6 @@
 """Which acts of the registry must be told: read by sets, two states of every point on which something begins."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
@@ -69,8 +70,7 @@ def find(connection: Connection, window: Window) -> list[Tellable]:
     days = [_Day(*row) for row in connection.execute(_DAYS, {"first": window.first, "today": window.today})]
     one = timedelta(days=1)
     asked = sorted({(each.point, day) for each in days for day in (each.day - one, each.day)})
-    rows = connection.execute(_FACTS, {"points": [point for point, _ in asked], "days": [day for _, day in asked]})
-    facts = {(row["point"], row["day"]): _facts(row) for row in rows.mappings()}
+    facts = read_facts(connection, asked)
     found = []
     for each in days:
         before, now = facts.get((each.point, each.day - one)), facts.get((each.point, each.day))
@@ -79,6 +79,12 @@ def find(connection: Connection, window: Window) -> list[Tellable]:
         if acts and told is not None:
             found.append(_tellable(each, acts, told))
     return found
+
+
+def read_facts(connection: Connection, asked: Sequence[tuple[int, date]]) -> dict[tuple[int, date], PointFacts]:
+    """Points as they stand on days, by (point, day); those that are not there on theirs are left out."""
+    rows = connection.execute(_FACTS, {"points": [point for point, _ in asked], "days": [day for _, day in asked]})
+    return {(row["point"], row["day"]): _facts(row) for row in rows.mappings()}
 
 
 def _tellable(each: _Day, acts: list[str], facts: PointFacts) -> Tellable:
