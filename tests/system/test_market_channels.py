@@ -531,6 +531,17 @@ def test_the_api_sends_by_the_channel_of_the_code_and_the_call_back_is_served(
             (pki.OPERATOR, "valid"),
         }
         assert client.get("/v1/market/certificates?within_days=1", headers=headers).json() == []
+        warnings = client.get("/v1/market/warnings", headers=headers).json()
+        assert (warnings["certificates"], warnings["channels"]) == ([], None)
+        app.dependency_overrides[get_clock] = lambda: ManualClock(pki.TO - timedelta(days=5))
+        warnings = client.get("/v1/market/warnings", headers=headers).json()
+        assert {each["name"]: each["days_left"] for each in warnings["certificates"]}["ours"] == 5
+        path = installation.settings.market_channels_file
+        assert path is not None
+        text = path.read_text()
+        path.write_text("{")
+        assert "not in the expected form" in client.get("/v1/market/warnings", headers=headers).json()["channels"]
+        path.write_text(text)
         assert b"rozvodna_market_certificate_days_left{" in client.get("/v1/market/metrics", headers=headers).content
     assert installation.names("out") == ["121-121-1.xml"]
 

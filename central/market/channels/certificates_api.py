@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from central.market.channels import quota
 from central.market.channels.certificates import Expiry, judge_expiry
 from central.market.channels.open_channels import channel_settings
-from central.market.channels.watch import metrics, shown
+from central.market.channels.watch import list_days_left, metrics, shown
 from central.platform.identity import Person, require
 from central.platform.settings import Settings
 from central.platform.web import Db, Now
@@ -30,8 +30,11 @@ def find_certificates(
 @router.get("/metrics", summary="Certificates and strangers, for Prometheus", response_class=Response)
 def get_metrics(request: Request, _: Reader, db: Db, clock: Now) -> Response:
     """Gauges in the text format of Prometheus; of what strangers brought, today's (UTC)."""
-    unasked = quota.find(db, clock.now().astimezone(UTC).date())
-    return Response(metrics(_expiries(request, clock), unasked), media_type="text/plain; version=0.0.4")
+    at = clock.now()
+    found = channel_settings(request.app.state.settings)
+    lists = {} if found is None else list_days_left(found, at)
+    text = metrics(_expiries(request, clock), lists, quota.find(db, at.astimezone(UTC).date()))
+    return Response(text, media_type="text/plain; version=0.0.4")
 
 
 def _expiries(request: Request, clock: Now) -> list[Expiry]:

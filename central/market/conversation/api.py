@@ -3,15 +3,18 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import AwareDatetime, BaseModel, Field
 from sqlalchemy import RowMapping
 
 from central.market import messages
+from central.market.channels.open_channels import channel_settings
+from central.market.channels.watch import running_out, shown
 from central.market.conversation import outages, processes, proposals, repair, warnings
 from central.market.conversation.rejection import find_place
 from central.market.format_package import usable_packages
 from central.platform import audit
+from central.platform.errors import DomainError
 from central.platform.identity import Person, require
 from central.platform.web import Db, Now
 
@@ -86,11 +89,14 @@ class Outage(BaseModel):
 
 
 class Warnings(BaseModel):
-    """What is in danger; `packages`: format packages that cannot be read, and why."""
+    """What is in danger; `packages`: format packages that cannot be read, and why; `certificates`: those that run out
+    without a successor; `channels`: why the channels' settings cannot be read."""
 
     deadlines: list[Deadline]
     outages: list[Outage]
     packages: dict[str, str]
+    certificates: list[dict[str, Any]]
+    channels: str | None
 
 
 class OutageIn(BaseModel):
@@ -188,18 +194,27 @@ def get_process(_: Reader, db: Db, number: Number) -> ProcessDetail:
 
 @router.get("/warnings")
 def list_warnings(
+    request: Request,
     _: Reader,
     db: Db,
     clock: Now,
     within_days: Annotated[int, Query(ge=0, le=60, description="working days")] = 2,
     limit: Limit = 1000,
 ) -> Warnings:
-    """Deadlines that are past or near, outages planned, format packages that cannot be read."""
-    at = clock.now()
+    """Deadlines that are past or near, outages planned, format packages and settings that cannot be read, certificates
+    that run out."""
+    at, why, expiries = clock.now(), None, []
+    try:
+        found = channel_settings(request.app.state.settings)
+        expiries = [] if found is None else running_out(found, at)
+    except DomainError as error:
+        why = error.message
     return Warnings(
         deadlines=[Deadline(**row) for row in warnings.find_deadlines(db, at, within_days, limit)],
         outages=[Outage(**row) for row in outages.find_outages(db, at)],
         packages=usable_packages()[1],
+        certificates=[shown(expiry) for expiry in expiries],
+        channels=why,
     )
 
 

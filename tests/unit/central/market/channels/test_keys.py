@@ -135,6 +135,32 @@ def test_a_key_in_a_token_does_all_that_a_key_of_a_file_does() -> None:
         private.decrypt(b"x", OAEP.__new__(OAEP))
 
 
+class PulledOut:
+    """Stands for a key of a token that is not there."""
+
+    SHA256_RSA_PKCS = "SHA256_RSA_PKCS"
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def sign(self, data: bytes, mechanism: str) -> bytes:
+        raise self.error
+
+
+class SessionClosed(Exception):  # noqa: N818 - the name that python-pkcs11 gives it
+    """Stands for an error of python-pkcs11."""
+
+
+def test_a_token_that_went_away_is_asked_once_more_and_then_said() -> None:
+    public = world().ours.private.public_key()
+    back = TokenKey(PulledOut(SessionClosed()), public, Token, Token)
+    assert back.sign(b"x", PKCS1v15(), hashes.SHA256())
+    for error in (SessionClosed("gone"), RuntimeError("general error")):
+        gone = TokenKey(PulledOut(error), public, Token, lambda error=error: PulledOut(error))
+        with pytest.raises(Refused, match=f"does not sign: {type(error).__name__}"):
+            gone.sign(b"x", PKCS1v15(), hashes.SHA256())
+
+
 def test_the_first_valid_key_is_in_force_and_all_of_a_role_are_tried() -> None:
     old, new = world().ours_old, world().ours
     assert in_force([old, new], "sign", AT) is new

@@ -17,6 +17,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from central.market.channels.certificates import MAIL_USES, SERVICE_USES, Counterparty, require_signer
 from central.market.channels.revocation import RevocationList
+from central.market.channels.watch import list_days_left, metrics
 from central.market.errors import InboundError
 from central.platform.errors import BadInput
 
@@ -221,3 +222,15 @@ def test_settings_that_bind(tmp_path: Path) -> None:
     assert judge(THEIRS, replace(found, intermediates=(world().between.certificate,))) == "certificate_revoked"
     data["counterparties"][0] |= {"anchors": ["theirs.pem"], "serials": [], "revocation_lists": []}
     assert judge(THEIRS, test_config.read(tmp_path, data).counterparties[OPERATOR]) == "taken", "pinned"
+
+
+def test_lists_that_grow_old_are_seen(tmp_path: Path) -> None:
+    data = test_config.usual(tmp_path)
+    write_list(tmp_path / "ca.crl", world().between)
+    data["counterparties"][0] |= {"revocation_lists": ["ca.crl"]}
+    settings = test_config.read(tmp_path, data)
+    days = list_days_left(settings, AT + timedelta(days=3))
+    assert days == {str(tmp_path / "ca.crl"): 7}
+    assert f'{{file="{tmp_path / "ca.crl"}"}} 7.0' in metrics([], days).decode()
+    (tmp_path / "ca.crl").unlink()
+    assert list_days_left(settings, AT) == {str(tmp_path / "ca.crl"): -1}
