@@ -19,6 +19,7 @@ from central.checks.settings import PreventInvoicing, prevent_invoicing
 from central.invoicing.advances.deductions import DeductedAdvance, plan_for
 from central.invoicing.compose import About, Terms, compose
 from central.invoicing.document import DocumentLine, InvoiceDocument, recapitulate
+from central.invoicing.payments.matching import lock_payments
 from central.invoicing.selection import Grouping, Order, Selection, orders, require_named, select_bases, token_of
 from central.invoicing.sources import (
     original_of,
@@ -140,7 +141,10 @@ def issue_invoices(
     bases = [basis for basis in selected if basis.supply_point not in excluded]
     if not bases:
         raise _nothing(selection, len(left_out))
-    work = _prepare(connection, orders(bases, grouping), now)
+    made = orders(bases, grouping)
+    if any(order.original is not None or order.settles for order in made):
+        lock_payments(connection)  # before rows of advances, which acts on payments lock after it
+    work = _prepare(connection, made, now)
     if token is not None and token != _token(work):
         raise Refused(
             "changed_since_preview",

@@ -75,6 +75,12 @@ class Order:
     bases: Sequence[Row[Any]]
 
     @property
+    def about(self) -> frozenset[int]:
+        """Documents whose VAT it goes on from: the original, and those whose lines an annual statement takes back."""
+        taken = {basis.original for basis in self.bases} | {self.original}
+        return frozenset(document for document in taken if document is not None)
+
+    @property
     def contracts(self) -> list[int]:
         return sorted({basis.contract for basis in self.bases})
 

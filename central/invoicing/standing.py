@@ -1,11 +1,12 @@
-"""What stands of documents that others correct or cancel: their VAT so far, and which lines nothing has taken back.
+"""What stands of documents that others correct, cancel or settle: their VAT so far, and which lines nothing has taken back.
 
-An original and all that corrects it, one after another, are a family. Its documents together must say the VAT of what
-stands at last, so each one is taxed by the difference to that and not by itself: rounding would leave haléře behind.
+Documents are a family at a rate of VAT where one takes lines of the other back and has that rate: an original and all
+that corrects it, one after another, and an annual statement with the preliminary documents whose lines it takes back.
+Together they must say the VAT of what stands at last, so each one is taxed by the difference to that and not by itself:
+rounding would leave haléře behind.
 """
 
-from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -17,24 +18,30 @@ from central.invoicing.kinds import CANCELLING
 from central.invoicing.selection import Order
 from central.invoicing.tables import invoice
 
-ROOTS = text("""
-    -- the document that each one goes back to through its originals
-    WITH RECURSIVE up AS (
-        SELECT i.id AS of, i.id, i.original FROM invoice i WHERE i.id = ANY (:originals)
-        UNION ALL
-        SELECT up.of, i.id, i.original FROM up JOIN invoice i ON i.id = up.original
+RELATED = text("""
+    -- these documents and all that take lines of one another back, over any number of steps
+    WITH RECURSIVE related AS (
+        SELECT CAST(given.id AS bigint) AS id FROM unnest(CAST(:documents AS bigint[])) AS given (id)
+        UNION
+        SELECT next.id FROM related r CROSS JOIN LATERAL (
+               SELECT i.original AS id FROM invoice i WHERE i.id = r.id AND i.original IS NOT NULL
+                UNION ALL
+               SELECT i.id FROM invoice i WHERE i.original = r.id
+                UNION ALL
+               SELECT s.settled FROM invoice_settled s WHERE s.invoice = r.id
+                UNION ALL
+               SELECT s.invoice FROM invoice_settled s WHERE s.settled = r.id) next
     )
-    SELECT up.of, up.id AS root FROM up WHERE up.original IS NULL
+    SELECT id FROM related ORDER BY id
 """)
 
-FAMILIES = text("""
-    -- VAT rows of these documents and of all that goes back to them
-    WITH RECURSIVE family AS (
-        SELECT i.id AS root, i.id, i.vat_rows FROM invoice i WHERE i.id = ANY (:roots)
-        UNION ALL
-        SELECT family.root, i.id, i.vat_rows FROM family JOIN invoice i ON i.original = family.id
-    )
-    SELECT root, vat_rows FROM family ORDER BY id
+VAT = text("""
+    -- what documents say of VAT, and of which ones they take lines back
+    SELECT i.id, i.vat_rows,
+           ARRAY(SELECT i.original WHERE i.original IS NOT NULL
+                  UNION ALL
+                 SELECT s.settled FROM invoice_settled s WHERE s.invoice = i.id) AS takes_back
+      FROM invoice i WHERE i.id = ANY (:documents) ORDER BY i.id
 """)
 
 BILLED = text("""
@@ -61,27 +68,46 @@ class Standing:
     before: Mapping[int, Sequence[VatRow]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What an issued document says of VAT, and of which documents it takes lines back."""
+
+    document: int
+    rows: Sequence[VatRow]
+    takes_back: Collection[int] = ()
+
+
 def read_standing(connection: Connection, orders: Sequence[Order]) -> Standing:
-    """What stands before the orders of an act; documents and what they go back to stay locked until its end."""
-    ids = sorted({order.original for order in orders if order.original is not None})
-    if not ids:
+    """What stands before the orders of an act; documents and their families stay locked until its end."""
+    about = sorted({document for order in orders for document in order.about})
+    if not about:
         return Standing()
-    roots = {row.of: row.root for row in connection.execute(ROOTS, {"originals": ids})}
-    # locked before their VAT is read: another correction of the family is seen whole or waits
-    wanted = select(invoice).where(invoice.c.id.in_({*ids, *roots.values()})).order_by(invoice.c.id).with_for_update()
-    locked = {row.id: row for row in connection.execute(wanted)}
-    families: dict[int, list[VatRow]] = defaultdict(list)
-    for row in connection.execute(FAMILIES, {"roots": sorted(set(roots.values()))}):
-        families[row.root] += [
-            VatRow(Decimal(each["percent"]), Decimal(each["base"]), Decimal(each["vat"])) for each in row.vat_rows
-        ]
+    related = _locked(connection, about)
+    said = [
+        Said(row.id, [VatRow(*(Decimal(each[name]) for name in ("percent", "base", "vat"))) for each in row.vat_rows],
+             row.takes_back)
+        for row in connection.execute(VAT, {"documents": related})
+    ]  # fmt: skip
+    ids = sorted({order.original for order in orders if order.original is not None})
+    rows = {row.id: row for row in connection.execute(select(invoice).where(invoice.c.id.in_(ids)))}
     billed = connection.execute(BILLED, {"originals": ids, "cancelling": sorted(CANCELLING)})
     remaining = {row.invoice: frozenset(row.bases) for row in billed}
-    return Standing(
-        originals={each: locked[each] for each in ids},
-        taken_back=taken_back(orders, remaining),
-        before=vat_before(orders, roots, families),
-    )
+    return Standing(originals=rows, taken_back=taken_back(orders, remaining), before=vat_before(orders, said))
+
+
+def _locked(connection: Connection, about: Sequence[int]) -> list[int]:
+    """Documents with all that are related to them, locked before their VAT is read: another act on the family is seen
+    whole or waits."""
+    locked: set[int] = set()
+    while True:
+        related = list(connection.execute(RELATED, {"documents": list(about)}).scalars())
+        new = [each for each in related if each not in locked]
+        if not new:
+            return related
+        connection.execute(
+            select(invoice.c.id).where(invoice.c.id.in_(new)).order_by(invoice.c.id).with_for_update()
+        ).all()
+        locked.update(new)
 
 
 def taken_back(orders: Sequence[Order], remaining: Mapping[int, Collection[int]]) -> frozenset[int]:
@@ -95,19 +121,51 @@ def taken_back(orders: Sequence[Order], remaining: Mapping[int, Collection[int]]
     )
 
 
-def vat_before(
-    orders: Sequence[Order], roots: Mapping[int, int], families: Mapping[int, Sequence[VatRow]]
-) -> dict[int, list[VatRow]]:
-    """The VAT rows that each order finds, by its place: of its family, and of the orders of it that go before."""
+def vat_before(orders: Sequence[Order], said: Iterable[Said]) -> dict[int, list[VatRow]]:
+    """The VAT rows that each order finds, by its place: of its families, and of the orders of them that go before.
+
+    `said` holds whole families: every document that is related to one which the orders are about.
+    """
+    families = _Families()
+    for each in said:
+        for row in each.rows:
+            families.add(families.joined(each.takes_back, row.percent, each.document), row)
     found: dict[int, list[VatRow]] = {}
-    grown = {root: list(rows) for root, rows in families.items()}
     for place, order in enumerate(orders):
-        if order.original is None:
+        if not order.about:
             continue
-        family = grown.setdefault(roots[order.original], [])
-        found[place] = list(family)
-        sums: dict[Decimal, Decimal] = defaultdict(lambda: Decimal("0.00"))
+        sums: dict[Decimal, Decimal] = {}
         for basis in order.bases:
-            sums[basis.vat_percent] += basis.amount
-        family += vat_rows(sums, found[place])
+            sums[basis.vat_percent] = sums.get(basis.vat_percent, Decimal("0.00")) + basis.amount
+        names = {percent: families.joined(order.about, percent) for percent in sums}
+        found[place] = [row for name in names.values() for row in families.rows(name)]
+        for row in vat_rows(sums, found[place]):
+            families.add(names[row.percent], row)
     return found
+
+
+class _Families:
+    """Families of documents at each rate of VAT, which grow together."""
+
+    def __init__(self) -> None:
+        self._up: dict[tuple[int, Decimal], tuple[int, Decimal]] = {}
+        self._rows: dict[tuple[int, Decimal], list[VatRow]] = {}
+
+    def joined(self, documents: Collection[int], percent: Decimal, *more: int) -> tuple[int, Decimal]:
+        """The one family that these documents now are at a rate."""
+        first, *others = sorted({self._top((document, percent)) for document in (*documents, *more)})
+        for other in others:
+            self._up[other] = first
+            self._rows.setdefault(first, []).extend(self._rows.pop(other, ()))
+        return first
+
+    def add(self, family: tuple[int, Decimal], row: VatRow) -> None:
+        self._rows.setdefault(self._top(family), []).append(row)
+
+    def rows(self, family: tuple[int, Decimal]) -> list[VatRow]:
+        return list(self._rows.get(self._top(family), ()))
+
+    def _top(self, member: tuple[int, Decimal]) -> tuple[int, Decimal]:
+        while member in self._up:
+            member = self._up[member]
+        return member

@@ -136,6 +136,15 @@ invoice_line = Table(
     comment="A line of a document: one billing basis, or information with amount 0.00",
 )
 
+invoice_settled = Table(
+    "invoice_settled",
+    metadata,
+    Column("invoice", BigInteger, ForeignKey("invoice.id"), primary_key=True),
+    Column("settled", BigInteger, ForeignKey("invoice.id"), primary_key=True),
+    Index("invoice_settled_settled_ix", "settled"),
+    comment="Append-only: documents whose lines an annual statement takes back; they say the VAT of what stands together",
+)
+
 invoice_file = Table(
     "invoice_file",
     metadata,

@@ -14,11 +14,11 @@ from central.invoicing import states
 from central.invoicing.advances.deductions import deduct, settle_period, undo_deductions
 from central.invoicing.document import InvoiceDocument
 from central.invoicing.numbering import NumberSeries
-from central.invoicing.payments.receivables import NewReceivable, open_receivables
+from central.invoicing.payments.receivables import NewReceivable, open_receivables, settle_corrected
 from central.invoicing.rendering import File, Renderer, renderer
 from central.invoicing.selection import Order
 from central.invoicing.standing import Standing
-from central.invoicing.tables import invoice
+from central.invoicing.tables import invoice, invoice_settled
 from central.platform.copy_text import copy_in
 from central.platform.identity import Person
 
@@ -97,6 +97,17 @@ class Writer:
     def finish(self) -> None:
         """Store what still waits, and give the documents that were corrected or cancelled their new state."""
         self._store_files()
+        corrections = [
+            (made, order.original) for made, order in zip(self._ids, self._orders, strict=True) if order.original
+        ]
+        settled = [
+            {"invoice": made, "settled": other}
+            for made, order in zip(self._ids, self._orders, strict=True)
+            for other in sorted(order.about - {order.original})
+        ]
+        if settled:
+            self._connection.execute(insert(invoice_settled), settled)
+        settle_corrected(self._connection, corrections, self._person, self._now)
         for order in self._orders:
             if order.original is None:
                 continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -10,11 +11,14 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from central.invoicing.advances.hooks import listen
+from central.invoicing.payments.matching import lock_payments
+from central.invoicing.payments.receivables import NewReceivable, close_by, open_receivable, settle_corrected
 from central.platform.database import transaction
 from central.platform.hooks import HOOKS
+from central.platform.identity import Person
 from tests.system.payments_rig import CUSTOMER_ACCOUNT, OWN, Desk, Line, abo, camt, open_desk
 
 
@@ -240,6 +244,101 @@ def test_credits_are_set_off_as_a_document(desk: Desk) -> None:
     assert desk.post("/v1/set-offs", order, 409)["code"] == "nothing_to_set_off"
     assert desk.post("/v1/set-offs", {**order, "only": [debt, 999_999]}, 409)["code"] == "not_open"
     desk.require_balance()
+
+
+def test_a_cancelled_document_of_which_a_part_was_paid(desk: Desk) -> None:
+    number = """
+        INSERT INTO invoice (number, kind, document_type, state, supplier, payer, issue_date, tax_date, due_date,
+            variable_symbol, net, vat, gross, deducted, payable, currency, vat_rows, language, issued_at, issued_by)
+        VALUES (:number, 'regular', 1, 'issued', :seller, :payer, '2026-03-01', '2026-02-28', '2026-03-05', '1',
+            :amount, 0, :amount, 0, :amount, 'CZK', '[]', 'cs', now(), 'x') RETURNING id"""
+    items = {}
+    with transaction(desk.engine) as connection:
+        sides = {"seller": desk.parties["LDS"], "payer": desk.parties["NOVAK"]}
+        for symbol, amount in (("91", "1000.00"), ("92", "-1000.00")):
+            document = connection.execute(text(number), {"number": symbol, "amount": amount, **sides}).scalar_one()
+            new = NewReceivable(
+                kind="credit" if amount < "0" else "invoice", number=symbol, variable_symbol=symbol, invoice=document,
+                issued_on=date(2026, 3, 1), due=date(2026, 3, 5), amount=Decimal(amount), **sides,
+            )  # fmt: skip
+            items[document] = open_receivable(connection, new)
+    (original, debt), (cancelling, credit) = items.items()
+    desk.send(camt([Line("400.00", "91")]))
+    assert [row["number"] for row in desk.get("/v1/reminders/due")] == ["91"]
+    with transaction(desk.engine) as connection:
+        person = Person("Jana", frozenset())
+        assert settle_corrected(connection, [(cancelling, original)], person, desk.clock.now()) == 1
+    # 600 were not paid and are asked for no more; what was paid is the credit note's rest, and all that is given back
+    assert (desk.rest(debt), desk.rest(credit)) == ("0.00", "-400.00")
+    assert desk.get("/v1/reminders/due") == []
+    refund = desk.post("/v1/refunds", {"sources": [{"kind": "credit", "id": credit}], "reason": "storno"}, 201)
+    assert (refund["amount"], refund["iban"]) == ("400.00", CUSTOMER_ACCOUNT)
+    desk.require_balance()
+
+
+def test_one_credit_is_refunded_once_though_two_ask_at_the_same_time(desk: Desk) -> None:
+    desk.send(camt([Line("130.00", "7001")]))
+    payment = desk.get("/v1/payments", variable_symbol="7001")[0]["id"]
+    order = {"sources": [{"kind": "payment", "id": payment}], "reason": "přeplatek"}
+    with ThreadPoolExecutor(4) as pool:
+        asked = list(pool.map(lambda _: desk.client.post("/v1/refunds", json=order).status_code, range(4)))
+    assert sorted(asked) == [201, 409, 409, 409]
+    assert desk.sql("SELECT sum(amount) FROM refund") == Decimal("130.00")
+    # an order for the bank holds it once, too
+    bank = {"seller": "LDS", "form": "abo", "due": "2026-03-23"}
+    with ThreadPoolExecutor(2) as pool:
+        sent = list(pool.map(lambda _: desk.client.post("/v1/payment-orders", json=bank).status_code, range(2)))
+    assert sorted(sent) == [201, 409]
+    # one payment of two statements in one moment: booked once, matched once
+    item = desk.open("DVORAK", "70.00", "55")
+    files = [form([Line("70.00", "55")], number=9, old="500.00") for form in (abo, camt)]
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(each["payments"] for each in pool.map(desk.send, files)) == [0, 1]
+    assert (desk.rest(item), desk.sql("SELECT count(*) FROM payment WHERE symbol = 55")) == ("0.00", 1)
+    desk.require_balance()
+
+
+def test_what_is_closed_waits_for_whoever_matches(desk: Desk) -> None:
+    item = desk.open("NOVAK", "100.00", "51")
+    person, now = Person("Jana", frozenset()), desk.clock.now()
+    with transaction(desk.engine) as matching:
+        lock_payments(matching)
+        with pytest.raises(OperationalError, match="lock timeout"), transaction(desk.engine) as other:
+            other.execute(text("SET LOCAL lock_timeout = '100ms'"))
+            close_by(other, [item], "odpis", person, now)
+    with transaction(desk.engine) as connection:
+        assert close_by(connection, [item], "odpis", person, now) == Decimal("100.00")
+
+
+def test_a_movement_from_before_its_refund_has_nothing_to_do_with_it(desk: Desk) -> None:
+    out = Line("-30.00", "7001", day=date(2026, 3, 18))
+    desk.send(abo([Line("130.00", "7001"), out, Line("30.00", "0", day=date(2026, 3, 18))]))
+    payment = desk.get("/v1/payments", variable_symbol="7001", state="booked")[0]["id"]
+    early = {way: desk.get("/v1/payments", parked=way)[0]["id"] for way in ("outgoing", "no_symbol")}
+    source = {"kind": "payment", "id": payment, "amount": "30.00"}
+    refund = desk.post("/v1/refunds", {"sources": [source], "reason": "přeplatek"}, 201)["id"]
+    desk.post("/v1/payment-orders", {"seller": "LDS", "form": "abo", "due": "2026-03-23"}, 201)
+    # paid out by hand on the 18th, ordered on the 20th: the bank will pay a second time, and that one executes it
+    assert desk.post("/v1/payments/match")["refunds"] == 0
+    why = {"reason": "podle výpisu"}
+    assert desk.post(f"/v1/refunds/{refund}/execute", {"payment": early["outgoing"], **why}, 409)["code"] == (
+        "other_payment"
+    )
+    went = Line("-30.00", "7001", day=date(2026, 3, 23))
+    assert desk.send(abo([went], number=2, old="1130.00"))["matched"]["refunds"] == 1
+    refused = desk.post(f"/v1/refunds/{refund}/return", {"payment": early["no_symbol"], **why}, 409)
+    assert "2026-03-23 or later" in refused["message"]
+    assert desk.get("/v1/refunds")[0]["state"] == "executed"
+
+
+def test_one_statement_in_two_forms_that_say_different_things_is_booked_once(desk: Desk) -> None:
+    item = desk.open("NOVAK", "100.00", "51")
+    desk.send(abo([Line("100.00", "51"), Line("250.00", "0", counter="0/0000"), Line("-20.00", "0")]))
+    # the other form knows the account of one and the symbol of another
+    again = desk.send(camt([Line("100.00", "51"), Line("250.00", "77"), Line("-20.00", "308")]))
+    assert (again["payments"], again["repeated"]) == (0, 3)
+    assert desk.sql("SELECT count(*) FROM payment") == 3
+    assert desk.rest(item) == "0.00"
 
 
 def test_reminders_climb_the_levels_with_fee_and_penalty(desk: Desk) -> None:

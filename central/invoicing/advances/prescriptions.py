@@ -23,6 +23,7 @@ from central.invoicing.advances.vat import VatRates
 from central.invoicing.delivery.withdrawing import withdraw_document
 from central.invoicing.numbering import NumberSeries
 from central.invoicing.payments import receivables
+from central.invoicing.payments.matching import lock_payments
 from central.platform import audit
 from central.platform.errors import NotFound, Refused
 from central.platform.identity import Person
@@ -338,6 +339,7 @@ def cancel_advance(connection: Connection, identifier: int, why: str, person: Pe
 
     Refused where something came.
     """
+    lock_payments(connection)
     row = require_advance(connection, identifier)
     name = row.number or str(identifier)
     state = advanced(row.state, "cancel", name)

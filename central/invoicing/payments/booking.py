@@ -78,10 +78,12 @@ BY_REFERENCE = text("""
 """)
 
 DOUBTFUL = text("""
-    -- days on which a movement comes that is like a stored one, and no reference says whether it is the same
+    -- days on which a movement comes that is like a stored one (of the other form: of its amount), and no reference says
+    -- whether it is the same
     SELECT DISTINCT i.booked_on
       FROM incoming i
-      JOIN payment p ON p.iban = :iban AND p.parent IS NULL AND p.booked_on = i.booked_on AND p.content = i.content
+      JOIN payment p ON p.iban = :iban AND p.parent IS NULL AND p.booked_on = i.booked_on
+           AND (p.content = i.content OR p.form <> :form AND p.amount = i.amount)
      WHERE i.earlier IS NULL AND NOT (p.form = :form AND p.reference IS NOT NULL AND i.reference IS NOT NULL)
 """)
 

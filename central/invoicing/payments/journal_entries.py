@@ -118,7 +118,8 @@ def allocation_entry(row: Any, of: Mapping[str, str]) -> Entry | None:
         debit, credit, told = of["payments"], target, "Zápočet přeplatku" if row.set_off else "Úhrada"
     else:
         target = of["advances"] if row.item_kind == "advance" else of["customers"]
-        debit, credit, told = of["customers"], target, "Zápočet"
+        debit, credit = of["customers"], target
+        told = "Zápočet" if row.set_off else "Oprava původního dokladu"
     document = row.set_off or row.number
     return Entry(row.day, document, row.mark, told, debit, credit, row.amount, row.currency, row.payer_code)
 

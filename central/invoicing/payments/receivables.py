@@ -10,8 +10,10 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, text, update
 
+from central.invoicing.payments.matching import lock_payments
+from central.invoicing.payments.settling_tables import CORRECTION
 from central.invoicing.payments.tables import receivable, receivable_closing
 from central.platform import audit
 from central.platform.errors import NotFound
@@ -20,6 +22,18 @@ from central.registry.tables import contract
 from shared.metering_day import PRAGUE
 
 ZERO = Decimal("0.00")
+
+SETTLE_CORRECTED = text("""
+    -- of each pair the credit against the debt, as far as both are open
+    INSERT INTO allocation (credit, receivable, amount, rule, made_on, made_at, made_by)
+    SELECT credit.id, debt.id, least(-credit.rest, debt.rest), :rule, :made_on, :made_at, :made_by
+      FROM unnest(CAST(:corrections AS bigint[]), CAST(:originals AS bigint[])) AS pair (correction, original)
+      JOIN receivable credit ON credit.invoice IN (pair.correction, pair.original) AND credit.amount < 0
+      JOIN receivable debt ON debt.invoice IN (pair.correction, pair.original) AND debt.amount > 0
+     WHERE credit.is_open AND debt.is_open
+       AND (credit.seller, credit.payer, credit.currency) = (debt.seller, debt.payer, debt.currency)
+    RETURNING credit, receivable, amount
+""")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +87,10 @@ def close_by(connection: Connection, receivables: Sequence[int], reason: str, pe
     """What is not yet paid of these items is no longer asked for, because of `reason` (a withdrawn advance, an advance
     deducted by the annual statement, a waived fee). What is paid stays paid. The sum that was closed.
 
-    A cancelled document is not closed: its credit note is an item of its own, and the two are set off.
+    A cancelled document is not closed: its credit note is an item of its own and settles it (`settle_corrected`).
+    Acts on payments wait until the transaction ends, so that none allocates what is closed here.
     """
+    lock_payments(connection)
     rests = {
         row.id: row.rest
         for row in connection.execute(
@@ -109,6 +125,36 @@ def close_by(connection: Connection, receivables: Sequence[int], reason: str, pe
         why=reason,
     )
     return sum(rests.values(), ZERO)
+
+
+def settle_corrected(
+    connection: Connection, corrections: Sequence[tuple[int, int]], person: Person, now: datetime
+) -> int:
+    """A document about another one (pairs of ids: correction, original) settles what both leave open; how many did.
+
+    A credit note takes off what is not paid of its original, because the debt itself is smaller: nobody is reminded of
+    what was taken back, and no more of it is refunded than was paid. A debit note takes up a credit in the same way.
+    """
+    if not corrections:
+        return 0
+    lock_payments(connection)
+    values = {
+        "corrections": [correction for correction, _ in corrections],
+        "originals": [original for _, original in corrections],
+        "rule": CORRECTION,
+        "made_on": now.astimezone(PRAGUE).date(),
+        "made_at": now,
+        "made_by": person.name,
+    }
+    made = connection.execute(SETTLE_CORRECTED, values).all()
+    audit.record_each(
+        connection,
+        person,
+        "receivable.correct",
+        {f"receivable/{row.receivable}": {"by": row.credit, "amount": f"{row.amount:f}"} for row in made},
+        now,
+    )
+    return len(made)
 
 
 def find(

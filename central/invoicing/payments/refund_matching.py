@@ -9,20 +9,25 @@ from central.platform.identity import Person
 from shared.metering_day import PRAGUE
 
 EXECUTE = text("""
-    -- outgoing movements of the amount, symbol and account of a refund that was sent; one each
-    WITH gone AS (
-        SELECT id, seller, currency, -amount AS amount, symbol, counter_account,
+    -- outgoing movements of the amount, symbol and account of a refund that was sent, since it was ordered; one each
+    WITH sent AS (
+        SELECT id, seller, currency, amount, variable_symbol::bigint AS symbol, iban AS counter_account,
+               (ordered_at AT TIME ZONE 'Europe/Prague')::date AS since,
+               row_number() OVER (PARTITION BY seller, currency, amount, variable_symbol::bigint, iban
+                                  ORDER BY ordered_at, id) AS n
+          FROM refund WHERE state = 'sent'),
+    gone AS (
+        SELECT id, seller, currency, -amount AS amount, symbol, counter_account, booked_on,
                row_number() OVER (PARTITION BY seller, currency, amount, symbol, counter_account
                                   ORDER BY booked_on, id) AS n
-          FROM payment WHERE state = 'parked' AND parked = 'outgoing' AND symbol IS NOT NULL),
-    sent AS (
-        SELECT id, seller, currency, amount, variable_symbol::bigint AS symbol, iban AS counter_account,
-               row_number() OVER (PARTITION BY seller, currency, amount, variable_symbol::bigint, iban
-                                  ORDER BY id) AS n
-          FROM refund WHERE state = 'sent')
+          FROM payment p WHERE state = 'parked' AND parked = 'outgoing' AND symbol IS NOT NULL
+           AND EXISTS (SELECT FROM sent s
+                        WHERE (s.seller, s.currency, s.amount, s.symbol, s.counter_account)
+                            = (p.seller, p.currency, -p.amount, p.symbol, p.counter_account)
+                          AND s.since <= p.booked_on))
     UPDATE refund f SET state = 'executed', payment = gone.id
       FROM sent JOIN gone USING (seller, currency, amount, symbol, counter_account, n)
-     WHERE f.id = sent.id
+     WHERE f.id = sent.id AND sent.since <= gone.booked_on
     RETURNING f.id, f.payment
 """)
 

@@ -205,6 +205,13 @@ def meet_by_hand(
             f"Payment {movement} is {item.state}, of {item.amount} {item.currency}; refund {row.number} needs a parked "
             f"one of {wanted} {row.currency} on an account of the same seller.",
         )
+    since = _possible_since(connection, row, act)
+    if item.booked_on < since:
+        raise Refused(
+            "other_payment",
+            f"Payment {movement} is of {item.booked_on}; refund {row.number} needs a movement of {since} or later, "
+            f"when it {'was ordered' if act == 'execute' else 'went out'}.",
+        )
     column = "payment" if act == "execute" else "returned_by"
     state = "executed" if act == "execute" else "returned"
     connection.execute(update(refund).where(refund.c.id == identifier).values(state=state, **{column: movement}))
@@ -264,6 +271,15 @@ def _target(
     if found is None:
         raise Refused("no_account", "It is not known from which account the money came, and none is stored; give one.")
     return _czech(found)
+
+
+def _possible_since(connection: Connection, row: Row[Any], act: str) -> date:
+    """The first day of a movement that executes a refund (when it was ordered) or brings it back (when it went)."""
+    if act == "execute":
+        ordered: datetime = row.ordered_at
+        return ordered.astimezone(PRAGUE).date()
+    went: date = require_payment(connection, row.payment).booked_on
+    return went
 
 
 def _czech(iban: str) -> str:

@@ -2,14 +2,16 @@
 
 Equal movements of a day (one amount, one payer, one symbol) are told apart by where they lie: a statement is a piece of
 the account's day from one balance to another. Pieces that meet end to end hold different movements; where they overlap
-they hold the same ones, as many of each content as both have. A balance that comes back to what it was leaves two
-readings; then a movement is taken as repeated, because a person can book it anyway and never has to take one back.
+they hold the same ones, as many of each content as both have. The two forms do not say the same of every movement (a
+symbol or an account that only one of them has), so pieces of different forms that overlap are compared by their amounts
+too. A balance that comes back to what it was leaves two readings; then a movement is taken as repeated, because a person can book it anyway and never has to take one back.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,9 @@ def find_repeated(come: Piece, known: Sequence[Piece], named: Mapping[int, int])
         both = min(len(mine), len(theirs))
         if place + other >= 0 and _contents(mine[:both]) == _contents(theirs[:both]):
             _pair(range(place, place + both), come, theirs[:both], found)
+        elif place + other >= 0 and _of_two_forms(come, chain) and _amounts(mine[:both]) == _amounts(theirs[:both]):
+            _pair(range(place, place + both), come, theirs[:both], found)
+            _pair(range(place, place + both), come, theirs[:both], found, of="amount")
         elif not _apart(come, chain, aligned=place + other >= 0):
             in_doubt.append(chain)
     for chain in in_doubt:
@@ -97,15 +102,26 @@ def _apart(come: Piece, chain: Piece, *, aligned: bool) -> bool:
     return not aligned and len(forms) == 1 and not come.told & chain.told
 
 
-def _pair(places: Iterable[int], come: Piece, stored: Sequence[Movement], found: dict[int, int]) -> None:
+def _of_two_forms(one: Piece, other: Piece) -> bool:
+    return not {form for form, _ in one.told} & {form for form, _ in other.told}
+
+
+def _pair(
+    places: Iterable[int],
+    come: Piece,
+    stored: Sequence[Movement],
+    found: dict[int, int],
+    of: Literal["content", "amount"] = "content",
+) -> None:
+    """Find a stored movement for each place: one of the same content, or of the same amount."""
     used = set(found.values())
-    free: dict[bytes, list[Movement]] = {}
+    free: dict[bytes | int, list[Movement]] = {}
     for movement in reversed(stored):
         if movement.id not in used:
-            free.setdefault(movement.content, []).append(movement)
+            free.setdefault(getattr(movement, of), []).append(movement)
     for place in places:
         mine = come.movements[place]
-        same = free.get(mine.content, [])
+        same = free.get(getattr(mine, of), [])
         # Two references of one form that differ name two movements.
         fit = next((each for each in reversed(same) if not _named(mine, each)), None)
         if place not in found and fit is not None:
@@ -119,6 +135,10 @@ def _named(mine: Movement, other: Movement) -> bool:
 
 def _contents(movements: Sequence[Movement]) -> Counter[bytes]:
     return Counter(movement.content for movement in movements)
+
+
+def _amounts(movements: Sequence[Movement]) -> Counter[int]:
+    return Counter(movement.amount for movement in movements)
 
 
 def _chains(known: Sequence[Piece]) -> list[Piece]:

@@ -24,6 +24,8 @@ from central.registry.past import one_of
 REFUND_STATES = ("ordered", "sent", "executed", "returned", "cancelled")
 ORDER_FORMS = ("abo", "pain001")
 MATCHING_RULES = ("exact", "symbol", "account")
+CORRECTION = "correction"
+"""The rule of an allocation of a document's open item to that of the one which it corrects or cancels."""
 
 set_off = Table(
     "set_off",
@@ -117,7 +119,9 @@ allocation = Table(
     CheckConstraint("amount > 0", name="amount"),
     CheckConstraint("num_nonnulls(payment, credit) = 1", name="source"),
     CheckConstraint("num_nonnulls(receivable, refund) = 1", name="target"),
-    CheckConstraint("credit IS NULL OR refund IS NOT NULL OR set_off IS NOT NULL", name="set_off"),
+    CheckConstraint(
+        "credit IS NULL OR refund IS NOT NULL OR set_off IS NOT NULL OR rule = 'correction'", name="set_off"
+    ),
     CheckConstraint("num_nonnulls(released_on, released_at, released_by, reason) IN (0, 4)", name="released"),
     Index("allocation_credit_ix", "credit", postgresql_where=text("credit IS NOT NULL")),
     Index("allocation_refund_ix", "refund", postgresql_where=text("refund IS NOT NULL")),

@@ -77,6 +77,9 @@ def test_what_is_previewed_is_issued_or_refused(site: BilledSite) -> None:
         cancelled = client.get("/v1/invoices/2600000001").json()
         assert (cancelled["state"], cancelled["followed_by"][0]["number"]) == ("cancelled", "2640000001")
         assert site.one("SELECT sum(amount) FROM receivable WHERE number IN ('2600000001', '2640000001')") == 0
+        # nothing was paid of it: the credit note took it off, so nobody is reminded of it and nothing is given back
+        assert site.one("SELECT count(*) FROM receivable WHERE number IN ('2600000001', '2640000001') AND is_open") == 0
+        assert site.one("SELECT rule FROM allocation") == "correction"
         assert site.one("SELECT count(*) FROM billing_basis WHERE state = 'approved'") == waiting
         assert problems_of(client.get("/v1/invoices/2640000001/isdoc").content) == []
         trace = client.get("/v1/invoices/2640000001/lines/1/trace").json()

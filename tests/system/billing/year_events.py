@@ -200,7 +200,8 @@ def complaint(year: Year) -> None:
     changed = {bills.NETWORKS, bills.SYSTEM}
     was = bills.negative(bills.hall(first_of(3), first_of(4)))
     now = bills.hall(first_of(3), first_of(4), changed=-80)
-    year.ledger.take(document, "HUT", [line for line in (*was, *now) if line[0] in changed])
+    lines = [line for line in (*was, *now) if line[0] in changed]
+    year.ledger.take(document, "HUT", lines, before=bills.negative(was))
     march = desk.sql("SELECT number FROM invoice WHERE kind = 'regular' AND tax_date = '2026-03-31'")
     said = (document["document_type"], document["original"]["number"], document["reason"])
     assert said == (2, march, "reklamace 12/2026 uznána")
@@ -237,7 +238,7 @@ def close_year(year: Year) -> dict[str, dict[str, dict[str, Any]]]:
     whole = [("3", bills.SYSTEM_BEFORE), ("3.5", bills.SYSTEM_AFTER)]
     final = bills.low(bills.HOUSE, Fraction(12), whole, rent=True)
     lines = [*bills.negative(first_half()), *final]
-    year.ledger.take(year.document(number), "NOVAK", lines, settles=True)
+    year.ledger.take(year.document(number), "NOVAK", lines, settles=True, before=first_half())
     year.ledger.hold(desk)
     desk.on(date(2027, 1, 16))
     desk.bank(year.pay_debts(date(2027, 1, 15)))

@@ -107,16 +107,19 @@ class Ledger:
         """What came went to an advance: taxed from inside, each payment by itself."""
         self.of(party).deposits.append(Deposit(amount))
 
-    def take(self, document: Any, party: str, lines: Sequence[Line], *, settles: bool = False) -> None:
+    def take(
+        self, document: Any, party: str, lines: Sequence[Line], *, settles: bool = False, before: Sequence[Line] = ()
+    ) -> None:
         """An issued document against the bill that was worked out by hand.
 
-        A bill that settles the time takes all that was paid in advance, another one no more than it bills.
+        A bill that settles the time takes all that was paid in advance, another one no more than it bills. `before` are
+        lines of the documents that it takes lines back of: together they say the VAT of what stands.
         """
         account = self.of(party)
         printed = sorted((line["rate"], D(line["amount"])) for line in document["lines"] if line["basis"] is not None)
         assert printed == sorted(lines), document["number"]
         bases = net(lines)
-        vat = cents(bases * 21 / 100)
+        vat = cents((net(before) + bases) * 21 / 100) - cents(net(before) * 21 / 100)
         gross = bases + vat
         deducted = account.left if settles else max(ZERO, min(gross, account.left))
         said = {name: D(document[name]) for name in ("net", "vat", "gross", "deducted", "payable")}

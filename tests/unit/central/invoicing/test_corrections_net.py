@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 from central.invoicing.compose import About, compose
 from central.invoicing.document import VatRow, recapitulate, vat_rows
 from central.invoicing.selection import Order, orders
-from central.invoicing.standing import taken_back, vat_before
+from central.invoicing.standing import Said, taken_back, vat_before
 from tests.unit.central.invoicing.test_documents import FIRM, SUPPLIER, TERMS, bases, high_voltage
 
 D = Decimal
 VAT = D("21.00")
 REGULAR, CANCELLING, CORRECTED = 0, 7, 8
+PRELIMINARY, CORRECTS_PRELIMINARY, CANCELS_PRELIMINARY = 2, 9, 12
+NEGATIVE, FINAL, CANCELS_FINAL, CORRECTS_FINAL = 5, 6, 14, 10
 amounts = st.decimals(D("-999.99"), D("999.99"), places=2)
 percents = st.sampled_from([D("12.00"), D("21.00")])
 
@@ -57,12 +59,78 @@ def test_an_original_and_its_corrections_net_to_the_new_truth(
     for place, value in later:
         place %= len(lines)
         taken = correction(1, [(lines[place], value)], percent)
-        (before,) = vat_before(orders(taken, "contract"), {1: 1}, {1: family}).values()
+        (before,) = vat_before(orders(taken, "contract"), [Said(1, family)]).values()
         family = [*family, *vat_rows({percent: sum((row.amount for row in taken), D(0))}, before)]
         lines[place] = value
     truth = (sum(lines, D(0)) * percent / 100).quantize(D("0.01"), rounding=ROUND_HALF_UP)
     assert sum(row.base for row in family) == sum(lines)
     assert sum(row.vat for row in family) == truth
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_preliminary_documents_and_the_annual_that_settles_them_net_to_the_truth(data: st.DataObject) -> None:
+    """A year of preliminary documents, some corrected, the annual statement that takes them back, and its corrections."""
+    rates = [D("12.00"), D("21.00")]
+    said: list[Said] = []
+    stands: dict[int, tuple[int, Decimal, Decimal]] = {}
+    """Lines that stand: by basis the document, rate and amount."""
+    count = 0
+
+    def issue(rows: list[Any]) -> int:
+        (order,) = made = orders(rows, "contract")
+        before = vat_before(made, said).get(0, [])
+        sums = {rate: sum((row.amount for row in rows if row.vat_percent == rate), D(0)) for rate in rates}
+        used = {rate: base for rate, base in sums.items() if any(row.vat_percent == rate for row in rows)}
+        number = len(said) + 1
+        said.append(Said(number, vat_rows(used, before), order.about))
+        for row in rows:
+            stands.pop(row.takes_back, None)
+            if row.takes_back is None:
+                stands[row.id] = (number, row.vat_percent, row.amount)
+        return number
+
+    def line(amount: Decimal, rate: Decimal, statement_type: int, takes: int | None = None) -> Any:
+        nonlocal count
+        count += 1
+        original = None if takes is None else stands[takes][0]
+        kind = {"statement_type": statement_type, "statement": "annual"}
+        return basis(count, amount, vat_percent=rate, takes_back=takes, original=original, **kind)
+
+    def correct(cancels: int, corrects: int) -> None:
+        taken = data.draw(st.sampled_from(sorted(stands)), label="line")
+        _, rate, amount = stands[taken]
+        rows = [line(-amount, rate, cancels, taken)]
+        if data.draw(st.booleans(), label="another in its place"):
+            rows.append(line(data.draw(amounts), rate, corrects))
+        issue(rows)
+
+    for _ in range(data.draw(st.integers(1, 6), label="months")):
+        issue([line(data.draw(amounts), rate, PRELIMINARY) for rate in data.draw(st.sampled_from([rates[:1], rates]))])
+        if stands and data.draw(st.booleans(), label="corrected"):
+            correct(CANCELS_PRELIMINARY, CORRECTS_PRELIMINARY)
+    negative = [line(-amount, rate, NEGATIVE, taken) for taken, (_, rate, amount) in sorted(stands.items())]
+    issue([*negative, *(line(data.draw(amounts), rate, FINAL) for rate in rates)])
+    for _ in range(data.draw(st.integers(0, 4), label="corrections of the annual")):
+        if stands:
+            correct(CANCELS_FINAL, CORRECTS_FINAL)
+    for rate in rates:
+        printed = [row for each in said for row in each.rows if row.percent == rate]
+        truth = sum((amount for _, percent, amount in stands.values() if percent == rate), D(0))
+        assert sum(row.base for row in printed) == truth
+        rounded = (truth * rate / 100).quantize(D("0.01"), rounding=ROUND_HALF_UP)
+        assert sum(row.vat for row in printed) == rounded
+
+
+def test_what_is_not_settled_together_is_no_family_at_that_rate() -> None:
+    service, energy = D("12.00"), D("21.00")
+    months = [Said(each, [VatRow(rate, D("0.02"), D("0.00")) for rate in (service, energy)]) for each in (1, 2, 3)]
+    rows = [
+        basis(90 + each, D("-0.02"), statement_type=NEGATIVE, takes_back=each, original=each, vat_percent=energy)
+        for each in (1, 2)
+    ]
+    (before,) = vat_before(orders(rows, "contract"), months).values()
+    assert before == [VatRow(energy, D("0.02"), D("0.00"))] * 2
 
 
 def test_two_corrections_that_each_round_leave_no_haler() -> None:
@@ -82,7 +150,7 @@ def test_nothing_is_never_below_zero() -> None:
 def test_orders_of_one_act_see_those_before_them_in_their_family() -> None:
     rows = [*correction(1, [(D("0.00"), D("0.02"))]), *correction(2, [(D("0.00"), D("0.02"))])]
     made = orders(rows, "contract")
-    found = vat_before(made, {1: 1, 2: 1}, {1: [VatRow(D("21.00"), D("0.02"), D("0.00"))]})
+    found = vat_before(made, [Said(1, [VatRow(VAT, D("0.02"), D("0.00"))]), Said(2, [VatRow(VAT, D(0), D(0))], [1])])
     assert [sum(row.base for row in found[place]) for place in (0, 1)] == [D("0.02"), D("0.04")]
 
 

@@ -83,6 +83,22 @@ def test_one_stored_movement_is_found_once_though_one_of_two_has_a_reference() -
     assert list(find_repeated(come, [Piece(0, (stored,), frozenset({("abo", "1")}))], {}).values()) == [7]
 
 
+def test_two_forms_that_say_different_things_of_one_day_hold_the_same_movements() -> None:
+    # only one of both forms has a specific symbol or knows the counter account, so no content is like another
+    amounts = (1000, 2000, 1000)
+    stored = [replace(movement(amount, "abo"), id=7 + place) for place, amount in enumerate(amounts)]
+    known = Piece(500, tuple(stored), frozenset({("abo", "1")}))
+
+    def told(form: str, start: int, of: tuple[int, ...]) -> dict[int, int]:
+        come = [replace(movement(amount, form), content=b"said otherwise") for amount in of]
+        return find_repeated(Piece(start, tuple(come), frozenset({(form, "2")})), [known], {})
+
+    assert sorted(told("camt053", 500, amounts).values()) == [7, 8, 9]
+    assert sorted(told("camt053", 1500, (2000, 1000, 50)).values()) == [8, 9]
+    assert told("camt053", 500, (1000, 3000)) == {}
+    assert told("abo", 500, amounts) == {}  # one bank says the same of a movement each time
+
+
 @settings(max_examples=300)
 @given(st.data())
 def test_any_sequence_of_statements_books_every_real_movement_once(data: st.DataObject) -> None:
