@@ -1,4 +1,4 @@
-"""What stands of documents that others correct, cancel or settle: their VAT so far, and which lines nothing has taken back.
+"""What stands of documents that others correct, cancel or settle: their VAT so far, and lines not taken back yet.
 
 Documents are a family at a rate of VAT where one takes lines of the other back and has that rate: an original and all
 that corrects it, one after another, and an annual statement with the preliminary documents whose lines it takes back.

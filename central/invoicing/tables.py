@@ -142,7 +142,7 @@ invoice_settled = Table(
     Column("invoice", BigInteger, ForeignKey("invoice.id"), primary_key=True),
     Column("settled", BigInteger, ForeignKey("invoice.id"), primary_key=True),
     Index("invoice_settled_settled_ix", "settled"),
-    comment="Append-only: documents whose lines an annual statement takes back; they say the VAT of what stands together",
+    comment="Append-only: documents that annual statements take lines of back: together they say the VAT that stands",
 )
 
 invoice_file = Table(

@@ -8,18 +8,23 @@ from sqlalchemy import Connection, Select, Table, select, text
 from central.invoicing.trace import versions_of
 from central.network.tables import channel, evidence_channel
 from central.platform.errors import NotFound
-from central.registry.tables import supply_point
 from shared.metering_day import MeteringDay
 from shared.quantities import Commodity
 
 _FOUND = """
-    -- lines of the points that are settled from channels, whose bases were measured by it; si tells what was pinned
+    -- lines of the points that are settled from channels or have a service that may be counted by one, whose bases were
+    -- measured by it (that alone says it of formulas); si tells what was pinned
     SELECT i.number AS invoice, i.kind, i.state, i.issue_date, l.line_no AS line, sp.ean, b.id AS basis, b.component,
            b.amount, b.run, b.statement_type, m.measurement, si.profiles
       FROM (SELECT c.supply_point FROM channel c WHERE c.id = ANY (:channels) AND c.supply_point IS NOT NULL
              UNION
             SELECT ci.supply_point FROM settled_from f JOIN contract_item ci ON ci.id = f.contract_item
-             WHERE f.channel = ANY (:channels)) settled
+             WHERE f.channel = ANY (:channels)
+             UNION
+            SELECT ci.supply_point FROM contract_service s JOIN contract_item ci ON ci.id = s.contract_item
+             WHERE s.channel = ANY (:channels) OR s.quantity = 'formula'
+                OR s.collection IN (SELECT n.collection FROM collection_node n WHERE n.channel = ANY (:channels))
+           ) settled
       JOIN supply_point sp ON sp.id = settled.supply_point
       JOIN invoice_line l ON l.supply_point = sp.id
       JOIN invoice i ON i.id = l.invoice
@@ -59,17 +64,14 @@ FED = text("SELECT DISTINCT channel FROM channel_mapping WHERE evidence_channel 
 def lines_of_day(connection: Connection, number: int, day: date) -> list[dict[str, Any]]:
     """The invoice lines that a channel's metering day was billed by, each with the version that it was billed in.
 
-    Lines of the points that the channel measures or is settled for. Raises NotFound where there is no such channel.
+    Lines of the points that the channel measures or is settled for, and of services at any point that are counted by
+    it, by a formula with it or by a node beside it. Raises NotFound where there is no such channel.
     """
-    query: Select[Any] = (
-        select(supply_point.c.commodity)
-        .select_from(channel.outerjoin(supply_point, supply_point.c.id == channel.c.supply_point))
-        .where(channel.c.id == number)
-    )
+    query: Select[Any] = select(channel.c.commodity).where(channel.c.id == number)
     row = connection.execute(query).one_or_none()
     if row is None:
         raise NotFound("channel_not_found", f"There is no channel {number}; see GET /v1/channels.")
-    begins = MeteringDay(Commodity(row.commodity or Commodity.ELECTRICITY), day).start.astimezone(UTC)
+    begins = MeteringDay(Commodity(row.commodity), day).start.astimezone(UTC)
     found = connection.execute(OF_DAY, {"channels": [number], "day": day, "at": begins}).mappings()
     return [{**_line(each), "version": _version(each, number, day)} for each in found]
 

@@ -78,8 +78,8 @@ BY_REFERENCE = text("""
 """)
 
 DOUBTFUL = text("""
-    -- days on which a movement comes that is like a stored one (of the other form: of its amount), and no reference says
-    -- whether it is the same
+    -- days on which a movement comes that is like a stored one (of the other form: of its amount), and no reference
+    -- says whether it is the same
     SELECT DISTINCT i.booked_on
       FROM incoming i
       JOIN payment p ON p.iban = :iban AND p.parent IS NULL AND p.booked_on = i.booked_on

@@ -4,7 +4,8 @@ Equal movements of a day (one amount, one payer, one symbol) are told apart by w
 the account's day from one balance to another. Pieces that meet end to end hold different movements; where they overlap
 they hold the same ones, as many of each content as both have. The two forms do not say the same of every movement (a
 symbol or an account that only one of them has), so pieces of different forms that overlap are compared by their amounts
-too. A balance that comes back to what it was leaves two readings; then a movement is taken as repeated, because a person can book it anyway and never has to take one back.
+too. A balance that comes back to what it was leaves two readings; then a movement is taken as repeated, because a
+person can book it anyway and never has to take one back.
 """
 
 from collections import Counter

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
+from central.invoicing.trace_back import lines_of_day
 from central.platform.database import transaction
 from central.settlement.runs import approve_run
 from central.settlement.scope import Scope
@@ -268,4 +269,45 @@ def test_a_supplier_without_its_framework_contract_is_told(
         told = look(connection, MONTH, END, site.clock, [point])
         assert told.open == 0
         assert [("S2" in each["reason"], "R/S1" in each["reason"]) for each in told.left_out] == [(True, True)]
+        connection.rollback()
+
+
+def test_a_day_leads_to_services_that_another_point_is_billed_for(
+    invoiced: tuple[BilledSite, dict[str, tuple[int, int]]],
+) -> None:
+    """A channel, a formula and a node count services of the low-voltage point by channels of others."""
+    site, points = invoiced
+    with site.engine.connect() as connection:
+        measured, left = (
+            connection.execute(text(f"SELECT id FROM ({OTHERS}) o WHERE place = {place}")).scalar_one()
+            for place in (2, 3)
+        )
+        connection.execute(
+            text("""
+                WITH billed AS (
+                    SELECT b.*, row_number() OVER (ORDER BY b.id) AS line FROM billing_basis b
+                     WHERE b.supply_point = :point AND b.service <> 'purchase' AND b.state = 'invoiced'),
+                made AS (
+                    INSERT INTO invoice (number, kind, document_type, state, supplier, payer, issue_date, tax_date,
+                        due_date, variable_symbol, currency, net, vat, gross, deducted, payable, vat_rows, language,
+                        issued_at, issued_by)
+                    SELECT '2600000001', 'regular', 1, 'issued', min(seller), min(payer), '2026-04-02', '2026-03-31',
+                           '2026-04-16', '2600000001', 'CZK', 0, 0, 0, 0, 0, '[]', 'cs', now(), 'x' FROM billed
+                    RETURNING id)
+                INSERT INTO invoice_line (invoice, line_no, basis, supply_point, rate, name, quantity, unit, unit_price,
+                       price_unit, amount, vat_percent, information)
+                SELECT made.id, b.line, b.id, b.supply_point, b.rate, b.name, b.quantity, b.unit, b.unit_price,
+                       b.price_unit, b.amount, b.vat_percent, false FROM billed b CROSS JOIN made
+            """),
+            {"point": points["low"][0]},
+        )
+        day = MONTH.replace(day=10)
+        found = {channel: lines_of_day(connection, channel, day) for channel in (measured, left)}
+        services = {channel: {line["component"] for line in lines} for channel, lines in found.items()}
+        assert services == {
+            measured: {"service:KANAL", "service:UZEL", "service:VZOREC"},
+            left: {"service:UZEL"},
+        }
+        assert {line["version"] for lines in found.values() for line in lines} == {1}
+        assert lines_of_day(connection, measured, END) == []
         connection.rollback()

@@ -21,7 +21,7 @@ CREATE TABLE invoice_settled (
 );
 CREATE INDEX invoice_settled_settled_ix ON invoice_settled (settled);
 COMMENT ON TABLE invoice_settled IS
-    'Append-only: documents whose lines an annual statement takes back; they say the VAT of what stands together';
+    'Append-only: documents that annual statements take lines of back: together they say the VAT that stands';
 INSERT INTO invoice_settled (invoice, settled)
 SELECT DISTINCT i.id, before.invoice
   FROM invoice i

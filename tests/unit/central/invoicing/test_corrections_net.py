@@ -70,7 +70,7 @@ def test_an_original_and_its_corrections_net_to_the_new_truth(
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_preliminary_documents_and_the_annual_that_settles_them_net_to_the_truth(data: st.DataObject) -> None:
-    """A year of preliminary documents, some corrected, the annual statement that takes them back, and its corrections."""
+    """Preliminary documents, some corrected, the annual statement that takes them back, and its corrections."""
     rates = [D("12.00"), D("21.00")]
     said: list[Said] = []
     stands: dict[int, tuple[int, Decimal, Decimal]] = {}
