@@ -9,24 +9,30 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, Row, text
 
-from central.invoicing.advances.prediction import ENERGIES, MAXIMA, REACTIVE, Stretch, Weather
+from central.invoicing.advances.prediction import COUNTED, ENERGIES, MAXIMA, REACTIVE, Stretch, Weather
 from central.readings.calendar import to_ms
 from central.readings.load_profiles import NORMALISED, LoadProfiles, read_load_profiles
-from central.settlement.statements import StatementType
+from central.settlement.statements import CANCELS, StatementType
 from shared.metering_day import STEP, month_bounds, next_month
 from shared.quantities import Commodity
 
 ITEMS = text("""
-    -- items of a contract that a distribution bill of the time will rest on, with their point
-    SELECT ci.id, ci.supply_point, sp.ean, sp.commodity, sp.voltage_level, sp.temperature_zone, sp.planned_mwh,
-           coalesce(sp.load_profile_class, rated.class) AS load_profile_class,
-           ci.prices, ci.annual_mwh, ci.unmetered_w, ci.unmetered_flat, lower(ci.valid) AS since,
-           upper(ci.valid) AS until
+    -- items of a contract that a bill of distribution or supply will rest on, with their point; under a contract for
+    -- supply alone what is agreed of the point stands with its first item for network services
+    SELECT ci.id, ci.supply_point, sp.ean, sp.commodity, sp.temperature_zone, sp.planned_mwh,
+           coalesce(sp.load_profile_class, rated.class) AS load_profile_class, ci.kind = 'supply' AS alone,
+           network.annual_mwh, network.unmetered_w, network.unmetered_flat
       FROM contract_item ci
       JOIN supply_point sp ON sp.id = ci.supply_point
-      LEFT JOIN load_profile_rate rated ON rated.commodity = sp.commodity AND rated.rate = ci.rate
+      JOIN LATERAL (
+           SELECT n.* FROM contract_item n
+            WHERE n.supply_point = ci.supply_point AND contract_services(n.kind) @> 1
+              AND n.valid * ci.valid && daterange(:start, :end) AND (ci.kind = 'supply' OR n.id = ci.id)
+            ORDER BY lower(n.valid) NULLS FIRST, n.id LIMIT 1) network ON true
+      LEFT JOIN load_profile_rate rated ON rated.commodity = sp.commodity AND rated.rate = network.rate
            AND rated.valid @> CAST(:start AS date)
-     WHERE ci.contract = :contract AND ci.valid && daterange(:start, :end) AND contract_services(ci.kind) @> 1
+     WHERE ci.contract = :contract AND ci.valid && daterange(:start, :end)
+       AND (contract_services(ci.kind) @> 1 OR ci.kind = 'supply')
      ORDER BY sp.ean, lower(ci.valid)
 """)
 
@@ -39,6 +45,25 @@ USED = text("""
        AND si.valid && tstzrange(CAST(:start AS timestamp) AT TIME ZONE 'Europe/Prague',
                                  CAST(:end AS timestamp) AT TIME ZONE 'Europe/Prague')
      ORDER BY si.id DESC
+""")
+
+COUNTED_SERVICES = text("""
+    -- what services that are counted were billed for days of the year before, without what was cancelled; the newest
+    -- of a type first
+    SELECT b.supply_point, b.statement_type, substr(b.component, 9) AS code, b.quantity,
+           (lower(b.valid) AT TIME ZONE 'Europe/Prague')::date AS first,
+           (upper(b.valid) AT TIME ZONE 'Europe/Prague')::date AS end
+      FROM billing_basis b
+     WHERE b.supply_point = ANY (:points) AND b.service = 'other' AND b.component LIKE 'service:%'
+       AND b.state IN ('approved', 'invoiced') AND b.statement_type = ANY (:types)
+       AND b.valid && tstzrange(CAST(:start AS timestamp) AT TIME ZONE 'Europe/Prague',
+                                CAST(:end AS timestamp) AT TIME ZONE 'Europe/Prague')
+       AND EXISTS (SELECT FROM contract_service s JOIN own_service o ON o.id = s.service
+                    WHERE s.contract_item = b.contract_item AND o.code = substr(b.component, 9)
+                      AND s.quantity IN ('channel', 'formula', 'node'))
+       AND NOT EXISTS (SELECT FROM billing_basis o WHERE o.original = b.id AND o.state <> 'cancelled'
+                          AND o.statement_type = ANY (:cancelling))
+     ORDER BY b.id DESC
 """)
 
 WEATHER = text("SELECT zone, month, normal, actual FROM degree_day WHERE month >= :start AND month < :end")
@@ -61,7 +86,7 @@ def year_earlier(month: date, years: int = 1) -> date:
 
 
 def read_items(connection: Connection, contract: int, start: date, end: date) -> Sequence[Row[Any]]:
-    """Items that are billed for distribution, by EAN."""
+    """Items that are billed for distribution or for supply alone, by EAN."""
     return connection.execute(ITEMS, {"contract": contract, "start": start, "end": end}).all()
 
 
@@ -74,6 +99,24 @@ def read_used(connection: Connection, points: Sequence[int], start: date, end: d
             name: Decimal(row.quantities[name]) for name in (*ENERGIES, *MAXIMA, *REACTIVE) if name in row.quantities
         }
         found[row.supply_point].append(Stretch(row.first, row.end, RANKS[StatementType(row.statement_type)], used))
+    return found
+
+
+def read_counted(
+    connection: Connection, points: Sequence[int], start: date, end: date
+) -> dict[int, dict[str, list[Stretch]]]:
+    """What services that are counted were billed for days of [start, end), by point and code, in their own unit."""
+    asked = {
+        "points": list(points),
+        "start": start,
+        "end": end,
+        "types": [int(kind) for kind in RANKS],
+        "cancelling": [int(kind) for kind in CANCELS.values()],
+    }
+    found: dict[int, dict[str, list[Stretch]]] = {point: {} for point in points}
+    for row in connection.execute(COUNTED_SERVICES, asked):
+        stretch = Stretch(row.first, row.end, RANKS[StatementType(row.statement_type)], {COUNTED: row.quantity})
+        found[row.supply_point].setdefault(row.code, []).append(stretch)
     return found
 
 

@@ -5,7 +5,7 @@ each time; who accepts it says by its digest which one they saw.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -14,12 +14,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, RowMapping, text
 
 from central.invoicing.advances.prediction import (
-    MAXIMA,
-    REACTIVE,
     MonthAhead,
     MonthBefore,
     MonthOfYear,
     advances_of,
+    counted_ahead,
     months_ahead,
     used_by_months,
 )
@@ -31,30 +30,22 @@ from central.registry.calendar import Terms, calendar_rows, generate_calendar
 from central.registry.contracts import VERSIONED
 from central.registry.versions import read_versions
 from central.settlement.document import digest_of
-from central.settlement.facts import ContractItem, PointFacts, PointRecord, Span
-from central.settlement.measured import NotMeasuredError
-from central.settlement.model import CannotPriceError
-from central.settlement.prices import PriceBook
-from central.settlement.quantities import Measured, PartMeasured
 from central.settlement.registry import read_records
-from central.settlement.settle import parts_of, price_whole
-from central.settlement.spans import facts_of
+from central.workflow.advance_bills import PointMonth, of_item, of_supply, predict_month, prices_in
 from central.workflow.advance_law import Law
 from central.workflow.advance_readings import (
     Weights,
+    read_counted,
     read_items,
     read_used,
     read_weather,
     year_earlier,
 )
-from central.workflow.quote import quoted, spread
 from central.workflow.what_if import NO_STATEMENT
 from shared.metering_day import next_month
 from shared.quantities import Commodity
 
 MONTHS = 12
-KNOWN_BEFORE = frozenset({"fixed", "area"})
-"""How a service is counted whose quantity is agreed; what is measured for a service is not predicted."""
 
 SET_ROWS = text("""
     -- the proposed amounts; a row stays where an advance of its time was sent
@@ -65,23 +56,6 @@ SET_ROWS = text("""
                           AND a.state IN ('sent', 'paid', 'deducted'))
     RETURNING pc.id
 """)
-
-
-@dataclass(frozen=True, slots=True)
-class PointMonth:
-    """A month to come of a contract item: what it will use, what that rests on, and the predicted bill.
-
-    `quantities` are those of the item's days in the month; `gross` has the VAT of each line at its own rate.
-    """
-
-    ean: str
-    month: date
-    quantities: Mapping[str, Decimal]
-    source: str
-    net: Decimal
-    gross: Decimal
-    package: str
-    prices_of: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +125,8 @@ def propose(
     if not items:
         raise Refused(
             "nothing_to_predict",
-            f"No supply point is billed for distribution under contract {contract['number']} from {start} to {end}.",
+            f"No supply point is billed for distribution or supply under contract {contract['number']} from {start} to "
+            f"{end}.",
         )
     points = _predicted(connection, items, months, Fraction(heating_share))
     if not points:
@@ -244,6 +219,8 @@ def _predicted(
     before = year_earlier(months[0])
     commodities = {item.supply_point: Commodity(item.commodity) for item in items}
     used = read_used(connection, list(commodities), before, months[0])
+    counted = read_counted(connection, list(commodities), before, months[0])
+    lengths = {month.month: Fraction((next_month(month.year, month.month) - month).days) for month in months}
     weather = read_weather(connection, before, months[0])
     weights = {
         commodity: Weights(
@@ -286,119 +263,20 @@ def _predicted(
                 f"Supply point {item.ean} has neither a settled month in the year from {before} nor a planned "
                 "consumption; enter the planned consumption.",
             )
-        record = of_item(records[item.supply_point], item.id)
-        for month, each in zip(months, ahead, strict=True):
-            if (item.since or month) < next_month(month.year, month.month) and month < (item.until or date.max):
-                predicted = predict_month(record, item.prices, month, each, known, law)
+        services = {
+            code: quantities
+            for code, days in counted[item.supply_point].items()
+            if (quantities := counted_ahead(months, used_by_months(days, lengths)))
+        }
+        whole = records[item.supply_point]
+        record = of_supply(whole, item.id, services) if item.alone else of_item(whole, item.id, services)
+        for place, (month, each) in enumerate(zip(months, ahead, strict=True)):
+            prices = prices_in(record, month)
+            if prices is not None:
+                told = {code: quantities[place] for code, quantities in services.items()}
+                predicted = predict_month(record, prices, month, each, known, law, told)
                 points += [] if predicted is None else [predicted]
     return points
-
-
-def of_item(record: PointRecord, item: int) -> PointRecord:
-    """What holds of a point under one item: only its days are billed, and of its services those agreed before."""
-    services = {
-        item: [held for held in record.own.services.get(item, ()) if held.fact.quantity in KNOWN_BEFORE],
-    }
-    return replace(
-        record,
-        items=[held for held in record.items if held.fact.id == item],
-        own=replace(record.own, services=services),
-        supplies=(),
-    )
-
-
-def predict_month(
-    record: PointRecord,
-    prices: str,
-    month: date,
-    ahead: MonthAhead,
-    known: Mapping[date, Mapping[str, Decimal]],
-    law: Law,
-) -> PointMonth | None:
-    """The bill of a month to come as a settlement would make it: the item's own days, supply, services and VAT.
-
-    `known` is what earlier months used. None where the point is not supplied under the item on any day. Raises Refused
-    where no law is found or a price is missing.
-    """
-    found = law.of(record.commodity, prices, month)
-    if found is None:
-        raise Refused(
-            "no_package", f"No legislative package with the price list {prices} can price {month:%Y-%m}; install one."
-        )
-    books, meant = found
-    facts = facts_of(record, month, next_month(month.year, month.month), books)
-    if facts is None or facts.is_without_contract:
-        return None
-    if facts.problem is not None:
-        raise _unpriced(facts, month, facts.problem.reason)
-    measured = _measured(facts, month, ahead.quantities, known.get(year_earlier(month), {}))
-    try:
-        parts = parts_of(facts, measured)
-        bill = quoted(price_whole(facts, parts, Measured()), parts)
-    except (CannotPriceError, NotMeasuredError) as error:
-        raise _unpriced(facts, month, error.reason) from error
-    return PointMonth(
-        ean=facts.ean,
-        month=month,
-        quantities=_together(measured),
-        source=ahead.source,
-        net=Decimal(bill["net"]),
-        gross=Decimal(bill["gross"]),
-        package=", ".join(bill["packages"]),
-        prices_of=meant,
-    )
-
-
-def _unpriced(facts: PointFacts, month: date, reason: str) -> Refused:
-    return Refused("cannot_price", f"Supply point {facts.ean} cannot be priced for {month:%Y-%m}: {reason}")
-
-
-def _measured(
-    facts: PointFacts, month: date, whole: Mapping[str, Decimal], before: Mapping[str, Decimal]
-) -> list[PartMeasured]:
-    """A whole month's quantities by the parts of the point: energy by their days, maxima as they are."""
-    lengths = [(span.end - span.first).days for span in facts.spans]
-    rest = (next_month(month.year, month.month) - month).days - sum(lengths)
-    found: list[dict[str, Decimal]] = [{} for _ in facts.spans]
-    reactive = {name: before[name] for name in REACTIVE if name in before}
-    for index, span in enumerate(facts.spans):
-        above_low = span.tariff.level not in (None, "NN")
-        quantities = {
-            **_by_registers(whole, span.book, span.item),
-            **(reactive if above_low else {}),
-        }
-        for name, value in quantities.items():
-            found[index][name] = spread(value, [*lengths, rest] if rest else lengths)[index]
-        if above_low:
-            found[index] |= _maxima(span, before)
-    return [PartMeasured(each) for each in found]
-
-
-def _together(measured: Sequence[PartMeasured]) -> dict[str, Decimal]:
-    """What the parts of a month come to: energies summed, the highest of maxima."""
-    sums: dict[str, Decimal] = {}
-    for part in measured:
-        for name, value in part.quantities.items():
-            sums[name] = value if name not in sums else max(sums[name], value) if name in MAXIMA else sums[name] + value
-    return sums
-
-
-def _by_registers(quantities: Mapping[str, Decimal], book: PriceBook, item: ContractItem) -> dict[str, Decimal]:
-    """A planned total of a rate with tariffs counts in the high one: an advance is rather higher than lower."""
-    registers = book.rate_registers(item.rate) if item.rate else None
-    if registers and "VT" in registers and not any(name in quantities for name in ("energy_vt_mwh", "energy_nt_mwh")):
-        total = quantities.get("energy_mwh", Decimal(0))
-        low = {"energy_nt_mwh": Decimal(0)} if "NT" in registers else {}
-        return {"energy_vt_mwh": total, **low, "energy_mwh": total}
-    return dict(quantities)
-
-
-def _maxima(span: Span, before: Mapping[str, Decimal]) -> dict[str, Decimal]:
-    """The maxima of the same month of last year; where they are not known, what is reserved: no over-run is predicted
-    without a cause."""
-    names = ("reserved_capacity_year_kw", "reserved_capacity_month_kw")
-    reserved = sum((span.agreed.get(name, Decimal(0)) for name in names), Decimal(0))
-    return {"max_quarter_hour_kw": reserved, **{name: before[name] for name in MAXIMA if name in before}}
 
 
 def _month_of_year(month: date, points: Sequence[PointMonth], *, advance_due: bool) -> MonthOfYear:

@@ -20,6 +20,8 @@ ENERGIES = ("energy_vt_mwh", "energy_nt_mwh", "energy_mwh", "volume_m3")
 """Quantities that are used up; others (maxima, coefficients) are taken over as they were."""
 MAXIMA = ("max_quarter_hour_kw", "max_quarter_hour_output_kw")
 REACTIVE = ("reactive_taken_mvarh", "reactive_delivery_mvarh")
+COUNTED = "counted"
+"""The name of what a service came to, in its own unit."""
 STEP = Decimal("0.001")
 Source = Literal["last_year", "load_profile", "planned"]
 
@@ -155,6 +157,22 @@ def months_ahead(
             fair = month.weight / weight if weight else Fraction(1, count)
             ahead.append(MonthAhead({name: _part(total, fair) for name, total in totals.items()}, "load_profile"))
     return ahead
+
+
+def counted_ahead(
+    months: Sequence[date], known: Mapping[date, Mapping[str, Decimal]], name: str = COUNTED
+) -> list[Decimal] | None:
+    """What a service that is counted comes to in the months to come: the same month of last year; a month that is not
+    known has the mean of those that are, by days. None where none is."""
+    before = [known.get(month.replace(year=month.year - 1), {}).get(name) for month in months]
+    held = [(used, _length(month)) for month, used in zip(months, before, strict=True) if used is not None]
+    if not held:
+        return None
+    a_day = Fraction(sum((used for used, _ in held), Decimal())) / sum(days for _, days in held)
+    return [
+        used if used is not None else _part(Decimal(1), a_day * _length(month))
+        for month, used in zip(months, before, strict=True)
+    ]
 
 
 def _part(total: Decimal, fair: Fraction) -> Decimal:

@@ -33,6 +33,44 @@ CONTRACT = """
 """
 
 
+SOLD_AND_COUNTED = """
+    WITH billed AS (
+        SELECT ci.id, ci.supply_point FROM contract_item ci JOIN contract c ON c.id = ci.contract
+         WHERE c.number = :number),
+    service AS (
+        INSERT INTO own_service (code, rate, name_cs, name_en, unit, vat_percent)
+        VALUES ('KANAL', 3003, 'Podle kanálu', 'By channel', 'kWh', 12) RETURNING id),
+    price AS (
+        INSERT INTO own_service_price (service, price, source, valid)
+        SELECT id, 0.01, 'ceník', '[2026-01-01,)' FROM service),
+    list AS (
+        INSERT INTO own_price_list (code, name, commodity) VALUES ('NN', 'Ceník NN', 'electricity') RETURNING id),
+    prices AS (
+        INSERT INTO own_price (price_list, component, rate, price, source, valid)
+        SELECT id, component, '', price, 'ceník', '[2026-01-01,)'
+          FROM list, (VALUES ('fixed', 90), ('energy', 3000), ('vt', 3100), ('nt', 2400)) AS p (component, price)),
+    alone AS (
+        INSERT INTO contract (number, kind, customer, payer, valid, statement_months, advance_months, advance_amount)
+        SELECT 'ZVLAST', 'supply', customer, payer, '[2026-01-01,)'::daterange, 12, 1, 1000 FROM contract
+         WHERE number = :number RETURNING id),
+    item AS (
+        INSERT INTO contract_item (contract, supply_point, prices, valid, kind)
+        SELECT alone.id, billed.supply_point, 'CEZ', '[2026-01-01,)', 'supply' FROM alone, billed
+        RETURNING id),
+    listed AS (
+        INSERT INTO item_price_list (contract_item, price_list, valid)
+        SELECT item.id, list.id, '[2026-01-01,)' FROM item, list)
+    INSERT INTO contract_service (contract_item, service, quantity, channel, valid)
+    SELECT billed.id, service.id, 'channel', (SELECT min(ch.id) FROM channel ch JOIN supply_point sp
+                                                ON sp.id = ch.supply_point
+                                               WHERE ch.direction = 'A+' AND ch.kind = 'interval'
+                                                 AND sp.voltage_level = 'VN' AND sp.point_type = 'consumption'),
+           '[2026-01-01,)'
+      FROM billed, service
+"""
+"""Beside the network contract one for supply alone, and a service that is counted by the channel of another point."""
+
+
 def prescribed_contract(site: BilledSite, client: Any) -> str:
     """A contract with monthly advances of 1000 Kč from January to December 2026."""
     with transaction(site.engine) as connection:
@@ -221,6 +259,7 @@ def test_what_cannot_be_asked_for_is_refused_in_a_sentence(site: BilledSite) -> 
 
 
 def test_advances_are_proposed_from_last_year_and_the_plan_and_put_into_the_calendar(site: BilledSite) -> None:
+    site.do(SOLD_AND_COUNTED, number=site.one(CONTRACT))
     approved_run(site)  # March 2026
     with site.client() as client:
         number = prescribed_contract(site, client)
@@ -237,6 +276,20 @@ def test_advances_are_proposed_from_last_year_and_the_plan_and_put_into_the_cale
         # without the law of 2027 its months are priced by that of 2026: March comes to what March was billed
         assert points["2027-03-01"]["prices_of"] == "2026-03-01"
         assert D(points["2027-03-01"]["net"]) == march
+        counted = site.one("SELECT quantity FROM billing_basis WHERE component = 'service:KANAL'")
+        assert counted > 0
+        assert D(points["2027-03-01"]["quantities"]["service:KANAL"]) == counted
+        # a month that is not known has as much a day: 30 of April to 31 of March
+        april = (counted * 30 / 31).quantize(D("0.001"))
+        assert D(points["2027-04-01"]["quantities"]["service:KANAL"]) == april
+        # supply alone is a bill of its own, of the same energy
+        supplied = ok(client.post("/v1/advance-proposals", json={**order, "contract": "ZVLAST"}))
+        (alone,) = (point for point in supplied["points"] if point["month"] == "2027-03-01")
+        sold = "SELECT sum(b.amount) FROM billing_basis b JOIN contract c ON c.id = b.contract WHERE c.number = 'ZVLAST'"
+        assert D(alone["net"]) == site.one(sold) > 0
+        assert alone["quantities"] == {
+            name: value for name, value in points["2027-03-01"]["quantities"].items() if not name.startswith("service")
+        }
         amounts = [D(each["amount"]) for each in proposal["advances"]]
         assert len(amounts) == 12
         assert all(amount % 10 == 0 for amount in amounts)

@@ -15,8 +15,8 @@ from central.settlement.cuts import Held
 from central.settlement.facts import ContractItem, ContractTerms, Named, PointRecord, PointVersion
 from central.settlement.own import Attached, OwnFacts, OwnPrice, PriceList, Service
 from central.tariffs.package import Package
+from central.workflow.advance_bills import PointMonth, of_item, of_supply, predict_month, prices_in
 from central.workflow.advance_law import moved
-from central.workflow.advances import PointMonth, of_item, predict_month
 from central.workflow.settle_month import in_force
 from shared.quantities import Commodity
 from tests.unit.central.settlement.packages import ELECTRICITY, changed, table
@@ -107,6 +107,53 @@ def test_an_agreed_service_has_its_own_vat_and_a_measured_one_is_not_predicted()
     both = bill(record(own=OwnFacts(services={5: attached})), "0.600")
     assert both.net - network.net == D("220.00")
     assert both.gross - network.gross == D("246.40")  # 220 + 12 %
+
+
+@pytest.mark.parametrize("quantity", ["channel", "formula", "node"])
+@pytest.mark.parametrize(
+    ("unit", "since", "billed"),
+    [
+        ("m3", None, "7.5"),
+        ("MWh", None, "7.5"),
+        ("GJ", date(2026, 4, 21), "2.5"),  # ten days of thirty
+    ],
+)
+def test_a_counted_service_comes_to_what_it_did_last_year(
+    quantity: str, unit: str, since: date | None, billed: str
+) -> None:
+    water = Service("voda", 3001, "Vodné", "Water", unit, D(12), own_price("110"))
+    own = OwnFacts(services={5: [Held(since, None, Attached(1, water, quantity, channel=9, percent=D(30)))]})
+    point = of_item(record(own=own), 5, {"voda"})
+    ahead = MonthAhead({"energy_mwh": D("0.600")}, "planned")
+    found = predict_month(point, "CEZ", APRIL, ahead, {}, Law(), {"voda": D("7.5")})
+    network = bill(record(), "0.600")
+    assert found is not None
+    assert found.quantities == {"energy_mwh": D("0.600"), "service:voda": D(billed)}
+    assert found.net - network.net == D(billed) * 110
+    assert found.gross - network.gross == (D(billed) * 110 * D("1.12")).quantize(D("0.01"))
+
+
+def test_supply_alone_is_a_bill_of_its_own() -> None:
+    supply = replace(ITEM, id=6, contract=8, contract_kind="supply")
+    sold = OwnFacts(
+        lists={6: SOLD.lists[5]},
+        services={6: [Held(None, None, Attached(1, Service("odečet", 3001, "Odečet", "Reading", "ks", D(21),
+                                                           own_price("5")), "fixed", fixed=D(1)))]},
+    )  # fmt: skip
+    whole = replace(
+        record(own=sold),
+        supplies=[Held(date(2026, 4, 16), None, supply)],
+        terms={7: record().terms[7], 8: record().terms[7]},
+    )
+    ahead = MonthAhead({"energy_mwh": D("0.600")}, "planned")
+    assert prices_in(of_supply(whole, 6), APRIL) == "CEZ"
+    found = predict_month(of_supply(whole, 6), "CEZ", APRIL, ahead, {}, Law())
+    assert found is not None
+    # half a month: 49.50 + 0.3 x 3000 + tax 0.3 x 28.30 + 2.50 of the service; nothing of the network
+    assert found.net == D("960.49")
+    assert predict_month(of_supply(whole, 6), "CEZ", APRIL.replace(month=3), ahead, {}, Law()) is None
+    # and the network services are without it
+    assert predict_month(of_item(whole, 5), "CEZ", APRIL, ahead, {}, Law()) == bill(record(), "0.600")
 
 
 def test_an_item_that_begins_inside_the_month_counts_for_its_days() -> None:

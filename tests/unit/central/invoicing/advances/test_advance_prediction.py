@@ -10,12 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from central.invoicing.advances.prediction import (
+    COUNTED,
     MonthBefore,
     MonthOfYear,
     Stretch,
     Weather,
     advances_of,
     corrected,
+    counted_ahead,
     months_ahead,
     used_by_months,
 )
@@ -165,3 +167,14 @@ def test_no_kilowatt_hour_is_lost_between_months(lengths: list[tuple[int, int]],
     used = used_by_months(stretches, dict(zip(range(1, 13), shape, strict=True)))
     assert len(used) == sum(months for months, _ in lengths)
     assert sum(month["energy_mwh"] for month in used.values()) == D(sum(energy for _, energy in lengths)) / 1000
+
+
+def test_a_counted_service_has_the_mean_of_known_months_where_its_own_is_not_known() -> None:
+    months = [date(2027, month, 1) for month in range(1, 13)]
+    known = {date(2026, 1, 1): {COUNTED: Decimal("6.2")}, date(2026, 2, 1): {COUNTED: Decimal("2.65")}}
+    found = counted_ahead(months, known)
+    assert found is not None
+    # 8.85 in 59 days: 0.15 a day
+    assert found[:4] == [Decimal("6.2"), Decimal("2.65"), Decimal("4.650"), Decimal("4.500")]
+    assert counted_ahead(months, {}) is None
+    assert counted_ahead(months, {date(2025, 1, 1): {COUNTED: Decimal(1)}}) is None
