@@ -285,8 +285,8 @@ def test_advances_are_proposed_from_last_year_and_the_plan_and_put_into_the_cale
         # supply alone is a bill of its own, of the same energy
         supplied = ok(client.post("/v1/advance-proposals", json={**order, "contract": "ZVLAST"}))
         (alone,) = (point for point in supplied["points"] if point["month"] == "2027-03-01")
-        sold = "SELECT sum(b.amount) FROM billing_basis b JOIN contract c ON c.id = b.contract WHERE c.number = 'ZVLAST'"
-        assert D(alone["net"]) == site.one(sold) > 0
+        sold = "SELECT sum(b.amount) FROM billing_basis b JOIN contract c ON c.id = b.contract WHERE c.number = :number"
+        assert D(alone["net"]) == site.one(sold, number="ZVLAST") > 0
         assert alone["quantities"] == {
             name: value for name, value in points["2027-03-01"]["quantities"].items() if not name.startswith("service")
         }
