@@ -208,6 +208,7 @@ def _facts(given: PointInput, bases: Sequence[BasisRow], words: Wording) -> list
         if power is not None and at is not None:
             put("maximum", f"{plain(power)} kW, {words.instant(datetime.fromisoformat(at))}")
         put("energy_taken", plain(given.quantities.get("energy_mwh")), "MWh")
+    put("shared_energy", plain(given.quantities.get("shared_energy_mwh")), "MWh")
     if not given.readings:
         put("meter", ", ".join(_meters(given.facts)))
     return facts

@@ -181,6 +181,8 @@ def _measurement(
             for at, version in wanted.items()
         ]
         return {**source, "days": days}
+    if source["kind"] == "sharing":
+        return dict(source)
     periods = [
         {
             **period,

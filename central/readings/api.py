@@ -20,6 +20,7 @@ from central.readings.gas.api import router as gas_router
 from central.readings.load_profile_api import router as load_profile_router
 from central.readings.periods import check_period
 from central.readings.registers.api import router as registers_router
+from central.readings.sharing.allocation_api import router as allocation_router
 from central.readings.sharing.api import router as sharing_router
 from central.readings.states import WITHIN, states_at
 from central.readings.states_api import StateOut
@@ -37,6 +38,7 @@ router.include_router(edits_router)
 router.include_router(completeness_router)
 router.include_router(gas_router)
 router.include_router(sharing_router)
+router.include_router(allocation_router)
 router.include_router(transfer_router)
 router.include_router(vee_router)
 router.include_router(registers_router)

@@ -24,6 +24,7 @@ from central.readings import vee_tables as vee_tables
 from central.readings.formulas import formula_tables as formula_tables
 from central.readings.gas.tables import gas_area as gas_area
 from central.readings.registers import state_tables as state_tables
+from central.readings.sharing.tables import sharing_allocation as sharing_allocation
 from central.readings.sharing.tables import sharing_group as sharing_group
 from central.readings.sharing.tables import sharing_key as sharing_key
 from central.readings.transfer import import_tables as import_tables

@@ -31,6 +31,7 @@ _ROUNDED = (
     ("energy_mwh", "energy_mwh"),
     ("evaluated_energy_mwh", "energy_mwh"),
     ("energy_returned_mwh", "energy_mwh"),
+    ("shared_energy_mwh", "energy_mwh"),
     ("reactive_delivery_mvarh", "reactive_mvarh"),
 )
 

@@ -41,7 +41,7 @@ class RunInput:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why a point's lines differ: profile, state, registry, package or rule, and what exactly."""
+    """Why a point's lines differ: profile, state, sharing, registry, package or rule, and what exactly."""
 
     kind: str
     text: str
@@ -124,7 +124,13 @@ def vat_of(figures: Iterable[Figures]) -> Decimal:
 
 def causes(first: Sequence[RunInput], second: Sequence[RunInput]) -> list[Cause]:
     """Why the lines of a point may differ: what its inputs pinned differently; with nothing of that, the rule."""
-    found = [*_profiles(first, second), *_states(first, second), *_registry(first, second), *_package(first, second)]
+    found = [
+        *_profiles(first, second),
+        *_states(first, second),
+        *_sharing(first, second),
+        *_registry(first, second),
+        *_package(first, second),
+    ]
     return found or [
         Cause("rule", "Vstupy jsou stejné; liší se pravidlo, jeho cena, nebo ruční zásah do podkladů.", {}),
     ]
@@ -190,9 +196,37 @@ def _read(inputs: Sequence[RunInput]) -> dict[str, list[Any]]:
     return read
 
 
+def _sharing(first: Sequence[RunInput], second: Sequence[RunInput]) -> Iterator[Cause]:
+    before, after = (
+        {
+            (str(each["group"]), date.fromisoformat(day)): told
+            for given in side
+            for each in given.facts.get("sharing", ())
+            for day, told in each["days"].items()
+        }
+        for side in (first, second)
+    )
+    changed: dict[str, list[date]] = defaultdict(list)
+    for group, day in sorted(before.keys() | after.keys()):
+        if before.get((group, day)) != after.get((group, day)):
+            changed[group].append(day)
+    for group, days in changed.items():
+        listed = [
+            {"day": day.isoformat(), "first": before.get((group, day)), "second": after.get((group, day))}
+            for day in days[:MOST_DAYS]
+        ]
+        yield Cause(
+            "sharing",
+            f"Skupina sdílení {group}: jiné rozdělení ve dnech {_named(days)}.",
+            {"group": group, "count": len(days), "days": listed},
+        )
+
+
 def _registry(first: Sequence[RunInput], second: Sequence[RunInput]) -> Iterator[Cause]:
-    before = _flat([dict(each.facts) for each in first])
-    after = _flat([dict(each.facts) for each in second])
+    before, after = (
+        _flat([{name: fact for name, fact in each.facts.items() if name != "sharing"} for each in side])
+        for side in (first, second)
+    )
     changed = {
         path: {"first": before.get(path), "second": after.get(path)}
         for path in sorted(before.keys() | after.keys())

@@ -62,7 +62,19 @@ def tenure_document(facts: PointFacts, tenure: Tenure) -> dict[str, Any]:
         document["gas"] = [
             {"channel": channel, **terms.document()} for channel, terms in sorted(facts.record.gas.items())
         ]
+    if sharing := sharing_document(facts, tenure):
+        document["sharing"] = sharing
     return document
+
+
+def sharing_document(facts: PointFacts, tenure: Tenure) -> list[dict[str, Any]]:
+    """What was allocated by sharing, by group: version, source and 0.01 kWh of each day; empty without any."""
+    groups: dict[str, dict[str, Any]] = {}
+    for each in facts.record.shared.days:
+        if tenure.covers(each.day):
+            told = [each.version, each.source, each.units]
+            groups.setdefault(each.group, {"group": each.group, "days": {}})["days"][each.day.isoformat()] = told
+    return [groups[group] for group in sorted(groups)]
 
 
 def _item(span: Span) -> dict[str, Any]:

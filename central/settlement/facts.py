@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from central.readings.gas.terms import GasTerms
+from central.readings.sharing.allocated import NOT_SHARED, SharedOfPoint
 from central.settlement.cuts import Held
 from central.settlement.model import TariffPoint
 from central.settlement.own import NOTHING, OwnFacts
@@ -118,7 +119,7 @@ class PointRecord:
     `agreed` has a timeline for each agreed value by its name in `QUANTITIES`. `settled`: by contract item the days that
     an approved run holds already. `own`: conditions, services and price lists; `others`: the channels of other points
     that an item is settled from. What decides a price or a payer and what is settled are known for whole months;
-    `statement_type` is the one that is settled.
+    `statement_type` is the one that is settled. `shared`: energy allocated to the point by sharing.
     """
 
     id: int
@@ -135,6 +136,7 @@ class PointRecord:
     supplies: Sequence[Held[ContractItem]] = ()
     others: Mapping[int, ChannelFacts] = field(default_factory=dict)
     statement_type: int = 0
+    shared: SharedOfPoint = NOT_SHARED
 
 
 @dataclass(frozen=True, slots=True)

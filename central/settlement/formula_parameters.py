@@ -20,6 +20,9 @@ AT_CHANGE = "maximum or last"
 INTERVALS = "all, or words of months:1+2, working, hours:6-10+17-20"
 ZERO_OR_TOLD = "zero or told"
 CHANGE_DAYS = "hours"
+SHARED = "shared_energy_mwh"
+LOWERED = "energy_mwh"
+"""What shared energy can lower: the tariff of a shared quarter-hour is not known."""
 FORMS = "const, ln, table joined by +"
 
 
@@ -39,6 +42,8 @@ class FormulaShape:
                 found.append(f"has the parameter {name}; known ones are {', '.join(sorted(known))}")
             elif not _is(known[name], value):
                 found.append(f"has {name} {value!r}; {known[name]} is expected")
+        if "lowered_by" in parameters and LOWERED not in (parameters.get("quantity"), parameters.get("energy")):
+            found.append(f"is lowered by {parameters['lowered_by']}; that is known for {LOWERED} only, not by tariff")
         return found
 
 
@@ -57,16 +62,17 @@ _POWER_FACTOR = FormulaShape(
     },
 )
 _CAPPED = {"cap": NAME, "energy": QUANTITY}
+_CAPPED_BY = {"per": MONTH_OR_PERIOD, "lowered_by": SHARED}
 
 FORMULA_SHAPES: Mapping[str, FormulaShape] = {
     "per_mw_month": FormulaShape({"quantity": QUANTITY}, {}),
-    "per_mwh": FormulaShape({"quantity": QUANTITY}, {}),
+    "per_mwh": FormulaShape({"quantity": QUANTITY}, {"lowered_by": SHARED}),
     "per_mvarh": FormulaShape({"quantity": QUANTITY}, {}),
     "per_point_month": FormulaShape({}, {}),
     "per_started_unit_month": FormulaShape({"quantity": QUANTITY, "unit": NUMBER}, {}),
     "breaker_band": FormulaShape({}, {}),
-    "capped_per_mw": FormulaShape({"quantity": QUANTITY, "otherwise": SUM, **_CAPPED}, {"per": MONTH_OR_PERIOD}),
-    "capped_per_ampere": FormulaShape(_CAPPED, {"per": MONTH_OR_PERIOD}),
+    "capped_per_mw": FormulaShape({"quantity": QUANTITY, "otherwise": SUM, **_CAPPED}, _CAPPED_BY),
+    "capped_per_ampere": FormulaShape(_CAPPED, _CAPPED_BY),
     "excess_over_reserved": FormulaShape(
         {"measured": QUANTITY, "reserved": SUM, "multiplier": NUMBER, "base": NAME},
         {"base_if_none": NAME, "reserved_if_none": ZERO_OR_TOLD, **_MAXIMUM},
@@ -103,6 +109,7 @@ _CHOICES = {
     ZERO_OR_TOLD: {"zero", "told"},
     FORMS: {"const", "ln", "table"},
     CHANGE_DAYS: {"hours"},
+    SHARED: {SHARED},
 }
 
 

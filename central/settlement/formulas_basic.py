@@ -8,6 +8,7 @@ from central.settlement.case import Case
 from central.settlement.lines import Share, lines_of
 from central.settlement.model import CannotPriceError, Finding, Line
 from central.settlement.prices import BillingRule, PriceValue
+from central.settlement.shared_energy import lowered_energy
 
 ONE_MONTH = Decimal(1)
 
@@ -36,12 +37,15 @@ def over_months(case: Case, quantity: Decimal) -> Decimal | Fraction:
 
 
 def per_mwh(rule: BillingRule, cases: Sequence[Case]) -> Sequence[Line | Finding]:
-    """Energy in MWh x Kč/MWh."""
-    shares = []
+    """Energy in MWh x Kč/MWh; what was shared is taken off where the rule says `lowered_by`."""
+    shares: list[Share] = []
+    findings: list[Finding] = []
     for case in cases:
         price = case.law.require(rule, rule.component, case.day, case.point)
-        shares.append(Share(case, case.required(rule, rule.parameters["quantity"]), price, price.value))
-    return lines_of(rule, shares, "MWh", kind="energy_mwh")
+        lowered = lowered_energy(rule, case, rule.parameters["quantity"])
+        findings += lowered.findings
+        shares.append(Share(case, lowered.quantity, price, price.value, text=lowered.text))
+    return [*lines_of(rule, shares, "MWh", kind="energy_mwh"), *findings]
 
 
 def per_mvarh(rule: BillingRule, cases: Sequence[Case]) -> Sequence[Line | Finding]:
@@ -159,6 +163,7 @@ def _capped(
     """
     full = [share for share in shares if share.unit_price == 0]
     capped: list[Share] = []
+    findings: list[Finding] = []
     for bill in _bills(
         [share for share in shares if share.unit_price], by_months=rule.parameters.get("per") == "month"
     ):
@@ -166,8 +171,9 @@ def _capped(
         for share in bill:
             case = share.case
             cap = case.law.require(rule, rule.parameters["cap"], case.day, case.point)
-            quantity = case.required(rule, rule.parameters["energy"])
-            energy.append(Share(case, quantity, cap, cap.value, inputs={"capped": "yes"}))
+            lowered = lowered_energy(rule, case, rule.parameters["energy"])
+            findings += lowered.findings
+            energy.append(Share(case, lowered.quantity, cap, cap.value, text=lowered.text, inputs={"capped": "yes"}))
         if _total(bill) <= _total(energy):
             full += bill
         else:
@@ -177,6 +183,7 @@ def _capped(
     return [
         *lines_of(rule, full, unit, step=step, kind=kind),
         *lines_of(rule, capped, "MWh", kind="energy_mwh"),
+        *findings,
     ]
 
 

@@ -36,6 +36,7 @@ QUANTITIES = frozenset(
         "evaluated_energy_mwh",
         "evaluated_reactive_taken_mvarh",
         "unmetered_w",
+        "shared_energy_mwh",
     }
 )
 """Names that rules of packages and quotes may use for quantities; the unit is the end of the name."""

@@ -26,6 +26,7 @@ from central.settlement.measured import (
 )
 from central.settlement.model import Beside, CannotPriceError
 from central.settlement.services import Count, nothing_counted
+from central.settlement.shared_energy import SHARED, shared_of
 from shared.metering_day import MeteringDay
 from shared.quantities import Commodity
 
@@ -122,6 +123,9 @@ def measure_parts(facts: PointFacts, measured: Measured) -> list[PartMeasured]:
         ]
     for span, part in zip(facts.spans, parts, strict=True):
         _require_not_negative(span, part)
+        shared = shared_of(facts, span)
+        if shared is not None:
+            part.put(SHARED, *shared)
     return parts
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, text
 
 from central.platform.arrays import int_array
 from central.readings.gas.terms import read_terms
+from central.readings.sharing.allocated import NOT_SHARED, read_shared
 from central.settlement.books import BookInForce
 from central.settlement.cuts import Held, merged
 from central.settlement.facts import (
@@ -184,6 +185,7 @@ def read_records(
     volumes = sorted({row.id for rows in channels.values() for row in rows if row.direction == "V"})
     volumes += [channel.id for channel in others.values() if channel.direction == "V"]
     gas = read_terms(connection, volumes, first, end)
+    shared = read_shared(connection, points, low, high)
     records = []
     for point, rows in versions.items():
         network_items = [row for row in items.get(point, ()) if row.network]
@@ -211,6 +213,7 @@ def read_records(
                 supplies=[Held(row.since, row.until, _item(row)) for row in supply_items],
                 others=replaced,
                 statement_type=statement_type,
+                shared=shared.get(point, NOT_SHARED),
             )
         )
     return records

@@ -13,6 +13,7 @@ from central.settlement.model import ALONE, QUANTITIES, CannotPriceError, Findin
 from central.settlement.price_parts import counts_whole_months, price_parts
 from central.settlement.quantities import Measured, PartMeasured, measure_parts
 from central.settlement.services import service_lines
+from central.settlement.shared_energy import awaited
 from central.settlement.supply import supply_lines
 
 NOTHING = Priced((), ())
@@ -103,7 +104,12 @@ def settle_point(facts: PointFacts, measured: Measured, now: datetime) -> list[S
         return Omitted(facts, "measurement", f"Místo {facts.ean}: {error.reason}", error.day)
     except CannotPriceError as error:
         return Omitted(facts, error.component, f"Místo {facts.ean}: {error.reason}", error.day)
-    findings = (*(_named(facts, finding) for finding in priced.findings), *_uncovered(facts), *_unfed(facts, parts))
+    findings = (
+        *(_named(facts, finding) for finding in priced.findings),
+        *_uncovered(facts),
+        *_unfed(facts, parts),
+        *awaited(facts),
+    )
     strayed = next((line for line in priced.lines if not any(_belongs(line, tenure) for tenure in tenures)), None)
     if strayed is not None:
         sentence = f"Místo {facts.ean}: řádek {strayed.name} od {strayed.first} nepatří k žádné části období."

@@ -109,6 +109,7 @@ QUANTITY_WORDS: Mapping[str, tuple[str, str]] = {
         "gas day of 25 hours in thousand m3",
     ),
     "unmetered_w": ("instalovaný příkon ve W", "installed power in W"),
+    "shared_energy_mwh": ("sdílená energie v MWh", "shared energy in MWh"),
 }
 """What each quantity that a rule may name is called, in Czech and English."""
 
@@ -135,6 +136,11 @@ _INPUT_WORDS: Mapping[str, tuple[str, str]] = {
     "started_units": ("započaté jednotky", "started units"),
     "capped": ("účtován strop podle energie", "billed by the cap on energy"),
     "split": ("rozděleno mezi plátce", "split between payers"),
+}
+_SOURCE_WORDS: Mapping[str, tuple[str, str]] = {
+    "profile": ("profil", "profile"),
+    "state": ("stav", "state"),
+    "sharing": ("sdílení", "sharing"),
 }
 _UNITS_EN = {"měs": "month", "tis. m³": "thousand m3", "Kč": "CZK"}
 
@@ -290,8 +296,8 @@ def _origin(entry: Mapping[str, Any], in_czech: bool) -> str:
         return f"{'smlouva' if in_czech else 'contract'} {entry['sources'][0]['contract']}"
     told = []
     for source in entry["sources"]:
-        word = ("profil" if in_czech else "profile") if source["kind"] == "profile" else "stav" if in_czech else "state"
-        text = f"{word} {source.get('direction', '')}".strip()
+        word = _SOURCE_WORDS[source["kind"]][0 if in_czech else 1]
+        text = f"{word} {source.get('direction') or source.get('group', '')}".strip()
         if "versions" in source:
             low, high = source["versions"]
             text += f", {'verze' if in_czech else 'version'} {low if low == high else f'{low}-{high}'}"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, select, text, update
 
 from central.api.app import create_app
 from central.network.tables import channel as channel_table
@@ -159,3 +159,62 @@ def test_what_cannot_be_shared_says_why(site: None, api: TestClient) -> None:
     answer = ask(api, "GET", "/groups/SK-1/shared", 409, params=PERIOD)
     assert f"The member {FLAT} has 0 interval channels A-" in str(answer)
     ask(api, "POST", "/groups/SK-1/comparison", 422, files={"file": ("x.csv", b"nothing")})
+
+
+def test_allocations_are_kept_in_versions_and_edc_comes_before_ours(site: None, api: TestClient) -> None:
+    ask(api, "POST", "/groups", 201, json={"code": "SK-1", "name": "Střecha", "kind": "house"})
+    ask(api, "PUT", "/groups/SK-1/keys", json={"first": "2026-10-24", "reason": "x", "keys": [key(ROOF, FLAT, "5")]})
+    days = {"first": "2026-10-24", "end": "2026-10-26", "reason": "měsíc"}
+
+    def held(ean: str) -> list[tuple[str, str, int, str]]:
+        rows = ask(api, "GET", "/groups/SK-1/allocations", params={**PERIOD, "ean": ean})
+        return [(row["day"], row["source"], row["version"], row["shared_kwh"]) for row in rows]
+
+    made = ask(api, "POST", "/groups/SK-1/computations", 201, json=days)
+    assert (made["added"], made["unchanged"], made["unknown"], made["incomplete"]) == (4, 0, [], [])
+    # 5 % of 100 units, then of what is left: 5 and 4, and the flat needs 10
+    assert held(FLAT) == [("2026-10-24", "computed", 1, "9.60"), ("2026-10-25", "computed", 1, "10.00")]
+    again = ask(api, "POST", "/groups/SK-1/computations", 201, json=days)
+    assert (again["added"], again["unchanged"]) == (0, 4)
+
+    theirs = api.get("/v1/sharing/groups/SK-1/export", params={**PERIOD, "layout": "pairs"}).content
+    theirs = theirs.replace(b"24.10.2026;12:00;12:15;0,10", b"24.10.2026;12:00;12:15;0,04")
+    lines = theirs.splitlines(keepends=True)
+    ask(api, "PUT", "/groups/SK-1/keys", json={"first": "2026-10-25", "reason": "konec", "keys": []})
+    for count in (2, 0):
+        file = {"file": ("Export-dat.csv", b"".join(lines[:-1]))}
+        stored = ask(api, "POST", "/groups/SK-1/allocations", 201, files=file, data={"reason": "EDC"})
+        assert (stored["added"], [each["missing"] for each in stored["incomplete"]]) == (count, [1, 1])
+    assert held(FLAT) == [("2026-10-24", "edc", 1, "9.54"), ("2026-10-25", "computed", 1, "10.00")]
+
+    # Nobody shares on the second day any more: ours says so in a new version.
+    assert ask(api, "POST", "/groups/SK-1/computations", 201, json=days)["added"] == 2
+    assert held(FLAT) == [("2026-10-24", "edc", 1, "9.54"), ("2026-10-25", "computed", 2, "0.00")]
+
+    unknown = make_ean18("85918240090099999").encode()
+    file = {"file": ("x.csv", theirs.replace(FLAT.encode(), unknown))}
+    stored = ask(api, "POST", "/groups/SK-1/allocations", 201, files=file, data={"reason": "EDC"})
+    assert stored["unknown"] == [unknown.decode()]
+    for path in ("allocations", "computations"):
+        sent: dict[str, Any] = {"json": days} if path == "computations" else {"files": file, "data": {"reason": "x"}}
+        answer = ask(api, "POST", f"/groups/SK-9/{path}", 404, **sent)
+        assert "There is no sharing group SK-9" in str(answer)
+
+
+def test_a_value_below_zero_is_told_with_its_place(site: None, api: TestClient, engine: Engine) -> None:
+    ask(api, "POST", "/groups", 201, json={"code": "SK-1", "name": "Střecha", "kind": "house"})
+    ask(api, "PUT", "/groups/SK-1/keys", json={"first": "2026-10-24", "reason": "x", "keys": [key(ROOF, FLAT, "5")]})
+    with transaction(engine) as connection:
+        connection.execute(
+            text(
+                'INSERT INTO day_profile (channel, day, version, step_ms, "values", quality, missing, batches, digest,'
+                "                         made_at, made_by)"
+                ' SELECT channel, day, version + 1, p.step_ms, "values"[1:48] || -5 || "values"[50:], quality, missing,'
+                "        batches, '\\x00', made_at, 'test'"
+                "   FROM day_profile p JOIN channel c ON c.id = channel JOIN supply_point sp ON sp.id = c.supply_point"
+                "  WHERE sp.ean = :ean AND day = '2026-10-24'"
+            ),
+            {"ean": FLAT},
+        )
+    answer = ask(api, "GET", "/groups/SK-1/shared", 409, params=PERIOD)
+    assert f"The member {FLAT} has -5 x 10^0 Wh at 2026-10-24 12:00" in str(answer)

@@ -14,16 +14,12 @@ from central.platform.errors import BadInput
 from central.platform.web import Db, Now
 from central.readings.gas.forms import Body, Day, Name, Operator, Reader, Sentence, check_period
 from central.readings.sharing import groups
+from central.readings.sharing.bodies import MOST_FILE, Ean, End, First, LackOut, in_kwh
 from central.readings.sharing.comparison import compare_export
 from central.readings.sharing.portal import Layout, write_portal
 from central.readings.sharing.shared_energy import Shared, shared_energy
 
 router = APIRouter(prefix="/sharing")
-
-MOST_FILE = 50_000_000
-Ean = Annotated[str, Field(pattern="^[0-9]{18}$")]
-First = Annotated[date, Query(alias="from", ge=date(1990, 1, 1), le=date(2400, 1, 1), description="first day")]
-End = Annotated[date, Query(alias="to", ge=date(1990, 1, 1), le=date(2400, 1, 1), description="the day after the last")]
 
 
 class GroupIn(Body):
@@ -84,14 +80,6 @@ class PairOut(BaseModel):
     shared_kwh: Decimal
 
 
-class LackOut(BaseModel):
-    """Quarter-hours without a value, which share nothing, and the first day of them."""
-
-    ean: str
-    missing: int
-    day: date
-
-
 class SharedOut(BaseModel):
     """Shared energy of the days from `first` to before `end`."""
 
@@ -148,7 +136,9 @@ def find_keys(connection: Db, _: Reader, code: str, on: Annotated[date | None, Q
     else:
         found = [key for key in groups.held_keys(connection, code, on, None) if key.first <= on]
     return [
-        KeyOut(producer=key.producer, consumer=key.consumer, percent=_kwh(key.hundredths), first=key.first, end=key.end)
+        KeyOut(
+            producer=key.producer, consumer=key.consumer, percent=in_kwh(key.hundredths), first=key.first, end=key.end
+        )
         for key in found
     ]
 
@@ -173,7 +163,7 @@ def get_shared(connection: Db, _: Reader, code: str, first: First, end: End) -> 
         producers=_members(found.producers, found.produced.sum(axis=1).tolist(), given.sum(axis=1).tolist()),
         consumers=_members(found.consumers, found.demanded.sum(axis=1).tolist(), given.sum(axis=0).tolist()),
         pairs=[
-            PairOut(producer=producer, consumer=consumer, shared_kwh=_kwh(int(given[row, column])))
+            PairOut(producer=producer, consumer=consumer, shared_kwh=in_kwh(int(given[row, column])))
             for row, producer in enumerate(found.producers)
             for column, consumer in enumerate(found.consumers)
         ],
@@ -215,8 +205,8 @@ def compare(
                 quarters=column.quarters,
                 differing=column.differing,
                 first_difference=column.first_difference,
-                theirs_kwh=_kwh(column.theirs),
-                ours_kwh=_kwh(column.ours),
+                theirs_kwh=in_kwh(column.theirs),
+                ours_kwh=in_kwh(column.ours),
                 finer=column.finer,
             )
             for column in found.columns
@@ -233,13 +223,9 @@ def _encoded(found: Shared, layout: Layout) -> Iterator[bytes]:
 
 def _members(eans: list[str], energies: list[int], shared: list[int]) -> list[MemberOut]:
     return [
-        MemberOut(ean=ean, kwh=_kwh(energy), shared_kwh=_kwh(part))
+        MemberOut(ean=ean, kwh=in_kwh(energy), shared_kwh=in_kwh(part))
         for ean, energy, part in zip(eans, energies, shared, strict=True)
     ]
-
-
-def _kwh(hundredths: int) -> Decimal:
-    return Decimal(hundredths).scaleb(-2)
 
 
 def _text(given: str) -> str:

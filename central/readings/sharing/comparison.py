@@ -2,24 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from central.platform.errors import BadInput
+from central.readings.sharing.export import Export, read_export
 from central.readings.sharing.portal import columns_of
 from central.readings.sharing.shared_energy import Lack, shared_energy
-from central.readings.transfer.edc_reader import read_edc
-from central.readings.transfer.mapping import EdcMapping
-from central.readings.transfer.series import Parsed
-from shared.metering_day import day_of
-from shared.quantities import Commodity
-
-MOST_DAYS = 400
-_NANO_A_UNIT = 10_000_000
-"""0.01 kWh in 10^-9 kWh."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +44,14 @@ class Compared:
 
 def compare_export(connection: Connection, code: str, content: bytes) -> Compared:
     """The export against ours; BadInput where it cannot be read or is too long, NotFound without the group."""
-    parsed = read_edc(content, EdcMapping(format="edc"))
-    if parsed.problems.count or len(parsed) == 0:
-        named = "; ".join(str(problem) for problem in parsed.problems.named[:5]) or "It has no values."
-        raise BadInput("edc_export", f"The export cannot be compared. {named}")
-    first, last = (
-        day_of(Commodity.ELECTRICITY, datetime.fromtimestamp(int(at) / 1000, UTC)).date
-        for at in (parsed.at_ms.min(), parsed.at_ms.max())
-    )
-    end = last + timedelta(days=1)
-    if (end - first).days > MOST_DAYS:
-        raise BadInput("edc_export", f"The export goes from {first} to {last}; at most {MOST_DAYS} days are compared.")
+    export = read_export(content)
+    parsed, first, end = export.parsed, export.first, export.end
     shared = shared_energy(connection, code, first, end)
     start_ms = int(shared.days[0].start.timestamp() * 1000)
     step_ms = int(shared.days[0].step.total_seconds() * 1000)
     ours = columns_of(shared)
     columns = [
-        _column(parsed, place, name, ours.get(name), start_ms, step_ms) for place, name in enumerate(parsed.keys)
+        _column(export, place, name, ours.get(name), start_ms, step_ms) for place, name in enumerate(parsed.keys)
     ]
     given = {_layout(name) for name in parsed.keys}
     missing = [name for name in ours if name not in parsed.keys and _layout(name) in given]
@@ -81,14 +63,9 @@ def _layout(name: str) -> str:
 
 
 def _column(
-    parsed: Parsed, place: int, name: str, ours: NDArray[np.int64] | None, start_ms: int, step_ms: int
+    export: Export, place: int, name: str, ours: NDArray[np.int64] | None, start_ms: int, step_ms: int
 ) -> ColumnCompared:
-    chosen = parsed.key == place
-    at = parsed.at_ms[chosen]
-    sign = parsed.facts[place].sign
-    whole, nano = sign * parsed.whole[chosen], sign * parsed.nano[chosen].astype(np.int64)
-    theirs = whole * 100 + nano // _NANO_A_UNIT
-    finer = int((nano % _NANO_A_UNIT != 0).sum())
+    at, theirs, finer = export.column(place)
     if ours is None:
         return ColumnCompared(name, False, len(at), 0, None, int(theirs.sum()), 0, finer)
     mine = ours[(at - start_ms) // step_ms]

@@ -1,6 +1,6 @@
 """Groups of sharing and their keys: kept with validity, checked as EDC would refuse them."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -117,7 +117,7 @@ def set_keys(
 
 def _check(connection: Connection, kind: str, first: date, keys: Sequence[Key]) -> None:
     pairs = [(key.producer, key.consumer) for key in keys]
-    if doubled := sorted({pair for pair in pairs if pairs.count(pair) > 1}):
+    if doubled := sorted(pair for pair, count in Counter(pairs).items() if count > 1):
         raise BadInput("doubled_key", f"The key of {doubled[0][0]} for {doubled[0][1]} is given twice.")
     sums: dict[str, int] = defaultdict(int)
     for key in keys:

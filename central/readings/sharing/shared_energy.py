@@ -10,16 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 
-from central.platform.errors import Refused
+from central.platform.errors import BadInput, Refused
 from central.readings.profiles import read_newest
 from central.readings.sharing.groups import HeldKey, held_keys, require_group
 from central.readings.sharing.rules import rules_on
-from central.readings.sharing.static import Units, share
-from shared.metering_day import MeteringDay, days_between
+from central.readings.sharing.static import LARGEST, Units, share
+from shared.metering_day import PRAGUE, MeteringDay, days_between
 from shared.quantities import MISSING_VALUE, Commodity
 
 UNIT_EXPONENT: Final = 1
 """0.01 kWh is 10^1 Wh."""
+MOST_CELLS: Final = 20_000_000
+"""Pairs x quarter-hours that are computed at once: 160 MB; a house of 1,000 members with one producer for 200 days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,25 +60,31 @@ _CHANNELS: Final = text("""
 
 
 def shared_energy(connection: Connection, code: str, first: date, end: date) -> Shared:
-    """The group's days from `first` to before `end`; NotFound; Refused where a member cannot be read at all."""
+    """The group's days from `first` to before `end`.
+
+    Raises NotFound; BadInput where the group is too large for so many days at once; Refused where a member cannot be
+    read at all, or has a value that cannot be shared (below zero, or beyond all meters).
+    """
     require_group(connection, code)
     keys = held_keys(connection, code, first, end)
     producers = sorted({key.producer for key in keys})
     consumers = sorted({key.consumer for key in keys})
     days = days_between(Commodity.ELECTRICITY, first, end)
     offset = np.concatenate([[0], np.cumsum([day.length for day in days])]).astype(np.int64)
+    require_bound(code, len(producers), len(consumers), len(days))
     lacking: list[Lack] = []
     produced = _read(connection, producers, "A-", days, offset, lacking)
     demanded = _read(connection, consumers, "A+", days, offset, lacking)
     given = np.zeros((len(producers), len(consumers), int(offset[-1])), np.int64)
     for begin, stop in _stretches(keys, first, end):
         columns = slice(int(offset[(begin - first).days]), int(offset[(stop - first).days]))
-        table = [[_key(keys, producer, consumer, begin) for consumer in consumers] for producer in producers]
-        members = {ean for ean, row in zip(producers, table, strict=True) if any(part is not None for part in row)}
-        members |= {
-            consumer for place, consumer in enumerate(consumers) if any(row[place] is not None for row in table)
+        held = {
+            (key.producer, key.consumer): key.hundredths
+            for key in keys
+            if key.first <= begin and (key.end is None or begin < key.end)
         }
-        active = [[part or 0 for part in row] for row in table]
+        members = {ean for pair in held for ean in pair}
+        active = [[held.get((producer, consumer), 0) for consumer in consumers] for producer in producers]
         rounds = rules_on(begin).rounds_of(len(members))
         given[:, :, columns] = share(produced[:, columns], demanded[:, columns], active, rounds)
         for eans, energy in ((producers, produced), (consumers, demanded)):
@@ -86,12 +94,16 @@ def shared_energy(connection: Connection, code: str, first: date, end: date) -> 
     return Shared(producers, consumers, days, offset, produced, demanded, given, lacking)
 
 
-def _key(keys: Sequence[HeldKey], producer: str, consumer: str, day: date) -> int | None:
-    for key in keys:
-        held = key.first <= day and (key.end is None or day < key.end)
-        if held and (key.producer, key.consumer) == (producer, consumer):
-            return key.hundredths
-    return None
+def require_bound(code: str, producers: int, consumers: int, days: int) -> None:
+    """BadInput for more than fits into memory, with how many days may be asked for."""
+    cells = producers * consumers + producers + consumers
+    most = max(MOST_CELLS // (cells * 100), 1) if cells else days
+    if days > most:
+        raise BadInput(
+            "sharing_too_large",
+            f"The group {code} has {producers} producers and {consumers} consumers in these {days} days; "
+            f"ask for at most {most} days at once.",
+        )
 
 
 def _stretches(keys: Sequence[HeldKey], first: date, end: date) -> list[tuple[date, date]]:
@@ -142,8 +154,27 @@ def _read(
         if missing.any():
             day = int(np.searchsorted(offset, int(missing.argmax()), side="right")) - 1
             lacking.append(Lack(ean, int(missing.sum()), days[day].date))
-        energy[place] = _units(np.where(missing, 0, values).astype(np.int64), exponent)
+        known = np.where(missing, 0, values).astype(np.int64)
+        _require_shareable(ean, known, exponent, days, offset)
+        energy[place] = _units(known, exponent)
     return energy
+
+
+def _require_shareable(
+    ean: str, values: NDArray[np.int64], exponent: int, days: Sequence[MeteringDay], offset: NDArray[np.int64]
+) -> None:
+    largest = LARGEST * 10**UNIT_EXPONENT // 10**exponent if exponent >= 0 else LARGEST
+    wrong = np.flatnonzero((values < 0) | (values > largest))
+    if not len(wrong):
+        return
+    place = int(np.searchsorted(offset, int(wrong[0]), side="right")) - 1
+    day = days[place]
+    at = day.instant(int(wrong[0]) - int(offset[place])).astimezone(PRAGUE)
+    raise Refused(
+        "sharing_value",
+        f"The member {ean} has {int(values[wrong[0]])} x 10^{exponent} Wh at {at:%Y-%m-%d %H:%M}, and {len(wrong) - 1} "
+        "more like it; energy to be shared cannot be below zero or beyond all meters. Correct the day's profile.",
+    )
 
 
 def _units(values: NDArray[np.int64], exponent: int) -> Units:

@@ -27,7 +27,7 @@ from central.workflow.settle_month import Period, settle
 from central.workflow.update_bases import update_bases
 from deploy.stack.local import LocalStack
 from tests.system.billing.site import CLERK, MONTH, NOW, BilledSite, billed_site, settle_march
-from tests.system.billing.walk_facts import BEFORE, ENTRY_FACTS, FACTS, OTHERS, POINTS, PROFILE
+from tests.system.billing.walk_facts import ALLOCATION, BEFORE, ENTRY_FACTS, FACTS, OTHERS, POINTS, PROFILE
 
 END = MONTH.replace(month=4)
 
@@ -39,6 +39,7 @@ def invoiced(stack: LocalStack, filled_template: str) -> Iterator[tuple[BilledSi
     with billed_site(stack.create_database(name, template=filled_template)) as site:
         with transaction(site.engine) as connection:
             prepare(connection, CLERK, NOW)
+            lowered_by_sharing(connection)
             chosen = {
                 which: connection.execute(
                     text(
@@ -67,12 +68,23 @@ def invoiced(stack: LocalStack, filled_template: str) -> Iterator[tuple[BilledSi
     stack.drop_database(name)
 
 
-def with_package(connection: Connection, **changes: Any) -> None:
+def lowered_by_sharing(connection: Connection) -> None:
+    """A package by which shared energy lowers a component: no released one does that."""
+    rules = connection.execute(
+        text("SELECT content -> 'rules' FROM package WHERE active AND name = 'cz-electricity-2026'")
+    ).scalar_one()
+    for rule in rules:
+        if rule["component"] == "system_services":
+            rule["parameters"]["lowered_by"] = "shared_energy_mwh"
+    with_package(connection, version="2026.800", rules=rules)
+
+
+def with_package(connection: Connection, version: str = "2026.900", **changes: Any) -> None:
     """A newer version of the electricity package in force, with other prices or VAT."""
     content = connection.execute(
         text("SELECT content FROM package WHERE active AND name = 'cz-electricity-2026'")
     ).scalar_one()
-    content = {**content, **changes, "version": "2026.900"}
+    content = {**content, **changes, "version": version}
     install(connection, load_content(seal(content, None), "test"), CLERK, NOW, Consent(unsigned="zkouška"))
 
 
@@ -169,6 +181,29 @@ def test_the_rate_of_vat_of_the_package_is_found(invoiced: tuple[BilledSite, dic
         assert {"use_of_networks", "reserved_capacity_year"} <= {line["component"] for line in found.lines}
         # the operator's own service has a rate of its own
         assert "service:NAJEM" not in {line["component"] for line in found.lines}
+        connection.rollback()
+
+
+def test_what_edc_says_comes_before_what_we_compute(
+    invoiced: tuple[BilledSite, dict[str, tuple[int, int]]],
+) -> None:
+    site, points = invoiced
+    with site.engine.connect() as connection:
+        connection.execute(text(ALLOCATION.format(10, "computed", 2)), {"point": points["low"][0]})
+        assert judged(site, connection, points["low"][0]) == (None, Decimal(0), Decimal(0))
+        connection.rollback()
+
+
+def test_a_change_of_sharing_says_so_as_the_cause(invoiced: tuple[BilledSite, dict[str, tuple[int, int]]]) -> None:
+    site, points = invoiced
+    with site.engine.connect() as connection:
+        connection.execute(text(ALLOCATION.format(10, "edc", 2)), {"point": points["low"][0]})
+        found, net, _ = judged(site, connection, points["low"][0])
+        assert [cause["kind"] for cause in found.causes] == ["sharing"]
+        (line,) = found.lines
+        # 48.00 kWh instead of 9.60
+        assert Decimal(line["correct"]["quantity"]) - Decimal(line["billed"]["quantity"]) == Decimal("-0.038")
+        assert net < 0
         connection.rollback()
 
 

@@ -75,7 +75,13 @@ INSERT INTO contract_item (contract, supply_point, prices, reserved_input_kw, op
 SELECT c.id, e.id, 'CEZ', 4000, (SELECT id FROM party WHERE code = 'S2'), '[2026-01-01,)', 'purchase'
   FROM contract c, (SELECT id FROM supply_point WHERE point_type = 'entry' ORDER BY ean LIMIT 1) e WHERE number = 'N/1';
 INSERT INTO reserved_capacity (supply_point, kind, kw, valid)
-SELECT supply_point, 'year', 300, '[2026-01-01,)' FROM contract_item WHERE kind = 'purchase'
+SELECT supply_point, 'year', 300, '[2026-01-01,)' FROM contract_item WHERE kind = 'purchase';
+INSERT INTO sharing_group (code, name, kind, made_at, made_by) VALUES ('SK', 'SK', 'house', '2026-03-01', 'test');
+INSERT INTO sharing_allocation (
+       "group", supply_point, role, day, source, version, units, total, origin, made_at, made_by)
+SELECT 'SK', {low_point}, 'consumer', '2026-03-10', source, 1, array_fill(10, ARRAY[96]), 960, 'test', '2026-04-01',
+       'test'
+  FROM (VALUES ('edc'), ('computed')) AS given (source)
 """
 OTHERS = """
     SELECT c.id, c.point, row_number() OVER (ORDER BY sp.ean) AS place
@@ -130,6 +136,11 @@ STATE = """
      WHERE at >= '2026-03-31' AND evidence_channel IN (
            SELECT m.evidence_channel FROM channel_mapping m JOIN channel c ON c.id = m.channel
             WHERE c.supply_point = :point AND c.direction = '{}')
+"""
+ALLOCATION = """
+    INSERT INTO sharing_allocation (
+           "group", supply_point, role, day, source, version, units, total, origin, made_at, made_by)
+    VALUES ('SK', :point, 'consumer', '2026-03-{}', '{}', {}, array_fill(50, ARRAY[96]), 4800, 'test', now(), 'test')
 """
 MAPPING = """
     UPDATE channel_mapping SET multiplier = multiplier * 2
@@ -258,6 +269,8 @@ FACTS: Mapping[str, Fact] = {
         "UPDATE contract_service SET percent = 40 WHERE contract_item = :item AND quantity = 'node'",
         "service:UZEL",
     ),
+    "newer allocation of shared energy": fact("low", ALLOCATION.format(10, "edc", 2), "system_services"),
+    "allocation of another day": fact("low", ALLOCATION.format(11, "computed", 1), "system_services"),
     "disconnection": fact("high", "UPDATE supply_point SET state = 'ended' WHERE id = :point", "use_of_networks"),
 }
 
