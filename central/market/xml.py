@@ -28,6 +28,8 @@ class XmlLimits:
 
     size_bytes: int = 20_000_000
     depth: int = 12
+    tags: int = 2_000_000
+    """Each element becomes an object of a few hundred bytes, however short it is written."""
 
 
 DEFAULT_LIMITS: Final = XmlLimits()
@@ -39,6 +41,8 @@ def parse_untrusted(content: bytes, limits: XmlLimits = DEFAULT_LIMITS) -> etree
         raise InboundError(
             "xml_too_large", f"The message has {len(content)} bytes; at most {limits.size_bytes} are taken."
         )
+    if (tags := content.count(b"<")) > limits.tags:
+        raise InboundError("xml_too_large", f"The message has {tags} tags; at most {limits.tags} are taken.")
     _refuse_hidden_declarations(content)
     # Comments and processing instructions are dropped: no reader of ours has to step over them.
     parser = etree.XMLParser(

@@ -9,6 +9,7 @@ import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any, Final
 
 from asn1crypto import cms
@@ -38,6 +39,8 @@ CIPHERS: Final[dict[str, type[Any]]] = {
     "tripledes_3key": TripleDES,
 }
 """Assumed. TripleDES is read, never written: old mail programs still use it."""
+MOST_RECIPIENTS: Final = 200
+MOST_TRIES: Final = 20
 _KEY_BYTES: Final = {"aes128_cbc": 16, "aes192_cbc": 24, "aes256_cbc": 32, "tripledes_3key": 24}
 _MALFORMED: Final = (
     ValueError,
@@ -117,7 +120,8 @@ def decrypt(envelope: bytes, keys: Sequence[OwnKey]) -> bytes:
         if name not in CIPHERS or encrypted is None:
             raise InboundError("cipher", f"The message is encrypted by {str(algorithm)[:60]}, which is not taken.")
         initial = info["content_encryption_algorithm"].encryption_iv
-        wrapped = list(_wrapped_keys(data, keys))
+        # each costs a private key's act: a stranger could name us a thousand times
+        wrapped = list(islice(_wrapped_keys(data, keys), MOST_TRIES))
     except _MALFORMED as error:
         raise _malformed(error) from None
     for key, octets, scheme in wrapped:
@@ -167,7 +171,7 @@ def _content(octets: bytes, kind: str, code: str) -> Any:
 
 def _wrapped_keys(data: Any, keys: Sequence[OwnKey]) -> Any:
     """(key of ours, wrapped content key, padding) of every recipient that one of our certificates is."""
-    for recipient in data["recipient_infos"]:
+    for recipient in list(data["recipient_infos"])[:MOST_RECIPIENTS]:
         if recipient.name != "ktri":
             continue
         transport = recipient.chosen

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection
 from datetime import datetime
+from time import monotonic
 from typing import Final
 
 import httpx
@@ -21,6 +22,8 @@ from central.market.channels.port import (
 )
 
 SANDBOX_MARK: Final = "sandbox+"
+LONGEST_S: Final = 120.0
+"""Of a whole reply, however it trickles: shorter than a delivery's lease."""
 RECEIPT_BYTES: Final = 64 * 1024
 PASSING_STATUSES: Final = frozenset({401, 403, 404, 408, 429})
 """Of 4xx those that a person or time mends; every other 4xx is about the message."""
@@ -75,13 +78,15 @@ def post(
 
     UndeliveredError where no reply came.
     """
-    body = bytearray()
+    body, end = bytearray(), monotonic() + LONGEST_S
     try:
         with client.stream("POST", url, content=content, headers=headers) as response:
-            for chunk in response.iter_bytes():
+            for chunk in response.iter_raw():
                 body += chunk
                 if len(body) > at_most:
                     break
+                if monotonic() > end:
+                    raise UndeliveredError(f"{url} gave no receipt for {message_id}: its reply takes too long")
             return response.status_code, bytes(body[:at_most])
     except (httpx.HTTPError, httpx.StreamError) as error:
         raise UndeliveredError(

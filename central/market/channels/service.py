@@ -29,6 +29,8 @@ from shared.clock import Clock
 PERSON: Final = "market-channels"
 """Under whose name the service sends."""
 
+MOST_CALLS: Final = 32
+"""At the same time of the call-back service."""
 _log = structlog.get_logger(__name__)
 
 
@@ -87,7 +89,9 @@ def uvicorn_config(found: ChannelSettings, app: FastAPI) -> uvicorn.Config:
     source = found.source.callback
     if source is None:
         raise BadInput("no_callback", "The settings of the market's channels have no `callback`; add one.")
+    # each may hold a call of the largest size in memory
     common = {"host": source.host, "port": source.port, "log_config": None, "access_log": False}
+    common["limit_concurrency"] = MOST_CALLS
     if source.tls_key is None:
         if source.host not in {"127.0.0.1", "::1", "localhost"}:
             raise BadInput(

@@ -22,6 +22,7 @@ from cryptography import x509
 from central.market.channels import cms
 from central.market.channels.certificates import MAIL_USES, Counterparty, fingerprint, is_valid, require_signer
 from central.market.channels.keys import OwnKey
+from central.market.channels.modest import head_of, holds_mail, require_modest
 from central.market.channels.port import LARGEST, Outgoing, Sealed
 from central.market.errors import InboundError, OutboundError
 
@@ -138,8 +139,12 @@ def read_letter(octets: bytes) -> Letter:
     """A mail's headers and its S/MIME part; InboundError where it is no mail or larger than is taken."""
     if len(octets) > LARGEST:
         raise InboundError("mail_too_large", f"The mail has {len(octets)} octets; at most {LARGEST} are taken.")
+    if holds_mail(octets):
+        # one that came back or was forwarded: nothing in it is from who sent it
+        mail = _parse(re.sub(rb"(?i)^content-", b"X-", head_of(octets), flags=re.MULTILINE) + b"\r\n\r\n")
+        return Letter(_identity(mail, octets), _header(mail, "From"), _header(mail, "Subject"), None, False)
     mail = _parse(octets)
-    identity = _header(mail, "Message-ID") or f"sha256:{hashlib.sha256(octets).hexdigest()}"
+    identity = _identity(mail, octets)
     enveloped = None
     signed_only = mail.get_content_type() == "multipart/signed"
     for number, part in enumerate(_walk(mail)):
@@ -150,6 +155,10 @@ def read_letter(octets: bytes) -> Letter:
             signed_only = str(part.get_param("smime-type") or "").lower() == "signed-data"
             break
     return Letter(identity, _header(mail, "From"), _header(mail, "Subject"), enveloped, signed_only)
+
+
+def _identity(mail: Message, octets: bytes) -> str:
+    return _header(mail, "Message-ID") or f"sha256:{hashlib.sha256(octets).hexdigest()}"
 
 
 def open_letter(letter: Letter, keys: Sequence[OwnKey], sender: Counterparty, at: datetime) -> Opened:
@@ -216,6 +225,7 @@ def _xml_of(content: bytes) -> bytes:
 
 
 def _parse(octets: bytes) -> Message:
+    require_modest(octets)
     lower = octets.lower()
     if lower.count(b"multipart/") + lower.count(b"message/") > _MOST_PARTS:
         # reading parts within parts takes time with the square of their number

@@ -51,6 +51,9 @@ _UNVERIFIABLE: Final = (
 """What the library raises at signatures that are none."""
 _LIMITS: Final = XmlLimits(size_bytes=LARGEST, depth=18)
 """The largest market message with the levels of an envelope and its signature around it."""
+_MOST_ATTRIBUTES: Final = 200
+_MOST_IDS: Final = 100
+_MOST_REFERENCES: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +202,7 @@ def _fault(found: etree._Element) -> Fault | None:
 def open_envelope(octets: bytes, sender: Counterparty, at: datetime, rules: Rules = USUAL_RULES) -> OpenedEnvelope:
     """What that counterparty signed, if it did, now and not for another place; InboundError."""
     root = parse_untrusted(octets, _LIMITS)
+    _refuse_costly(root)
     body, security = _parts(root)
     timestamp = _only(security, f"{{{WSU}}}Timestamp", "Timestamp")
     signature = _only(security, f"{{{DS}}}Signature", "Signature")
@@ -217,6 +221,12 @@ def open_envelope(octets: bytes, sender: Counterparty, at: datetime, rules: Rule
         hashlib.sha256(signed_body[0]).digest() + hashlib.sha256(signed_time[0]).digest()
     ).hexdigest()
     return OpenedEnvelope(payload, certificate, created, identity)
+
+
+def _refuse_costly(root: etree._Element) -> None:
+    """Canonical XML sorts the attributes of an element, which takes time with the square of their number."""
+    if root.xpath(f"boolean(//*[count(@*) > {_MOST_ATTRIBUTES}])"):
+        raise InboundError("soap_malformed", f"An element has more than {_MOST_ATTRIBUTES} attributes.")
 
 
 def _parts(root: etree._Element) -> tuple[etree._Element, etree._Element]:
@@ -243,6 +253,8 @@ def _only(security: etree._Element, name: str, shown: str) -> etree._Element:
 def _refuse_shared_ids(root: etree._Element) -> None:
     """An Id that stands twice could make the signature's element another one than that which is read."""
     seen: set[str] = set()
+    if root.xpath(f"count(//@*[local-name() = 'Id']) > {_MOST_IDS}"):
+        raise InboundError("soap_malformed", f"The envelope has more than {_MOST_IDS} attributes Id.")
     values = root.xpath("//@*[local-name() = 'Id']")
     for value in values if isinstance(values, list) else []:
         if str(value) in seen:
@@ -259,6 +271,8 @@ def _require_references(
         if other is not signature and next(other.iterancestors(f"{{{SOAP}}}Body"), None) is None:
             raise _wrong("A second signature stands outside the Body")
     references = signature.findall(f"{{{DS}}}SignedInfo/{{{DS}}}Reference")
+    if len(references) > _MOST_REFERENCES:
+        raise InboundError("soap_malformed", f"The signature has more than {_MOST_REFERENCES} references.")
     uris = [reference.get("URI", "") for reference in references]
     for shown, element in wanted.items():
         identifier = element.get(_ID)

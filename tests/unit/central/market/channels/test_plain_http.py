@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from central.market.channels import plain_http
 from central.market.channels.allowed import Environment
 from central.market.channels.plain_http import destination_of
 from central.market.channels.port import Outgoing, UndeliveredError
@@ -75,3 +76,9 @@ def test_bad_addresses_are_refused(text: str, code: str) -> None:
     with pytest.raises(OutboundError) as refusal:
         destination_of(text)
     assert refusal.value.code == code
+
+
+def test_a_reply_that_trickles_is_none(http_end: HttpEnd, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plain_http, "LONGEST_S", -1.0)
+    with pytest.raises(UndeliveredError, match="its reply takes too long"):
+        http_end.channel.send(MESSAGE)
