@@ -35,11 +35,16 @@ NOBODY: Final = "?"
 
 @dataclass(frozen=True, slots=True)
 class Brought:
-    """Octets brought to us: by whom (the code that the signature stands for, `?`: unknown), of which world."""
+    """Octets brought to us: by whom (the code that the signature stands for, `?`: unknown), of which world.
+
+    `participants`: our own codes, if they are set. What is for another one is not ours to read: whoever got it could
+    encrypt for us what the sender has signed for them.
+    """
 
     content: bytes
     peer: str = NOBODY
     environment: Environment | None = None
+    participants: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,10 +23,15 @@ from central.platform.errors import DomainError
 _log = structlog.get_logger(__name__)
 
 
-def read_incoming(connection: Connection, incoming: Incoming, at: datetime) -> None:
-    """Apply an answer (RESPONSE) to our messages, or let any other message have its effect; the inbox has it all."""
+def read_incoming(
+    connection: Connection, incoming: Incoming, at: datetime, participants: frozenset[str] = frozenset()
+) -> None:
+    """Apply an answer (RESPONSE) to our messages, or let any other message have its effect; the inbox has it all.
+
+    `participants`: our own codes, if they are set.
+    """
     assert incoming.content is not None, "only what was opened is read"
-    brought = Brought(incoming.content, incoming.peer, incoming.environment)
+    brought = Brought(incoming.content, incoming.peer, incoming.environment, participants)
     take_message(connection, brought, at, f"channel {incoming.channel}")
 
 
@@ -62,6 +67,9 @@ def _refusal(
     if brought.peer not in {NOBODY, envelope.sender.id, package.envelope.market_operator}:
         why = f"The message {envelope.id} says it is from {envelope.sender.id}, and {brought.peer} brought it."
         return "refused", "stranger", why
+    if brought.participants and envelope.receiver.id not in brought.participants:
+        why = f"The message {envelope.id} is for {envelope.receiver.id}, and we are {', '.join(brought.participants)}."
+        return "refused", "for_another", why
     table = market_inbox
     rows = connection.execute(
         select(table.c.id, table.c.digest)

@@ -314,6 +314,19 @@ def answer_to(message_id: str, answer_id: str) -> bytes:
     return write_response(PACKAGE, Response(envelope, [Reason("A01", "0200", "zpráva úspěšně přijata")]))
 
 
+def test_what_was_signed_for_another_participant_is_not_ours(engine: Engine) -> None:
+    """Whoever got it could encrypt for us what the operator has signed for them."""
+    content = (PACKAGE.folder / str(PACKAGE.message("111").sample)).read_bytes()
+    incoming = Incoming("fake", Environment.SANDBOX, "<1@ote>", pki.OPERATOR, content, "<1@ote>", content)
+    with transaction(engine) as db:
+        for participants in (frozenset({"8591824009802"}), frozenset({pki.OPERATOR}), frozenset[str]()):
+            read_incoming(db, incoming, AT, participants)
+        rows = db.execute(select(market_inbox.c.outcome, market_inbox.c.why).order_by(market_inbox.c.id)).all()
+    assert rows[0].outcome == "refused" and f"is for {pki.OPERATOR}, and we are 8591824009802" in rows[0].why
+    assert rows[1].outcome != "refused"
+    assert rows[2].outcome == "duplicate"
+
+
 def make_message(engine: Engine, message_id: str) -> None:
     draft = Draft(
         message_id, "121", PACKAGE.name, PACKAGE.digest, SENDER, pki.OPERATOR, Subject("request", message_id),

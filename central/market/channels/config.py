@@ -67,6 +67,11 @@ class ChannelSettings:
         source = self.source
         return Rules(oldest=timedelta(seconds=source.oldest_s), ahead=timedelta(seconds=source.clock_skew_s))
 
+    @property
+    def participants(self) -> frozenset[str]:
+        """Our own codes, if they are set."""
+        return frozenset(self.source.participants)
+
     def codes_of(self) -> dict[str, list[str]]:
         """Message codes by channel."""
         return {channel.name: codes_of(channel) for channel in self.source.channels}

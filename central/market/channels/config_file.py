@@ -121,10 +121,12 @@ class CallbackSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
 class ChannelsFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The whole file.
 
+    `participants`: our own codes; what is received for another one is refused then.
     `sandbox_hosts`: hosts of the open network that are sandboxes. `warn_days`: so long before it runs out a certificate
     is warned of. `clock_skew_s` and `oldest_s` bound the Timestamp of what is called.
     """
 
+    participants: list[str] = []
     keys: list[KeySource] = []
     counterparties: list[PartySource] = []
     channels: list[AnyChannel] = []

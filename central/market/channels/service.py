@@ -4,6 +4,7 @@ import signal
 import ssl
 import threading
 from dataclasses import asdict
+from functools import partial
 from typing import Final
 
 import structlog
@@ -42,6 +43,8 @@ def main(settings: Settings) -> None:
         signal.signal(number, lambda *_: stop.set())
     engine = make_engine(settings.database_url, name="rozvodna-market", pool_size=2)
     clock = get_clock()
+    found = channel_settings(settings)
+    read = read_incoming if found is None else partial(read_incoming, participants=found.participants)
     with open_channels(engine, settings, clock.now) as channels:
         _log.info("market channels started", channels=[channel.destination.name for channel, _ in channels])
         while not stop.is_set():
@@ -49,7 +52,7 @@ def main(settings: Settings) -> None:
             for channel, carried in channels:
                 try:
                     send_due(engine, channel, clock, PERSON, carried=carried)
-                    report = receive_all(engine, channel, clock.now, read_incoming)
+                    report = receive_all(engine, channel, clock.now, read)
                 except DBAPIError as error:
                     _log.warning("market channels have to wait", error=str(error.orig))
                     continue
@@ -76,7 +79,8 @@ def callback_main(settings: Settings) -> None:
     look_into(settings.home)
     found = _require(settings)
     engine = make_engine(settings.database_url, name="rozvodna-market-callback", pool_size=4)
-    app = create_callback_app(engine, found.callback(), get_clock().now, read_incoming)
+    read = partial(read_incoming, participants=found.participants)
+    app = create_callback_app(engine, found.callback(), get_clock().now, read)
     uvicorn.Server(uvicorn_config(found, app)).run()
     engine.dispose()
 
