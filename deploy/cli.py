@@ -120,7 +120,7 @@ def package(context: typer.Context) -> None:
 
 @app.command("market", context_settings=_PASS_ON)
 def market(context: typer.Context) -> None:
-    """Formats of the market operator's messages: rozvodna market import-schemas ARCHIVE.zip | formats"""
+    """Formats of the market operator's messages: rozvodna market import-schemas ARCHIVE.zip | formats | sandbox"""
     raise typer.Exit(importlib.import_module("deploy.market_command").main(context.args))
 
 

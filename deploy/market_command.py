@@ -16,6 +16,7 @@ from central.market.format_package import find_packages, load_package, look_into
 from central.market.gas.waiting import WHY, csv_pieces
 from central.market.months import data_month_of
 from central.market.official.install import Imported, import_schemas, parse_mappings
+from central.market.sandbox import main as sandbox
 from central.platform.clock import get_clock
 from central.platform.database import make_engine, transaction
 from central.platform.errors import DomainError
@@ -24,9 +25,15 @@ from central.platform.settings import get_settings
 from central.workflow.telling.tell import tell
 from shared.metering_day import PRAGUE
 
+SANDBOX = "sandbox"
+
 
 def main(arguments: Sequence[str]) -> int:
     """Run one act; 0 on success, 2 when something is wrong."""
+    if arguments[:1] == [SANDBOX]:
+        look_into(get_settings().home)
+        folder = get_settings().home / "ote-sandbox"
+        return sandbox(["--secure", "--folder", str(folder), *arguments[1:]])
     options = _parser().parse_args(arguments)
     try:
         return int(options.act(options, look_into(get_settings().home)))
@@ -57,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     told.set_defaults(act=_tell)
     told.add_argument("--since", type=date.fromisoformat, help="first day whose acts are told; default the settings'")
     told.add_argument("--again", action="store_true", help="also what was rejected, as a new version")
+    acts.add_parser(SANDBOX, help="serve a sandbox of OTE with SOAP and mail, for training; --help for more")
     text = "write a month's meter data of gas, which wait for the operator's EDIGAS schemas, as CSV"
     gas = acts.add_parser("gas-export", help=text, description=text)
     gas.set_defaults(act=_export_gas)

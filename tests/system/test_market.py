@@ -434,7 +434,7 @@ def test_the_sandbox_dies_between_receipt_and_answer(house: House) -> None:
 
 
 def test_an_answer_that_never_comes_times_out_and_waits_for_a_person_in_the_end(house: House) -> None:
-    house.start_sandbox(rules=[{"lose": True}])
+    house.start_sandbox(rules=[{"lose": "answer"}])
     house.make_month()
     fake = FakeChannel()
     pace = Pace(answer=timedelta(0), most_attempts=3)

@@ -47,7 +47,7 @@ PAGE: Final = 500
 TIMEOUT_S: Final = 60.0
 IMAP_PORTS: Final = {"imap": 143, "imap+starttls": 143, "imaps": 993}
 _UID = re.compile(rb"\bUID (\d+)")
-_AWAY: Final = (OSError, imaplib.IMAP4.error, ImapToolsError, EOFError)
+AWAY: Final = (OSError, imaplib.IMAP4.error, ImapToolsError, EOFError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ class MailChannel(Channel):
                     self._open.folder.create(folder)
                 self._folders.add(folder)
             self._open.move(uid, folder)
-        except _AWAY as error:
+        except AWAY as error:
             raise self._lost(error) from None
         if uid in self._put_off:
             self._put_off.remove(uid)
@@ -215,7 +215,7 @@ class MailChannel(Channel):
             box = self._mailbox()
             there = int(box.folder.set(box.folder.get() or "INBOX")[1][0])
             self._require_validity(box.client.response("UIDVALIDITY")[1])
-        except _AWAY as error:
+        except AWAY as error:
             raise self._lost(error) from None
         return there
 
@@ -237,7 +237,7 @@ class MailChannel(Channel):
         """UIDs of the mails with those places in the mailbox."""
         try:
             status, found = self._mailbox().client.fetch(f"{first}:{last}", "(UID)")
-        except _AWAY as error:
+        except AWAY as error:
             raise self._lost(error) from None
         if status != "OK":
             return []
@@ -260,7 +260,7 @@ class MailChannel(Channel):
         try:
             client = self._mailbox().client
             status, found = client.uid("fetch", uid, f"(BODY.PEEK[]<0.{LARGEST + 1}>)")
-        except _AWAY as error:
+        except AWAY as error:
             raise self._lost(error) from None
         return _octets(found) if status == "OK" else None
 
@@ -280,7 +280,7 @@ class MailChannel(Channel):
 
     def _drop(self) -> None:
         if self._open is not None:
-            with suppress(*_AWAY):
+            with suppress(*AWAY):
                 self._open.logout()
         self._open = None
 

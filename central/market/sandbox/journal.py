@@ -1,13 +1,15 @@
-"""What the sandbox got and decided, in a folder: an XML file and a journal line a message, on disk before the receipt.
+"""What the sandbox got and decided, in a folder: an XML file and a journal line a message, written before the receipt.
 
-A sandbox killed between receipt and answer knows its decision when the message is repeated.
+A sandbox killed between receipt and answer knows its decision when the message is repeated. A killed process leaves
+what it wrote with the kernel; a sandbox need not outlive its machine, so the disk is not waited for.
 """
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
+
+from central.market.sandbox.memory import Fact
 
 
 class JournalReason(msgspec.Struct, frozen=True):
@@ -33,6 +35,10 @@ class Entry(msgspec.Struct, frozen=True):
     reasons: list[JournalReason]
     repeats: int | None = None
     """Number of the delivery that this one repeats."""
+    way: str = "http"
+    """The way by which it came and its answer goes."""
+    facts: list[Fact] = []
+    """What it says, where it was accepted."""
 
 
 class Journal:
@@ -69,14 +75,10 @@ class Journal:
         return self._xml_path(number).read_bytes()
 
     def add(self, entry: Entry, content: bytes) -> None:
-        """Keep a delivery: on disk when this returns."""
-        with self._xml_path(entry.number).open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        """Keep a delivery: written when this returns, whoever is killed then."""
+        self._xml_path(entry.number).write_bytes(content)
         self._file.write(msgspec.json.encode(entry) + b"\n")
         self._file.flush()
-        os.fsync(self._file.fileno())
         self._entries.append(entry)
         self._first.setdefault((entry.sender, entry.id), entry)
 

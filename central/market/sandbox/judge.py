@@ -1,6 +1,7 @@
-"""Judges a message as the market operator would, by its own reading of the XML: schema, sender, points, days, periods.
+"""Judges a message as the market operator would: schema, sender, points, days, periods, the rules of its content.
 
-Pure: bytes in, reasons out. It shares no code with the writer but the XML parser and the format package.
+Pure: bytes in, reasons and facts out; what follows from earlier messages says `memory`. Schema, points, days and
+periods are read here by themselves; the content's rules (sums, documented conditions) are those of `contents.problems_of`.
 """
 
 from collections.abc import Iterator
@@ -8,10 +9,13 @@ from dataclasses import dataclass
 
 from lxml import etree
 
+from central.market.cdsdata import INTERVAL_DATA
+from central.market.contents import CONTENTS, problems_of, read_any
 from central.market.envelope import Envelope, check_message_id, children, parse_instant, read_envelope
 from central.market.errors import FormatError, InboundError, OutboundError
 from central.market.format_package import FormatPackage
 from central.market.response import ACCEPTED_CODE, Reason
+from central.market.sandbox.memory import Fact, facts_of
 from central.market.sandbox.scenario import Scenario
 from central.market.xml import parse_untrusted, schema_errors
 from shared.identifiers import IdentifierError, parse_ean13, parse_ean18, parse_eic
@@ -19,15 +23,17 @@ from shared.metering_day import day_of
 from shared.quantities import Commodity
 
 MOST_REASONS = 20
+ACCEPTED = Reason("A01", ACCEPTED_CODE, "zpráva úspěšně přijata")
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What the sandbox thinks of one message; `opms` are the supply points it is about."""
+    """What the sandbox thinks of one message by itself; `opms` are the supply points it is about."""
 
     envelope: Envelope
     opms: frozenset[str]
     reasons: tuple[Reason, ...]
+    facts: tuple[Fact, ...] = ()
 
     @property
     def is_accepted(self) -> bool:
@@ -44,15 +50,41 @@ def judge(package: FormatPackage, content: bytes, scenario: Scenario) -> Judgeme
         check_message_id(package, envelope.id)
     except (IdentifierError, OutboundError) as error:
         raise InboundError("not_answerable", str(error)) from None
-    opms = frozenset(location.get("opm-id", "") for location in children(root, etree.QName(root).namespace, "Location"))
+    points = list(_points(root))
     reasons = list(_envelope_reasons(package, format_name, envelope, scenario))
+    facts: list[Fact] = []
     if not reasons:
         reasons = [
             Reason("A02", "S100", error) for error in schema_errors(package.schema(format_name), root, MOST_REASONS)
         ]
     if not reasons:
-        reasons = list(_content_reasons(package, root, scenario))[:MOST_REASONS]
-    return Judgement(envelope, opms, tuple(reasons) or (Reason("A01", ACCEPTED_CODE, "zpráva úspěšně přijata"),))
+        reasons = list(_content_reasons(package, root, points))[:MOST_REASONS]
+    if not reasons:
+        facts = facts_of(root, envelope.code)
+        reasons = list(_rule_reasons(package, format_name, envelope.code, content))[:MOST_REASONS]
+    found = tuple(reasons) or (ACCEPTED,)
+    return Judgement(envelope, frozenset(opm for opm, _ in points), found, tuple(facts))
+
+
+def _points(root: etree._Element) -> Iterator[tuple[str, bool]]:
+    """Codes of the supply points that a message is about, and whether they are gas points."""
+    is_gas = "GAS" in etree.QName(root).localname
+    for element in root.iterdescendants(etree.Element):
+        opm = element.get("opm-id") or (element.get("opm") if is_gas else None)
+        if opm is not None:
+            yield opm, is_gas
+
+
+def _rule_reasons(package: FormatPackage, format_name: str, code: str, content: bytes) -> Iterator[Reason]:
+    """Rules of the content beyond the schema; interval data are judged by their days alone."""
+    if format_name not in CONTENTS or code == INTERVAL_DATA:
+        return
+    try:
+        problems = problems_of(read_any(package, content))
+    except InboundError as error:
+        problems = [error.message]
+    for problem in problems:
+        yield Reason("A02", "S150", problem)
 
 
 def _envelope_reasons(
@@ -70,18 +102,15 @@ def _envelope_reasons(
         yield Reason("A02", "S102", f"receiver {envelope.receiver.id} is not {package.envelope.market_operator}")
 
 
-def _content_reasons(package: FormatPackage, root: etree._Element, scenario: Scenario) -> Iterator[Reason]:
-    namespace, is_gas = etree.QName(root).namespace, "GAS" in etree.QName(root).localname
-    for location in children(root, namespace, "Location"):
-        opm = location.get("opm-id", "")
+def _content_reasons(package: FormatPackage, root: etree._Element, points: list[tuple[str, bool]]) -> Iterator[Reason]:
+    for opm, is_gas in dict.fromkeys(points):
         try:
             parse_eic(opm) if is_gas else parse_ean18(opm)
         except IdentifierError as error:
             yield Reason("A02", "S110", str(error))
-            continue
-        if scenario.points is not None and opm not in scenario.points:
-            yield Reason("A02", "S111", f"supply point {opm} is not registered")
-            continue
+    namespace = etree.QName(root).namespace
+    for location in children(root, namespace, "Location"):
+        opm = location.get("opm-id", "")
         seen: set[tuple[str | None, str | None]] = set()
         for profile in children(location, namespace, "Profile"):
             key = profile.get("value-type"), profile.get("date-time-from")

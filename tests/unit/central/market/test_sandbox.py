@@ -17,8 +17,11 @@ from central.market.response import read_response
 from central.market.sandbox.command import parse_arguments
 from central.market.sandbox.journal import Entry, Journal, JournalReason
 from central.market.sandbox.judge import judge
+from central.market.sandbox.memory import Memory
+from central.market.sandbox.operator import Sandbox
 from central.market.sandbox.scenario import Rule, Rules, Scenario, read_scenario
-from central.market.sandbox.server import Callback, Sandbox, create_app
+from central.market.sandbox.server import create_app
+from central.market.sandbox.ways import HttpWay
 from shared.testing import ManualClock
 from tests.unit.central.market.examples import AT, AUTUMN, ORDINARY, POINT, SENDER, SPRING, message
 
@@ -91,10 +94,12 @@ def test_nobody_can_be_answered(old: str, new: str, code: str) -> None:
 def test_registered_senders_and_points() -> None:
     strangers = Scenario(senders=frozenset({"8591824000007"}))
     assert [reason.code for reason in judge(PACKAGE, GOOD, strangers).reasons] == ["S101"]
-    elsewhere = Scenario(senders=frozenset({SENDER}), points=frozenset({OTHER_POINT}))
-    assert [reason.code for reason in judge(PACKAGE, GOOD, elsewhere).reasons] == ["S111"]
-    known = Scenario(senders=frozenset({SENDER}), points=frozenset({POINT}))
-    assert judge(PACKAGE, GOOD, known).is_accepted
+    facts = judge(PACKAGE, GOOD, Scenario()).facts
+    elsewhere = Scenario(points=frozenset({OTHER_POINT}))
+    assert [reason.code for reason in Memory(elsewhere).reasons(facts)] == ["S111"]
+    assert [reason.code for reason in Memory(Scenario(strict=True)).reasons(facts)] == ["S111"]
+    assert list(Memory(Scenario(points=frozenset({POINT}))).reasons(facts)) == []
+    assert list(Memory(Scenario()).reasons(facts)) == []
 
 
 def test_scenario_rules_are_used_as_often_as_they_say(tmp_path: Path) -> None:
@@ -102,10 +107,10 @@ def test_scenario_rules_are_used_as_often_as_they_say(tmp_path: Path) -> None:
     rejected = {"opm": POINT, "answer": "reject", "times": 1}
     path.write_text(json.dumps({"rules": [rejected, {"code": "121", "copies": 2}]}))
     scenario = read_scenario(path)
-    rules = Rules(scenario.rules)
-    assert rules.take("1", "121", {POINT}).answer == "reject"
-    assert rules.take("1", "121", {POINT}).copies == 2
-    assert rules.take("1", "122", {OTHER_POINT}) == Rule()
+    rules, point, other = Rules(scenario), frozenset({POINT}), frozenset({OTHER_POINT})
+    assert rules.take("1", "121", point)[0].answer == "reject"
+    assert rules.take("1", "121", point)[0].copies == 2
+    assert rules.take("1", "122", other) == (Rule(), 0.0)
     assert read_scenario(None) == Scenario()
 
 
@@ -144,8 +149,8 @@ def test_the_journal_survives_and_forgets_a_torn_line(tmp_path: Path) -> None:
 @pytest.fixture
 async def client(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     journal = Journal(tmp_path)
-    callback = Callback("http://127.0.0.1:9/nowhere", "token")
-    sandbox = Sandbox(PACKAGE, Scenario(delay_s=3600), journal, callback, ManualClock(AT).now)
+    ways = {"http": HttpWay("http://127.0.0.1:9/nowhere", "token")}
+    sandbox = Sandbox(PACKAGE, Scenario(delay_s=3600), journal, ways, ManualClock(AT).now)
     transport = httpx.ASGITransport(create_app(sandbox))
     async with httpx.AsyncClient(transport=transport, base_url="http://sandbox") as client:
         yield client
@@ -179,7 +184,7 @@ async def test_what_is_no_message_gets_no_receipt(
 
 
 def test_the_answer_is_the_same_for_every_repeat(tmp_path: Path) -> None:
-    sandbox = Sandbox(PACKAGE, Scenario(), Journal(tmp_path), Callback("http://127.0.0.1:9", "t"), ManualClock(AT).now)
+    sandbox = Sandbox(PACKAGE, Scenario(), Journal(tmp_path), {}, ManualClock(AT).now)
     content = sandbox.response_xml(entry(1))
     assert sandbox.response_xml(entry(2)) == content
     response = read_response(PACKAGE, content)
