@@ -7,6 +7,7 @@ from typing import Final
 from sqlalchemy import Connection, func, select
 
 from central.market.contents import read_any, write_any
+from central.market.duties.keep import mark_told
 from central.market.envelope import make_message_id
 from central.market.errors import InboundError
 from central.market.format_package import package_valid_on
@@ -74,7 +75,11 @@ def repair(connection: Connection, number: int, content: bytes | None, at: datet
         deadline=row["deadline"],
     )
     move(connection, number, Act.REPLACE, at, person, f"{made} takes its place: {why}", due_at=None)
-    return create(connection, draft, at, person)
+    made_number = create(connection, draft, at, person)
+    if row["duty"] is not None:
+        # else the next pass would make another message for what goes again already
+        mark_told(connection, [row["duty"]])
+    return made_number
 
 
 def _point(connection: Connection, number: int) -> int | None:

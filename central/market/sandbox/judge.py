@@ -1,7 +1,8 @@
 """Judges a message as the market operator would: schema, sender, points, days, periods, the rules of its content.
 
 Pure: bytes in, reasons and facts out; what follows from earlier messages says `memory`. Schema, points, days and
-periods are read here by themselves; the content's rules (sums, documented conditions) are those of `contents.problems_of`.
+periods are read here by themselves; the content's rules (sums, documented conditions) are those of
+`contents.problems_of`.
 """
 
 from collections.abc import Iterator
