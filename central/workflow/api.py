@@ -28,6 +28,7 @@ from central.workflow.received.interval_api import router as received_intervals_
 from central.workflow.received.invoice_api import router as received_invoices_router
 from central.workflow.received.tariff_api import router as received_tariffs_router
 from central.workflow.registry_import_api import router as registry_import_router
+from central.workflow.reports.api import router as reports_router
 from central.workflow.settle_month import Period, settle
 from central.workflow.telling.api import router as telling_router
 from central.workflow.what_if_api import router as what_if_router
@@ -49,6 +50,7 @@ router.include_router(received_invoices_router)
 router.include_router(received_tariffs_router)
 router.include_router(registry_import_router)
 router.include_router(advances_router)
+router.include_router(reports_router)
 router.include_router(what_if_router)
 router.include_router(year_end_router)
 

@@ -8,6 +8,8 @@ from central.network import tables as network_tables
 from central.platform.database import metadata
 from central.workflow import registry_import_tables as registry_import_tables
 from central.workflow import work_order_tables as work_order_tables
+from central.workflow.reports.tables import report as report
+from central.workflow.reports.tables import report_cell as report_cell
 
 # Foreign keys below point to what these bring in.
 document = document_tables.document

@@ -27,7 +27,7 @@ from central.platform.errors import Refused
 from central.platform.identity import Person
 from central.registry.capacity_rules import months_later
 from central.workflow.report_month import DutyOf, report_period
-from central.workflow.telling import bills, days, registry
+from central.workflow.telling import bills, days, registry, reports
 from central.workflow.telling.model import Tellable, Window
 from shared.clock import Clock
 from shared.metering_day import PRAGUE
@@ -35,7 +35,11 @@ from shared.metering_day import PRAGUE
 _REPLACEABLE: Final = (State.GENERATED, State.SAVED, State.TIMED_OUT, State.REJECTED)
 _AT_ONCE: Final = 500
 """Messages that go into the outbox together."""
-_SOURCES: Final = ((registry.WHYS, registry.find), (bills.WHYS, bills.find))
+_SOURCES: Final = (
+    (registry.WHYS, registry.find),
+    (bills.WHYS, bills.find),
+    (reports.WHYS, reports.find),
+)
 """Kinds of causes, and what finds the duties for them with their records."""
 _LAST: Final = text("""
     -- the message of the highest version of what each duty is about
@@ -113,6 +117,7 @@ def tell(
     lock_generation(connection)
     work = _Pass(connection, package_valid_on(at.date()), at, by, sender, window, again, Told())
     settle_left(connection)
+    reports.settle_sent(connection, at, work.person)
     for whys, find in _SOURCES:
         tellables = find(connection, window)
         _write(work, tellables, work.keep([each.due for each in tellables], whys))
