@@ -32,7 +32,7 @@ _MONTHS: Final = text("""
                     AS month
         UNION
         SELECT definition, operator, area, lower(period) FROM report
-         WHERE definition = ANY (:definitions) AND state IN ('closed', 'sent'))
+         WHERE definition = ANY (:definitions) AND state = 'closed')
     SELECT e.definition, e.month, r.id, r.state, r.version, p.code AS operator, p.ean13 AS sender,
            coalesce(a.code, p.ean13, p.code) AS network
       FROM expected e
@@ -55,7 +55,7 @@ _SENT: Final = text("""
 def find(connection: Connection, window: Window) -> list[Tellable]:
     """A duty for every month of a network that reports, with the record of its closed report.
 
-    Of months before the window only what is closed.
+    Of months before the window only what is closed and not sent yet.
     """
     definitions = [each.definition.code for each in newest() if each.definition.message == LDS_REPORT]
     months = window.closed_months()
