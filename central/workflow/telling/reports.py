@@ -34,7 +34,7 @@ _MONTHS: Final = text("""
         SELECT definition, operator, area, lower(period) FROM report
          WHERE definition = ANY (:definitions) AND state = 'closed')
     SELECT e.definition, e.month, r.id, r.state, r.version, p.code AS operator, p.ean13 AS sender,
-           coalesce(a.code, p.ean13, p.code) AS network
+           coalesce(a.code, p.ean13, 'operator ' || p.code) AS network
       FROM expected e
       JOIN party p ON p.id = e.operator LEFT JOIN network_area a ON a.id = e.area
       LEFT JOIN report r ON r.definition = e.definition AND r.operator = e.operator
