@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from central.checks.frame import Frame, Numbers, read_frame
 from central.platform.arrays import int_array
+from central.readings.rows import driver
 
 ELECTRICITY, GAS = 0, 1
 COMMODITIES: tuple[str, ...] = ("electricity", "gas")
@@ -153,6 +154,11 @@ class Asked:
     def frame(self, query: str, names: Sequence[str], **parameters: Any) -> Frame:
         """The rows of a query; %(points)s stands for the points as an array literal of bigint."""
         return read_frame(self.connection, query, names, {"points": int_array(self.points), **parameters})
+
+    def words(self, query: str) -> tuple[str, ...]:
+        """The texts that a query of one column gives, in its order."""
+        with driver(self.connection).cursor() as cursor:
+            return tuple(row[0] for row in cursor.execute(query.encode()).fetchall())
 
     def once(self, name: str, read: Callable[["Asked"], Any]) -> Any:
         """What `read` gives, read once for all checks that ask for it under this name."""

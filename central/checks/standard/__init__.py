@@ -3,9 +3,17 @@
 from central.checks.framework import Check
 from central.checks.standard.duplicates import Duplicates
 from central.checks.standard.measured_interval import MeasuredInterval
+from central.checks.standard.message_price import MessagePrice
 from central.checks.standard.operators import Operators
 from central.checks.standard.reserved_capacity import ReservedCapacity
 from central.checks.standard.unit_price import UnitPriceNotZero
 
-STANDARD: tuple[Check, ...] = (ReservedCapacity(), MeasuredInterval(), UnitPriceNotZero(), Operators(), Duplicates())
+STANDARD: tuple[Check, ...] = (
+    ReservedCapacity(),
+    MeasuredInterval(),
+    MessagePrice(),
+    UnitPriceNotZero(),
+    Operators(),
+    Duplicates(),
+)
 """In the order of their numbers."""
