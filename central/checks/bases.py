@@ -1,18 +1,18 @@
 """Billing bases as columns, by chunks of supply points: what every check looks at."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
 import numpy as np
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from central.checks.frame import Frame, Numbers, read_frame
 from central.checks.framework import SERVICES
 from central.checks.verdict import GROUPS
 from central.platform.arrays import int_array
-from central.readings.rows import driver
+from central.settlement.tables import billing_basis
 
 CHUNK: Final = 100_000
 """Bases that are in memory at once; those of one point stay together."""
@@ -22,6 +22,7 @@ COLUMNS: Final = (
     "price_unit", "amount", "first", "end_", "calendar_row", "service", "commodity", "input", "original", "state",
 )  # fmt: skip
 """quantity and price in millionths, amount in haléře, [first, end_) in days; units are places in the words."""
+_WORDS: Final = ("unit", "price_unit")
 STATES: Final = ("new", "approved", "invoiced", "cancelled")
 
 _WHERE = """
@@ -41,8 +42,8 @@ _FROM = """
 """
 _SELECTED: Final = f"""
     SELECT b.id, b.supply_point, b.contract_item, b.contract, b.payer, b.rate, b.statement_type,
-           micro(b.quantity) AS quantity, array_position(%(units)s::text[], b.unit) - 1 AS unit,
-           micro(b.unit_price) AS price, array_position(%(price_units)s::text[], b.price_unit) - 1 AS price_unit,
+           micro(b.quantity) AS quantity, hashtextextended(b.unit, 0) AS unit,
+           micro(b.unit_price) AS price, hashtextextended(b.price_unit, 0) AS price_unit,
            (b.amount * 100)::bigint AS amount,
            (lower(b.valid) AT TIME ZONE 'Europe/Prague')::date - DATE '1970-01-01' AS first,
            (upper(b.valid) AT TIME ZONE 'Europe/Prague')::date - DATE '1970-01-01' AS end_,
@@ -93,24 +94,31 @@ def read_chunks(connection: Connection, scope: Scope) -> Iterator[Frame]:
         ("supply_point", "bases"),
         parameters,
     )
-    words = _words(connection, where, parameters)
-    known = {f"{name}s": list(each) for name, each in words.items()}
-    known |= {"services": list(SERVICES), "states": list(STATES)}
+    known: dict[str, dict[int, str]] = {name: {} for name in _WORDS}
+    vocabularies = {"services": list(SERVICES), "states": list(STATES)}
     for first, last in _spans(sizes["supply_point"], sizes["bases"]):
         part = f"{where} AND b.supply_point BETWEEN %(low)s AND %(high)s"
         query = f"{_SELECTED} WHERE {part} ORDER BY b.supply_point, b.id"
-        frame = read_frame(connection, query, COLUMNS, {**parameters, **known, "low": first, "high": last})
-        yield Frame(frame.columns, words)
+        limits = {"low": first, "high": last}
+        yield _with_words(
+            connection, read_frame(connection, query, COLUMNS, {**parameters, **vocabularies, **limits}), known
+        )
 
 
-def _words(connection: Connection, where: str, parameters: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """The units of quantities and prices that the bases of a scope are in."""
-    found: dict[str, tuple[str, ...]] = {}
-    for name in ("unit", "price_unit"):
-        query = f"SELECT DISTINCT b.{name} AS word {_FROM} WHERE {where} ORDER BY 1"
-        with driver(connection).cursor() as cursor:
-            found[name] = tuple(row[0] for row in cursor.execute(query, parameters).fetchall())
-    return found
+def _with_words(connection: Connection, frame: Frame, known: dict[str, dict[int, str]]) -> Frame:
+    """Places in a vocabulary instead of digests of words; a word is asked for once, by a basis that has it."""
+    columns, words = dict(frame.columns), {}
+    for name in _WORDS:
+        digests, examples, places = np.unique(frame[name], return_index=True, return_inverse=True)
+        new = [place for place, digest in enumerate(digests.tolist()) if digest not in known[name]]
+        if new:
+            bases = {int(frame["id"][examples[place]]): int(digests[place]) for place in new}
+            column = billing_basis.c[name]
+            for row in connection.execute(select(billing_basis.c.id, column).where(billing_basis.c.id.in_(bases))):
+                known[name][bases[row[0]]] = row[1]
+        words[name] = tuple(known[name][digest] for digest in digests.tolist())
+        columns[name] = places.astype(np.int64)
+    return Frame(columns, words)
 
 
 def _parameters(scope: Scope) -> dict[str, Any]:

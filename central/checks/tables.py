@@ -130,8 +130,8 @@ check_message = Table(
 basis_verdict = Table(
     "basis_verdict",
     metadata,
-    Column("basis", BigInteger, ForeignKey("billing_basis.id"), primary_key=True, autoincrement=False),
-    Column("run", BigInteger, ForeignKey("check_run.id"), nullable=False, comment="The last that changed it"),
+    Column("basis", BigInteger, primary_key=True, autoincrement=False, comment="Of billing_basis, as just read there"),
+    Column("run", BigInteger, nullable=False, comment="The last that changed it"),
     Column("result", SmallInteger, nullable=False),
     Column("results", LargeBinary, nullable=False, comment="The newest result of each check, an octet by its slot"),
     Column("cancelled_at", DateTime(timezone=True)),

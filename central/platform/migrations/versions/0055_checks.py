@@ -89,7 +89,10 @@ VERDICTS = """
 ALTER TABLE basis_verdict
     DROP COLUMN text_cs,
     DROP COLUMN text_en,
+    DROP CONSTRAINT basis_verdict_basis_fkey,
+    DROP CONSTRAINT basis_verdict_run_fkey,
     ADD COLUMN results bytea;
+COMMENT ON COLUMN basis_verdict.basis IS 'Of billing_basis, as just read there';
 COMMENT ON COLUMN basis_verdict.run IS 'The last that changed it';
 COMMENT ON COLUMN basis_verdict.results IS 'The newest result of each check, an octet by its slot';
 
@@ -233,7 +236,9 @@ def downgrade() -> None:
           JOIN check_definition d ON d.slot < length(v.results) AND get_byte(v.results, d.slot) > 0;
         ALTER TABLE basis_verdict DROP COLUMN results, ADD COLUMN text_cs text NOT NULL DEFAULT '',
             ADD COLUMN text_en text NOT NULL DEFAULT '';
-        ALTER TABLE basis_verdict ALTER COLUMN text_cs DROP DEFAULT, ALTER COLUMN text_en DROP DEFAULT;
+        ALTER TABLE basis_verdict ALTER COLUMN text_cs DROP DEFAULT, ALTER COLUMN text_en DROP DEFAULT,
+            ADD CONSTRAINT basis_verdict_basis_fkey FOREIGN KEY (basis) REFERENCES billing_basis (id),
+            ADD CONSTRAINT basis_verdict_run_fkey FOREIGN KEY (run) REFERENCES check_run (id);
         DROP TABLE object_verdict, row_verdict, row_finding, check_block, check_part, check_text;
         DELETE FROM check_run WHERE kind = 'recheck';
         ALTER TABLE check_run DROP CONSTRAINT check_run_kind_check;
