@@ -150,7 +150,10 @@ class FormatPackage:
                 raise FormatError(
                     "no_schema", f"The format package {self.name} has no schema of {format_name}: it cannot be written."
                 )
-            self._schemas[format_name] = etree.XMLSchema(_parse_schema(self.folder / path))
+            try:
+                self._schemas[format_name] = etree.XMLSchema(_parse_schema(self.folder / path))
+            except (etree.LxmlError, OSError) as error:
+                raise FormatError("bad_schema", f"The schema {path} cannot be used: {str(error)[:500]}.") from None
         return self._schemas[format_name]
 
 

@@ -103,7 +103,11 @@ def _too_deep(limits: XmlLimits) -> InboundError:
 def schema_errors(schema: etree.XMLSchema, root: etree._Element, at_most: int = 10) -> list[str]:
     """Where `root` does not satisfy the schema, one sentence each, the first `at_most`."""
     with _VALIDATION:
-        if schema.validate(root):
-            return []
+        try:
+            if schema.validate(root):
+                return []
+        except etree.XMLSchemaValidateError as error:
+            # a schema can ask for more than the library can do
+            return [f"the schema cannot be applied: {str(error)[:200]}"]
         entries = cast(Iterable[Any], schema.error_log)  # the stubs do not say that a log can be iterated
         return [f"line {entry.line}: {entry.message}" for entry in entries][:at_most]

@@ -76,11 +76,14 @@ def post(
 ) -> tuple[int, bytes]:
     """Status and body of the reply, at most so many octets of it: an endless one must not fill the memory.
 
-    UndeliveredError where no reply came.
+    UndeliveredError where no reply came, or a compressed one, which was not asked for: it could unpack to anything.
     """
+    headers = {**headers, "Accept-Encoding": "identity"}
     body, end = bytearray(), monotonic() + LONGEST_S
     try:
         with client.stream("POST", url, content=content, headers=headers) as response:
+            if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+                raise UndeliveredError(f"{url} gave no receipt for {message_id}: its reply is compressed")
             for chunk in response.iter_raw():
                 body += chunk
                 if len(body) > at_most:

@@ -221,6 +221,34 @@ def test_an_archive_with_two_releases_is_refused_and_an_umbrella_is_none(tmp_pat
 
 
 @pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ('<xs:include schemaLocation="cdsreq.xsd"/><xs:element name="CDSREQ"/>', "cannot be used"),
+        ('<xs:element name="CDSREQ"/><xs:element name="CDSREQ2" type="Unknown"/>', None),
+        (
+            '<xs:element name="CDSREQ"><xs:complexType><xs:sequence minOccurs="30000" maxOccurs="30000">'
+            '<xs:sequence maxOccurs="100000"><xs:element name="x" minOccurs="300" maxOccurs="1000000"/></xs:sequence>'
+            "</xs:sequence></xs:complexType></xs:element>",
+            "does not satisfy the schema",
+        ),
+    ],
+)
+def test_a_schema_that_cannot_be_used_makes_nothing_official(tmp_path: Path, body: str, why: str | None) -> None:
+    namespace = PACKAGE.format("CDSREQ").namespace
+    text = (
+        f'<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns="{namespace}" targetNamespace="{namespace}">'
+        f"{body}</xs:schema>"
+    )
+    if why is None:
+        with pytest.raises(FormatError, match=r"cdsreq\.xsd cannot be read"):
+            import_schemas(PACKAGE, [archive(cdsreq_xsd=text)], "official-2027", DAY, tmp_path)
+        return
+    imported = import_schemas(PACKAGE, [archive(cdsreq_xsd=text)], "official-2027", DAY, tmp_path)
+    assert not any(item.is_official for item in imported.messages)
+    assert why in next(item.why for item in imported.messages if item.code == "XR1")
+
+
+@pytest.mark.parametrize(
     ("content", "sentence"),
     [
         (b"no zip", "no zip file"),

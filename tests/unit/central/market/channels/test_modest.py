@@ -140,3 +140,33 @@ def test_an_envelope_with_many_references_is_refused() -> None:
 def test_many_short_elements_are_a_large_message() -> None:
     with pytest.raises(InboundError, match="has 12 tags; at most 11"):
         parse_untrusted(b"<a>" + b"<b/>" * 10 + b"</a>", XmlLimits(tags=11))
+
+
+@pytest.mark.parametrize(("depth", "code"), [(1, "not_signed"), (8, "not_signed")])
+def test_what_is_encrypted_twice_is_not_opened_further(depth: int, code: str) -> None:
+    certificate = world().ours.certificate
+    octets = smime._smime_part(cms.sign(smime._part(b"<a/>", "text/xml", "a.xml"), world().theirs), "signed-data")
+    for _ in range(depth + 1):
+        octets = smime._smime_part(cms.encrypt(octets, [certificate]), "enveloped-data")
+    with pytest.raises(InboundError) as error:
+        smime.open_letter(smime.read_letter(HEAD + octets), [world().ours], world().operator, AT)
+    assert error.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("inner", "code"),
+    [
+        (smime._smime_part(cms.sign(b"<a/>", world().theirs), "signed-data"), "no_xml"),
+        (smime._part(b"PK\3\4" + b"\0" * 1000, "application/zip", "a.zip"), "no_xml"),
+        (smime._part(b"<a/>", "text/html", "a.html"), "no_xml"),
+        (b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/xml\r\n\r\n<a/>\r\n"
+         b"--b\r\nContent-Type: text/xml\r\n\r\n<b/>\r\n--b--\r\n", "no_xml"),
+    ],
+)  # fmt: skip
+def test_of_what_is_signed_only_one_part_of_xml_is_read(inner: bytes, code: str) -> None:
+    """Nothing is unpacked, and no signature in a signature is looked into."""
+    signed = smime._smime_part(cms.sign(inner, world().theirs), "signed-data")
+    mail = HEAD + smime._smime_part(cms.encrypt(signed, [world().ours.certificate]), "enveloped-data")
+    with pytest.raises(InboundError) as error:
+        smime.open_letter(smime.read_letter(mail), [world().ours], world().operator, AT)
+    assert error.value.code == code

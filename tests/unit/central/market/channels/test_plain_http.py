@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
 from central.market.channels import plain_http
@@ -82,3 +84,17 @@ def test_a_reply_that_trickles_is_none(http_end: HttpEnd, monkeypatch: pytest.Mo
     monkeypatch.setattr(plain_http, "LONGEST_S", -1.0)
     with pytest.raises(UndeliveredError, match="its reply takes too long"):
         http_end.channel.send(MESSAGE)
+
+
+def test_a_reply_is_not_unpacked() -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.headers["Accept-Encoding"])
+        bomb = gzip.compress(b"\0" * 10_000_000)
+        return httpx.Response(202, headers={"Content-Encoding": "gzip"}, stream=httpx.ByteStream(bomb))
+
+    client = httpx.Client(transport=httpx.MockTransport(answer))
+    with client, pytest.raises(UndeliveredError, match="its reply is compressed"):
+        plain_http.post(client, "https://127.0.0.1/", b"x", {}, "121-1", 1000)
+    assert asked == ["identity"]
