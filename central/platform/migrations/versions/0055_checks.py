@@ -89,7 +89,7 @@ VERDICTS = """
 ALTER TABLE basis_verdict
     DROP COLUMN text_cs,
     DROP COLUMN text_en,
-    DROP CONSTRAINT basis_verdict_basis_fkey,
+    DROP CONSTRAINT IF EXISTS basis_verdict_basis_fkey,
     DROP CONSTRAINT basis_verdict_run_fkey,
     ADD COLUMN results bytea;
 COMMENT ON COLUMN basis_verdict.basis IS 'Of billing_basis, as just read there';
