@@ -105,7 +105,7 @@ def _service(module: str) -> Act:
 
 
 def _market_channels(settings: Settings, _options: argparse.Namespace) -> int | None:
-    import_module("central.workflow.received").register_all()
+    import_module("central.platform.hooks").load_hooks()
     result: int | None = import_module("central.market.channels.service").main(settings)
     return result
 
@@ -118,9 +118,9 @@ def _sandbox(settings: Settings, options: argparse.Namespace) -> int | None:
 
 def _market_callback(settings: Settings, _options: argparse.Namespace) -> None:
     from central.market.channels.service import callback_main
-    from central.workflow.received import register_all
+    from central.platform.hooks import load_hooks
 
-    register_all()
+    load_hooks()
     callback_main(settings)
 
 

@@ -26,6 +26,7 @@ from central.tariffs.seal import PRODUCT_KEYS, require_signer, seal
 from central.tariffs.source import read_source, spelled, write_source
 from central.tariffs.summary import Summary, summary_of
 from central.tariffs.tables import package as package_table
+from central.tariffs.workbook import proposed, read_mapping, read_workbook, shipped_mapping
 from central.workflow.packages import Comparison, compare, compare_with_active, read_package
 from shared.control.keys import KeyFileError, key_id, key_text, make_key_file, parse_key, read_key_file, signing_public
 
@@ -78,6 +79,11 @@ def _parser() -> argparse.ArgumentParser:
     diff.add_argument(
         "--effect", action="store_true", help="which contracts and months of the database it would change"
     )
+    book = act("workbook", _workbook, "compare a price decision's workbook (XLSX) with a package; installs nothing")
+    book.add_argument("file", type=Path)
+    book.add_argument("package", metavar="PACKAGE", help="a file, or NAME@VERSION of an installed one")
+    book.add_argument("--mapping", type=Path, help="how the workbook lies (JSON); else the shipped, assumed one")
+    book.add_argument("--folder", type=Path, help="write the package with these prices there, to edit and build")
     act("list", _list, "list the installed packages")
     for name, active, text in (
         ("activate", True, "settle by an installed package"),
@@ -159,6 +165,23 @@ def _compared(connection: Connection, named: Sequence[str]) -> list[Comparison]:
     if len(packages) == 1:
         return compare_with_active(connection, packages[0], MOST_CONTRACTS)
     return [compare(connection, packages[0], packages[1], MOST_CONTRACTS)]
+
+
+def _workbook(options: Options) -> int:
+    mapping = shipped_mapping() if options.mapping is None else read_mapping(options.mapping.read_bytes())
+    prices = read_workbook(options.file.read_bytes(), mapping)
+    named = options.package
+    if "@" in named and not Path(named).exists():
+        package = _in_database(lambda connection: _find(connection, named))
+    else:
+        package = _read(Path(named))
+    made = proposed(package, prices)
+    print(f"{options.file} (mapping {mapping.mark}) against {package.name} {package.version}")
+    _print_differences([each for each in differences(package, made) if each.kind != "package"])
+    if options.folder is not None:
+        write_source(made, options.folder)
+        print(options.folder)
+    return 0
 
 
 def _list(_options: Options) -> int:

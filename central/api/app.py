@@ -16,7 +16,7 @@ from central.api.errors import add_error_handlers
 from central.api.openapi import secure
 from central.market.format_package import look_into
 from central.platform.database import make_engine
-from central.platform.hooks import HOOKS
+from central.platform.hooks import load_hooks
 from central.platform.identity import Identities
 from central.platform.settings import Settings
 from central.web.mount import mount
@@ -97,13 +97,6 @@ def identified(request: Request) -> None:
     if request.scope["path"] != OPEN_PATH:
         identities: Identities = request.app.state.identities
         identities.require(request.headers.get("authorization"))
-
-
-def load_hooks() -> None:
-    """`central.<room>.hooks.register` of every room that answers what lower rooms ask; once or many times."""
-    for room in ROOMS.keys() - {"platform"}:
-        if find_spec(f"central.{room}") and find_spec(f"central.{room}.hooks"):
-            import_module(f"central.{room}.hooks").register(HOOKS)
 
 
 def room_routers() -> list[APIRouter]:

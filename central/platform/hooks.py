@@ -1,17 +1,21 @@
 """What a lower room asks of the upper ones: what a change would touch, whether it must not be, and who wants to know.
 
-Upper rooms register plain functions (`central/<room>/hooks.py`, `register(hooks)`); the app loads them with the routes.
-A lower room only knows the three questions. Everything happens in the caller's transaction.
+Upper rooms register plain functions (`central/<room>/hooks.py`, `register(hooks)`); processes that act load them at
+their start. A lower room only knows the three questions. Everything happens in the caller's transaction.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from importlib import import_module
+from importlib.util import find_spec
+from pkgutil import iter_modules
 from typing import Any
 
 from sqlalchemy import Connection
 
+import central
 from central.platform.errors import Refused
 
 
@@ -100,3 +104,13 @@ class Hooks:
 
 HOOKS = Hooks()
 """The process's hooks."""
+
+
+def load_hooks() -> None:
+    """`central.<room>.hooks.register` of every room that answers what lower rooms ask; once or many times.
+
+    Every process that acts has to: what nobody has registered is neither asked nor told.
+    """
+    for room in sorted(each.name for each in iter_modules(central.__path__) if each.ispkg and each.name != "platform"):
+        if find_spec(f"central.{room}.hooks"):
+            import_module(f"central.{room}.hooks").register(HOOKS)

@@ -81,7 +81,7 @@ def electricity_2026(low: dict[str, Any], high: dict[str, Any]) -> dict[str, Any
         "rounding": ROUNDING,
         "rules": ELECTRICITY_RULES,
         "groups": ELECTRICITY_GROUPS,
-        "tables": [*_common_tables(high), *_high_tables(high), *build_classes.tables(low), *_low_tables(low)],
+        "tables": [*_common_tables(high), *high_tables(high), *build_classes.tables(low), *low_tables(low)],
         "rates": {rate: rate_of(raw) for rate, raw in low.items()},
         "breaker_bands": BREAKER_BANDS,
         "consumption_bands": {},
@@ -135,7 +135,8 @@ def _common_tables(high: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _high_tables(high: dict[str, Any]) -> list[dict[str, Any]]:
+def high_tables(high: dict[str, Any]) -> list[dict[str, Any]]:
+    """Tables of capacity and energy above low voltage, of the raw prices by operator and level."""
     components = {
         "rk_rocni": ("reserved_capacity_year", "CZK/MW/month"),
         "rk_mesicni": ("reserved_capacity_month", "CZK/MW/month"),
@@ -154,7 +155,8 @@ def _high_tables(high: dict[str, Any]) -> list[dict[str, Any]]:
     return tables
 
 
-def _low_tables(low: dict[str, Any]) -> list[dict[str, Any]]:
+def low_tables(low: dict[str, Any]) -> list[dict[str, Any]]:
+    """Tables of breakers, energy and unmetered takes, of the raw prices by rate."""
     breaker = [
         [rate, operator, _band_name(label), number(price)]
         for rate, raw in low.items()

@@ -12,14 +12,18 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from central.platform.database import transaction
 from central.platform.external.breaker import MOST_FAILURES, PAUSE
 from central.platform.settings import Settings
 from central.workflow.external.worker import start
+from central.workflow.prepare import prepare
 from deploy.stack.local import LocalStack
 from tests.system.external_rig import House, Outside, Reply, open_house, outside_server
+from tests.unit.central.tariffs.price_decision import written as workbook
 
 MONDAY = "02.03.2026 #41\nzemě|měna|množství|kód|kurz\nEMU|euro|1|EUR|25,150\n"
 LIST = Reply(body=MONDAY.encode())
@@ -136,6 +140,10 @@ def test_the_breaker_opens_pauses_and_closes_and_the_second_address_stands_in(ho
         house.clock.set(house.clock.now() + timedelta(minutes=17))
     state = house.source("cnb")
     assert (state["breaker"], state["failures"], state["waiting"]) == ("open", MOST_FAILURES, 1)
+    assert (
+        'rozvodna_external_breaker_state{adapter="cnb-rates",source="cnb"} 2.0'
+        in house.client.get("/v1/external/metrics").text.splitlines()
+    )
     assert state["next_run"] == state["reopens_at"]
     asked = len(outside.asked)
     assert house.worker.look() == 0
@@ -309,6 +317,35 @@ def test_switching_times_and_load_profiles_go_to_their_places(house: House, outs
     assert "TDD4" in house.source("tdd")["error"]
 
 
+def test_a_price_decision_s_workbook_is_compared_and_never_installed(house: House, outside: Outside) -> None:
+    with transaction(house.engine) as connection:
+        prepare(connection, "test", house.clock.now())
+    path = "/v1/external/price-decisions/2026"
+    assert house.client.get(path).status_code == 404
+
+    def dearer(low: Any, high: Any) -> None:
+        high.cell(row=3, column=5).value = 1.5
+
+    outside.answers(Reply(body=workbook(dearer)), Reply(body=b"<html>Odst\xc3\xa1vka</html>"))
+    house.set_up("eru", "eru-workbook", [outside.url], settings={"year": 2026})
+    for error in (None, "page, not the data"):
+        house.ask("eru")
+        house.worker.look()
+        said = house.source("eru")["error"]
+        assert said is None if error is None else error in said
+    found = house.get(path)
+    (package,) = found["packages"]
+    (difference,) = package["differences"]
+    assert (difference["component"], difference["keys"]["operator"], difference["after"]) == (
+        "use_of_networks",
+        "CEZ",
+        "1.5",
+    )
+    assert (found["version"], found["address"], "D02d" in found["low"]) == (1, outside.url, True)
+    assert house.sql("SELECT count(*) FROM package WHERE version LIKE '%workbook%'") == 0
+    assert house.client.get(path.replace("2026", "2027")).status_code == 404
+
+
 def test_what_the_register_says_of_a_party_is_a_proposal(house: House, outside: Outside) -> None:
     facts = {"name": "Areál, s.r.o.", "city": "Brno", "street": "Tovární 1", "postal_code": "60200", "ico": "12345679"}
     house.post("/v1/parties", {"code": "A", "role": "customer", **facts}, 201)
@@ -332,3 +369,11 @@ def test_what_the_register_says_of_a_party_is_a_proposal(house: House, outside: 
     found = house.get(path)
     assert (found["found"], found["differs"]) == (False, {})
     assert house.source("ares")["breaker"] == "closed"
+
+    # The facts of another company than was asked for are not stored, under neither number.
+    outside.answers(Reply(body=json.dumps(company | {"ico": "27082440"}).encode()))
+    house.ask("ares", {"ico": ["12345679"]})
+    house.worker.look()
+    assert "asked for 12345679 and answers with 27082440" in house.source("ares")["error"]
+    assert house.get(path)["found"] is False
+    assert house.sql("SELECT count(*) FROM external_value WHERE key = '27082440'") == 0

@@ -12,6 +12,7 @@ from central.workflow.external import (
     ote_gas,
     ote_imbalance,
     ote_participants,
+    price_decisions,
     switching_times,
     temperatures,
 )
@@ -30,5 +31,6 @@ ADAPTERS: Final[Mapping[str, Adapter]] = {
         load_profiles.ADAPTER,
         temperatures.ADAPTER,
         ares.ADAPTER,
+        price_decisions.ADAPTER,
     )
 }

@@ -6,7 +6,7 @@ Nothing here asks anybody outside: the housekeeping service does.
 from datetime import UTC, date, datetime, time
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import Connection, RowMapping
 
@@ -18,9 +18,10 @@ from central.platform.identity import Person, require
 from central.platform.settings import Settings
 from central.platform.web import Db, Now
 from central.registry.parties import require_party
-from central.workflow.external import ares
+from central.workflow.external import ares, price_decisions
 from central.workflow.external.adapter import Adapter
 from central.workflow.external.adapters import ADAPTERS
+from central.workflow.external.metrics import metrics
 
 router = APIRouter(prefix="/external")
 
@@ -167,6 +168,34 @@ class ProposalOut(BaseModel):
     fetched_at: datetime
 
 
+class PriceDifferenceOut(BaseModel):
+    """A price of the workbook that the package has otherwise or not, or has and the workbook does not."""
+
+    text: str
+    component: str | None
+    keys: dict[str, str]
+    before: str | None
+    after: str | None
+
+
+class ComparedPackageOut(BaseModel):
+    """A package in force in the year, and its differences."""
+
+    package: str
+    differences: list[PriceDifferenceOut]
+
+
+class PriceDecisionOut(BaseModel):
+    """The newest workbook of a year: where it is from, its prices in the builder's raw shape, and what differs."""
+
+    address: str
+    fetched_at: datetime
+    version: int
+    low: dict[str, Any]
+    high: dict[str, Any]
+    packages: list[ComparedPackageOut]
+
+
 @router.get("/adapters", summary="Kinds of external sources")
 def list_adapters(_: Reader) -> list[AdapterOut]:
     """With the addresses that are documented for them."""
@@ -178,6 +207,12 @@ def list_sources(connection: Db, clock: Now, _: Reader) -> list[SourceOut]:
     """By code."""
     now = clock.now()
     return [_source(row, now) for row in sources.find_sources(connection)]
+
+
+@router.get("/metrics", summary="How external sources are, for Prometheus", response_class=Response)
+def get_metrics(connection: Db, _: Reader) -> Response:
+    """Gauges in the text format of Prometheus: last success and failure, failures in a row, breaker, waiting runs."""
+    return Response(metrics(sources.find_sources(connection)), media_type="text/plain; version=0.0.4")
 
 
 @router.put("/sources/{code}", summary="Set up an external source")
@@ -237,6 +272,12 @@ def get_proposal(party: PartyId, connection: Db, _: Reader) -> ProposalOut:
             "queue, with the party's IČO.",
         )
     return ProposalOut(**found)
+
+
+@router.get("/price-decisions/{year}", summary="A price decision's workbook against the package in force")
+def get_price_decision(year: Annotated[int, Path(ge=2000, le=2100)], connection: Db, _: Reader) -> PriceDecisionOut:
+    """Its raw prices as the package builder takes them, and where the package differs; nothing is installed by it."""
+    return PriceDecisionOut(**price_decisions.compared(connection, year))
 
 
 @router.get("/series", summary="Series of external values")

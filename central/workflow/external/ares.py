@@ -119,8 +119,17 @@ def _postal_code(given: int | str | None) -> str | None:
 
 
 def keep(connection: Connection, companies: Sequence[Mapping[str, Any]], _: Settings, origin: Origin) -> Counts:
-    """Store the facts under the number that was asked for, which an answer without a company does not repeat."""
+    """Store the facts under the number that was asked for, which an answer without a company does not repeat.
+
+    UnreadableError for the facts of another company, and where a file that finds none is not named by a number.
+    """
     asked = origin.address.rpartition("/")[2].removesuffix(".json")
+    for company in companies:
+        answered = company.get("ico")
+        if is_ico(asked) and answered not in (None, asked):
+            raise UnreadableError(f"The register was asked for {asked} and answers with {answered}; it is not stored.")
+        if answered is None and not is_ico(asked):
+            raise UnreadableError(f"The register found no company, and {asked[:60]!r} does not say whom it looked for.")
     values = [Value(SERIES, company.get("ico") or asked, company) for company in companies]
     return store_values(connection, values, origin.fetch, origin.at)
 

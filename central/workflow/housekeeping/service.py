@@ -17,6 +17,7 @@ from central.market.channels.watch import watch
 from central.platform.clock import get_clock
 from central.platform.database import make_engine, transaction
 from central.platform.errors import DomainError
+from central.platform.hooks import load_hooks
 from central.platform.identity import SYSTEM
 from central.platform.settings import Settings
 from central.registry.capacity_rules import months_later
@@ -37,6 +38,7 @@ _log = structlog.get_logger(__name__)
 def main(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT; a database that is away is waited for. BadInput for addresses that are not https."""
     check_addresses(settings.package_urls, insecure=settings.package_urls_insecure)
+    load_hooks()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -8,6 +8,7 @@ import pytest
 
 from central.tariffs.load import shipped_files
 from deploy.package_command import _months, main
+from tests.unit.central.tariffs.price_decision import written
 
 ELECTRICITY = next(path for path in shipped_files() if path.stem == "cz-electricity-2026")
 
@@ -57,3 +58,22 @@ def test_a_fault_is_status_2_and_a_sentence(tmp_path: Path, capsys: pytest.Captu
 def test_months_are_told_as_runs() -> None:
     months = [date(2025, 12, 1), date(2026, 1, 1), date(2026, 3, 1)]
     assert _months(months) == "2025-12..2026-01, 2026-03"
+
+
+def test_a_price_decision_s_workbook_is_compared_and_can_be_built(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    book, folder, built = tmp_path / "ceny.xlsx", tmp_path / "source", tmp_path / "built.json"
+    book.write_bytes(written(lambda low, high: setattr(high.cell(row=3, column=5), "value", 1.5)))
+    assert main(["workbook", str(book), str(ELECTRICITY), "--folder", str(folder)]) == 0
+    told = capsys.readouterr().out
+    assert "(mapping assumed) against cz-electricity-2026" in told
+    assert "use_of_networks" in told
+    assert "becomes 1.5 CZK/MWh" in told
+    assert main(["build", str(folder), str(built)]) == 0
+    assert main(["diff", str(ELECTRICITY), str(built)]) == 0
+    assert "becomes 1.5 CZK/MWh" in capsys.readouterr().out
+    mapping = tmp_path / "mapping.json"
+    mapping.write_text("[]", encoding="utf-8")
+    assert main(["workbook", str(book), str(ELECTRICITY), "--mapping", str(mapping)]) == 2
+    assert "mapping of the workbook cannot be read" in capsys.readouterr().err

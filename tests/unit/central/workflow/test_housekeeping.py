@@ -7,6 +7,8 @@ import pytest
 from sqlalchemy import create_engine
 from sqlalchemy.exc import OperationalError
 
+from central.network.topology_api import OUTAGE_CHANGED
+from central.platform import hooks
 from central.platform.settings import Settings
 from central.workflow.housekeeping import service
 from central.workflow.housekeeping.edition import SEGMENTS, Edition, statements
@@ -124,3 +126,19 @@ def test_housekeeping_that_has_to_wait_does_not_keep_the_service_cases(monkeypat
     monkeypatch.setattr(service, "look_at_cases", lambda *given: looked.append(given))
     service.run(create_engine("postgresql+psycopg://nowhere"), ManualClock(NOW), Settings(), OneRound())
     assert len(looked) == 1
+
+
+def test_the_service_asks_and_tells_the_other_rooms(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bank statement that it picks up must reach the advances, values that it stores ask what they would touch."""
+    fresh = hooks.Hooks()
+    monkeypatch.setattr(hooks, "HOOKS", fresh)
+    monkeypatch.setattr(service.signal, "signal", lambda *_: None)
+    known: list[hooks.Hooks] = []
+    monkeypatch.setattr(service, "run", lambda *_: known.append(fresh))
+    started = threading.Thread(target=int)
+    started.start()
+    monkeypatch.setattr(service.external_worker, "start", lambda *_: started)
+    service.main(Settings(database_url="postgresql:///nowhere"))
+    assert known == [fresh]
+    assert {"invoicing", "readings", "settlement"} <= set(fresh._affected)
+    assert fresh._listeners.keys() >= {"payment.allocated", OUTAGE_CHANGED}
