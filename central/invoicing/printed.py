@@ -1,7 +1,7 @@
 """What the template prints, as text in the document's language: formatting happens here, layout in the template."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from io import BytesIO
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import segno
 
 from central.invoicing.account import parse_iban
+from central.invoicing.columns import BREAK, Row, Run, fit_beside, sheet
 from central.invoicing.document import (
     DocumentLine,
     InvoiceDocument,
@@ -19,7 +20,7 @@ from central.invoicing.document import (
 )
 from central.invoicing.kinds import CANCELLING, kinds
 from central.invoicing.spayd import spayd
-from central.invoicing.wording import Wording, wording
+from central.invoicing.wording import SPACE, Wording, wording
 from shared.metering_day import PRAGUE
 
 QUIET_ZONE = 4
@@ -29,6 +30,10 @@ MASK = 3
 SMALL_SHARE = Decimal("0.03")
 """Parts of the price under this share are shown together."""
 
+REGISTER_LABELS = ("register_meter", "register", "register_start", "register_end", "multiplier", "consumption")
+FACTS = 220.0
+"""Points for the facts of a supply point, beside its address."""
+
 
 def printed(document: InvoiceDocument) -> dict[str, Any]:
     """The template's data: text only, shares as decimals, and the QR code as SVG."""
@@ -36,6 +41,7 @@ def printed(document: InvoiceDocument) -> dict[str, Any]:
     payment = payment_text(document)
     notes = {text: place for place, text in enumerate(document.assumptions, start=1)}
     payable = document.payable
+    currency = words.currency.get(document.currency, document.currency)
     return {
         "language": document.language,
         "labels": dict(words.labels),
@@ -46,13 +52,13 @@ def printed(document: InvoiceDocument) -> dict[str, Any]:
         "customer": _party(document.customer, words),
         "dates": _dates(document, words),
         "account": None if document.supplier.iban is None else _account(document.supplier.iban),
-        "currency": words.currency.get(document.currency, document.currency),
+        "currency": currency,
         "to_pay": words.labels[_asked(document)],
         "payable": words.money(abs(payable)),
         "due": "" if document.kind.startswith("advance_") else words.day_of(document.due_date),
         "qr": None if payment is None else qr_svg(payment),
         "about": _about(document, words),
-        "points": [_point(point, notes, words) for point in document.points],
+        "points": [_point(point, notes, words, currency) for point in document.points],
         "vat": [
             [f"{words.number(row.percent.normalize() + 0)} %", *map(words.money, (row.base, row.vat, row.gross))]
             for row in document.vat_rows
@@ -168,7 +174,7 @@ def _account(iban: str) -> dict[str, str]:
     return {"domestic": account.domestic, "iban": grouped, "bank": account.bank_name, "bic": account.bic}
 
 
-def _point(point: PointSection, notes: Mapping[str, int], words: Wording) -> dict[str, Any]:
+def _point(point: PointSection, notes: Mapping[str, int], words: Wording, currency: str) -> dict[str, Any]:
     return {
         "label": point.label,
         "code": point.code,
@@ -178,8 +184,9 @@ def _point(point: PointSection, notes: Mapping[str, int], words: Wording) -> dic
         "period": _period(point, words),
         "contract": point.contract,
         "facts": [[fact.label, fact.value] for fact in point.facts],
-        "registers": [_register(register, words) for register in point.registers],
-        "lines": [_line(line, notes, words) for line in point.lines],
+        "facts_fit": fit_beside([fact.label for fact in point.facts], [fact.value for fact in point.facts], FACTS),
+        "registers": _registers(point.registers, words) if point.registers else None,
+        "lines": _lines(point.lines, notes, words, currency),
         "net": words.money(point.net),
         "composition": _composition(point.lines, words),
         "past": _past(point.past, words),
@@ -197,34 +204,55 @@ def _period(point: PointSection | DocumentLine, words: Wording) -> str:
     return f"{words.instant(start)} – {words.instant(end)}"
 
 
-def _register(register: RegisterStates, words: Wording) -> dict[str, str]:
-    return {
-        "meter": register.meter,
-        "register": register.register,
-        "start_at": words.instant(register.start_at),
-        "start": words.number(register.start),
-        "end_at": words.instant(register.end_at),
-        "end": words.number(register.end),
-        "multiplier": str(register.multiplier),
-        "consumption": words.number(register.consumption),
-        "unit": register.unit,
-    }
+def _registers(registers: Sequence[RegisterStates], words: Wording) -> dict[str, Any]:
+    """The table of states: meter, register, both states, multiplier and consumption."""
+    heads = [words.labels[label] for label in REGISTER_LABELS]
+    return {"heads": heads} | sheet(heads, [_register(register, words) for register in registers], stretched=(2, 3))
 
 
-def _line(line: DocumentLine, notes: Mapping[str, int], words: Wording) -> dict[str, Any]:
-    return {
-        "rate": "" if line.rate is None else str(line.rate),
-        "name": line.name,
-        "about": _period(line, words),
-        "notes": ", ".join(str(notes[text]) for text in line.assumptions),
-        "quantity": words.number(line.quantity),
-        "unit": words.unit(line.unit),
-        "unit_price": words.number(line.unit_price, 2),
-        "price_unit": words.unit(line.price_unit),
-        "amount": words.money(line.amount),
-        "information": line.is_information,
-        "cancels": line.statement_type in CANCELLING,
-    }
+def _register(register: RegisterStates, words: Wording) -> Row:
+    def state(value: Decimal, at: datetime) -> list[Run]:
+        shown = f"{words.number(value)}{SPACE}{register.unit}"
+        return [Run("", shown), Run("caption", f"{SPACE}{SPACE}{words.instant(at)}")]
+
+    return [
+        [Run("", register.meter)],
+        [Run("", register.register)],
+        state(register.start, register.start_at),
+        state(register.end, register.end_at),
+        [Run("", str(register.multiplier))],
+        [Run("", f"{words.number(register.consumption)}{SPACE}{register.unit}")],
+    ]
+
+
+def _lines(lines: Sequence[DocumentLine], notes: Mapping[str, int], words: Wording, currency: str) -> dict[str, Any]:
+    """The table of lines: rate, item, quantity, unit, unit price, its unit and amount."""
+    labels = words.labels
+    heads = [
+        labels["rate"], labels["item"], labels["quantity"], "", labels["unit_price"], "",
+        f"{labels['amount']} {currency}",
+    ]  # fmt: skip
+    return {"heads": heads} | sheet(heads, [_line(line, notes, words) for line in lines], stretched=(1,))
+
+
+def _line(line: DocumentLine, notes: Mapping[str, int], words: Wording) -> Row:
+    style = "soft" if line.is_information else ""
+    name = [Run(style, line.name)]
+    if line.assumptions:
+        name.append(Run("raised", ", ".join(str(notes[text]) for text in line.assumptions)))
+    if line.statement_type in CANCELLING:
+        name.append(Run("caption", f"{SPACE}{SPACE}{words.labels['cancels']}"))
+    if period := _period(line, words):
+        name += [Run(style, BREAK), Run("caption", period)]
+    return [
+        [Run(style, "" if line.rate is None else str(line.rate))],
+        name,
+        [Run(style, words.number(line.quantity))],
+        [Run("caption", words.unit(line.unit))],
+        [Run(style, words.number(line.unit_price, 2))],
+        [Run("caption", words.unit(line.price_unit))],
+        [Run(style, words.money(line.amount))],
+    ]
 
 
 def _composition(lines: Sequence[DocumentLine], words: Wording) -> list[dict[str, Any]]:

@@ -139,6 +139,12 @@ def worked(customer: PartyDetails = FIRM, points: int = 1) -> InvoiceDocument:
     return compose("2600000001", SUPPLIER, customer, sections, TERMS)
 
 
+def column(sheet: dict[str, Any], place: int, styles: tuple[str, ...] = ("", "soft", "caption", "raised")) -> list[str]:
+    """The texts of a printed column by row, as far as they are in these styles."""
+    told = ["".join(text for style, text in part["columns"][place] if style in styles) for part in sheet["groups"]]
+    return "\n".join(told).split("\n")
+
+
 def test_totals_dates_and_the_order_of_lines() -> None:
     document = worked()
     assert (document.net, document.vat, document.gross) == (
@@ -211,9 +217,9 @@ def test_printed_words() -> None:
     assert ["Čtvrthodinové maximum", f"372 kW, 29.{SPACE}3.{SPACE}2026{SPACE}03:00"] in point["facts"]
     assert ["Rezervovaný příkon", "400 kW"] in point["facts"]
     assert point["period"] == f"1.{SPACE}3.{SPACE}2026 – 31.{SPACE}3.{SPACE}2026"
-    assert point["lines"][2]["unit_price"] == "422,7345"
-    information = [line for line in point["lines"] if line["information"]]
-    assert [(line["amount"], line["unit_price"]) for line in information] == [("0,00", "0,00")]
+    assert column(point["lines"], 4)[2] == "422,7345"
+    information = [text for place in (4, 6) for style, text in point["lines"]["groups"][0]["columns"][place] if style]
+    assert [text.strip() for text in information] == ["0,00", "0,00"]
     shares = [Decimal(part["share"]) for part in point["composition"]]
     assert abs(sum(shares) - 1) < Decimal("0.0001")
     assert point["remarks"] == ["Účiník: tg φ = 0,210, bez přirážky."]
@@ -231,7 +237,8 @@ def test_what_is_only_taken_over_is_printed_as_such() -> None:
     document = compose("2600000001", SUPPLIER, FIRM, [(high_voltage(), lines)], TERMS)
     data = printed(document)
     assert data["notes"] == [["1", taken_over]]
-    assert [line["notes"] for line in data["points"][0]["lines"]].count("1") == 1
+    (part,) = data["points"][0]["lines"]["groups"]
+    assert [text for style, text in part["columns"][1] if style == "raised"] == ["1"]
     assert data["sources"] == [
         "Cenový výměr ERÚ č. 13/2025",
         "Cenový výměr ERÚ č. 15/2025",
@@ -251,10 +258,11 @@ def test_the_payment_code_has_its_quiet_zone() -> None:
 def test_printed_states() -> None:
     document = compose("2600000002", SUPPLIER, HOUSEHOLD, [(low_voltage(), bases(2))], TERMS)
     (point,) = printed(document)["points"]
-    high, low = point["registers"]
-    assert (high["register"], low["register"]) == ("VT (vysoký tarif)", "NT (nízký tarif)")
-    assert (high["start"], high["end"]) == (f"1{SPACE}044", f"1{SPACE}242,88")
-    assert (high["consumption"], high["unit"], high["meter"]) == ("198,88", "kWh", "48210074")
+    high, low = zip(*(column(point["registers"], place) for place in range(6)), strict=True)
+    assert (high[1], low[1]) == ("VT (vysoký tarif)", "NT (nízký tarif)")
+    assert high[2].startswith(f"1{SPACE}044{SPACE}kWh")
+    assert high[3].startswith(f"1{SPACE}242,88{SPACE}kWh")
+    assert (high[5], high[0]) == (f"198,88{SPACE}kWh", "48210074")
     assert ["Hlavní jistič", "3×25 A"] in point["facts"]
 
 
