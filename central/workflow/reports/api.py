@@ -8,9 +8,6 @@ import msgspec
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from central.market.contents import write_any
-from central.market.envelope import Envelope, Participant
-from central.market.format_package import package_valid_on
 from central.platform.errors import Refused
 from central.platform.identity import Person, require
 from central.platform.overview import Asked, Kind, Overview
@@ -19,10 +16,10 @@ from central.platform.web import Db, Now
 from central.readings.transfer.export_files import MEDIA
 from central.registry.party_tables import network_area, party
 from central.registry.validity import ends, starts
-from central.workflow.reports import file, keep
+from central.registry.web import Event, history
+from central.workflow.reports import file, keep, message
 from central.workflow.reports.cells import Cell, Difference
 from central.workflow.reports.definition import CellForm, Shipped, newest, require_newest
-from central.workflow.reports.message import payload_of
 from central.workflow.reports.states import State
 from central.workflow.reports.tables import report
 
@@ -250,6 +247,12 @@ def discard_report(body: WhyIn, db: Db, clock: Now, person: Actor, number: Numbe
     return ReportOut(**_report(keep.discard(db, number, body.why, person, clock.now())))
 
 
+@router.get("/{number}/history", summary="What was done to a report")
+def get_history(db: Db, _: Reader, number: Number) -> list[Event]:
+    """Acts on it and on the versions whose place it took, the newest first: who, when, what, why."""
+    return history(db, *(f"report/{each}" for each in keep.versions_of(db, number)))
+
+
 @router.get("/{number}/file", summary="A report as CSV or XLSX", response_class=Response)
 def get_file(
     db: Db,
@@ -273,20 +276,7 @@ def get_message(db: Db, _: Reader, clock: Now, number: Number) -> Response:
         raise Refused("report_without_message", f"{found.name} is told by no message: take its file.")
     if found.row["closed_at"] is None:
         raise Refused("report_not_closed", f"{found.name} is {found.row['state']}: close it first.")
-    package = package_valid_on(clock.now().date())
-    scheme = package.envelope.coding_scheme
-    envelope = Envelope(
-        id=f"{code}-report-{number}",
-        code=code,
-        at=clock.now().replace(microsecond=0),
-        sender=Participant(found.row["operator_ean"] or "", scheme),
-        receiver=Participant(package.envelope.market_operator, scheme),
-        answer_required=True,
-        language=package.envelope.language,
-        dtd_version=package.envelope.dtd_version,
-        dtd_release=package.envelope.dtd_release,
-    )
-    xml = write_any(package, envelope, payload_of(found.shipped, found.row, found.cells))
+    xml = message.write(found.shipped, found.row, found.cells, code, clock.now())
     return Response(xml, media_type="application/xml")
 
 

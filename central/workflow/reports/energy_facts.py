@@ -110,7 +110,7 @@ def _point(
     point: _Known, own: bool, measured: Mapping[int, Energy], settled: Sequence[SettledPart], scope: Scope
 ) -> Point:
     facts = point.facts
-    taken = _together([measured[row.id] for row in point.channels[TAKEN]])
+    taken = together([measured[row.id] for row in point.channels[TAKEN]])
     if taken is None and (facts.point_type == "consumption" or settled):
         taken = settled_energy(settled, point.connected, scope.first, scope.end)
     return Point(
@@ -120,11 +120,11 @@ def _point(
         category=facts.category,
         own=own,
         taken=taken,
-        delivered=_together([measured[row.id] for row in point.channels[DELIVERED]]),
+        delivered=together([measured[row.id] for row in point.channels[DELIVERED]]),
     )
 
 
-def _together(energies: Sequence[Energy]) -> Energy | None:
+def together(energies: Sequence[Energy]) -> Energy | None:
     """Energy of several channels; None where there are none."""
     unknown = next((each for each in energies if each.mwh is None), None)
     if unknown is not None or not energies:
@@ -147,11 +147,11 @@ def _measured(
         dates = [day.date for day in chunk.days]
         for place, channel in enumerate(chunk.channels):
             point, row, terms = owner[channel]
-            found[channel] = _sum(chunk, place, dates, point.days, row.exponent, terms)
+            found[channel] = channel_energy(chunk, place, dates, point.days, row.exponent, terms)
     return found
 
 
-def _sum(
+def channel_energy(
     chunk: Profiles,
     place: int,
     dates: Sequence[date],
@@ -159,6 +159,7 @@ def _sum(
     exponent: int,
     losses: Sequence[LossTerm],
 ) -> Energy:
+    """What channel `place` of a chunk measured on `days`; not known where one of their quarter-hours is missing."""
     try:
         values = raised(chunk.values[place], dates, chunk.offset, losses)
     except OverflowError as error:

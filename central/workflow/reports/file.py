@@ -1,4 +1,7 @@
-"""A report as a file: CSV (Czech or plain) and XLSX, a line a cell, not known left empty and zero written."""
+"""A report as a file: CSV (Czech or plain) and XLSX, a line a cell, not known left empty and zero written.
+
+Where a filled value is from is told by the API.
+"""
 
 from decimal import Decimal
 from pathlib import Path
@@ -13,10 +16,9 @@ from central.workflow.reports.keep import Report
 FileFormat = Literal["csv", "xlsx"]
 Dress = Literal["cs", "iso"]
 _NAMES: Final[dict[Dress, tuple[str, ...]]] = {
-    "iso": ("row", "name", "column", "column_name", "unit", "value", "filled", "typed_in", "by", "why", "source"),
+    "iso": ("row", "name", "column", "column_name", "unit", "value", "filled", "typed_in", "by", "why"),
     "cs": (
         "řádek", "název", "sloupec", "název sloupce", "jednotka", "hodnota", "naplněno", "ručně", "zadal", "důvod",
-        "zdroj",
     ),
 }  # fmt: skip
 _NUMBERS: Final = (5, 6)
@@ -54,7 +56,7 @@ def _lines(report: Report, dress: Dress) -> list[tuple[Any, ...]]:
         lines.append(
             (
                 form.row.code, names[0], form.column.code, names[1], form.unit, cell.value, cell.filled, typed,
-                said.by if said else None, said.why if said else None, cell.text,
+                said.by if said else None, said.why if said else None,
             )
         )  # fmt: skip
     return lines

@@ -6,10 +6,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, delete, insert, select, text, update
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.dialects.postgresql import insert as insert_or_not
 
+from central.market.errors import OutboundError
 from central.platform import audit
 from central.platform.errors import BadInput, NotFound, Refused
 from central.platform.identity import Person
@@ -18,12 +19,12 @@ from central.registry.areas import require_area
 from central.registry.parties import find_party
 from central.registry.party_tables import network_area, party
 from central.workflow.reports import cells as cell_rules
+from central.workflow.reports import message
 from central.workflow.reports.cells import Cell, Difference, Key, Override
 from central.workflow.reports.definition import Shipped, require_newest, require_version
-from central.workflow.reports.message import problems_of
 from central.workflow.reports.scope import Scope, period_of, period_text
 from central.workflow.reports.sources import SOURCES
-from central.workflow.reports.states import OVER, Act, State, advance
+from central.workflow.reports.states import Act, State, advance
 from central.workflow.reports.tables import report, report_cell
 from shared.metering_day import PRAGUE
 
@@ -154,8 +155,12 @@ def close(connection: Connection, number: int, person: Person, at: datetime) -> 
             f"{held.name} has {len(empty)} cells without a value: {named}. Type them in, or say that they are not "
             f"known, or fill it again.",
         )
-    if wrong := problems_of(held.shipped, held.row, held.cells):
-        raise Refused("report_wrong", f"{held.name} cannot be told. {' '.join(wrong)}")
+    code = held.shipped.definition.message
+    if code is not None:
+        try:
+            message.write(held.shipped, held.row, held.cells, code, at)
+        except OutboundError as error:
+            raise Refused("report_wrong", f"{held.name} cannot be told. {error.message}") from error
     _move(connection, number, state, closed_at=at, closed_by=person.name)
     values = {f"{row} {column}": cell.value for (row, column), cell in held.cells.items()}
     audit.record(connection, person, "report.close", f"report/{number}", at=at, after=values)
@@ -217,7 +222,7 @@ def require(connection: Connection, number: int, *, lock: bool = False) -> Repor
     query = select(*SHOWN).select_from(JOINED).where(report.c.id == number)
     row = connection.execute(query.with_for_update(of=report) if lock else query).mappings().first()
     if row is None:
-        raise NotFound("report_not_found", f"There is no report {number}.")
+        raise _not_found(number)
     shipped = require_version(row["definition"], row["definition_version"])
     if shipped.digest != row["definition_digest"]:
         raise Refused(
@@ -231,9 +236,22 @@ def require(connection: Connection, number: int, *, lock: bool = False) -> Repor
     return Report(row, shipped, cells)
 
 
-def is_over(state: str) -> bool:
-    """Whether another report may stand for the same network and period."""
-    return state in OVER
+_VERSIONS: Final = text("""
+    -- a report and those whose place it took
+    WITH RECURSIVE version AS (
+        SELECT id, replaces FROM report WHERE id = :number
+        UNION ALL
+        SELECT r.id, r.replaces FROM report r JOIN version v ON r.id = v.replaces)
+    SELECT id FROM version ORDER BY id DESC
+""")
+
+
+def versions_of(connection: Connection, number: int) -> list[int]:
+    """The report and those that it replaced, the newest first; NotFound."""
+    found = list(connection.execute(_VERSIONS, {"number": number}).scalars())
+    if not found:
+        raise _not_found(number)
+    return found
 
 
 def _overridden(
@@ -293,3 +311,7 @@ def _cell(row: RowMapping) -> Cell:
     if row["overridden_at"] is not None:
         said = Override(row["overridden"], row["overridden_by"], row["overridden_at"], row["overridden_why"])
     return Cell(row["filled"], row["source"], row["details"], said)
+
+
+def _not_found(number: int) -> NotFound:
+    return NotFound("report_not_found", f"There is no report {number}.")

@@ -44,8 +44,6 @@ TRANSITIONS: Final = MappingProxyType(
     }
 )
 """What is not here is not allowed: what was closed is never changed, a new version takes its place."""
-OVER: Final = (State.REPLACED, State.DISCARDED)
-"""States of reports that are no more: another one may stand for the same network and period."""
 
 
 def advance(number: int, state: str, act: Act) -> State:

@@ -165,6 +165,9 @@ def test_a_monthly_report_from_the_meters_to_the_accepted_message(desk: Desk) ->
     assert tell_and_accept(settled, client).version == 2
     listed = client.get("/v1/reports", params={"definition": "lds_consumption", "sort": "version"}).json()
     assert [(each["version"], each["state"]) for each in listed] == [(1, "replaced"), (2, "sent")]
+    done = [each["act"].removeprefix("report.") for each in client.get(f"{address}/history").json()]
+    assert done[:5] == ["send", "close", "cancel_override", "reopen", "send"]
+    assert done[-1] == "make"
 
 
 def tell(client: TestClient) -> dict[str, Any]:
@@ -240,6 +243,48 @@ def test_continuity_and_tariffs_of_a_year(desk: Desk) -> None:
     assert found["other", "points"] == 0
 
 
+def test_a_report_of_one_area_is_of_its_points_and_is_closed_only_if_its_message_is_valid(desk: Desk) -> None:
+    settled, client = desk.site, desk.client
+    flat = "859182400941700118"
+    settled.do(
+        """
+        WITH area AS (
+            INSERT INTO network_area (code, name, commodity, licensee, superior, valid)
+            SELECT 'LDS-VLCI-DUL-SIDLISTE-SEVER', 'Sídliště', 'electricity', l.id, s.id, '[2020-01-01,)'
+              FROM party l, party s WHERE l.code = :operator AND s.code <> l.code ORDER BY s.id LIMIT 1 RETURNING id)
+        UPDATE supply_point SET area = area.id FROM area WHERE ean = ANY (:points)
+        """,
+        operator=OPERATOR,
+        points=["859182400941700019", flat],
+    )
+    order = {"definition": "lds_consumption", "operator": OPERATOR, "period": "2026-03"}
+    made_of_area = client.post("/v1/reports", json={**order, "area": "LDS-VLCI-DUL-SIDLISTE-SEVER"})
+    address = f"/v1/reports/{made_of_area.json()['id']}"
+    found = {row: value for (row, _), value in values(client.post(f"{address}/fill").json()).items()}
+    consumed = settled.one(
+        "SELECT (quantities ->> 'energy_mwh')::numeric FROM settlement_input i JOIN supply_point s"
+        " ON s.id = i.supply_point WHERE ean = :ean",
+        ean=flat,
+    )
+    assert (found["06"], found["02"], found["04"], found["05"]) == (round(consumed, 5), 0, 0, 0)
+    assert found["01"] is not None
+    assert found["01"] > 0
+    refused = client.post(f"{address}/close")
+    assert (refused.status_code, refused.json()["code"]) == (409, "report_wrong")
+    assert "LDS-VLCI-DUL-SIDLISTE-SEVER" in refused.text
+    settled.do("UPDATE network_area SET code = 'LDS-SEVER'")
+    assert client.post(f"{address}/close").status_code == 200
+    (told,) = read_any(load_package("sandbox-2026"), client.get(f"{address}/message").content).payload.reports
+    assert told.area == "LDS-SEVER"
+    # its definition is not the one that it was made by: it is not told, and stops nothing
+    settled.do("UPDATE report SET definition_digest = 'x' WHERE area IS NOT NULL")
+    assert client.get(address).json()["code"] == "definition_changed"
+    assert "was made by another definition lds_consumption 1" in owed(desk, "LDS-SEVER")[3]
+    settled.do("UPDATE report SET definition_version = 9 WHERE area IS NOT NULL")
+    assert client.get(address).json()["code"] == "definition_not_found"
+    settled.do("UPDATE report SET state = 'discarded' WHERE area IS NOT NULL")
+
+
 def test_what_is_asked_wrongly_is_said_and_a_network_that_reports_owes_every_month(desk: Desk) -> None:
     client = desk.client
     order = {"definition": "lds_consumption", "operator": OPERATOR, "period": "2026-02"}
@@ -275,8 +320,8 @@ def test_what_is_asked_wrongly_is_said_and_a_network_that_reports_owes_every_mon
     assert 2 not in owed(desk)
 
 
-def owed(desk: Desk) -> dict[int, str]:
-    """By month: what stands in the way of a report that is due on 2 April."""
+def owed(desk: Desk, network: str | None = None) -> dict[int, str]:
+    """By month: what stands in the way of a network's report that is due on 2 April."""
     with transaction(desk.site.engine) as db:
         found = told_reports.find(db, Window(date(2026, 1, 1), date(2026, 4, 2)))
-    return {each.due.first_day.month: each.problem or "" for each in found}
+    return {each.due.first_day.month: each.problem or "" for each in found if network in (None, each.due.subject.code)}
