@@ -46,7 +46,8 @@ _INVOICED_UNTIL = text("""
       FROM contract c
      WHERE c.valid && daterange(NULL, :end)
        AND (CAST(:contracts AS bigint[]) IS NULL OR c.id = ANY (CAST(:contracts AS bigint[])))
-       AND EXISTS (SELECT FROM contract_item ci WHERE ci.contract = c.id AND contract_services(ci.kind) @> 1)
+       AND EXISTS (SELECT FROM contract_item ci
+                    WHERE ci.contract = c.id AND (contract_services(ci.kind) @> 1 OR ci.kind = 'supply'))
      ORDER BY c.number
 """)
 
@@ -163,7 +164,9 @@ def settle_leaver(
     settled += [StatementType.FINAL_SETTLEMENT, StatementType.CORRECTS_SETTLEMENT]
     rows = _invoiced_until(connection, end, [contract], settled)
     if not rows:
-        raise NotFound("contract_not_found", f"There is no contract {contract} for network services before {end}.")
+        raise NotFound(
+            "contract_not_found", f"There is no contract {contract} for network services or supply before {end}."
+        )
     row = rows[0]
     if row.until != end:
         raise Refused(

@@ -2,7 +2,7 @@
 
 A piece of year-end work is planned once a year and kind; then it is carried on in steps, as many contracts at a time as
 the caller wants to hold in one transaction. A contract is done whole or not at all: what fails is kept with its reason
-and may be tried again, the others go on. Planning again adds what is new and touches nothing else.
+and may be tried again, the others go on. Planning again adds what is new, and what was billed and cancelled since.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -41,10 +41,10 @@ PLANS: Mapping[str, TextClause] = {
             ON CONFLICT DO NOTHING
     """),
     "accrual": text("""
-        -- contracts of network services that hold in the year: what of them is invoiced by then is not accrued
+        -- contracts of network services and of supply that hold in the year: what is invoiced by then is not accrued
         INSERT INTO year_end_contract (year_end, contract, state)
         SELECT CAST(:id AS bigint), c.id, 'waiting' FROM contract c
-         WHERE contract_services(c.kind) @> 1 AND c.valid && daterange(:first, :end)
+         WHERE (contract_services(c.kind) @> 1 OR c.kind = 'supply') AND c.valid && daterange(:first, :end)
            AND EXISTS (SELECT FROM contract_item ci WHERE ci.contract = c.id AND ci.valid && daterange(:first, :end))
             ON CONFLICT DO NOTHING
     """),
@@ -58,6 +58,15 @@ PLANS: Mapping[str, TextClause] = {
     """),
 }
 """What is planned, by kind of the work; what is planned already stays as it is."""
+
+BILLED_NO_MORE = text("""
+    -- done contracts of which every document was cancelled wait again
+    UPDATE year_end_contract done SET state = 'waiting', run = NULL, reason = NULL, done_at = NULL
+      FROM (SELECT b.run FROM billing_basis b JOIN invoice_line l ON l.basis = b.id JOIN invoice i ON i.id = l.invoice
+             WHERE b.run IN (SELECT run FROM year_end_contract WHERE year_end = :id)
+             GROUP BY b.run HAVING bool_and(i.state = 'cancelled')) gone
+     WHERE done.year_end = :id AND done.state = 'done' AND done.run = gone.run
+""")
 
 ANNUAL_ROWS = text("""
     -- the rows of a contract's calendar in which its annual statement of the year is due
@@ -113,7 +122,11 @@ LISTING = text("""
       LEFT JOIN settlement_run r ON r.id = done.run
       LEFT JOIN LATERAL (
            SELECT count(*) AS bases, coalesce(sum(b.amount), 0)::numeric(14, 2) AS net,
-                  coalesce(sum(b.amount * b.vat_percent / 100), 0)::numeric(14, 2) AS vat,
+                  CASE y.kind WHEN 'annual' THEN (
+                       SELECT sum(i.vat) FROM invoice i WHERE i.id IN (
+                              SELECT l.invoice FROM invoice_line l JOIN billing_basis of ON of.id = l.basis
+                               WHERE of.run = done.run))
+                  ELSE coalesce(sum(b.amount * b.vat_percent / 100), 0)::numeric(14, 2) END AS vat,
                   min((lower(b.valid) AT TIME ZONE 'Europe/Prague')::date) AS since,
                   max((upper(b.valid) AT TIME ZONE 'Europe/Prague')::date) AS until
              FROM billing_basis b LEFT JOIN billing_basis o ON o.id = b.original
@@ -152,7 +165,7 @@ class Done:
 
 
 def plan_year_end(connection: Connection, year: int, kind: str, why: str, person: Person, now: datetime) -> int:
-    """Plan the work of a year and kind, or add the contracts that are new to it; its id.
+    """Plan the work of a year and kind, or add the contracts that are new to it or were cancelled since; its id.
 
     Refused where accruals would be made before the year's annual statements are finished, or cancelled before any was.
     """
@@ -166,6 +179,7 @@ def plan_year_end(connection: Connection, year: int, kind: str, why: str, person
         PLANS[kind],
         {"id": identifier, "first": date(year, 1, 1), "end": date(year + 1, 1, 1)},
     ).rowcount
+    added += connection.execute(BILLED_NO_MORE, {"id": identifier}).rowcount
     details = {"year": year, "kind": kind, "added": added}
     audit.record(connection, person, "year_end.plan", f"year_end/{identifier}", details, now, why=why)
     return identifier

@@ -169,6 +169,18 @@ def test_an_allocation_to_an_advance_is_told_and_so_is_its_release(desk: Desk) -
     ]
 
 
+def test_a_credit_is_received_for_an_advance_when_that_is_asked_for(desk: Desk) -> None:
+    heard: list[Any] = []
+    HOOKS.subscribe("payment.allocated", "advances", lambda _, event: heard.append(event))
+    desk.send(camt([Line("250.00", "7001")]))
+    desk.open("NOVAK", "250.00", "41", kind="advance", advance=7, account="7001")
+    desk.do("UPDATE receivable SET issued_on = '2026-03-18', due = '2026-03-19'")
+    desk.post("/v1/payments/match")
+    listen(HOOKS)
+    # nothing was known to be supplied for it on the 16th, when it came: its tax is of the 18th
+    assert [row["received_on"] for event in heard for row in event["allocations"]] == [date(2026, 3, 18)]
+
+
 def test_a_refund_goes_back_where_it_came_from_and_meets_its_movements(desk: Desk) -> None:
     desk.open("NOVAK", "100.00", "51")
     desk.send(camt([Line("130.00", "51")]))

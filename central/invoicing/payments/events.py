@@ -2,8 +2,9 @@
 
 "payment.allocated" and "payment.released" carry `allocations`, a list of those that concern advances, `person`, `at`
 and `why` (of a release; else None). Each allocation has `allocation`, `receivable`, `advance`, `payment` (None where a
-credit note was set off), `amount`, `currency`, `received_on` (the day on which the bank booked the money; of a set-off
-the day of the document), `seller` and `payer`.
+credit note was set off), `amount`, `currency`, `received_on` (the day on which the bank booked the money; of a credit
+that lay there before the advance was asked for the day of that; of a set-off the day of the document), `seller` and
+`payer`.
 """
 
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from central.platform.identity import Person
 
 OF_ADVANCES = text("""
     SELECT a.id AS allocation, a.receivable, r.advance, a.payment, a.amount, r.currency,
-           coalesce(p.booked_on, a.made_on) AS received_on, r.seller, r.payer
+           greatest(coalesce(p.booked_on, a.made_on), r.issued_on) AS received_on, r.seller, r.payer
       FROM allocation a
       JOIN receivable r ON r.id = a.receivable
       LEFT JOIN payment p ON p.id = a.payment

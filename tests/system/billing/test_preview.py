@@ -8,6 +8,13 @@ from central.invoicing.isdoc import problems_of
 from tests.system.billing.site import POINTS, BilledSite
 from tests.system.billing.test_checks_and_invoicing import approved_run
 
+NOTHING_MADE = """
+    -- documents, their open items, the last number given, and contracts of which bases are invoiced
+    SELECT ARRAY[(SELECT count(*) FROM invoice), (SELECT count(*) FROM receivable),
+                (SELECT coalesce(sum(last), 0) FROM invoice_series),
+                (SELECT count(DISTINCT contract) FROM billing_basis WHERE state = 'invoiced')]
+"""
+
 
 def test_what_is_previewed_is_issued_or_refused(site: BilledSite) -> None:
     run = approved_run(site)
@@ -39,6 +46,7 @@ def test_what_is_previewed_is_issued_or_refused(site: BilledSite) -> None:
         site.do("UPDATE billing_basis SET amount = amount + 0.01 WHERE id = :id", id=basis)
         refused = client.post("/v1/invoices", json={"contracts": [first], "token": one["token"]})
         assert (refused.status_code, refused.json()["code"]) == (409, "changed_since_preview")
+        assert site.one(NOTHING_MADE) == [0, 0, 0, 0]
         site.do("UPDATE billing_basis SET amount = amount - 0.01 WHERE id = :id", id=basis)
         issued = client.post("/v1/invoices", json={"contracts": [first], "token": one["token"]})
         assert issued.status_code == 201, issued.text
@@ -52,6 +60,7 @@ def test_what_is_previewed_is_issued_or_refused(site: BilledSite) -> None:
         site.do("UPDATE invoice SET number = '2600000002'")
         used = client.post("/v1/invoices", json={"contracts": [second]})
         assert (used.status_code, used.json()["code"]) == (409, "number_used")
+        assert site.one(NOTHING_MADE) == [1, 1, 1, 1]  # what was issued before, and the series as it was left
         site.do("UPDATE invoice SET number = '2600000001'")
 
         payer = site.one(
