@@ -438,16 +438,32 @@ def test_the_operator_calls_us_back(caller: Caller, engine: Engine, tmp_path: Pa
     failed = caller.call(wss.seal_envelope(b"<RESPONSE id='R-5'/>", pki.world().theirs, caller.now[0]))
     assert fault_of(failed) == (500, "Server", "It could not be taken now; try again.")
     assert len(caller.reads.contents) == 1
+    _call_over_the_quota(caller)
 
     with transaction(engine) as db:
         rows = db.execute(select(market_archive.c.direction, market_archive.c.verdict, market_archive.c.octets)).all()
     came = [verdict for direction, verdict, _ in rows if direction == "in"]
-    assert came == ["opened", "duplicate", *["refused"] * 6]
+    assert came == ["opened", "duplicate", *["refused"] * 6, "duplicate"]
     assert next(octets for direction, _, octets in rows if direction == "out") == answer.content
 
     nobody = _context(tmp_path, tmp_path / "ca.pem", with_key=False)
     with httpx.Client(verify=nobody) as stranger, pytest.raises(httpx.TransportError):
         stranger.post(f"{caller.url}/ote/CDSCallbackService", content=octets)
+
+
+def _call_over_the_quota(caller: Caller) -> None:
+    """A stranger is told to go, and nothing more of it is archived; who is known is not kept by that."""
+    stranger = wss.seal_envelope(b"<RESPONSE id='R-6'/>", pki.own("stranger", pki.world().stranger), caller.now[0])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(quota.admit, "__defaults__", (Quota(pieces=0),))
+        assert fault_of(caller.call(stranger)) == (
+            503,
+            "Server",
+            "Too many calls of strangers came today; try again later.",
+        )
+        caller.reads.fails = False
+        known = wss.seal_envelope(b"<RESPONSE id='R-1'/>", pki.world().theirs, caller.now[0])
+        assert caller.call(known).status_code == 200
 
 
 @dataclass

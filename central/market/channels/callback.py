@@ -24,6 +24,7 @@ from central.market.channels.receive import Read, Taken, take
 from central.market.channels.soap import acknowledgement
 from central.market.errors import InboundError
 from central.platform.database import transaction
+from central.platform.errors import DomainError
 
 PATH: Final = "/ote/{service}"
 SERVICES: Final = frozenset(
@@ -38,7 +39,18 @@ SERVICES: Final = frozenset(
     }
 )
 """Documented names of the services that a participant hosts."""
-REPEATABLE: Final = frozenset({"wrong_signature", "untrusted_certificate", "timestamp", "certificate_not_valid"})
+REPEATABLE: Final = frozenset(
+    {
+        "wrong_signature",
+        "untrusted_certificate",
+        "timestamp",
+        "certificate_not_valid",
+        "certificate_usage",
+        "nobody_named",
+        "revocation_unknown",
+        "no_anchor",
+    }
+)
 """Refusals that a change of settings or of time may mend: the caller may try again."""
 KEPT_OF_TOO_LARGE: Final = 64 * 1024
 _log = structlog.get_logger(__name__)
@@ -125,13 +137,24 @@ def _refused(setting: CallbackSetting, content: bytes, refusal: tuple[str, str])
 
 
 def answer(incoming: Incoming, taken: Taken, setting: CallbackSetting, at: datetime) -> tuple[bytes, int]:
-    """The signed reply to what was taken, now or before; a signed fault to what is refused, with SOAP's status 500."""
-    key = in_force(setting.keys, "sign", at)
+    """The signed reply to what was taken, now or before; a fault to what is refused, with SOAP's status 500.
+
+    The fault is signed where we have a key: that we have none must not hinder a refusal from being kept.
+    """
     if taken.verdict is not Verdict.REFUSED and incoming.refusal is None:
+        key = in_force(setting.keys, "sign", at)
         return wss.seal_envelope(acknowledgement(incoming.identity), key, at, setting.rules), 200
     code = incoming.refusal[0] if incoming.refusal else "refused"
-    fault = "Server" if code in REPEATABLE else "Client"
-    return wss.seal_fault(wss.Fault(fault, taken.why or "refused"), key, at, setting.rules), 500
+    fault = wss.Fault(fault_code(code), taken.why or "refused")
+    try:
+        return wss.seal_fault(fault, in_force(setting.keys, "sign", at), at, setting.rules), 500
+    except DomainError:
+        return wss.fault_envelope(fault), 500
+
+
+def fault_code(refusal: str) -> str:
+    """Server where the caller may try again, Client where the call itself is at fault."""
+    return "Server" if refusal in REPEATABLE else "Client"
 
 
 def _replied(incoming: Incoming, taken: Taken, reply: bytes, setting: CallbackSetting, at: datetime) -> Exchanged:

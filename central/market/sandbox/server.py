@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from fastapi.responses import Response as HttpResponse
 
 from central.market.channels import wss
-from central.market.channels.callback import limited_body
+from central.market.channels.callback import fault_code, limited_body
 from central.market.channels.certificates import Counterparty
 from central.market.channels.keys import OwnKey
 from central.market.channels.soap import acknowledgement
@@ -89,16 +89,21 @@ def create_soap_app(sandbox: Sandbox, key: OwnKey, participant: Counterparty, no
     """The operator's web services: what the participant signed is taken, and the receipt is signed."""
     app = FastAPI(title="Web services of the sandbox", docs_url=None, redoc_url=None, openapi_url=None)
 
+    def fault(code: str, text: str) -> HttpResponse:
+        # signed: only such a one decides what becomes of a message
+        octets = wss.seal_fault(wss.Fault(code, text), key, now())
+        return HttpResponse(octets, 500, media_type="text/xml; charset=utf-8")
+
     @app.post(f"{SOAP_PATH}/{{service}}")
     async def take(service: str, request: Request) -> HttpResponse:
         content, is_whole = await limited_body(request)
         if not is_whole:
-            return _fault("Client", f"{service} does not take as much.")
+            return fault("Client", f"{service} does not take as much.")
         try:
             opened = wss.open_envelope(content, participant, now())
             receipt = await sandbox.take(opened.payload, "soap")
         except InboundError as error:
-            return _fault("Client", f"{error.code}: {error.message}")
+            return fault(fault_code(error.code), f"{error.code}: {error.message}")
         except NoReceiptError as error:
             return HttpResponse(str(error), 503)
         reply = wss.seal_envelope(acknowledgement(receipt), key, now())
@@ -118,10 +123,6 @@ async def _content(request: Request) -> bytes | None:
 
 def _too_large() -> JSONResponse:
     return _refusal(413, "xml_too_large", f"More than {DEFAULT_LIMITS.size_bytes} bytes are not taken.")
-
-
-def _fault(code: str, text: str) -> HttpResponse:
-    return HttpResponse(wss.fault_envelope(wss.Fault(code, text)), 500, media_type="text/xml; charset=utf-8")
 
 
 def _refusal(status: int, code: str, message: str) -> JSONResponse:

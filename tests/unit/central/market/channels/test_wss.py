@@ -15,7 +15,11 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from central.market.channels import wss
+from central.market.channels.allowed import Environment
+from central.market.channels.callback import CallbackSetting, answer
 from central.market.channels.certificates import Counterparty
+from central.market.channels.port import Incoming, Verdict
+from central.market.channels.receive import Taken
 from central.market.errors import InboundError
 
 from .pki import AT, OPERATOR, own, world
@@ -254,3 +258,17 @@ def test_whatever_is_changed_the_payload_is_the_signed_one_or_refused(data: st.D
     except InboundError:
         return
     assert found.payload == wss.open_envelope(SEALED, world().operator, AT).payload
+
+
+def test_a_refusal_is_told_signed_or_if_there_is_no_key_unsigned() -> None:
+    incoming = Incoming("soap", Environment.SANDBOX, "i", "?", b"x", "", refusal=("timestamp", "It is old."))
+    taken = Taken(Verdict.REFUSED, 1, "timestamp: It is old.")
+    for keys in ([world().ours], [world().ours_old], []):
+        setting = CallbackSetting("soap", Environment.SANDBOX, keys, world().operator)
+        octets, status = answer(incoming, taken, setting, AT)
+        fault = wss.read_fault(octets)
+        assert fault is not None and (status, fault.code, fault.text) == (500, "Server", "timestamp: It is old.")
+        if keys == [world().ours]:
+            assert wss.fault_of(wss.open_envelope(octets, world().us, AT).payload) == fault
+        else:
+            assert refusal(octets) != ""
