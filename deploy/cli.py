@@ -124,6 +124,12 @@ def market(context: typer.Context) -> None:
     raise typer.Exit(importlib.import_module("deploy.market_command").main(context.args))
 
 
+@app.command("checks", context_settings=_PASS_ON)
+def checks(context: typer.Context) -> None:
+    """Checks of billing bases: rozvodna checks run --period 2026-03 [--json]"""
+    raise typer.Exit(importlib.import_module("deploy.checks_command").main(context.args))
+
+
 @app.command("demo")
 def demo(
     once: Annotated[

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from datetime import date
 from typing import ClassVar
 
@@ -11,15 +13,17 @@ import pytest
 from central.checks.bases import Scope
 from central.checks.cancelling import cancel_errors, restore_error
 from central.checks.frame import Frame
-from central.checks.framework import Asked, Definition, Findings, Subject, Text, findings
+from central.checks.framework import Asked, Check, Definition, Findings, Subject, Text, findings
 from central.checks.install import install_standard_checks
 from central.checks.results import process_log
 from central.checks.run import INVOICING, RECHECK, CheckRunMade, run_checks
 from central.checks.settings import CheckSettings, revise_settings
-from central.checks.standard import STANDARD, UnitPriceNotZero
+from central.checks.standard import STANDARD
+from central.checks.standard.unit_price import UnitPriceNotZero
 from central.platform.database import transaction
 from central.platform.errors import NotFound, Refused
 from central.workflow.prepare import prepare
+from deploy.checks_command import main as command
 from tests.system.billing.site import CLERK, NOW, BilledSite, settle_march
 
 ALL = ["regular", "accrual", "annual"]
@@ -31,7 +35,7 @@ def settled(site: BilledSite) -> int:
         return settle_march(connection, site.clock).id
 
 
-def check(site: BilledSite, scope: Scope, checks: object = STANDARD) -> CheckRunMade:
+def check(site: BilledSite, scope: Scope, checks: Sequence[Check] = STANDARD) -> CheckRunMade:
     with transaction(site.engine) as connection:
         return run_checks(connection, scope, "manual", CLERK, NOW, checks)
 
@@ -195,6 +199,31 @@ def test_every_standard_check_runs_over_the_month(site: BilledSite) -> None:
     assert (told[2]["ok"] > 0, told[2]["error"]) == (True, 0)
     assert told[1]["ok"] == site.one("SELECT count(*) FROM billing_basis WHERE rate IN (5, 6)")
     assert sum(told[9].values()) >= bases
+
+
+def test_the_command_tells_what_each_check_found_and_how_long_it_took(
+    site: BilledSite, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settled(site)
+    monkeypatch.setenv("ROZVODNA_DATABASE_URL", site.url)
+    site.do("""
+        INSERT INTO payment_calendar (contract, period, advance_due, regular_due, annual_due)
+        SELECT DISTINCT contract, daterange('2026-03-01', '2026-04-01'), false, true, false FROM billing_basis
+    """)
+    assert command(["run", "--period", "2026-03", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["bases"] == site.one("SELECT count(*) FROM billing_basis") > 0
+    (only,) = told["checks"]
+    assert (only["check"], only["name"], only["failed"]) == (6, "Unit price not zero", None)
+    assert (only["results"]["ok"], only["seconds"] > 0) == (told["bases"], True)
+    zero_price(site)
+    assert command(["run", "--period", "2026-03", "--group", "regular"]) == 1
+    assert "6 Unit price not zero: ok" in capsys.readouterr().out
+    assert command(["run", "--period", "2026-04"]) == 0
+    assert "0 bases" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        command(["run", "--period", "2026-13"])
+    assert "'2026-13' is no month; one such as 2026-03 is expected." in capsys.readouterr().err
 
 
 class OfRows(UnitPriceNotZero):
