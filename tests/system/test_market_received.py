@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import io
+import zipfile
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -10,9 +13,12 @@ import msgspec
 import pytest
 from sqlalchemy import func, select, update
 
+from central.market.answers import Brought
+from central.market.channels.allowed import Environment
 from central.market.channels.port import Outgoing, Sealed
 from central.market.contents import write_any
 from central.market.envelope import Envelope, Participant
+from central.market.incoming import take_message
 from central.market.messages import Draft, Subject, create
 from central.market.payloads.master_data import MasterData, PointData, PointParty
 from central.market.payloads.supplier_switch import ChangeOfSupplier, Statement, SupplierSwitch
@@ -23,7 +29,7 @@ from central.platform.database import transaction
 from central.platform.errors import Refused
 from central.platform.tables import audit
 from central.registry.tables import party, supply_point
-from tests.system.market_desk import NEW_SUPPLIER, NOW, PACKAGE, Desk, message, open_desk
+from tests.system.market_desk import NEW_SUPPLIER, NOW, PACKAGE, TOKEN, Desk, message, open_desk
 from tests.unit.central.market.content_examples import OPERATOR, PAYLOADS, POINT, POINT_DATA, SUPPLIER, US
 
 
@@ -197,3 +203,43 @@ def test_a_refused_request_is_objected_to_with_a_reason(desk: Desk) -> None:
     number = refused["result"]["market_message"]
     assert "nemá smlouvu" in desk.xml(number)
     assert desk.get(f"/processes/{proposal['process']}")["state"] == "objected"
+
+
+def test_what_is_made_to_harm_is_refused_recorded_and_never_processed(desk: Desk) -> None:
+    good = message("XD1", PAYLOADS["XD1"], "IN-1")
+    root = good.index(b"<CDSIDIS")
+    laughs = b'<!DOCTYPE l [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;"><!ENTITY c "&b;&b;&b;&b;">]>'
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("message.xml", b"<a>" + b" " * 10_000_000 + b"</a>")
+    harmful = {
+        "entities that grow": good[:root] + laughs + good[root:],
+        "an entity of a file": good[:root] + b'<!DOCTYPE l [<!ENTITY a SYSTEM "file:///etc/hosts">]>' + good[root:],
+        "a definition elsewhere": good[:root] + b'<!DOCTYPE l SYSTEM "http://127.0.0.1:9/l.dtd">' + good[root:],
+        "hidden in another encoding": good.decode().encode("utf-16"),
+        "nested without end": b"<a>" * 100_000 + b"</a>" * 100_000,
+        "a zip that grows": packed.getvalue(),
+        "a compressed stream": gzip.compress(b"<a/>" * 1_000_000),
+        "cut off": good[:-200],
+        "no message": b"\0" * 1000,
+        "a number without end": good.replace(b'breaker-amps="25"', b'breaker-amps="' + b"9" * 200_000 + b'"'),
+        "too large": good + b" " * 1_000_000,
+    }
+    for what, content in harmful.items():
+        assert content != good
+        assert desk.bring(content) == "refused", what
+    told = desk.get("/received")
+    assert [each["outcome"] for each in told] == ["refused"] * len(harmful), "each is recorded"
+    assert all(each["why"].strip() for each in told)
+    with transaction(desk.engine) as db:
+        for peer, outcome in ((SUPPLIER, "refused"), (OPERATOR, "proposed"), (OPERATOR, "duplicate")):
+            taken = take_message(db, Brought(good, peer, Environment.SANDBOX), NOW, "channel mail")
+            assert taken.outcome == outcome, f"{peer} brought it: {taken.why}"
+        again = good.replace(b'message-code="XD1"', b'message-code="XD1" ')
+        assert (
+            take_message(db, Brought(again, OPERATOR, Environment.SANDBOX), NOW, "channel mail").outcome == "conflict"
+        )
+        assert db.execute(select(func.count()).select_from(received_tariff)).scalar_one() == 3, "once"
+    for each in told:
+        kept = desk.client.get(f"/v1/market/received/{each['id']}/xml", headers={"Authorization": f"Bearer {TOKEN}"})
+        assert kept.headers["content-type"] == "application/octet-stream"

@@ -58,7 +58,7 @@ def test_what_is_asked_for_goes_out(database_url: str) -> None:
         assert told.envelope.references == ("ASK-1",)
         (profile,) = told.locations[0].profiles
         assert [(day.day.date, set(day.values)) for day in profile.days] == [(date(2026, 3, 2), {2})]
-        assert desk.bring(message("XR1", request(1, 5), "ASK-2")) == "applied"
+        assert desk.bring(message("XR1", request(1, 5), "ASK-2")) == "proposed"
         (waits,) = desk.get("/proposals", state="waiting", kind="data_asked")
         assert "Of 5 days" in waits["why"], "what was not told cannot go out: a person sees it"
         assert desk.bring(message("XR3", request(1, 2), "ASK-3", SUPPLIER)) == "proposed"

@@ -5,7 +5,7 @@ message that they asked for goes out to them.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
@@ -28,6 +28,7 @@ from central.workflow.received.told import interval_data, master_data
 KIND: Final = "data_asked"
 GAS_KIND: Final = "gas_data_asked"
 MASTER_DATA: Final = "XR3"
+_OURS: Final = (date(1990, 1, 1), date(2199, 12, 31))
 ANSWERS: Final = {"XR1": INTERVAL_DATA, MASTER_DATA: "XM1"}
 """Code of the message that answers a request."""
 
@@ -37,7 +38,7 @@ def effects(connection: Connection, messages: Sequence[Message], at: datetime) -
     codes = sorted({asked.opm for message in messages for asked in _asked(message)})
     known = points_of(connection, codes)
     operator = package_valid_on(at.date()).envelope.market_operator
-    return [_effect(message, known, operator, at) for message in messages]
+    return [_effect(connection, message, known, operator, at) for message in messages]
 
 
 def gas_effects(connection: Connection, messages: Sequence[Message], _at: datetime) -> list[Effect]:
@@ -68,31 +69,34 @@ def _asked(message: Message) -> list[AskedPoint]:
     return payload.locations
 
 
-def _effect(message: Message, known: Mapping[str, int], operator: str, at: datetime) -> Effect:
+def _effect(connection: Connection, message: Message, known: Mapping[str, int], operator: str, at: datetime) -> Effect:
     envelope = message.read.envelope
     ours = [asked for asked in _asked(message) if asked.opm in known]
     strange = not_ours([asked.opm for asked in _asked(message)], dict(known))
     if not ours:
         return Effect("kept", f"Nothing of ours is asked for. {strange}".rstrip())
-    is_answered = envelope.sender.id == operator
+    waiting: list[Proposal] = []
+    answers: list[tuple[Proposal, Payload]] = []
+    for asked in ours:
+        proposal = _proposal(asked, known[asked.opm], envelope)
+        if envelope.sender.id != operator:
+            waiting.append(proposal)
+            continue
+        try:
+            answers.append((proposal, _payload(connection, proposal, at)))
+        except DomainError as error:
+            waiting.append(replace(proposal, why=f"{proposal.why} {error}"))
 
     def write(connection: Connection, inbox: int) -> None:
-        for asked in ours:
-            point = known[asked.opm]
-            proposal = _proposal(asked, point, envelope)
-            if not is_answered:
-                propose(connection, inbox, proposal, at)
-                continue
+        for proposal, payload in answers:
             try:
                 with connection.begin_nested():
-                    _answer(connection, _Request(proposal.proposed, asked.opm, point, envelope.id, inbox), at, "system")
+                    _say(connection, proposal, payload, (envelope.id, inbox), at, "system")
             except DomainError as error:
-                waits = Proposal(KIND, asked.opm, proposal.proposed, f"{proposal.why} {error}", point)
-                propose(connection, inbox, waits, at)
+                propose(connection, inbox, replace(proposal, why=f"{proposal.why} {error}"), at)
 
-    what = "are answered, or wait where they cannot be" if is_answered else "wait for a decision"
-    why = f"{len(ours)} requests of {envelope.sender.id} {what}. {strange}".rstrip()
-    return Effect("applied" if is_answered else "proposed", why, write=write)
+    why = f"{len(answers)} requests of {envelope.sender.id} are answered, {len(waiting)} wait. {strange}".rstrip()
+    return Effect("proposed" if waiting else "applied", why, waiting, write)
 
 
 def _proposal(asked: AskedPoint, point: int, envelope: Envelope) -> Proposal:
@@ -109,48 +113,54 @@ def _proposal(asked: AskedPoint, point: int, envelope: Envelope) -> Proposal:
     return Proposal(KIND, asked.opm, proposed, why, point)
 
 
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """What is asked for of a point, by which message."""
-
-    proposed: Mapping[str, Any]
-    opm: str
-    point: int
-    message_id: str
-    inbox: int
-
-
-def _answer(connection: Connection, request: _Request, at: datetime, person: str) -> int:
-    """Put the message asked for into the outbox; Refused where we cannot tell it."""
-    proposed = request.proposed
+def _payload(connection: Connection, proposal: Proposal, at: datetime) -> Payload:
+    """The record asked for; Refused where we cannot tell it."""
+    proposed = proposal.proposed
     code = ANSWERS.get(proposed.get("code", ""))
-    if code is None:
+    if code is None or proposal.supply_point is None:
         raise Refused("request", f"What answers a request {proposed.get('code')} is not known: answer it by hand.")
-    first, last = (date.fromisoformat(proposed[name]) for name in ("first_day", "last_day"))
-    asked = AskedPoint(opm=request.opm, first_day=first, last_day=last, direction=proposed["direction"])
-    us, them = proposed["receiver"], proposed["sender"]
-    payload: Payload
+    first, last = _days(proposed)
+    asked = AskedPoint(opm=proposal.subject, first_day=first, last_day=last, direction=proposed["direction"])
     if code == INTERVAL_DATA:
-        payload = interval_data(connection, asked, Envelope("", code, at, Participant(us), Participant(them)))
-    else:
-        payload = master_data(connection, request.point, asked)
+        us, them = Participant(proposed["receiver"]), Participant(proposed["sender"])
+        return interval_data(connection, asked, Envelope("", code, at, us, them))
+    return master_data(connection, proposal.supply_point, asked)
+
+
+def _say(
+    connection: Connection, proposal: Proposal, payload: Payload, request: tuple[str, int], at: datetime, person: str
+) -> int:
+    """Put the answer to a request (id of its message, number in the inbox) into the outbox."""
+    message_id, inbox = request
+    first, last = _days(proposal.proposed)
     said = Said(
-        code=code,
+        code=ANSWERS[proposal.proposed["code"]],
         payload=payload,
-        sender=us,
-        receiver=them,
-        subject=Subject("request", f"{request.message_id}/{request.opm}", request.point),
+        sender=proposal.proposed["receiver"],
+        receiver=proposal.proposed["sender"],
+        subject=Subject("request", f"{message_id}/{proposal.subject}", proposal.supply_point),
         first_day=first,
         end_day=last + timedelta(days=1),
-        references=(request.message_id,),
-        basis={"inbox": request.inbox, "request": request.message_id},
+        references=(message_id,),
+        basis={"inbox": inbox, "request": message_id},
     )
     return say(connection, said, at, person)
 
 
+def _days(proposed: Mapping[str, Any]) -> tuple[date, date]:
+    """The first and the last day; Refused where they are no days of our time."""
+    first, last = date.fromisoformat(proposed["first_day"]), date.fromisoformat(proposed["last_day"])
+    if not _OURS[0] <= first <= last <= _OURS[1]:
+        raise Refused("days", f"{first} to {last} are no days that anything is known of.")
+    return first, last
+
+
 def _take(connection: Connection, row: RowMapping, deciding: Deciding) -> Mapping[str, Any]:
-    request = _Request(row["proposed"], row["subject"], row["supply_point"], row["message_id"], row["inbox"])
-    return {"market_message": _answer(connection, request, deciding.clock.now(), deciding.person.name)}
+    at = deciding.clock.now()
+    proposal = Proposal(KIND, row["subject"], row["proposed"], row["why"], row["supply_point"])
+    payload = _payload(connection, proposal, at)
+    request = row["message_id"], row["inbox"]
+    return {"market_message": _say(connection, proposal, payload, request, at, deciding.person.name)}
 
 
 PROPOSAL: Final = Kind(take=_take)

@@ -27,7 +27,7 @@ from central.platform.errors import Refused
 from central.platform.identity import Person
 from central.registry.capacity_rules import months_later
 from central.workflow.report_month import DutyOf, report_period
-from central.workflow.telling import bills, days, registry, reports
+from central.workflow.telling import bills, days, gas_bills, registry, reports
 from central.workflow.telling.model import Tellable, Window
 from shared.clock import Clock
 from shared.metering_day import PRAGUE
@@ -38,6 +38,7 @@ _AT_ONCE: Final = 500
 _SOURCES: Final = (
     (registry.WHYS, registry.find),
     (bills.WHYS, bills.find),
+    (gas_bills.WHYS, gas_bills.find),
     (reports.WHYS, reports.find),
 )
 """Kinds of causes, and what finds the duties for them with their records."""

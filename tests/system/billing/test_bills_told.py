@@ -9,6 +9,7 @@ from sqlalchemy import text
 from central.invoicing.cancel import cancel_invoice
 from central.market.contents import read_any
 from central.market.format_package import load_package
+from central.market.payloads.gas_lines import lines_of
 from central.platform.database import transaction
 from central.workflow.telling import bills
 from central.workflow.telling.model import Window
@@ -85,3 +86,23 @@ def test_the_invoice_of_a_point_adds_up(site: BilledSite) -> None:
     problems = "SELECT count(*) FROM market_duty WHERE message_code = '127' AND problem NOT LIKE '%no EAN%'"
     assert site.one(problems) == 0
     assert site.one("SELECT count(*) FROM market_message WHERE message_code = '127'") > 0
+
+
+def test_every_bill_of_gas_is_told_and_adds_up(site: BilledSite) -> None:
+    issue_all(site, approved_run(site))
+    with transaction(site.engine) as connection:
+        tell(connection, SINCE, site.clock, CLERK, sender="8591824900017")
+        rows = connection.execute(
+            text("""
+                SELECT m.xml, d.problem,
+                       (SELECT sum(l.amount) FROM invoice_line l JOIN billing_basis b ON b.id = l.basis
+                         WHERE l.invoice = CAST(d.cause ->> 'invoice' AS bigint) AND b.service = 'distribution'
+                           AND l.supply_point = d.supply_point) AS billed
+                  FROM market_duty d LEFT JOIN market_message m ON m.duty = d.id WHERE d.message_code = 'GP6'
+            """)
+        ).all()
+    assert rows
+    for row in rows:
+        assert row.problem is None
+        (document,) = read_any(PACKAGE, bytes(row.xml)).payload.documents
+        assert sum(lines_of(document)) == document.net == row.billed
