@@ -317,6 +317,31 @@ def test_switching_times_and_load_profiles_go_to_their_places(house: House, outs
     assert "TDD4" in house.source("tdd")["error"]
 
 
+def test_a_whole_month_of_temperatures_gives_degree_days_and_leaves_entered_ones(
+    house: House, outside: Outside
+) -> None:
+    def table(actual: int, days: int = 28) -> Reply:
+        rows = [f"{day}.2.2026;{actual};0\n" for day in range(1, days + 1)]
+        return Reply(body=("day;actual;normal\n" + "".join(rows)).encode())
+
+    def held() -> list[tuple[float, float, str]]:
+        rows = house.get("/v1/advances/degree-days", zone="Z")
+        return [(float(row["normal"]), float(row["actual"]), row["source"][:13]) for row in rows]
+
+    settings = {"zones": {"": "Z"}, "column_normal": "normal", "degree_days": {}}
+    house.set_up("chmi", "temperatures", [outside.url], settings=settings)
+    outside.answers(table(1, 27), table(1), table(2), table(3))
+    for expected in ([], [(560.0, 532.0, "temperatures:")], [(560.0, 504.0, "temperatures:")]):
+        house.ask("chmi")
+        house.worker.look()
+        assert held() == expected
+    house.do("UPDATE degree_day SET source = 'zadal člověk'")
+    house.ask("chmi")
+    house.worker.look()
+    assert held() == [(560.0, 504.0, "zadal člověk")]
+    assert "Degree days of Z in 2026-02 stay as they were entered" in house.source("chmi")["error"]
+
+
 def test_a_price_decision_s_workbook_is_compared_and_never_installed(house: House, outside: Outside) -> None:
     with transaction(house.engine) as connection:
         prepare(connection, "test", house.clock.now())

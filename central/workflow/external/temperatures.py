@@ -1,18 +1,21 @@
 """Temperatures by zone and day, actual and normal, from a table.
 
 Assumed: a row for each day, with the zone in a column or the whole table of one zone; degrees Celsius. Series
-`temperature.<zone>`, key the day.
+`temperature.<zone>`, key the day. With `degree_days` in the settings, whole months give degree days as well.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Annotated, Final
 
 import msgspec
+from sqlalchemy import Connection
 
-from central.platform.external.values import Value
-from central.workflow.external.adapter import Adapter, NoParameters, UnreadableError, one_part
+from central.platform.external.values import Counts, Value
+from central.workflow.external.adapter import Adapter, NoParameters, Origin, UnreadableError, one_part
+from central.workflow.external.degree_days import DegreeDayRule, store_degree_days
 from central.workflow.external.records import each_once, keep
 from central.workflow.external.table_form import Name, TableForm, Theirs, read_table
 from central.workflow.external.written import day_of, number_of
@@ -33,6 +36,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     column_day: Name = "day"
     column_actual: Name = "actual"
     column_normal: Name | None = None
+    degree_days: DegreeDayRule | None = None
 
     def __post_init__(self) -> None:
         if not self.zones or len(self.zones) > 100:
@@ -47,6 +51,14 @@ def read(octets: bytes, settings: Settings) -> Sequence[Value]:
     optional = {"zone": settings.column_zone, "normal": settings.column_normal}
     columns |= {ours: theirs for ours, theirs in optional.items() if theirs is not None}
     return each_once(_values(octets, settings, columns))
+
+
+def store(connection: Connection, values: Sequence[Value], settings: Settings, origin: Origin) -> Counts:
+    """Store the values, and the degree days of months that they complete where the settings ask for them."""
+    counts = keep(connection, values, settings, origin)
+    if settings.degree_days is None:
+        return counts
+    return replace(counts, left=store_degree_days(connection, values, settings.degree_days, origin))
 
 
 def _values(octets: bytes, settings: Settings, columns: Mapping[str, str]) -> Iterator[Value]:
@@ -87,5 +99,5 @@ ADAPTER: Final = Adapter(
     parameters=NoParameters,
     parts=one_part,
     read=read,
-    store=keep,
+    store=store,
 )
