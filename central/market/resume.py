@@ -1,12 +1,14 @@
-"""A message that waits for a person is due again because the person says so."""
+"""Messages that wait for a person: which they are, and sending one again because the person says so."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel, Field
-from sqlalchemy import Connection, func, update
+from sqlalchemy import Connection, RowMapping, func, select, update
 
 from central.market.messages import require as require_message
+from central.market.send import USUAL_PACE
 from central.market.states import State
 from central.market.tables import market_message
 from central.platform import audit
@@ -46,6 +48,19 @@ def resume(connection: Connection, number: int) -> str:
         .values(due_at=func.clock_timestamp())
     )
     return str(row["message_id"])
+
+
+def find_left(connection: Connection, limit: int) -> Sequence[RowMapping]:
+    """Messages that were tried and wait for a person, the longest first: nothing tries them soon by itself."""
+    table = market_message
+    columns = (table.c.id, table.c.message_id, table.c.message_code, table.c.state, table.c.attempts, table.c.sent_at)
+    query = select(*columns).where(
+        table.c.state.in_(_WAITING),
+        table.c.direction == "out",
+        table.c.attempts > 0,
+        table.c.due_at > func.clock_timestamp() + 2 * USUAL_PACE.longest_pause,
+    )
+    return connection.execute(query.order_by(table.c.id).limit(limit)).mappings().all()
 
 
 @router.post("/messages/{number}/send-again", summary="Send a message that waits")

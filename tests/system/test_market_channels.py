@@ -249,8 +249,10 @@ def test_what_a_stranger_refuses_waits_for_a_person_who_sends_it_again(engine: E
             assert message["state"] == "saved"
             number = message["id"]
             assert "does not prove who it is" in call("GET", f"/messages/{number}/events").text
+            assert [each["id"] for each in call("GET", "/warnings").json()["left"]] == [number]
             again = call("POST", f"/messages/{number}/send-again", json={"why": "the proxy was mended"})
             assert (again.status_code, again.json()) == (200, {"id": number, "message_id": "121-1"})
+            assert call("GET", "/warnings").json()["left"] == []
             assert len(send_due(engine, channel, ManualClock(AT), "Jana").sent) == 1
             answer = call("POST", f"/messages/{number}/send-again", json={"why": "once more"})
             assert (answer.status_code, answer.json()["code"]) == (409, "not_waiting")

@@ -56,6 +56,10 @@ def main(settings: Settings) -> None:
                 except DBAPIError as error:
                     _log.warning("market channels have to wait", error=str(error.orig))
                     continue
+                except Exception:
+                    # one channel that stumbles must not stop the others; its message is tried again after its lease
+                    _log.exception("market channel stumbles", channel=channel.destination.name)
+                    continue
                 if report.numbers or report.aside or report.dropped:
                     _log.info("market channel", channel=channel.destination.name, **asdict(report))
                 # where something new came there may be more: a full mailbox is not read a page a minute

@@ -13,6 +13,8 @@ from central.market.channels.watch import running_out, shown
 from central.market.conversation import outages, processes, proposals, repair, warnings
 from central.market.conversation.rejection import find_place
 from central.market.format_package import usable_packages
+from central.market.resume import find_left
+from central.market.states import State
 from central.platform import audit
 from central.platform.errors import DomainError
 from central.platform.identity import Person, require
@@ -88,15 +90,31 @@ class Outage(BaseModel):
     made_by: str
 
 
+class LeftMessage(BaseModel):
+    """A message that nothing tries again soon."""
+
+    id: int
+    message_id: str
+    message_code: str
+    state: State
+    attempts: int
+    sent_at: datetime | None
+
+
 class Warnings(BaseModel):
-    """What is in danger; `packages`: format packages that cannot be read, and why; `certificates`: those that run out
-    without a successor; `channels`: why the channels' settings cannot be read."""
+    """What is in danger.
+
+    `packages`: format packages that cannot be read, and why; `certificates`: those that run out without a successor;
+    `channels`: why the channels' settings cannot be read; `left`: messages that were tried and wait for a person (their
+    events say why).
+    """
 
     deadlines: list[Deadline]
     outages: list[Outage]
     packages: dict[str, str]
     certificates: list[dict[str, Any]]
     channels: str | None
+    left: list[LeftMessage]
 
 
 class OutageIn(BaseModel):
@@ -215,6 +233,7 @@ def list_warnings(
         packages=usable_packages()[1],
         certificates=[shown(expiry) for expiry in expiries],
         channels=why,
+        left=[LeftMessage(**row) for row in find_left(db, limit)],
     )
 
 
