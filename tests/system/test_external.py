@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ from central.platform.settings import Settings
 from central.workflow.external.worker import start
 from central.workflow.prepare import prepare
 from deploy.stack.local import LocalStack
+from shared.identifiers import make_ean18
+from shared.metering_day import PRAGUE
 from tests.system.external_rig import House, Outside, Reply, open_house, outside_server
 from tests.unit.central.tariffs.price_decision import written as workbook
 
@@ -315,6 +317,35 @@ def test_switching_times_and_load_profiles_go_to_their_places(house: House, outs
     house.ask("tdd")
     house.worker.look()
     assert "TDD4" in house.source("tdd")["error"]
+
+
+def test_exports_of_edc_from_a_folder_are_allocated(house: House, folder: Path) -> None:
+    roof, flat, stranger = (make_ean18(f"859182400900{number:05d}") for number in (71, 72, 73))
+    place = {"street": "Dlouhá 1", "city": "Brno", "postal_code": "602 00"}
+    house.post("/v1/parties", {"code": "LDS", "name": "Provozovatel", "role": "operator", **place}, 201)
+    for ean in (roof, flat):
+        point = {"ean": ean, "name": ean, "object": "A", "commodity": "electricity", "operator": "LDS", **place}
+        house.post("/v1/supply-points", {**point, "voltage_level": "NN"}, 201)
+    house.post("/v1/sharing/groups", {"code": "SK-7", "name": "Střecha", "kind": "house"}, 201)
+    lines = [f"Datum;Cas od;Cas do;{roof}-{flat};{roof}-{stranger}"]
+    for quarter in range(97):
+        begin, end = (datetime(2026, 2, 5, tzinfo=PRAGUE) + timedelta(minutes=15 * n) for n in (quarter, quarter + 1))
+        lines.append(f"{begin:%d.%m.%Y;%H:%M};{end:%H:%M};0,02;0,01")
+    (folder / "edc").mkdir()
+    (folder / "edc" / "Export-dat.csv").write_text("\n".join(lines), encoding="utf-8")
+    house.set_up("edc", "edc-sharing", [(folder / "edc").as_uri()], settings={"group": "SK-7"})
+    house.ask("edc")
+    house.worker.look()
+    error = house.source("edc")["error"]
+    assert f"No points here: {stranger} (1 in all)" in error
+    assert f"left out: {roof} 2026-02-06" in error
+    days = {"from": "2026-02-01", "to": "2026-03-01"}
+    rows = house.client.get("/v1/sharing/groups/SK-7/allocations", params=days).json()
+    assert [(row["ean"], row["role"], row["day"], row["source"], row["shared_kwh"]) for row in rows] == [
+        (roof, "producer", "2026-02-05", "edc", "2.88"),
+        (flat, "consumer", "2026-02-05", "edc", "1.92"),
+    ]
+    assert rows[0]["origin"].startswith("edc: /")
 
 
 def test_a_whole_month_of_temperatures_gives_degree_days_and_leaves_entered_ones(

@@ -13,7 +13,7 @@ from central.platform.arrays import int_array
 from central.platform.copy_text import copy_in
 from central.platform.identity import Person
 from central.readings.sharing.allocations import Allocation, Incomplete, nothing, of_computed, of_export
-from central.readings.sharing.export import read_export
+from central.readings.sharing.export import Export, read_export
 from central.readings.sharing.groups import held_keys, require_group
 from central.readings.sharing.shared_energy import Lack, shared_energy
 
@@ -100,8 +100,14 @@ def import_export(
     connection: Connection, code: str, content: bytes, origin: str, reason: str, person: Person, at: datetime
 ) -> Stored:
     """Keep what EDC's export says of a group; BadInput where it cannot be read, NotFound without the group."""
+    return store_export(connection, code, read_export(content), origin, reason, person, at)
+
+
+def store_export(
+    connection: Connection, code: str, export: Export, origin: str, reason: str, person: Person, at: datetime
+) -> Stored:
+    """Keep what an export says that was read already; raises as `import_export` does."""
     require_group(connection, code, lock=True)
-    export = read_export(content)
     taken, left = of_export(export)
     added, unchanged, unknown = _store(
         connection, code, "edc", taken, export.first, export.end, origin, reason, person, at

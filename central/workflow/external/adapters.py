@@ -7,6 +7,7 @@ from central.workflow.external import (
     ares,
     calorific,
     cnb_rates,
+    edc_sharing,
     load_profiles,
     ote_day_ahead,
     ote_gas,
@@ -32,5 +33,6 @@ ADAPTERS: Final[Mapping[str, Adapter]] = {
         temperatures.ADAPTER,
         ares.ADAPTER,
         price_decisions.ADAPTER,
+        edc_sharing.ADAPTER,
     )
 }
