@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from central.platform.errors import BadInput
 from central.workflow.reports import cells as rules
 from central.workflow.reports.cells import Cell, Found, Override
 from central.workflow.reports.definition import Column, Definition, Row, Shipped, Source, Sum, check, shipped
+from central.workflow.reports.sources import SOURCES
 
 D = Decimal
 NOW = datetime(2026, 4, 2, 9, tzinfo=UTC)
@@ -198,15 +200,11 @@ def test_no_fill_loses_an_override_and_the_sum_is_that_of_its_rows(
     ],
 )
 def test_a_definition_that_contradicts_itself_is_refused(rows: list[Row], sentence: str) -> None:
-    import msgspec
-
     with pytest.raises(ValueError, match=sentence):
-        check(msgspec.structs.replace(FORM.definition, rows=rows))
+        check(structs.replace(FORM.definition, rows=rows))
 
 
 def test_shipped_definitions_can_be_read_and_have_sources() -> None:
-    from central.workflow.reports.sources import SOURCES
-
     found = {code: each.definition for (code, _), each in shipped().items()}
     assert set(found) == {"continuity", "lds_consumption", "tariff_statistics"}
     assert {each.fills for each in found.values()} == set(SOURCES)
