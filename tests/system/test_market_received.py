@@ -111,6 +111,26 @@ def test_a_rejected_message_shows_where_it_is_wrong_and_its_repair_replaces_it(d
     assert acts == ["-> sent", "sent -> rejected", "rejected -> sent", "sent -> done"]
 
 
+def test_a_registration_is_a_conversation_that_is_warned_of_until_it_is_done(desk: Desk) -> None:
+    number = make(desk, "M-1", "194", deadline=NOW + timedelta(days=1))
+    desk.send()
+    assert {each["kind"] for each in desk.get("/warnings", within_days=2)["deadlines"]} == {"message", "process"}
+    assert desk.bring(desk.answer("M-1", "R-1", "A02", "Chybí třída TDD.", "S194")) == "applied"
+    (process,) = desk.get("/processes", scenario="registration", only_open=True)
+    assert process["state"] == "rejected"
+    desk.clock.set(NOW + timedelta(days=2))
+    past = desk.get("/warnings", within_days=0)["deadlines"]
+    assert [(each["kind"], each["is_past"]) for each in past] == [("message", True), ("process", True)]
+    made = desk.post(f"/messages/{number}/repair", {"why": "doplněno"})["id"]
+    assert desk.send() == [made]
+    assert desk.bring(desk.answer(desk.get(f"/messages/{made}")["message_id"], "R-2")) == "applied"
+    assert desk.get("/warnings", within_days=0)["deadlines"] == []
+    detail = desk.get(f"/processes/{process['id']}")
+    assert (detail["state"], detail["closed_at"] is not None) == ("done", True)
+    lines = [line["kind"] for line in detail["time_line"]]
+    assert lines.count("message_in") == 2 and {"message_out", "step", "deadline"} < set(lines)
+
+
 def test_a_late_answer_counts_and_an_outage_holds_everything_back(desk: Desk) -> None:
     number = make(desk, "M-1", deadline=NOW + timedelta(days=1))
     body = {"first": "2026-04-01T07:00:00Z", "end": "2026-04-01T10:00:00Z", "why": "odstavka"}
