@@ -349,7 +349,13 @@ def test_one_statement_in_two_forms_that_say_different_things_is_booked_once(des
     # the other form knows the account of one and the symbol of another
     again = desk.send(camt([Line("100.00", "51"), Line("250.00", "77"), Line("-20.00", "308")]))
     assert (again["payments"], again["repeated"]) == (0, 3)
-    assert desk.sql("SELECT count(*) FROM payment") == 3
+    # one tells a batch as a sum, the other one its movements
+    day = date(2026, 3, 17)
+    desk.send(abo([Line("150.00", "88", day=day)], number=2, old="1330.00"))
+    parts = [Line("100.00", "61", day=day), Line("50.00", "62", day=day)]
+    again = desk.send(camt(parts, number=2, old="1330.00"))
+    assert (again["payments"], again["repeated"]) == (0, 2)
+    assert desk.sql("SELECT count(*) FROM payment") == 4
     assert desk.rest(item) == "0.00"
 
 

@@ -20,7 +20,7 @@ from central.invoicing.payments.bodies import (
     SplitOrder,
 )
 from central.invoicing.payments.booking import MOST_OCTETS, book_statements
-from central.invoicing.payments.matching import lock_payments, match_payments
+from central.invoicing.payments.matching import match_payments
 from central.invoicing.payments.overviews import PAYMENTS, RECEIVABLES, STATEMENTS, find_allocations, find_saldo
 from central.invoicing.payments.pickup import try_again
 from central.invoicing.payments.receivables import close_by, require
@@ -112,7 +112,6 @@ def get_receivable(receivable: PathId, connection: Db, _: Reader) -> dict[str, A
 def close(receivable: PathId, order: Reason, connection: Db, clock: Now, person: Payer) -> dict[str, str]:
     """What is paid stays paid."""
     require(connection, receivable)
-    lock_payments(connection)
     return {"closed": format(close_by(connection, [receivable], order.reason, person, clock.now()), "f")}
 
 

@@ -78,13 +78,16 @@ BY_REFERENCE = text("""
 """)
 
 DOUBTFUL = text("""
-    -- days on which a movement comes that is like a stored one (of the other form: of its amount), and no reference
-    -- says whether it is the same
-    SELECT DISTINCT i.booked_on
+    -- days on which a movement comes that is like a stored one, and no reference says whether it is the same; and days
+    -- of which the other form was read
+    SELECT i.booked_on
       FROM incoming i
-      JOIN payment p ON p.iban = :iban AND p.parent IS NULL AND p.booked_on = i.booked_on
-           AND (p.content = i.content OR p.form <> :form AND p.amount = i.amount)
+      JOIN payment p ON p.iban = :iban AND p.parent IS NULL AND p.booked_on = i.booked_on AND p.content = i.content
      WHERE i.earlier IS NULL AND NOT (p.form = :form AND p.reference IS NOT NULL AND i.reference IS NOT NULL)
+     UNION
+    SELECT p.booked_on FROM payment p
+     WHERE p.iban = :iban AND p.parent IS NULL AND p.form <> :form
+       AND p.booked_on IN (SELECT booked_on FROM incoming WHERE earlier IS NULL)
 """)
 
 KNOWN = text("""

@@ -19,11 +19,15 @@ from typing import Any, Final
 
 from lxml import etree
 
-from central.invoicing.account import AccountError, parse_iban
+from central.invoicing.account import AccountError, iban_of_bban, parse_iban
 from central.invoicing.payments.statement import MOST_AMOUNT, Item, Statement, clean, symbol
 from central.platform.errors import BadInput
 
 _SYMBOLS: Final = re.compile(r"(?<![A-Z])(VS|SS|KS)[:/.\s]{0,3}0*(\d{1,10})(?!\d)")
+_DOMESTIC: Final = re.compile(
+    r"(?:(?:(?P<prefix>\d{1,6})-)?(?P<number>\d{2,10})|(?P<whole>\d{16}))/(?P<bank>\d{4})", re.ASCII
+)
+"""A Czech account as banks write it without its IBAN: prefix and number, or both in 16 digits."""
 _OPENING: Final = ("OPBD", "PRCD", "ITBD")
 _CLOSING: Final = ("CLBD", "ITBD")
 _PARSER: Final[dict[str, Any]] = {"resolve_entities": False, "no_network": True, "load_dtd": False, "huge_tree": False}
@@ -224,7 +228,13 @@ def _account(account: str | None, bank: str | None) -> str | None:
     try:
         return parse_iban(account).iban
     except AccountError:
-        return (f"{account}/{bank}" if bank and "/" not in account else account)[:60]
+        told = f"{account}/{bank}" if bank and "/" not in account else account
+        domestic = _DOMESTIC.fullmatch(told.replace(" ", ""))
+        return told[:60] if domestic is None else iban_of_bban(_bban(**domestic.groupdict("")))
+
+
+def _bban(prefix: str, number: str, whole: str, bank: str) -> str:
+    return bank + (whole or f"{prefix:0>6}{number:0>10}")
 
 
 def _statement(element: Any, space: str, items: list[Item]) -> Statement:

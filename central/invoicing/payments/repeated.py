@@ -65,7 +65,8 @@ def pieces(form: str, number: str, old: int, movements: Iterable[tuple[date, Mov
 def find_repeated(come: Piece, known: Sequence[Piece], named: Mapping[int, int]) -> dict[int, int]:
     """Place in `come` -> id of the stored payment that it is, for each movement that a known piece of the day has.
 
-    `named` are those that references told already. A stored payment is found once.
+    `named` are those that references told already. A stored payment is found once, but for a sum that one form tells as
+    one movement and another one in parts.
     """
     chains = _chains(known)
     found = dict(named)
@@ -83,7 +84,32 @@ def find_repeated(come: Piece, known: Sequence[Piece], named: Mapping[int, int])
             in_doubt.append(chain)
     for chain in in_doubt:
         _pair(range(len(come.movements)), come, chain.movements, found)
+        if _of_two_forms(come, chain):
+            _pair_sums(come, chain, found)
     return found
+
+
+def _pair_sums(come: Piece, chain: Piece, found: dict[int, int]) -> None:
+    """Between the same two balances two forms tell the same money: what is left of both is one sum in other parts (a
+    batch and its movements, a payment and its charge)."""
+    place = chain.balances().get(come.start)
+    if place is None:
+        return
+    balance, stop = come.start, None
+    for number, movement in enumerate(chain.movements[place:], start=place + 1):
+        balance += movement.amount
+        if balance == come.end:
+            stop = number
+    used = set(found.values())
+    theirs = [movement for movement in chain.movements[place:stop] if movement.id not in used]
+    mine = [number for number in range(len(come.movements)) if number not in found]
+    if (
+        stop is None
+        or not theirs
+        or sum(come.movements[each].amount for each in mine) != sum(movement.amount for movement in theirs)
+    ):
+        return
+    found.update(dict.fromkeys(mine, theirs[0].id))
 
 
 def _meet(come: Piece, chain: Piece) -> tuple[int, int]:

@@ -92,6 +92,26 @@ def test_camt_is_read_by_local_names_and_a_batch_by_its_movements(version: str) 
 
 
 @pytest.mark.parametrize(
+    ("account", "read"),
+    [
+        ("2000145399", iban_of("2000145399/0800")),
+        ("19-2000145399", iban_of("19-2000145399/0800")),
+        ("0000192000145399", iban_of("19-2000145399/0800")),
+        ("19-2000145399/0100", iban_of("19-2000145399/0100")),
+        ("DE89370400440532013000", "DE89370400440532013000/0800"),
+        ("²2000145399", "²2000145399/0800"),
+    ],
+)
+def test_an_account_without_its_iban_is_the_same_as_in_the_other_form(account: str, read: str) -> None:
+    entry = f"""<x:Ntry><x:Amt Ccy="CZK">150.00</x:Amt><x:CdtDbtInd>CRDT</x:CdtDbtInd><x:Sts>BOOK</x:Sts>
+<x:BookgDt><x:Dt>2026-03-16</x:Dt></x:BookgDt><x:NtryDtls><x:TxDtls><x:RltdPties><x:DbtrAcct><x:Id><x:Othr>
+<x:Id>{account}</x:Id></x:Othr></x:Id></x:DbtrAcct></x:RltdPties><x:RltdAgts><x:DbtrAgt><x:FinInstnId><x:Othr>
+<x:Id>0800</x:Id></x:Othr></x:FinInstnId></x:DbtrAgt></x:RltdAgts></x:TxDtls></x:NtryDtls></x:Ntry>"""
+    (statement,) = read_statements(camt("02", entry))
+    assert statement.items[0].counter_account == read
+
+
+@pytest.mark.parametrize(
     ("content", "code"),
     [
         (camt("02", BATCH.replace("50.00", "49.00")), "statement_sum"),
