@@ -1,7 +1,9 @@
 """The checks that come with a release; one file each."""
 
 from central.checks.framework import Check
+from central.checks.standard.continuity import Continuity
 from central.checks.standard.duplicates import Duplicates
+from central.checks.standard.estimates import Estimates
 from central.checks.standard.measured_interval import MeasuredInterval
 from central.checks.standard.message_price import MessagePrice
 from central.checks.standard.operators import Operators
@@ -15,5 +17,7 @@ STANDARD: tuple[Check, ...] = (
     UnitPriceNotZero(),
     Operators(),
     Duplicates(),
+    Continuity(),
+    Estimates(),
 )
 """In the order of their numbers."""
