@@ -19,6 +19,7 @@ from central.readings.testing import Evidence, GivenBlock, make_channel, make_me
 from central.readings.transfer.edc_reader import read_edc
 from central.readings.transfer.mapping import EdcMapping
 from central.registry.tables import supply_point
+from central.workflow.housekeeping.service import share_energy
 from shared.identifiers import make_ean18
 from shared.metering_day import MeteringDay, days_between
 from shared.quantities import Commodity
@@ -199,6 +200,33 @@ def test_allocations_are_kept_in_versions_and_edc_comes_before_ours(site: None, 
         sent: dict[str, Any] = {"json": days} if path == "computations" else {"files": file, "data": {"reason": "x"}}
         answer = ask(api, "POST", f"/groups/SK-9/{path}", 404, **sent)
         assert "There is no sharing group SK-9" in str(answer)
+
+
+def test_the_housekeeping_service_computes_by_itself_and_one_bad_group_keeps_no_other(
+    site: None, api: TestClient, engine: Engine
+) -> None:
+    for code, consumer in (("SK-0", ROOF), ("SK-1", FLAT)):
+        ask(api, "POST", "/groups", 201, json={"code": code, "name": "x", "kind": "house"})
+        producer = FLAT if consumer == ROOF else ROOF  # the flat delivers nothing: it has no channel for that
+        keys = [key(producer, consumer, "5")]
+        ask(api, "PUT", f"/groups/{code}/keys", json={"first": "2026-10-24", "reason": "x", "keys": keys})
+    now = DAYS[-1].end + timedelta(days=1, hours=2)
+    for _ in range(2):
+        share_energy(engine, now)
+        found = {
+            code: [
+                (row["ean"], row["day"], row["version"], row["made_by"])
+                for row in ask(api, "GET", f"/groups/{code}/allocations", params=PERIOD)
+            ]
+            for code in ("SK-0", "SK-1")
+        }
+        assert found["SK-0"] == []
+        assert found["SK-1"] == [
+            (ean, f"2026-10-{day}", 1, found["SK-1"][0][3]) for day in (24, 25) for ean in (ROOF, FLAT)
+        ]
+    with transaction(engine) as connection:
+        records = connection.execute(text("SELECT count(*) FROM audit WHERE act = 'sharing.allocate'")).scalar_one()
+    assert records == 1
 
 
 def test_a_value_below_zero_is_told_with_its_place(site: None, api: TestClient, engine: Engine) -> None:

@@ -41,6 +41,9 @@ _HOLDING = text("""
             ORDER BY a.supply_point, a.role, a.day, a.source = 'edc' DESC, a.version DESC) h
      ORDER BY h.day, h.ean, h.role LIMIT :limit
 """)
+_GROUPS_ON = text("""
+    SELECT DISTINCT "group" FROM sharing_key WHERE valid && daterange(:first, :end) ORDER BY 1
+""")
 _OF_CONSUMERS = text("""
     SELECT DISTINCT ON (supply_point, "group", day) supply_point, "group", day, source, version, total
       FROM sharing_allocation
@@ -132,6 +135,11 @@ def compute(
     return Stored(first, end, added, unchanged, unknown, (), tuple(shared.lacking))
 
 
+def groups_on(connection: Connection, first: date, end: date) -> list[str]:
+    """The groups that have keys on some day of [first, end), by code."""
+    return list(connection.execute(_GROUPS_ON, {"first": first, "end": end}).scalars())
+
+
 def find_holding(
     connection: Connection, code: str, first: date, end: date, ean: str | None, limit: int
 ) -> Sequence[Row[Any]]:
@@ -190,6 +198,8 @@ def _store(
         )
     copy_in(connection, "sharing_allocation", _COLUMNS, rows)
     unknown = tuple(ean for ean in eans if ean not in points)
+    if not rows and source == "computed":
+        return 0, unchanged, tuple(ean for ean in eans if ean not in points)  # looked, and nothing came of it
     details = {
         "source": source,
         "days": [first.isoformat(), end.isoformat()],

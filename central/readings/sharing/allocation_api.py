@@ -74,7 +74,7 @@ def import_export(
     """What it says comes before what we compute. A day that is as it was gives no new version."""
     content = file.file.read(MOST_FILE + 1)
     if len(content) > MOST_FILE:
-        raise BadInput("too_large", f"The file has more than {MOST_FILE} octets.")
+        raise BadInput("too_large", f"The file has more than {MOST_FILE} octets; send fewer days at once.")
     name = (file.filename or "export").replace("\0", "")[:200]
     return _told(allocated.import_export(connection, code, content, name, reason, person, clock.now()))
 

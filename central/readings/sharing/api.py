@@ -193,7 +193,7 @@ def compare(
     """Changes nothing."""
     content = file.file.read(MOST_FILE + 1)
     if len(content) > MOST_FILE:
-        raise BadInput("too_large", f"The file has more than {MOST_FILE} octets.")
+        raise BadInput("too_large", f"The file has more than {MOST_FILE} octets; send fewer days at once.")
     found = compare_export(connection, _text(code), content)
     return ComparedOut(
         first=found.first,

@@ -4,7 +4,7 @@ UTF-8, `;`, decimal comma, kWh with two decimals, production positive, consumpti
 was delivered into the grid, OUT what is left unshared; -O: IN what was taken, OUT what is left after sharing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import numpy as np
@@ -22,10 +22,11 @@ def write_portal(shared: Shared, layout: Layout) -> Iterator[str]:
     yield ";".join(["Datum", "Cas od", "Cas do", *names]) + "\r\n"
     for place, day in enumerate(shared.days):
         begin = int(shared.offset[place])
+        written = _written([column[begin : begin + day.length] for column in columns], day.length)
         for index in range(day.length):
             start = day.instant(index).astimezone(PRAGUE)
             end = (day.instant(index) + day.step).astimezone(PRAGUE)
-            values = [_number(int(column[begin + index])) for column in columns]
+            values = written[index].tolist()
             yield ";".join([f"{start:%d.%m.%Y}", f"{start:%H:%M}", f"{end:%H:%M}", *values]) + "\r\n"
 
 
@@ -52,6 +53,15 @@ def _all(shared: Shared) -> tuple[list[str], list[NDArray[np.int64]]]:
 def _pairs(shared: Shared) -> tuple[list[str], list[NDArray[np.int64]]]:
     names = [f"{producer}-{consumer}" for producer in shared.producers for consumer in shared.consumers]
     return names, [row for table in shared.given for row in table]
+
+
+def _written(columns: Sequence[NDArray[np.int64]], length: int) -> NDArray[np.object_]:
+    """The texts of a day, (quarter-hours, columns); each number that occurs is spelled once."""
+    values = np.array(columns, np.int64).reshape(len(columns), length).T
+    unique, places = np.unique(values, return_inverse=True)
+    spelled = np.array([_number(number) for number in unique.tolist()], object)
+    texts: NDArray[np.object_] = spelled[places.reshape(values.shape)]
+    return texts
 
 
 def _number(units: int) -> str:

@@ -20,6 +20,7 @@ from central.platform.errors import DomainError
 from central.platform.hooks import load_hooks
 from central.platform.identity import SYSTEM
 from central.platform.settings import Settings
+from central.readings.sharing.allocated import compute, groups_on
 from central.registry.capacity_rules import months_later
 from central.workflow import corrections
 from central.workflow.external import worker as external_worker
@@ -72,6 +73,7 @@ def run(engine: Engine, clock: Clock, settings: Settings, stop: threading.Event)
         # One that has to wait does not keep the other.
         if today != done and _done(partial(keep_house, engine, now, settings)):
             done = today
+            _done(partial(share_energy, engine, now))
             _done(partial(look_for_corrections, engine, clock))
             _done(partial(watch_certificates, engine, now, settings))
         if look_due(looked, now, settings.service_cases_every) and _done(partial(look_at_cases, engine, now)):
@@ -121,6 +123,23 @@ def look_for_corrections(engine: Engine, clock: Clock) -> None:
         looked = corrections.look(connection, months_later(today.replace(day=1), -corrections.MONTHS), today, clock)
     if looked.open or looked.gone:
         _log.info("corrections", points=looked.points, open=looked.open, gone=looked.gone)
+
+
+def share_energy(engine: Engine, now: datetime) -> None:
+    """Compute anew what groups have shared lately, each by itself: it stands in for what EDC has not said yet."""
+    end = now.astimezone(PRAGUE).date() - timedelta(days=1)
+    first = months_later(end.replace(day=1), -1)
+    with transaction(engine) as connection:
+        groups = groups_on(connection, first, end)
+    for code in groups:
+        try:
+            with transaction(engine) as connection:
+                stored = compute(connection, code, first, end, "computed daily", SYSTEM, now)
+        except DomainError as error:
+            _log.warning("what a group shares cannot be computed", group=code, error=error.message)
+            continue
+        if stored.added:
+            _log.info("shared energy", group=code, added=stored.added, lacking=len(stored.lacking))
 
 
 def tell_market(engine: Engine, clock: Clock, settings: Settings) -> None:

@@ -110,6 +110,14 @@ def test_the_example_of_the_portal_is_read_with_consumption_below_zero() -> None
     }
 
 
+def test_a_group_without_members_writes_empty_rows() -> None:
+    nobody = Shared(
+        [], [], DAYS, np.array([0, 100, 196]), *(np.zeros((0, 196), np.int64),) * 2, np.zeros((0, 0, 196), np.int64), []
+    )
+    lines = list(write_portal(nobody, "all"))
+    assert (lines[0], lines[1], len(lines)) == ("Datum;Cas od;Cas do\r\n", "25.10.2026;00:00;00:15\r\n", 197)
+
+
 def test_more_than_fits_into_memory_is_refused_with_what_fits() -> None:
     require_bound("SK-1", 1, 999, 100)
     with pytest.raises(BadInput, match=r"100 producers and 900 consumers in these 31 days; ask for at most 2 days"):
