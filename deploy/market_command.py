@@ -97,6 +97,7 @@ def _tell(options: argparse.Namespace, _folder: Path) -> int:
                 SYSTEM,
                 sender=settings.ote_sender,
                 again=options.again,
+                bulk_from=settings.market_bulk_from,
             )
     finally:
         engine.dispose()

@@ -58,6 +58,9 @@ class Settings(BaseSettings):
     """The first day whose acts are told to the market operator by themselves; None: nothing is."""
     market_every: timedelta = timedelta(minutes=5)
     """How often the housekeeping service looks for what must be told."""
+    market_bulk_from: int | None = Field(default=None, ge=2)
+    """So many points of a network that are registered on one day are told by one message (194); None: each by its own.
+    """
     market_poll_s: float = Field(default=60.0, gt=0)
     """How often mailboxes and folders of the market are looked at."""
     home: Path = Path(".rozvodna")

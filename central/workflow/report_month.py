@@ -21,7 +21,7 @@ from central.market.cdsdata import INTERVAL_DATA, Series
 from central.market.errors import OutboundError
 from central.market.format_package import FormatPackage, package_valid_on
 from central.market.interval_report import Planned, PointMonth, Reported, keep, plan
-from central.market.interval_writer import Sheet, interval_writer
+from central.market.interval_writer import IntervalWriter, Sheet, interval_writer
 from central.market.messages import last_messages, lock_generation
 from central.network.tables import channel
 from central.platform import audit
@@ -104,7 +104,8 @@ def report_month(
             f"The month {month:%Y-%m} is not over: it can be reported from {over.isoformat()} on.",
         )
     lock_generation(connection)
-    report = report_period(connection, month, end_day, at, by, sender=sender, again=again)
+    with interval_writer(_count(connection, month, end_day)) as writer:
+        report = report_period(connection, writer, month, end_day, at, by, sender=sender, again=again)
     counts = {
         "made": len(report.made),
         "unchanged": len(report.unchanged),
@@ -125,6 +126,7 @@ class DutyOf:
 
 def report_period(
     connection: Connection,
+    writer: IntervalWriter,
     first_day: date,
     end_day: date,
     at: datetime,
@@ -162,18 +164,17 @@ def report_period(
                 report.unchanged.append(collected.ean)
                 report.standing[collected.ean] = before.id
 
-    with interval_writer(len(points)) as writer:
-        ready: list[tuple[Planned, bytes]] = []
-        for written in writer.write(sheets()):
-            planned = waiting.popleft()
-            if isinstance(written, OutboundError):
-                report.incomplete.append(Incomplete(planned.month.ean, written.message))
-                continue
-            ready.append((planned, written))
-            if len(ready) == STORED_AT_ONCE:
-                pass_.store(ready)
-                ready = []
-        pass_.store(ready)
+    ready: list[tuple[Planned, bytes]] = []
+    for written in writer.write(sheets()):
+        planned = waiting.popleft()
+        if isinstance(written, OutboundError):
+            report.incomplete.append(Incomplete(planned.month.ean, written.message))
+            continue
+        ready.append((planned, written))
+        if len(ready) == STORED_AT_ONCE:
+            pass_.store(ready)
+            ready = []
+    pass_.store(ready)
     return report
 
 
@@ -227,6 +228,10 @@ LOSSES = text("""
      WHERE kind = 'loss' AND supply_point = ANY (:points) AND valid && daterange(:first, :end)
      ORDER BY supply_point, lower(valid)
 """)
+
+
+def _count(connection: Connection, first_day: date, end_day: date) -> int:
+    return len(connection.execute(POINTS, {"first": first_day, "end": end_day, "types": list(METERING_TYPES)}).all())
 
 
 def _points(connection: Connection, sender: str | None, first_day: date, end_day: date) -> list[_Point]:

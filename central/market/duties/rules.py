@@ -16,8 +16,8 @@ _FILE: Final = Path(__file__).with_name("rules.json")
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A kind of cause (`why`), the message that tells it, and how many working days there are for it.
 
-    They are counted after the first day of what is told, after its last one, or after the day of issue. Told must it be
-    by `at` of the last of them, without `at` by its end.
+    They are counted after the first day of what is told, after its last one, or after the day on which its document was
+    issued or its settlement approved. Told must it be by `at` of the last of them, without `at` by its end.
     """
 
     why: str

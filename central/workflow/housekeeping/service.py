@@ -148,7 +148,14 @@ def tell_market(engine: Engine, clock: Clock, settings: Settings) -> None:
         return
     try:
         with transaction(engine) as connection:
-            told = tell(connection, settings.market_since, clock, SYSTEM, sender=settings.ote_sender)
+            told = tell(
+                connection,
+                settings.market_since,
+                clock,
+                SYSTEM,
+                sender=settings.ote_sender,
+                bulk_from=settings.market_bulk_from,
+            )
     except DomainError as error:
         _log.warning("nothing was told to the market", error=error.message)
         return

@@ -74,7 +74,15 @@ def tell_now(
 ) -> ToldOut:
     """The same as the housekeeping service does every few minutes; nothing is doubled when it is repeated."""
     settings: Settings = request.app.state.settings
-    told = tell(db, settings.market_since, clock, person, sender=settings.ote_sender, again=again)
+    told = tell(
+        db,
+        settings.market_since,
+        clock,
+        person,
+        sender=settings.ote_sender,
+        again=again,
+        bulk_from=settings.market_bulk_from,
+    )
     problems = [Problem(duty=number, why=why) for number, why in sorted(told.problems.items())[:1000]]
     return ToldOut(arose=told.arose, changed=told.changed, waived=told.waived, made=told.made, problems=problems)
 

@@ -36,16 +36,42 @@ def meters_of(
     whose states do not give its consumption (constants that changed in between) is left out: the quantities are told.
     """
     found: list[MeterPeriod] = []
-    for reading in readings:
-        register = _REGISTERS.get(reading["direction"])
-        if register is None:
-            continue
-        shown = register_states([reading], facts, _words())
+    for register, shown in registers_of(readings, facts):
         for place, states in enumerate(shown):
             later = shown[place + 1] if place + 1 < len(shown) else None
             exchanged = later is not None and later.meter != states.meter
             found += _periods(states, register, days, changed=changed, exchanged=exchanged)
     return found
+
+
+def registers_of(
+    readings: Sequence[Mapping[str, Any]], facts: Mapping[str, Any]
+) -> Iterator[tuple[Register, list[RegisterStates]]]:
+    """What each register of energy taken showed, its times in their order."""
+    for reading in readings:
+        register = _REGISTERS.get(reading["direction"])
+        if register is not None:
+            yield register, register_states([reading], facts, _words())
+
+
+def days_of(states: RegisterStates, days: Days) -> tuple[date, date]:
+    """The first and the last of the days that lie between the states.
+
+    A state within a day is of that day, one at midnight ends the day before.
+    """
+    end = states.end_at.astimezone(PRAGUE)
+    last = end.date() if (end.hour, end.minute) != (0, 0) else end.date() - timedelta(days=1)
+    return max(states.start_at.astimezone(PRAGUE).date(), days.first_day), min(last, days.last_day)
+
+
+def energy_unit(states: RegisterStates) -> EnergyUnit | None:
+    """Unit of the message; None where it has none for the register."""
+    return _UNITS.get(states.unit)
+
+
+def meter_name(states: RegisterStates) -> str:
+    """The meter's number as a message holds it."""
+    return states.meter[:_LONGEST_METER]
 
 
 @cache
@@ -56,18 +82,15 @@ def _words() -> Wording:
 def _periods(
     states: RegisterStates, register: Register, days: Days, *, changed: bool, exchanged: bool
 ) -> Iterator[MeterPeriod]:
-    unit = _UNITS.get(states.unit)
-    end = states.end_at.astimezone(PRAGUE)
-    # a state within a day is of that day, one at midnight ends the day before
-    last = end.date() if (end.hour, end.minute) != (0, 0) else end.date() - timedelta(days=1)
-    first, last = max(states.start_at.astimezone(PRAGUE).date(), days.first_day), min(last, days.last_day)
+    unit = energy_unit(states)
+    first, last = days_of(states, days)
     if unit is None or last < first:
         return
     reason: ReadingReason = "exchange" if exchanged else "periodic"
     if changed and last == days.last_day:
         reason = "change_of_supplier"
     period = MeterPeriod(
-        meter=states.meter[:_LONGEST_METER],
+        meter=meter_name(states),
         register=register,
         first_day=first,
         last_day=last,

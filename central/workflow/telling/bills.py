@@ -11,6 +11,7 @@ from sqlalchemy import Connection, RowMapping, text
 from central.market.messages import Subject
 from central.workflow.telling.bill_meters import Days, meters_of
 from central.workflow.telling.bill_records import Agreed, Bill, BillLine, billing_data, invoice, without_code
+from central.workflow.telling.changes import changes_of
 from central.workflow.telling.model import Tellable, Window, due
 
 WHYS: Final = ("bill", "invoice")
@@ -39,24 +40,6 @@ _AGREED: Final = text("""
       FROM contract_item WHERE id = ANY (:items)
 """)
 _INPUTS: Final = text("SELECT id, facts, readings FROM settlement_input WHERE id = ANY (:inputs)")
-_CHANGES: Final = text("""
-    -- points at which supplier or customer change on these days
-    WITH asked AS (SELECT * FROM unnest(CAST(:points AS bigint[]), CAST(:days AS date[])) AS each (point, day))
-    SELECT asked.point, asked.day
-      FROM asked
-      JOIN supply_point_valid before ON before.id = asked.point AND before.valid @> asked.day - 1
-      JOIN supply_point_valid after ON after.id = asked.point AND after.valid @> asked.day
-     WHERE before.supplier IS DISTINCT FROM after.supplier
-     UNION
-    SELECT asked.point, asked.day
-      FROM asked
-      JOIN contract_item left_off ON left_off.supply_point = asked.point AND left_off.valid @> asked.day - 1
-      JOIN contract_valid before ON before.id = left_off.contract AND before.held @> asked.day - 1
-      JOIN contract_item begun ON begun.supply_point = asked.point AND begun.valid @> asked.day
-                              AND contract_services(begun.kind) && contract_services(left_off.kind)
-      JOIN contract_valid after ON after.id = begun.contract AND after.held @> asked.day
-     WHERE before.customer <> after.customer
-""")
 
 
 def find(connection: Connection, window: Window) -> list[Tellable]:
@@ -67,8 +50,7 @@ def find(connection: Connection, window: Window) -> list[Tellable]:
     items = sorted({row["contract_item"] for rows in grouped.values() for row in rows})
     agreed = {row["id"]: row for row in connection.execute(_AGREED, {"items": items}).mappings()}
     stops = {key: max(row["stop"] for row in rows) for key, rows in grouped.items()}
-    asked = {"points": [point for _, point in stops], "days": list(stops.values())}
-    changes = {(row.point, row.day) for row in connection.execute(_CHANGES, asked)}
+    changes = changes_of(connection, [(point, stop) for (_, point), stop in stops.items()])
     used = sorted({number for rows in grouped.values() for number in _inputs(rows)})
     pinned = {row["id"]: row for row in connection.execute(_INPUTS, {"inputs": used}).mappings()}
     found = []

@@ -9,11 +9,12 @@ from sqlalchemy import Connection, RowMapping, text
 
 from central.market.duties.rules import rules
 from central.market.messages import Subject
+from central.workflow.telling import bulk
 from central.workflow.telling.acts import PointFacts, acts_of, lacking, record
 from central.workflow.telling.model import Tellable, Window, digest, due
 
 CODE: Final = "111"
-WHYS: Final = tuple(why for why, rule in rules().items() if rule.code == CODE)
+WHYS: Final = (*(why for why, rule in rules().items() if rule.code == CODE), bulk.WHY)
 
 _DAYS: Final = text("""
     -- days on which something of an electricity point begins or ends, and whether a meter took another's place
@@ -65,8 +66,11 @@ class _Day:
     exchanged: bool
 
 
-def find(connection: Connection, window: Window) -> list[Tellable]:
-    """The acts of the window's days, one duty a point and day, with their records."""
+def find(connection: Connection, window: Window, bulk_from: int | None = None) -> list[Tellable]:
+    """The acts of the window's days, one duty a point and day, with their records.
+
+    Registrations of a network are told together where there are `bulk_from` of them on a day (None: never).
+    """
     days = [_Day(*row) for row in connection.execute(_DAYS, {"first": window.first, "today": window.today})]
     one = timedelta(days=1)
     asked = sorted({(each.point, day) for each in days for day in (each.day - one, each.day)})
@@ -78,7 +82,7 @@ def find(connection: Connection, window: Window) -> list[Tellable]:
         told = now if acts and acts != ["end"] else before
         if acts and told is not None:
             found.append(_tellable(each, acts, told))
-    return found
+    return bulk.gather(connection, found, window, bulk_from)
 
 
 def read_facts(connection: Connection, asked: Sequence[tuple[int, date]]) -> dict[tuple[int, date], PointFacts]:

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -20,6 +21,7 @@ from central.market.duties.rules import look_back_months
 from central.market.envelope import Envelope, Participant, make_message_id
 from central.market.errors import OutboundError
 from central.market.format_package import FormatPackage, package_valid_on
+from central.market.interval_writer import IntervalWriter, interval_writer
 from central.market.messages import Draft, Subject, create_all, lock_generation, move_all
 from central.market.states import Act, State
 from central.platform import audit
@@ -27,7 +29,7 @@ from central.platform.errors import Refused
 from central.platform.identity import Person
 from central.registry.capacity_rules import months_later
 from central.workflow.report_month import DutyOf, report_period
-from central.workflow.telling import bills, days, gas_bills, registry, reports
+from central.workflow.telling import advances, bills, days, gas_bills, registry, reports, states
 from central.workflow.telling.model import Tellable, Window
 from shared.clock import Clock
 from shared.metering_day import PRAGUE
@@ -36,12 +38,13 @@ _REPLACEABLE: Final = (State.GENERATED, State.SAVED, State.TIMED_OUT, State.REJE
 _AT_ONCE: Final = 500
 """Messages that go into the outbox together."""
 _SOURCES: Final = (
-    (registry.WHYS, registry.find),
     (bills.WHYS, bills.find),
     (gas_bills.WHYS, gas_bills.find),
+    (advances.WHYS, advances.find),
+    (states.WHYS, states.find),
     (reports.WHYS, reports.find),
 )
-"""Kinds of causes, and what finds the duties for them with their records."""
+"""Kinds of causes beside the acts of the registry, and what finds the duties for them with their records."""
 _LAST: Final = text("""
     -- the message of the highest version of what each duty is about
     SELECT DISTINCT ON (d.id) d.id AS duty, m.id, m.version, m.state
@@ -107,11 +110,13 @@ def tell(
     *,
     sender: str | None = None,
     again: bool = False,
+    bulk_from: int | None = None,
 ) -> Told:
     """Bring duties and messages to what registry, closed days and bills say, in the caller's transaction.
 
     Acts from the day `since` on are told, those of the last months at most. `sender` is the EAN that we tell under, by
     default the one of each point's operator. `again` makes a new version of what was rejected, although it is the same.
+    So many registrations of a network on one day as `bulk_from` are told together (None: never).
     """
     at = clock.now()
     window = window_of(since, at)
@@ -119,7 +124,8 @@ def tell(
     work = _Pass(connection, package_valid_on(at.date()), at, by, sender, window, again, Told())
     settle_left(connection)
     reports.settle_sent(connection, at, work.person)
-    for whys, find in _SOURCES:
+    acts = partial(registry.find, bulk_from=bulk_from)
+    for whys, find in ((registry.WHYS, acts), *_SOURCES):
         tellables = find(connection, window)
         _write(work, tellables, work.keep([each.due for each in tellables], whys))
     _report(work, work.keep(days.find(connection, window), days.WHYS))
@@ -208,14 +214,17 @@ def _report(work: _Pass, rows: Sequence[RowMapping]) -> None:
     periods: dict[tuple[date, date], dict[str, DutyOf]] = defaultdict(dict)
     for row in rows:
         periods[row["first_day"], row["end_day"]][row["subject"]] = DutyOf(row["id"], row["deadline"])
-    for (first_day, end_day), duties in sorted(periods.items()):
-        _report_period(work, first_day, end_day, duties)
+    with interval_writer(len(rows)) as writer:
+        for (first_day, end_day), duties in sorted(periods.items()):
+            _report_period(work, writer, first_day, end_day, duties)
 
 
-def _report_period(work: _Pass, first_day: date, end_day: date, duties: Mapping[str, DutyOf]) -> None:
+def _report_period(
+    work: _Pass, writer: IntervalWriter, first_day: date, end_day: date, duties: Mapping[str, DutyOf]
+) -> None:
     connection = work.connection
     report = report_period(
-        connection, first_day, end_day, work.at, work.by, sender=work.sender, again=work.again, duties=duties
+        connection, writer, first_day, end_day, work.at, work.by, sender=work.sender, again=work.again, duties=duties
     )
     mark_told(connection, [duties[made.ean].id for made in report.made])
     adopt(connection, {duties[ean].id: number for ean, number in report.standing.items()})

@@ -9,9 +9,10 @@ from sqlalchemy import text
 from central.invoicing.cancel import cancel_invoice
 from central.market.contents import read_any
 from central.market.format_package import load_package
+from central.market.payloads.billing_data import BillingData
 from central.market.payloads.gas_lines import lines_of
 from central.platform.database import transaction
-from central.workflow.telling import bills
+from central.workflow.telling import advances, bills, states
 from central.workflow.telling.model import Window
 from central.workflow.telling.tell import tell
 from tests.system.billing.site import CLERK, NOW, BilledSite
@@ -62,7 +63,7 @@ def test_the_states_are_told_and_that_a_customer_changed(site: BilledSite) -> No
     issue_all(site, approved_run(site))
     with transaction(site.engine) as connection:
         found = bills.find(connection, Window(SINCE, SINCE))
-    documents = [each.payload.documents[0] for each in found if each.due.code == "XD1"]
+    documents = [each.payload.documents[0] for each in found if isinstance(each.payload, BillingData)]
     ean = site.one("SELECT ean FROM supply_point WHERE id = :point", point=point)
     left, stays = sorted((each for each in documents if each.opm == ean), key=lambda each: each.first_day)
     assert (left.last_day, stays.first_day) == (date(2026, 3, 15), date(2026, 3, 16))
@@ -106,3 +107,70 @@ def test_every_bill_of_gas_is_told_and_adds_up(site: BilledSite) -> None:
         assert row.problem is None
         (document,) = read_any(PACKAGE, bytes(row.xml)).payload.documents
         assert sum(lines_of(document)) == document.net == row.billed
+
+
+def test_the_states_of_an_approved_settlement_are_told_and_a_correction_is_a_version(site: BilledSite) -> None:
+    approved_run(site)
+    with transaction(site.engine) as connection:
+        found = {each.due.subject.code: each for each in states.find(connection, Window(SINCE, SINCE))}
+        tell(connection, SINCE, site.clock, CLERK, sender="8591824900017")
+    metered = """
+        SELECT count(DISTINCT sp.id) FROM supply_point sp JOIN channel c ON c.supply_point = sp.id
+         WHERE sp.commodity = 'electricity' AND sp.metering_type LIKE 'C%' AND c.direction IN ('VT', 'NT', 'JT')
+    """
+    assert len(found) == site.one(metered) > 0
+    told = "SELECT count(*) FROM market_message WHERE message_code = '122'"
+    assert site.one(told) == len(found)
+    assert site.one("SELECT count(*) FROM market_duty WHERE message_code = '122' AND state <> 'told'") == 0
+    ean, tellable = min(found.items())
+    (location,) = tellable.payload.locations  # type: ignore[union-attr]  # it has no problem
+    assert {(each.day, each.reason) for each in location.meters} == {(date(2026, 3, 31), "periodic")}
+    site.do("UPDATE market_message SET state = 'accepted' WHERE message_code = '122'")
+    # a correction stands on another state: the same time is told again
+    site.do(
+        """
+        UPDATE settlement_input SET readings = jsonb_set(readings, '{0,periods,0,to,value}',
+               to_jsonb((readings #>> '{0,periods,0,to,value}')::bigint + 1000))
+         WHERE supply_point = (SELECT id FROM supply_point WHERE ean = :ean)
+        """,
+        ean=ean,
+    )
+    with transaction(site.engine) as connection:
+        again = tell(connection, SINCE, site.clock, CLERK, sender="8591824900017")
+        assert (again.arose, again.changed, again.made) == (0, 1, 1)
+    assert site.one("SELECT max(version) FROM market_message WHERE message_code = '122'") == 2
+
+
+def test_advances_under_combined_services_are_told_point_by_point(site: BilledSite) -> None:
+    site.do("UPDATE party SET ean13 = '8591824000106' WHERE id = (SELECT min(payer) FROM contract)")
+    site.do("UPDATE party SET ean13 = '8591824900017' WHERE 'operator' = ANY (roles)")
+    site.do("ALTER TABLE contract_item DROP CONSTRAINT contract_item_contract_kind_fkey")
+    site.do("UPDATE contract SET kind = 'framework'")
+    for statement in ADVANCE:
+        site.do(statement)
+    with transaction(site.engine) as connection:
+        found = advances.find(connection, Window(SINCE, SINCE))
+        tell(connection, SINCE, site.clock, CLERK)
+    assert [str(each.payload.invoices[0].gross) for each in found] == ["1000.00", "500.00"]  # type: ignore[union-attr]  # none has a problem
+    assert site.one("SELECT count(*) FROM market_duty WHERE why = 'advance' AND state = 'told'") == 2
+    assert site.one("SELECT count(*) FROM market_message WHERE message_code = '127' AND subject LIKE 'ADV1/%'") == 2
+
+
+ADVANCE = (
+    """
+    INSERT INTO advance (number, contract, seller, payer, period, due, amount, vat_percent, currency, state, issued_on,
+           made_at, made_by)
+    SELECT 'ADV1', k.id, (SELECT min(id) FROM party WHERE 'operator' = ANY (roles)), k.payer,
+           '[2026-04-01,2026-05-01)', '2026-04-15', 1500, 21, 'CZK', 'sent', '2026-04-01', now(), 'test'
+      FROM contract k WHERE k.payer = (SELECT min(payer) FROM contract) ORDER BY k.id LIMIT 1
+    """,
+    """
+    INSERT INTO advance_part (advance, supply_point, amount)
+    SELECT a.id, sp.id, 1500 - 500 * row_number() OVER (ORDER BY sp.ean) FROM advance a
+     CROSS JOIN (SELECT id, ean FROM supply_point WHERE commodity = 'electricity' ORDER BY ean LIMIT 2) sp
+    """,
+    """
+    INSERT INTO receivable (kind, number, seller, payer, advance, variable_symbol, issued_on, due, amount)
+    SELECT 'advance', number, seller, payer, id, '26040001', issued_on, due, amount FROM advance
+    """,
+)

@@ -1,0 +1,55 @@
+"""Advances that must be told: under combined services the supplier is asked for them, point by point (127)."""
+
+from datetime import date, timedelta
+from typing import Final
+
+from sqlalchemy import Connection, RowMapping, text
+
+from central.market.messages import Subject
+from central.workflow.telling.advance_records import AdvancePart, advance_invoice, lacking
+from central.workflow.telling.model import Tellable, Window, digest, due
+
+WHYS: Final = ("advance",)
+_PARTS: Final = text("""
+    -- parts of advances of distribution that were sent in a time, of framework contracts
+    SELECT a.id AS advance, a.number, a.issued_on AS issued, a.due, lower(a.period) AS first, upper(a.period) AS stop,
+           a.vat_percent, p.amount, r.variable_symbol, seller.ean13 AS issuer, payer.ean13 AS recipient,
+           sp.id AS point, sp.ean
+      FROM advance a
+      JOIN advance_part p ON p.advance = a.id
+      JOIN supply_point sp ON sp.id = p.supply_point
+      JOIN contract k ON k.id = a.contract
+      JOIN party seller ON seller.id = a.seller
+      JOIN party payer ON payer.id = a.payer
+      JOIN receivable r ON r.advance = a.id
+     WHERE a.issued_on BETWEEN :first AND :today AND a.state <> 'cancelled' AND k.kind = 'framework'
+       AND sp.commodity = 'electricity' AND p.amount > 0
+     ORDER BY a.id, sp.ean
+""")
+
+
+def find(connection: Connection, window: Window) -> list[Tellable]:
+    """The advances that were sent in the window, one duty a point."""
+    asked = {"first": window.first, "today": window.today}
+    return [_tellable(row) for row in connection.execute(_PARTS, asked).mappings()]
+
+
+def _tellable(row: RowMapping) -> Tellable:
+    part = AdvancePart(
+        **{
+            name: row[name]
+            for name in (
+                "ean", "number", "issued", "due", "vat_percent", "amount", "variable_symbol", "issuer", "recipient",
+            )
+        },
+        first_day=row["first"],
+        last_day=row["stop"] - timedelta(days=1),
+    )  # fmt: skip
+    problem = lacking(part)
+    payload = None if problem else advance_invoice(part)
+    subject = Subject("document", f"{part.number}/{part.ean}", row["point"])
+    cause = {"advance": row["advance"], "supply_point": row["point"], "told": digest(payload)}
+    # Never a month after the one of issue: causes are looked for by the day of issue.
+    month: date = min(part.last_day, part.issued)
+    told = due("advance", subject, part.first_day, row["stop"], cause, month=month, issued=part.issued)
+    return Tellable(told, part.issuer, payload, problem)
