@@ -16,6 +16,7 @@ from lxml import etree
 
 from central.market.errors import InboundError, OutboundError
 from central.market.format_package import FormatPackage
+from central.market.xml import attributes_of
 
 _KNOWN_ATTRIBUTES: Final = {
     "id",
@@ -178,7 +179,7 @@ def read_envelope(root: etree._Element, package: FormatPackage) -> tuple[str, En
         language=root.get("language"),
         dtd_version=root.get("dtd-version", ""),
         dtd_release=root.get("dtd-release", ""),
-        extra={str(name): str(value) for name, value in root.attrib.items() if name not in _KNOWN_ATTRIBUTES},
+        extra={name: value for name, value in attributes_of(root) if name not in _KNOWN_ATTRIBUTES},
     )
     return format_name, envelope
 

@@ -17,6 +17,7 @@ from central.market.errors import InboundError
 _DECLARED_ENCODING = re.compile(rb"""^\s*<\?xml[^>]*?\sencoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
 _ENCODINGS: Final = {b"utf-8", b"utf8", b"us-ascii", b"ascii", b"iso-8859-1", b"iso-8859-2", b"windows-1250"}
 _UTF8_MARK: Final = b"\xef\xbb\xbf"
+MOST_ATTRIBUTES: Final = 200
 XML_SPACE: Final = b" \t\r\n"
 _VALIDATION: Final = threading.Lock()
 """A schema object keeps the errors of its last validation: threads must not share them."""
@@ -98,6 +99,14 @@ def _has_dtd() -> InboundError:
 
 def _too_deep(limits: XmlLimits) -> InboundError:
     return InboundError("xml_too_deep", f"The message's elements are nested deeper than {limits.depth} levels.")
+
+
+def attributes_of(element: etree._Element) -> list[tuple[str, str]]:
+    """Names and values; InboundError for more than anybody means: the library takes time with the square of them."""
+    if len(element.attrib) > MOST_ATTRIBUTES:
+        name = etree.QName(element).localname
+        raise InboundError("xml_too_large", f"The element {name} has more than {MOST_ATTRIBUTES} attributes.")
+    return [(str(name), str(value)) for name, value in element.attrib.items()]
 
 
 def schema_errors(schema: etree.XMLSchema, root: etree._Element, at_most: int = 10) -> list[str]:

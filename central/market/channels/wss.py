@@ -28,7 +28,7 @@ from central.market.channels.keys import OwnKey
 from central.market.channels.port import LARGEST
 from central.market.envelope import parse_instant, utc_text
 from central.market.errors import InboundError
-from central.market.xml import XmlLimits, parse_untrusted
+from central.market.xml import MOST_ATTRIBUTES, XmlLimits, parse_untrusted
 
 SOAP: Final = "http://schemas.xmlsoap.org/soap/envelope/"
 WSSE: Final = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
@@ -51,7 +51,6 @@ _UNVERIFIABLE: Final = (
 """What the library raises at signatures that are none."""
 _LIMITS: Final = XmlLimits(size_bytes=LARGEST, depth=18)
 """The largest market message with the levels of an envelope and its signature around it."""
-_MOST_ATTRIBUTES: Final = 200
 _MOST_IDS: Final = 100
 _MOST_REFERENCES: Final = 10
 
@@ -225,8 +224,8 @@ def open_envelope(octets: bytes, sender: Counterparty, at: datetime, rules: Rule
 
 def _refuse_costly(root: etree._Element) -> None:
     """Canonical XML sorts the attributes of an element, which takes time with the square of their number."""
-    if root.xpath(f"boolean(//*[count(@*) > {_MOST_ATTRIBUTES}])"):
-        raise InboundError("soap_malformed", f"An element has more than {_MOST_ATTRIBUTES} attributes.")
+    if root.xpath(f"boolean(//*[count(@*) > {MOST_ATTRIBUTES}])"):
+        raise InboundError("soap_malformed", f"An element has more than {MOST_ATTRIBUTES} attributes.")
 
 
 def _parts(root: etree._Element) -> tuple[etree._Element, etree._Element]:

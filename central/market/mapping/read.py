@@ -12,7 +12,7 @@ from central.market.errors import InboundError
 from central.market.format_package import FormatPackage
 from central.market.mapping.lexical import from_text
 from central.market.mapping.model import Node, Value
-from central.market.xml import DEFAULT_LIMITS, XmlLimits, parse_untrusted
+from central.market.xml import DEFAULT_LIMITS, XmlLimits, attributes_of, parse_untrusted
 
 ENVELOPE_ELEMENTS: Final = frozenset({"SenderIdentification", "ReceiverIdentification", "Reference"})
 ANY_NAME: Final = "*"
@@ -76,7 +76,7 @@ class _Reader:
             node = by_name.get(name.localname, by_name.get(ANY_NAME)) if known else None
             where = f"{path}/{name.localname}"
             if node is None:
-                if name.localname not in passed:
+                if name.localname not in passed and self._is_to_keep(where):
                     self._keep(where, etree.tostring(child, encoding="unicode"))
             elif node.many:
                 record[str(node.field)].append(
@@ -95,7 +95,7 @@ class _Reader:
     def _record(self, element: etree._Element, node: Node, path: str) -> dict[str, Any]:
         record = self.children(element, node.children, path)
         by_name = {name: spec for spec in node.attributes for name in (spec.name, *spec.aliases)}
-        for name, text in ((str(name), str(text)) for name, text in element.attrib.items()):
+        for name, text in attributes_of(element):
             spec = by_name.get(name)
             if spec is None:
                 self._keep(f"{path}/@{name}", text)
@@ -112,5 +112,9 @@ class _Reader:
         return from_text(self._package, spec, text, where)
 
     def _keep(self, path: str, text: str) -> None:
-        if len(self.unknown) < 1000:
+        if self._is_to_keep(path):
             self.unknown[path] = text[:4000]
+
+    def _is_to_keep(self, path: str) -> bool:
+        """Of many under one path the first: writing out each of a million takes its time."""
+        return len(self.unknown) < 1000 and path not in self.unknown

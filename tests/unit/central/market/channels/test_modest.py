@@ -8,10 +8,14 @@ import pytest
 from asn1crypto import cms as asn1
 from hypothesis import given
 from hypothesis import strategies as st
+from lxml import etree
 
 from central.market.channels import cms, smime, wss
 from central.market.channels.modest import LARGEST_HEAD, LARGEST_PART_HEAD, head_of, require_modest
+from central.market.contents import read_any
 from central.market.errors import InboundError
+from central.market.format_package import load_package
+from central.market.mapping import read
 from central.market.xml import XmlLimits, parse_untrusted
 
 from .pki import AT, world
@@ -170,3 +174,26 @@ def test_of_what_is_signed_only_one_part_of_xml_is_read(inner: bytes, code: str)
     with pytest.raises(InboundError) as error:
         smime.open_letter(smime.read_letter(mail), [world().ours], world().operator, AT)
     assert error.value.code == code
+
+
+@pytest.mark.parametrize("path", ["", "Opm"])
+def test_a_message_with_a_thousand_attributes_is_not_read(path: str) -> None:
+    package = load_package("sandbox-2026")
+    content = (package.folder / str(package.message("111").sample)).read_bytes()
+    root = parse_untrusted(content)
+    element = root if not path else next(each for each in root if etree.QName(each).localname == path)
+    for number in range(201):
+        element.set(f"a{number}", "x")
+    with pytest.raises(InboundError, match="has more than 200 attributes"):
+        read_any(package, etree.tostring(root))
+
+
+def test_of_many_unknown_elements_the_first_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    package = load_package("sandbox-2026")
+    root = parse_untrusted((package.folder / str(package.message("111").sample)).read_bytes())
+    for number in range(5000):
+        etree.SubElement(root, "Other", {"number": str(number)})
+    written: list[object] = []
+    monkeypatch.setattr(read.etree, "tostring", lambda element, **_: written.append(element) or "<Other/>")
+    _, unknown = read.read_fields(package, root, "CDSMASTERDATA")
+    assert (len(written), len(unknown)) == (1, 1)
