@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, text
 
 from central.platform.errors import NotFound
+from central.readings.sharing.allocated import trace_shared
 from central.readings.trace import trace_entry, trace_profile, trace_state
 from central.settlement.late import newest_versions
 from shared.metering_day import PRAGUE
@@ -182,7 +183,8 @@ def _measurement(
         ]
         return {**source, "days": days}
     if source["kind"] == "sharing":
-        return dict(source)
+        shared = trace_shared(connection, source["supply_point"], source["group"], source["allocations"], day)
+        return {**source, "days": shared}
     periods = [
         {
             **period,

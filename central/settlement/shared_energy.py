@@ -38,6 +38,7 @@ def shared_of(facts: "PointFacts", span: "Span") -> tuple[Decimal, list[dict[str
         {
             "kind": "sharing",
             "group": group,
+            "supply_point": facts.supply_point,
             "from": facts.instant(span.first).isoformat(),
             "to": facts.instant(span.end).isoformat(),
             "allocations": {each.day.isoformat(): [each.version, each.source] for each in days if each.group == group},

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, Final, Literal
 
 from sqlalchemy import Connection, Row, text
@@ -49,6 +50,14 @@ _OF_CONSUMERS = text("""
       FROM sharing_allocation
      WHERE supply_point = ANY (CAST(:points AS bigint[])) AND role = 'consumer' AND day >= :first AND day < :end
      ORDER BY supply_point, "group", day, source = 'edc' DESC, version DESC
+""")
+_TRACED = text("""
+    SELECT a.day, a.source, a.version, a.total, a.origin, a.made_at, a.made_by
+      FROM unnest(CAST(:days AS date[]), CAST(:versions AS integer[]), CAST(:sources AS text[]))
+           AS pinned (day, version, source)
+      JOIN sharing_allocation a ON a.supply_point = :point AND a.role = 'consumer' AND a."group" = :group
+                               AND a.day = pinned.day AND a.version = pinned.version AND a.source = pinned.source
+     ORDER BY a.day
 """)
 _AWAITED = text("""
     -- days on which a point has a key and nothing was allocated to it yet
@@ -147,6 +156,35 @@ def find_holding(
     require_group(connection, code)
     asked = {"code": code, "first": first, "end": end, "ean": ean, "limit": limit}
     return connection.execute(_HOLDING, asked).all()
+
+
+def trace_shared(
+    connection: Connection, point: int, group: str, allocations: Mapping[str, Sequence[Any]], day: date | None = None
+) -> list[dict[str, Any]]:
+    """Where allocations of a consumer are from: by day their version and source, kWh, file or keys, who and when.
+
+    `allocations` are [version, source] by day, as a settlement pins them; `day` takes one of them.
+    """
+    wanted = {at: pair for at, pair in allocations.items() if day is None or at == day.isoformat()}
+    asked = {
+        "point": point,
+        "group": group,
+        "days": list(wanted),
+        "versions": [version for version, _ in wanted.values()],
+        "sources": [source for _, source in wanted.values()],
+    }
+    return [
+        {
+            "day": row.day.isoformat(),
+            "source": row.source,
+            "version": row.version,
+            "shared_kwh": str(Decimal(row.total).scaleb(-2)),
+            "origin": row.origin,
+            "made_at": row.made_at.isoformat(),
+            "made_by": row.made_by,
+        }
+        for row in connection.execute(_TRACED, asked)
+    ]
 
 
 def read_shared(connection: Connection, points: Iterable[int], first: date, end: date) -> dict[int, SharedOfPoint]:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
+from central.invoicing import trace
 from central.invoicing.trace_back import lines_of_day
 from central.platform.database import transaction
 from central.settlement.runs import approve_run
@@ -205,6 +206,29 @@ def test_a_change_of_sharing_says_so_as_the_cause(invoiced: tuple[BilledSite, di
         assert Decimal(line["correct"]["quantity"]) - Decimal(line["billed"]["quantity"]) == Decimal("-0.038")
         assert net < 0
         connection.rollback()
+
+
+def test_shared_energy_under_a_line_is_traced_to_where_it_is_from(
+    invoiced: tuple[BilledSite, dict[str, tuple[int, int]]],
+) -> None:
+    site, points = invoiced
+    asked = {"point": points["low"][0]}
+    with site.engine.connect() as connection:
+        measurements = connection.execute(
+            text(
+                "SELECT measurements FROM billing_basis WHERE supply_point = :point AND component = 'system_services'"
+            ),
+            asked,
+        ).scalar_one()
+        (source,) = (each for each in measurements if each["kind"] == "sharing")
+        connection.execute(text(ALLOCATION.format(10, "edc", 2)), asked)  # a newer one is not what was billed
+        traced = trace._measurement(connection, source, {}, None)
+        other_day = trace._measurement(connection, source, {}, MONTH)
+        connection.rollback()
+    assert [
+        (day["day"], day["source"], day["version"], day["shared_kwh"], day["origin"]) for day in traced["days"]
+    ] == [("2026-03-10", "edc", 1, "9.60", "test")]
+    assert other_day["days"] == []
 
 
 def test_nothing_changed_is_nothing_found(invoiced: tuple[BilledSite, dict[str, tuple[int, int]]]) -> None:
