@@ -1,12 +1,19 @@
 """Worker processes for what keeps a core busy: they begin clean, and end with the process that began them."""
 
+import ctypes
 import multiprocessing
 import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, suppress
+from typing import Any, Final
+
+_TRIM_THRESHOLD: Final = -1
+"""Option of mallopt(3): M_TRIM_THRESHOLD."""
+_KEPT_OCTETS: Final = 64 * 1024 * 1024
+"""Freed memory that a worker keeps. Given back and asked for again, the tree of each XML message of half a megabyte
+costs 7 ms beside the 13 ms of its parsing and checking."""
 
 
 @contextmanager
@@ -37,5 +44,7 @@ def _begin(prepare: Callable[..., None] | None, arguments: tuple[Any, ...]) -> N
             os._exit(1)
 
         threading.Thread(target=watch, daemon=True, name="end-with-parent").start()
+    with suppress(OSError, AttributeError):  # a C library other than glibc has no such option
+        ctypes.CDLL(None).mallopt(_TRIM_THRESHOLD, _KEPT_OCTETS)
     if prepare is not None:
         prepare(*arguments)
