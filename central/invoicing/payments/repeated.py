@@ -95,10 +95,10 @@ def _pair_sums(come: Piece, chain: Piece, found: dict[int, int]) -> None:
     place = chain.balances().get(come.start)
     if place is None:
         return
-    balance, stop = come.start, None
+    balance, end, stop = come.start, come.end, None
     for number, movement in enumerate(chain.movements[place:], start=place + 1):
         balance += movement.amount
-        if balance == come.end:
+        if balance == end:
             stop = number
     used = set(found.values())
     theirs = [movement for movement in chain.movements[place:stop] if movement.id not in used]
