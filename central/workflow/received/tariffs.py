@@ -1,7 +1,7 @@
 """Rate and breaker of billing data against the items of our contracts: what differs is a change that can be taken."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -52,12 +52,20 @@ class Item:
     stop: date | None
 
 
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A change that waits already or was refused, in a sentence."""
+
+    sentence: str
+    waits: bool
+
+
 @dataclass(slots=True)
 class Compared:
-    """What billing data are compared with: items by point, and why a change waits or was refused, by its key."""
+    """What billing data are compared with: items by point, and changes that wait or were refused, by their keys."""
 
     items: Mapping[int, Sequence[Item]]
-    decided: dict[tuple[Any, ...], str] = field(default_factory=dict)
+    decided: dict[tuple[Any, ...], Decided] = field(default_factory=dict)
 
 
 def items_of(connection: Connection, points: Iterable[int]) -> dict[int, list[Item]]:
@@ -69,10 +77,12 @@ def items_of(connection: Connection, points: Iterable[int]) -> dict[int, list[It
     return found
 
 
-def read_decided(connection: Connection, codes: Sequence[str]) -> dict[tuple[Any, ...], str]:
-    """Changes of these points that wait or were refused, each with a sentence."""
+def read_decided(connection: Connection, codes: Sequence[str]) -> dict[tuple[Any, ...], Decided]:
+    """Changes of these points that wait or were refused."""
     rows = connection.execute(_DECIDED, {"kind": KIND, "points": list(codes)}).mappings()
-    return {_key(row["subject"], row["proposed"]): _sentence(row) for row in rows}
+    return {
+        _key(row["subject"], row["proposed"]): Decided(_sentence(row), waits=row["state"] == "waiting") for row in rows
+    }
 
 
 def _sentence(row: RowMapping) -> str:
@@ -84,18 +94,23 @@ def _sentence(row: RowMapping) -> str:
 def compare(
     documents: Sequence[BillingDocument], known: Mapping[str, int], compared: Compared
 ) -> tuple[list[Proposal], list[str]]:
-    """A proposal for each change of an item that the documents mean, and sentences on what is not proposed."""
-    found: dict[tuple[Any, ...], Proposal] = {}
+    """A proposal for each change of an item that the documents mean, and sentences on what is not proposed.
+
+    Later spans are compared with the item as the changes before them leave it: each proposal is one step.
+    """
+    found: list[Proposal] = []
     said: dict[str, None] = {}
-    for document in documents:
+    held = {point: list(items) for point, items in compared.items.items()}
+    for document in sorted(documents, key=lambda each: each.first_day):
         point = known.get(document.opm)
         if point is None or document.segment in {"historic", "cancel"}:
             continue
         for tariff in sorted(document.tariffs, key=lambda each: each.first_day):
-            spans = [each for each in compared.items.get(point, []) if _overlaps(each, tariff)]
-            if not spans:
+            places = [place for place, each in enumerate(held.get(point, [])) if _overlaps(each, tariff)]
+            if not places:
                 said[f"No contract bills distribution at {document.opm} from {tariff.first_day}."] = None
-            for item in spans:
+            for place in places:
+                item = held[point][place]
                 if not (changes := difference(tariff, item)):
                     continue
                 proposed = {
@@ -104,14 +119,17 @@ def compare(
                     "document": document.number,
                     "changes": plain(changes),
                 }
-                key = _key(document.opm, proposed)
-                if key in compared.decided:
-                    said[compared.decided[key]] = None
-                elif key not in found:
-                    found[key] = Proposal(KIND, document.opm, proposed, _why(document, item, proposed), point)
-    for proposal in found.values():
-        compared.decided[_key(proposal.subject, proposal.proposed)] = f"That of {proposal.subject} waits already."
-    return list(found.values()), list(said)
+                decided = compared.decided.get(_key(document.opm, proposed))
+                if decided is None:
+                    found.append(Proposal(KIND, document.opm, proposed, _why(document, item, proposed), point))
+                else:
+                    said[decided.sentence] = None
+                if decided is None or decided.waits:
+                    held[point][place] = replace(item, **{name: each["to"] for name, each in changes.items()})
+    for proposal in found:
+        sentence = f"That of {proposal.subject} waits already."
+        compared.decided[_key(proposal.subject, proposal.proposed)] = Decided(sentence, waits=True)
+    return found, list(said)
 
 
 def _why(document: BillingDocument, item: Item, proposed: Mapping[str, Any]) -> str:
@@ -137,7 +155,10 @@ def _overlaps(item: Item, tariff: BilledTariff) -> bool:
 
 def _key(subject: str, proposed: Mapping[str, Any]) -> tuple[Any, ...]:
     changes = plain(proposed["changes"])
-    return (subject, *((name, changes[name]["from"], changes[name]["to"]) for name in _FACTS if name in changes))
+    return (
+        subject,
+        *((name, str(changes[name]["from"]), str(changes[name]["to"])) for name in _FACTS if name in changes),
+    )
 
 
 def _take(connection: Connection, row: RowMapping, deciding: Deciding) -> Mapping[str, Any]:
@@ -151,7 +172,7 @@ def _take(connection: Connection, row: RowMapping, deciding: Deciding) -> Mappin
     changes: dict[str, Any] = {}
     for name, each in proposed["changes"].items():
         mine = plain(item[name])
-        if mine == each["from"]:
+        if str(mine) == str(each["from"]):
             changes[name] = each["to"]
         elif str(mine) != str(each["to"]):
             raise Refused(

@@ -1,5 +1,9 @@
 """A CDSDATA message as a file of readings: the market's own reader brings series to the imports."""
 
+from datetime import time
+from decimal import Decimal
+from typing import Any
+
 import pytest
 
 from central.market.cdsdata import write_interval_data
@@ -9,8 +13,9 @@ from central.platform.errors import BadInput
 from central.readings.calendar import from_ms
 from central.readings.transfer.mapping import mapping_of
 from central.readings.transfer.readers import read_file
-from shared.metering_day import MeteringDay
-from shared.quantities import Flag
+from shared.metering_day import PRAGUE, MeteringDay
+from shared.quantities import Flag, Kind
+from tests.unit.central.market.content_examples import PAYLOADS
 from tests.unit.central.market.examples import AUTUMN, ORDINARY, POINT, SPRING, message
 
 MAPPING = mapping_of({"format": "cdsdata"})
@@ -37,3 +42,20 @@ def test_what_is_no_message_says_so(content: bytes) -> None:
     install_reader()
     with pytest.raises(BadInput):
         read_file(content, MAPPING)
+
+
+def test_states_become_series_by_point_meter_and_register() -> None:
+    install_reader()
+    content = (load_package("sandbox-2026").folder / "sandbox" / "samples" / "122.xml").read_bytes()
+    parsed = read_file(content, MAPPING)
+    given: Any = PAYLOADS["122"]
+    states = [state for location in given.locations for state in location.meters]
+    assert len(parsed) == len(states)
+    for place, state in enumerate(states):
+        number = int(parsed.key[place])
+        assert parsed.keys[number].split("/")[1:] == [state.meter, state.register]
+        assert parsed.facts[number].kind is Kind.STATE
+        told = Decimal(int(parsed.whole[place])) + Decimal(int(parsed.nano[place])).scaleb(-9)
+        assert told == state.state
+        begin = from_ms(int(parsed.at_ms[place])).astimezone(PRAGUE)
+        assert (begin.date(), begin.time()) == (state.day, time())
