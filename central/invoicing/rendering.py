@@ -77,12 +77,18 @@ def renderer(count: int) -> Iterator[Renderer]:
         return
     # spawned, not forked: this process has threads and open connections
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(WORKERS, os.cpu_count() or 1), context, initializer=_end_with_parent) as pool:
+    with ProcessPoolExecutor(min(WORKERS, os.cpu_count() or 1), context, initializer=_begin_worker) as pool:
         try:
             yield Renderer(pool)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _begin_worker() -> None:
+    # the workers take the cores: threads of typst beside them would only wait for each other
+    os.environ.setdefault("RAYON_NUM_THREADS", "1")
+    _end_with_parent()
 
 
 def _end_with_parent() -> None:
