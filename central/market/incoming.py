@@ -40,7 +40,7 @@ def take_message(connection: Connection, brought: Brought, at: datetime, person:
     try:
         root = parse_untrusted(brought.content)
         namespace, format_name = root_name(root)
-        if format_name == response.FORMAT:
+        if format_name in response.FORMATS:
             return take_answer(connection, brought, at, person)
         package = package_of_root(namespace, format_name, at.date())
         read = read_any(package, brought.content)

@@ -30,6 +30,7 @@ from sqlalchemy import Engine, func, insert, select, text, update
 from central.api.app import create_app
 from central.market.channels.tables import market_archive
 from central.market.format_package import load_package
+from central.market.messages import Draft, Subject, create
 from central.market.sandbox.journal import Entry, Journal
 from central.market.tables import market_duty, market_inbox, market_message
 from central.network.tables import channel
@@ -43,13 +44,15 @@ from shared.clock import ENVIRONMENT_VARIABLE, SharedClock, SharedClockControl
 from shared.identifiers import make_ean18
 from shared.metering_day import month_days
 from shared.quantities import Commodity
+from tests.unit.central.market.content_examples import US
 
 NOW = datetime(2026, 4, 1, 6, 0, tzinfo=UTC)
 SENDER = "8591824900017"
 POINTS, OF_TYPE_B = 1000, 100
 TOKEN = "person-token-0123456789"
 SETTLED = {"accepted", "accepted_with_reservation", "rejected", "repaired"}
-SAMPLES = load_package("sandbox-2026").folder / "sandbox/samples"
+PACKAGE = load_package("sandbox-2026")
+SAMPLES = PACKAGE.folder / "sandbox/samples"
 SCENARIO = {
     "senders": [SENDER],
     "strict": True,
@@ -382,3 +385,17 @@ def test_the_operator_brings_a_message_of_its_own(world: World, way: str, sample
             return db.execute(query).scalar_one_or_none()
 
     assert wait_for(outcome) in {"applied", "proposed", "kept"}
+
+
+def test_a_gas_message_is_answered_by_gasresponse(world: World) -> None:
+    content = (SAMPLES / "XG4.xml").read_bytes().replace(US.encode(), SENDER.encode())
+    draft = Draft(
+        "XG4-1", "XG4", PACKAGE.name, PACKAGE.digest, SENDER, PACKAGE.envelope.market_operator,
+        Subject("request", "XG4-1"), date(2026, 3, 1), date(2026, 4, 1), 1, content, {},
+    )  # fmt: skip
+    with transaction(world.engine) as db:
+        number = create(db, draft, NOW, "test")
+    assert world.drive()["rejected"] == 1
+    (row,) = _rejected(world)
+    assert row["id"] == number
+    assert {reason["code"] for reason in row["reasons"]} == {"S111"}, "the sandbox knows no gas point"
