@@ -23,7 +23,7 @@ from central.workflow.reports.definition import CellForm, Shipped, newest, requi
 from central.workflow.reports.states import State
 from central.workflow.reports.tables import report
 
-router = APIRouter(prefix="/reports", tags=["reports"])
+router = APIRouter(prefix="/reports", tags=["workflow"])
 """To be included by the router of `central.workflow.api`, which begins with /v1."""
 
 Reader = Annotated[Person, Depends(require("read"))]
