@@ -1,19 +1,26 @@
 """Messages that wait for a person: which they are, and sending one again because the person says so."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from datetime import timedelta
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel, Field
-from sqlalchemy import Connection, RowMapping, func, select, update
+from sqlalchemy import Connection, RowMapping, func, select, tuple_, update
 
+from central.market.channels.allowed import Environment, format_status, require_allowed
+from central.market.channels.config_file import HttpSource
+from central.market.channels.open_channels import carried_by, channel_settings
+from central.market.channels.plain_http import destination_of
+from central.market.errors import MarketError
 from central.market.messages import require as require_message
-from central.market.send import USUAL_PACE
+from central.market.send import EVERYTHING, USUAL_PACE, Carried
 from central.market.states import State
 from central.market.tables import market_message
 from central.platform import audit
 from central.platform.errors import Refused
 from central.platform.identity import Person, require
+from central.platform.settings import Settings
 from central.platform.web import Db, Now
 
 router = APIRouter()
@@ -61,6 +68,60 @@ def find_left(connection: Connection, limit: int) -> Sequence[RowMapping]:
         table.c.due_at > func.clock_timestamp() + 2 * USUAL_PACE.longest_pause,
     )
     return connection.execute(query.order_by(table.c.id).limit(limit)).mappings().all()
+
+
+def find_held(connection: Connection, settings: Settings, limit: int) -> list[dict[str, Any]]:
+    """Messages due for longer than two rounds that no channel will take, and why; DomainError of bad settings."""
+    table, ways = market_message, _ways(settings)
+    format_of = (table.c.message_code, table.c.format_package, table.c.format_digest)
+    is_due = (
+        table.c.state.in_(_WAITING | {State.SENT}),
+        table.c.direction == "out",
+        table.c.due_at < func.clock_timestamp() - timedelta(seconds=2 * settings.market_poll_s),
+    )
+    formats = connection.execute(select(*format_of).where(*is_due).distinct()).all()
+    whys = {tuple(each): why for each in formats if (why := _why_held(ways, *each)) is not None}
+    columns = (table.c.id, table.c.message_id, table.c.state, *format_of)
+    query = select(*columns).where(*is_due, tuple_(*format_of).in_(list(whys)))
+    rows = connection.execute(query.order_by(table.c.id).limit(limit)).all()
+    return [
+        {
+            "id": row.id,
+            "message_id": row.message_id,
+            "message_code": row.message_code,
+            "state": row.state,
+            "why": whys[row.message_code, row.format_package, row.format_digest],
+        }
+        for row in rows
+    ]
+
+
+def _ways(settings: Settings) -> list[tuple[Carried, Environment, str]]:
+    """What each channel carries, whose world it leads to, its name."""
+    found = channel_settings(settings)
+    if found is None:
+        url = settings.ote_url
+        return [] if url is None else [(EVERYTHING, destination_of(url).environment, "ROZVODNA_OTE_URL")]
+    codes, hosts = found.codes_of(), found.source.sandbox_hosts
+    return [
+        (
+            carried_by(codes, source.name),
+            destination_of(source.url, hosts).environment if isinstance(source, HttpSource) else source.environment,
+            source.name,
+        )
+        for source in found.source.channels
+    ]
+
+
+def _why_held(ways: Sequence[tuple[Carried, Environment, str]], code: str, package: str, digest: str) -> str | None:
+    way = next(((environment, name) for carried, environment, name in ways if carried.carries(code)), None)
+    if way is None:
+        return f"No channel carries {code}: name it, or `*`, among the codes of one (docs/channels.md)."
+    try:
+        require_allowed(format_status(package, code, digest), *way)
+    except MarketError as error:
+        return error.message
+    return None
 
 
 @router.post("/messages/{number}/send-again", summary="Send a message that waits")

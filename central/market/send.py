@@ -70,6 +70,10 @@ class Carried:
         code = market_message.c.message_code
         return code.not_in(sorted(self.others)) if self.only is None else code.in_(sorted(self.only))
 
+    def carries(self, code: str) -> bool:
+        """Whether messages of the code go by the channel."""
+        return code not in self.others if self.only is None else code in self.only
+
 
 EVERYTHING: Final = Carried()
 
@@ -106,13 +110,20 @@ def send_due(
     return _Round(engine, channel, clock, person, pace, carried).run()
 
 
-def expire(engine: Engine, clock: Clock, person: str, pace: Pace = USUAL_PACE) -> list[int]:
-    """Messages whose answer did not come in time become timed out, and due for a repeat unless tried too often."""
+def expire(
+    engine: Engine, clock: Clock, person: str, pace: Pace = USUAL_PACE, carried: Carried = EVERYTHING
+) -> list[int]:
+    """Carried messages whose answer did not come in time are timed out, and due for a repeat unless tried too often."""
     table = market_message
     with transaction(engine) as connection:
         found = connection.execute(
             select(table.c.id, table.c.attempts)
-            .where(table.c.state == State.SENT, table.c.receipt.is_not(None), table.c.due_at <= _NOW)
+            .where(
+                table.c.state == State.SENT,
+                table.c.receipt.is_not(None),
+                table.c.due_at <= _NOW,
+                carried.condition(),
+            )
             .with_for_update(skip_locked=True)
         ).all()
         for number, attempts in found:
@@ -122,8 +133,8 @@ def expire(engine: Engine, clock: Clock, person: str, pace: Pace = USUAL_PACE) -
     return [number for number, _ in found]
 
 
-def retire_overtaken(engine: Engine, clock: Clock, person: str) -> list[int]:
-    """Messages that would be repeated although a later version is there are repaired: the last one accepted holds.
+def retire_overtaken(engine: Engine, clock: Clock, person: str, carried: Carried = EVERYTHING) -> list[int]:
+    """Carried messages that would be repeated although a later version is there are repaired: the last accepted holds.
 
     One that the other end has and has not answered yet stays: its answer is waited for.
     """
@@ -135,6 +146,7 @@ def retire_overtaken(engine: Engine, clock: Clock, person: str) -> list[int]:
             .where(
                 or_(table.c.state.in_([State.SAVED, State.TIMED_OUT]), died),
                 table.c.direction == "out",
+                carried.condition(),
                 exists().where(
                     later.c.message_code == table.c.message_code,
                     later.c.subject_kind == table.c.subject_kind,
@@ -176,8 +188,8 @@ class _Round:
         with transaction(self.engine) as connection:
             if outage_until(connection, self.channel.destination.name, self.clock.now()) is not None:
                 return self.report
-        self.report.timed_out = expire(self.engine, self.clock, self.person, self.pace)
-        retire_overtaken(self.engine, self.clock, self.person)
+        self.report.timed_out = expire(self.engine, self.clock, self.person, self.pace, self.carried)
+        retire_overtaken(self.engine, self.clock, self.person, self.carried)
         last = in_a_row = 0
         while in_a_row < self.pace.give_up_round_after:
             claimed = self._claim_after(last)

@@ -24,7 +24,7 @@ import uvicorn
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
-from sqlalchemy import Connection, Engine, func, select, text
+from sqlalchemy import Connection, Engine, func, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from central.api.app import create_app
@@ -41,12 +41,13 @@ from central.market.channels.quota import find as find_unasked
 from central.market.channels.receive import receive_all, take
 from central.market.channels.tables import market_archive, market_aside
 from central.market.channels.watch import drop_aside, watch
+from central.market.conversation.outages import plan_outage
 from central.market.envelope import Envelope, Participant
 from central.market.format_package import load_package
 from central.market.incoming import read_incoming
 from central.market.messages import Draft, Subject, create
 from central.market.response import Reason, Response, write_response
-from central.market.send import send_due
+from central.market.send import Carried, Pace, send_due
 from central.market.tables import market_inbox, market_message
 from central.market.testing import FakeChannel
 from central.platform.clock import get_clock
@@ -329,13 +330,56 @@ def test_what_was_signed_for_another_participant_is_not_ours(engine: Engine) -> 
     assert rows[2].outcome == "duplicate"
 
 
-def make_message(engine: Engine, message_id: str) -> None:
+def make_message(engine: Engine, message_id: str, code: str = "121") -> None:
     draft = Draft(
-        message_id, "121", PACKAGE.name, PACKAGE.digest, SENDER, pki.OPERATOR, Subject("request", message_id),
+        message_id, code, PACKAGE.name, PACKAGE.digest, SENDER, pki.OPERATOR, Subject("request", message_id),
         date(2026, 3, 1), date(2026, 4, 1), 1, b"<CDSDATA></CDSDATA>", {},
     )  # fmt: skip
     with transaction(engine) as db:
         create(db, draft, AT, "test")
+
+
+def test_an_outage_of_one_channel_holds_the_time_outs_of_its_messages(engine: Engine) -> None:
+    here, impatient = FakeChannel(), Pace(answer=timedelta(0))
+    there = FakeChannel(replace(here.destination, name="there"))
+    ours, others = Carried(frozenset({"121"})), Carried(None, frozenset({"121"}))
+    make_message(engine, "121-1")
+    make_message(engine, "111-1", "111")
+    for channel, carried in ((here, ours), (there, others)):
+        assert len(send_due(engine, channel, ManualClock(AT), "Jana", impatient, carried).sent) == 1
+    with transaction(engine) as db:
+        plan_outage(db, AT, AT + timedelta(hours=1), "there", "announced", AT, "Jana")
+    assert send_due(engine, there, ManualClock(AT), "Jana", impatient, others).timed_out == []
+    assert len(send_due(engine, here, ManualClock(AT), "Jana", impatient, ours).timed_out) == 1
+    with transaction(engine) as db:
+        states = dict(db.execute(select(market_message.c.message_id, market_message.c.state)).tuples().all())
+    assert states == {"121-1": "sent", "111-1": "sent"}
+    later = ManualClock(AT + timedelta(hours=2))
+    assert len(send_due(engine, there, later, "Jana", impatient, others).timed_out) == 1
+
+
+def test_messages_that_no_channel_takes_are_warned_of(engine: Engine, database_url: str, tmp_path: Path) -> None:
+    for code in ("121", "111", "GP6"):
+        make_message(engine, f"{code}-1", code)
+    data = test_config.usual(tmp_path)
+    mail, soap, _, training = data["channels"]
+    data["channels"] = [mail | {"codes": ["127"]}, soap | {"environment": "production"}, training]
+    data["callback"]["environment"] = "production"
+    path = tmp_path / "channels.json"
+    path.write_text(json.dumps(data))
+    settings = Settings(database_url=database_url, tokens=TOKENS, market_channels_file=path)
+    with TestClient(create_app(settings)) as client:
+
+        def warnings() -> Any:
+            return client.get("/v1/market/warnings", headers={"Authorization": f"Bearer {READER}"}).json()
+
+        assert warnings()["held"] == [], "the next round may take them"
+        with transaction(engine) as db:
+            db.execute(update(market_message).values(due_at=func.clock_timestamp() - timedelta(minutes=5)))
+        assert warnings()["channels"] is None
+        held = {each["message_id"]: each["why"] for each in warnings()["held"]}
+        assert set(held) == {"121-1", "GP6-1"}
+        assert "ote-soap, which is production" in held["121-1"] and "No channel carries GP6" in held["GP6-1"]
 
 
 def test_a_message_goes_by_mail_and_its_answer_comes_back(engine: Engine) -> None:

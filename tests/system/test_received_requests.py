@@ -39,6 +39,12 @@ def tell(desk: Desk, version: int, values: list[int]) -> None:
         create(db, draft, NOW, "test")
 
 
+def answer_told(desk: Desk, version: int, kind: str = "A01") -> None:
+    """It goes out and is answered."""
+    desk.send()
+    assert desk.bring(desk.answer(f"TOLD-{version}", f"R-TOLD-{version}", kind)) == "applied"
+
+
 def request(first: int, last: int, **more: Any) -> DataRequest:
     return DataRequest(
         locations=[AskedPoint(opm=POINT, first_day=date(2026, 3, first), last_day=date(2026, 3, last), **more)]
@@ -48,7 +54,13 @@ def request(first: int, last: int, **more: Any) -> DataRequest:
 def test_what_is_asked_for_goes_out(database_url: str) -> None:
     with open_desk(database_url) as desk:
         tell(desk, 1, [1] * 96)
+        assert desk.bring(message("XR1", request(2, 2), "ASK-0")) == "proposed", "what has not left was not told"
+        answer_told(desk, 1)
         tell(desk, 2, [2] * 96)
+        answer_told(desk, 2)
+        tell(desk, 3, [3] * 96)
+        answer_told(desk, 3, "A02")
+        tell(desk, 4, [4] * 96)
         assert desk.bring(message("XR1", request(2, 2), "ASK-1")) == "applied"
         (answer,) = [each for each in desk.get("/messages")["messages"] if each["subject_kind"] == "request"]
         assert (answer["subject"], answer["receiver"], answer["first_day"]) == (
@@ -59,7 +71,7 @@ def test_what_is_asked_for_goes_out(database_url: str) -> None:
         (profile,) = told.locations[0].profiles
         assert [(day.day.date, set(day.values)) for day in profile.days] == [(date(2026, 3, 2), {2})]
         assert desk.bring(message("XR1", request(1, 5), "ASK-2")) == "proposed"
-        (waits,) = desk.get("/proposals", state="waiting", kind="data_asked")
+        (_, waits) = desk.get("/proposals", state="waiting", kind="data_asked")
         assert "Of 5 days" in waits["why"], "what was not told cannot go out: a person sees it"
         assert desk.bring(message("XR3", request(1, 2), "ASK-3", SUPPLIER)) == "proposed"
         proposal = desk.get("/proposals", state="waiting", kind="data_asked")[-1]

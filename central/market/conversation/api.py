@@ -13,7 +13,7 @@ from central.market.channels.watch import running_out, shown
 from central.market.conversation import outages, processes, proposals, repair, warnings
 from central.market.conversation.rejection import find_place
 from central.market.format_package import usable_packages
-from central.market.resume import find_left
+from central.market.resume import find_held, find_left
 from central.market.states import State
 from central.platform import audit
 from central.platform.errors import DomainError
@@ -101,12 +101,23 @@ class LeftMessage(BaseModel):
     sent_at: datetime | None
 
 
+class HeldMessage(BaseModel):
+    """A message that is due and that no channel takes."""
+
+    id: int
+    message_id: str
+    message_code: str
+    state: State
+    why: str
+
+
 class Warnings(BaseModel):
     """What is in danger.
 
     `packages`: format packages that cannot be read, and why; `certificates`: those that run out without a successor;
     `channels`: why the channels' settings cannot be read; `left`: messages that were tried and wait for a person (their
-    events say why).
+    events say why); `held`: messages that are due and do not leave, because no channel carries their code or because
+    their format must not go where it leads.
     """
 
     deadlines: list[Deadline]
@@ -115,6 +126,7 @@ class Warnings(BaseModel):
     certificates: list[dict[str, Any]]
     channels: str | None
     left: list[LeftMessage]
+    held: list[HeldMessage]
 
 
 class OutageIn(BaseModel):
@@ -220,11 +232,13 @@ def list_warnings(
     limit: Limit = 1000,
 ) -> Warnings:
     """Deadlines that are past or near, outages planned, format packages and settings that cannot be read, certificates
-    that run out."""
-    at, why, expiries = clock.now(), None, []
+    that run out, messages that wait for a person or that no channel takes."""
+    at, why, expiries, held = clock.now(), None, [], []
+    settings = request.app.state.settings
     try:
-        found = channel_settings(request.app.state.settings)
+        found = channel_settings(settings)
         expiries = [] if found is None else running_out(found, at)
+        held = find_held(db, settings, limit)
     except DomainError as error:
         why = error.message
     return Warnings(
@@ -234,6 +248,7 @@ def list_warnings(
         certificates=[shown(expiry) for expiry in expiries],
         channels=why,
         left=[LeftMessage(**row) for row in find_left(db, limit)],
+        held=[HeldMessage(**row) for row in held],
     )
 
 

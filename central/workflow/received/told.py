@@ -20,16 +20,18 @@ from central.workflow.telling.registry import read_facts
 
 MOST_DAYS: Final = 400
 _TOLD: Final = text("""
-    -- messages of a point whose days may hold what is asked for, older ones first: a later one counts
+    -- messages of a point whose days may hold what is asked for: what the operator took counts before what it has not
+    -- answered yet, then a later one; what was refused or has not left was never told
     SELECT id, message_id, format_package FROM market_message
      WHERE direction = 'out' AND message_code = :code AND subject_kind = 'supply_point' AND subject = :point
-       AND period && daterange(:first, :stop) AND state <> 'repaired'
-     ORDER BY version, id
+       AND period && daterange(:first, :stop)
+       AND state IN ('sent', 'timed_out', 'accepted', 'accepted_with_reservation')
+     ORDER BY state IN ('accepted', 'accepted_with_reservation'), version, id
 """)
 
 
 def interval_data(connection: Connection, asked: AskedPoint, envelope: Envelope) -> IntervalData:
-    """The days asked for as our messages told them, the newest version of each; Refused where one was never told."""
+    """The days asked for as our messages told them, the newest taken version of each; Refused where one is missing."""
     stop = asked.last_day + timedelta(days=1)
     if not 0 < (stop - asked.first_day).days <= MOST_DAYS:
         raise Refused("days", f"{asked.first_day} to {asked.last_day} are not 1 to {MOST_DAYS} days.")
