@@ -2,8 +2,8 @@
 
 A message is *saved* once its bytes are in the outbox; *sent* is committed before the bytes go to the channel, so that
 an answer can never find a message that was not sent yet. An answer ends the conversation; it may come late (timed_out)
-or after the channel lost the receipt (saved). A message in whose place a later version goes is *repaired*. What is not
-in the table is refused.
+or after the channel lost the receipt (saved). A message in whose place a later version goes is *repaired*, and so is
+one whose cause was withdrawn before it left. What is not in the table is refused.
 """
 
 from enum import StrEnum
@@ -41,7 +41,7 @@ class Act(StrEnum):
     EXPIRE = "expire"
     """No answer came in time."""
     REPLACE = "replace"
-    """A message of the next version takes its place."""
+    """A message of the next version takes its place, or nothing does: what made it arise is gone."""
 
 
 class TransitionError(ValueError):

@@ -221,6 +221,65 @@ def test_a_cause_that_is_withdrawn_need_not_be_told_and_an_act_makes_a_change(de
     desk.later()
     assert desk.tell()["waived"] == 1
     assert desk.duties(why="change_of_capacity")[0]["state"] == "waived"
+    # What was to be sent for it stays here; told again, it is the next version.
+    of_duty = market_message.c.duty == duty["id"]
+    with transaction(desk.engine) as db:
+        states = select(market_message.c.state).where(of_duty).order_by(market_message.c.version)
+        assert list(db.execute(states).scalars()) == ["repaired"]
+    reports = market_message.c.message_code == "121"
+    with transaction(desk.engine) as db:
+        db.execute(update(supply_point).where(supply_point.c.ean == desk.eans[1]).values(since=date(2026, 4, 1)))
+    desk.later()
+    assert desk.tell()["waived"] == 2
+    with transaction(desk.engine) as db:
+        db.execute(update(supply_point).where(supply_point.c.ean == desk.eans[1]).values(since=date(2026, 3, 2)))
+    desk.later()
+    assert desk.tell()["problems"] == []
+    with transaction(desk.engine) as db:
+        month = select(market_message.c.state).where(reports, market_message.c.subject == desk.eans[1])
+        assert list(db.execute(month.order_by(market_message.c.version)).scalars()) == ["repaired", "saved"]
+
+
+def test_a_month_of_type_b_is_told_for_the_days_that_the_point_is_live_and_of_that_type(desk: Desk) -> None:
+    split = """
+        INSERT INTO supply_point_past (supply_point, commodity, valid, name, object, street, city, postal_code,
+               voltage_level, metering_type, category, operator, state)
+        SELECT id, commodity, daterange('2026-03-02', '2026-03-15'), name, object, street, city, postal_code,
+               voltage_level, metering_type, category, operator, state
+          FROM supply_point WHERE ean = :ean
+    """
+    with transaction(desk.engine) as db:
+        operator = db.execute(select(party.c.id)).scalar_one()
+        joined, parted = add_point(db, operator, 4, "B", ["A+"]), add_point(db, operator, 5, "B", ["A+"])
+        first = {joined: date(2026, 3, 10), parted: date(2026, 3, 2)}
+        for ean, day in first.items():
+            db.execute(update(supply_point).where(supply_point.c.ean == ean).values(since=day))
+        # One changes from A to B, one from B to A, one ends, all on 15 March.
+        for ean, values in zip(
+            [desk.eans[0], desk.eans[1], parted],
+            [{"metering_type": "B"}, {"metering_type": "A"}, {"state": "ended"}],
+            strict=True,
+        ):
+            db.execute(update(supply_point).where(supply_point.c.ean == ean).values(since=date(2026, 3, 15)))
+            db.execute(text(split), {"ean": ean})
+            db.execute(update(supply_point).where(supply_point.c.ean == ean).values(**values))
+        # Before it was connected nothing was measured.
+        db.execute(
+            text("DELETE FROM day_profile WHERE channel = :channel AND day < '2026-03-10'"),
+            {"channel": channel_of(db, joined)},
+        )
+    assert desk.tell()["problems"] == []
+    months = {each["subject"]: each for each in desk.duties(why="month")}
+    assert {ean: (each["first_day"], each["end_day"], each["state"]) for ean, each in months.items()} == {
+        desk.eans[0]: ("2026-03-15", "2026-04-01", "told"),
+        desk.eans[1]: ("2026-03-02", "2026-03-15", "told"),
+        joined: ("2026-03-10", "2026-04-01", "told"),
+        parted: ("2026-03-02", "2026-03-15", "told"),
+    }
+    days = [each["subject"] for each in desk.duties(why="day")]
+    assert (days.count(desk.eans[0]), days.count(desk.eans[1]), len(days)) == (13, 17, 30)
+    desk.answer(Act.ACCEPT)
+    assert desk.month()["done"] is True
 
 
 def test_a_pass_that_dies_leaves_nothing_and_the_next_one_tells_all(desk: Desk) -> None:

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, RowMapping, text
 
-from central.market.messages import Subject
+from central.market.messages import Subject, move_all
+from central.market.states import Act
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,21 @@ def find_open(connection: Connection, *, again: bool = False) -> Sequence[RowMap
     `again` takes those whose message was rejected, too.
     """
     return connection.execute(_OPEN, {"again": again}).mappings().all()
+
+
+_WITHDRAWN: Final = text("""
+    -- messages of waived duties that are still to leave, or would be repeated
+    SELECT message.id FROM market_duty duty JOIN market_message message ON message.duty = duty.id
+     WHERE duty.state = 'waived' AND message.direction = 'out' AND message.state IN ('generated', 'saved', 'timed_out')
+     ORDER BY message.id FOR UPDATE OF message SKIP LOCKED
+""")
+
+
+def withdraw_waived(connection: Connection, at: datetime, person: str) -> int:
+    """What waived duties have in the outbox does not leave any more; how many messages that stopped."""
+    numbers = connection.execute(_WITHDRAWN).scalars().all()
+    move_all(connection, dict.fromkeys(numbers, "what made it arise is gone"), Act.REPLACE, at, person)
+    return len(numbers)
 
 
 def mark_told(connection: Connection, duties: Iterable[int]) -> None:

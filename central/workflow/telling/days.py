@@ -4,11 +4,13 @@ A duty's cause is the digest of the newest profile versions and of the losses wi
 them makes the duty open again.
 """
 
+from dataclasses import replace
 from typing import Any, Final
 
 from sqlalchemy import Connection, text
 
 from central.market.duties.keep import Due
+from central.market.duties.rules import deadline_of, rules
 from central.market.messages import Subject
 from central.workflow.telling.model import Window, due, following
 
@@ -43,17 +45,16 @@ _OF_TYPE_A: Final = """
      WHERE sp.commodity = 'electricity' AND sp.metering_type = 'A' AND sp.state IN ('connected', 'suspended')
 """
 _OF_TYPE_B: Final = """
-    SELECT id, ean, CAST(:first AS date) AS first, CAST(:end AS date) AS stop FROM (
-        SELECT DISTINCT ON (sp.id) sp.id, sp.ean, sp.metering_type
+    SELECT id, ean, lower(span) AS first, upper(span) AS stop FROM (
+        SELECT sp.id, sp.ean, unnest(range_agg(sp.valid * daterange(:first, :end))) AS span
           FROM supply_point_valid sp
-         WHERE sp.commodity = 'electricity' AND sp.valid && daterange(:first, :end)
+         WHERE sp.commodity = 'electricity' AND sp.metering_type = 'B' AND sp.valid && daterange(:first, :end)
            AND sp.state IN ('connected', 'suspended')
-         ORDER BY sp.id, lower(sp.valid) DESC NULLS LAST) point
-     WHERE metering_type = 'B'
+         GROUP BY sp.id, sp.ean) point
 """
 _DAILY: Final = text(_CAUSES.format(told=_OF_TYPE_A))
 _MONTHLY: Final = text(_CAUSES.format(told=_OF_TYPE_B))
-"""As it ends, a point is of type B."""
+"""The days of the month in which a point is live and of type B: one duty for each unbroken stretch of them."""
 
 
 def find(connection: Connection, window: Window) -> list[Due]:
@@ -72,4 +73,8 @@ def _due(why: str, row: Any) -> Due:
     cause: dict[str, Any] = {"profiles": row.profiles}
     if row.losses:
         cause["losses"] = list(row.losses)
-    return due(why, Subject("supply_point", row.ean, row.id), row.first, row.stop, cause)
+    made = due(why, Subject("supply_point", row.ean, row.id), row.first, row.stop, cause)
+    if why == DAY:
+        return made
+    # It cannot be told before the month is over, so that is what its deadline is counted from.
+    return replace(made, deadline=deadline_of(rules()[MONTH], made.month, following(made.month)))

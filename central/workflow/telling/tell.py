@@ -16,7 +16,7 @@ from sqlalchemy import Connection, RowMapping, text
 
 from central.market.contents import write_any
 from central.market.duties import settle_answered, settle_left
-from central.market.duties.keep import Due, adopt, find_open, mark_told, reconcile, set_problems
+from central.market.duties.keep import Due, adopt, find_open, mark_told, reconcile, set_problems, withdraw_waived
 from central.market.duties.rules import look_back_months
 from central.market.envelope import Envelope, Participant, make_message_id
 from central.market.errors import OutboundError
@@ -129,6 +129,7 @@ def tell(
         tellables = find(connection, window)
         _write(work, tellables, work.keep([each.due for each in tellables], whys))
     _report(work, work.keep(days.find(connection, window), days.WHYS))
+    withdraw_waived(connection, at, work.person)
     set_problems(connection, work.told.problems)
     told = work.told
     if told.arose or told.changed or told.waived or told.made:
