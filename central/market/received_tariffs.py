@@ -9,15 +9,19 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
+from central.market.format_package import usable_packages
+
 _STANDING: Final = text("""
-    -- spans of documents that nothing cancels or corrects, the latest received last
+    -- spans of documents that nothing cancels or corrects, the latest received last; only their own sender and the
+    -- market operator, who hands on for others, can do that
     SELECT t.id, t.point_code, t.inbox, t.document, lower(t.valid) AS first, upper(t.valid) AS stop, t.rate,
            t.breaker_phases, t.breaker_amps
-      FROM received_tariff t
+      FROM received_tariff t JOIN market_inbox own ON own.id = t.inbox
      WHERE t.point_code = ANY (:points) AND t.valid && daterange(:first, :stop)
        AND (t.rate IS NOT NULL OR t.breaker_amps IS NOT NULL)
-       AND NOT EXISTS (SELECT FROM received_tariff later
-                        WHERE later.point_code = t.point_code AND later.concerns = t.document)
+       AND NOT EXISTS (SELECT FROM received_tariff later JOIN market_inbox told ON told.id = later.inbox
+                        WHERE later.point_code = t.point_code AND later.concerns = t.document
+                          AND (told.sender IS NOT DISTINCT FROM own.sender OR told.sender = ANY (:operators)))
      ORDER BY t.point_code, t.inbox, t.id
 """)
 
@@ -39,9 +43,11 @@ class ReceivedTariff:
 def standing_tariffs(connection: Connection, points: Iterable[str], first: date, stop: date) -> list[ReceivedTariff]:
     """What stands for the days [first, stop) of points (EAN), by point and time, without overlaps.
 
-    Documents that another one cancels or corrects do not count; of two on a day the one received later does.
+    Documents that another one of their sender, or one of the market operator, cancels or corrects do not count; of two
+    on a day the one received later does.
     """
-    asked = {"points": sorted(set(points)), "first": first, "stop": stop}
+    operators = sorted({package.envelope.market_operator for package in usable_packages()[0]})
+    asked = {"points": sorted(set(points)), "first": first, "stop": stop, "operators": operators}
     said: dict[str, list[ReceivedTariff]] = {}
     for row in connection.execute(_STANDING, asked):
         tariff = ReceivedTariff(

@@ -4,21 +4,24 @@ Claims and changes of supplier go the same way; they differ in their records, te
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Connection, RowMapping, select
 
-from central.market.conversation.processes import Opening, Step, advance_process, open_process
+from central.market.conversation.processes import Opening, Step, advance_process, find_process, open_process
 from central.market.conversation.proposals import Deciding
 from central.market.conversation.scenarios import Scenario
+from central.market.format_package import package_valid_on
 from central.market.received import Message, Proposal, propose
-from central.market.tables import market_process
+from central.market.tables import market_message, market_process
 from central.platform.errors import Refused
 from central.platform.plain import plain
 from central.workflow.received.statement import state
+
+_PARTIES: Final = ("sender", "new_supplier", "old_supplier", "balance_party")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +40,39 @@ class Asked:
 
 
 def open_asked(connection: Connection, message: Message, asked: Asked, inbox: int, at: datetime) -> None:
-    """Open its conversation with a proposal that waits; one that is open already stays as it is."""
+    """Open its conversation with a proposal that waits; one that is open already stays as it is.
+
+    Two senders may give the same number: the conversation of the second is known by the number and its sender.
+    """
     envelope = message.read.envelope
     data = plain({**asked.data, "sender": envelope.sender.id, "receiver": envelope.receiver.id})
     opening = Opening(asked.scenario, asked.reference, "supply_point", asked.opm, asked.point, asked.deadline, data)
     step = Step(asked.step, inbox=inbox)
     number, is_new = open_process(connection, opening, at, _person(message), step)
+    if not is_new and _sender_of(connection, number) not in {None, envelope.sender.id}:
+        opening = replace(opening, reference=_under_sender(asked.reference, envelope.sender.id))
+        number, is_new = open_process(connection, opening, at, _person(message), step)
     if is_new:
         proposal = Proposal(asked.kind, asked.opm, {"reference": asked.reference, **data}, asked.why, asked.point)
         propose(connection, inbox, proposal, at, number)
+
+
+def find_asked(connection: Connection, message: Message, scenario: Scenario, reference: str) -> int | None:
+    """The conversation that a sender means by a number: its own one, or else the first of that number."""
+    own = find_process(connection, scenario, _under_sender(reference, message.read.envelope.sender.id))
+    return own or find_process(connection, scenario, reference)
+
+
+def stranger(connection: Connection, message: Message, number: int, at: datetime) -> str | None:
+    """A sentence where the sender is neither a party of the conversation nor the market operator."""
+    sender = message.read.envelope.sender.id
+    if sender == package_valid_on(at.date()).envelope.market_operator:
+        return None
+    query = select(market_process.c.reference, market_process.c.data).where(market_process.c.id == number)
+    row = connection.execute(query).one()
+    told = select(market_message.c.receiver).where(market_message.c.process == number)
+    parties = {*(row.data.get(name) for name in _PARTIES), *connection.execute(told).scalars()}
+    return None if sender in parties else f"{sender} is no party of {row.reference}: what it says of it has no effect."
 
 
 def hear(
@@ -72,10 +99,10 @@ def state_upon(
     return {"market_message": number}
 
 
-def reference_of(connection: Connection, row: RowMapping) -> str:
-    """Their number of what a proposal is about."""
-    query = select(market_process.c.reference).where(market_process.c.id == row["process"])
-    return str(connection.execute(query).scalar_one())
+def reference_of(row: RowMapping) -> str:
+    """Their number of what a proposal is about; older proposals have it under its kind."""
+    proposed = row["proposed"]
+    return str(proposed.get("reference") or proposed.get("claim") or proposed["request"])
 
 
 def refusal_of(deciding: Deciding, reasons: Collection[str]) -> dict[str, Any]:
@@ -85,6 +112,16 @@ def refusal_of(deciding: Deciding, reasons: Collection[str]) -> dict[str, Any]:
     if reason not in reasons:
         raise Refused("reason", f"The reason {reason!r} is not known; it is one of {', '.join(sorted(reasons))}.")
     return {"result": "reject", "reason": reason, "text": details.get("text") or deciding.why}
+
+
+def _under_sender(reference: str, sender: str) -> str:
+    return f"{reference} ({sender})"
+
+
+def _sender_of(connection: Connection, number: int) -> str | None:
+    query = select(market_process.c.data["sender"].astext).where(market_process.c.id == number)
+    found: str | None = connection.execute(query).scalar_one()
+    return found
 
 
 def _person(message: Message) -> str:

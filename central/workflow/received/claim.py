@@ -18,7 +18,7 @@ from central.market.conversation.working_days import PRAGUE, Term
 from central.market.payloads.claims import Claim, ClaimAnswer, Claims
 from central.market.received import Effect, Message
 from central.market.tables import market_process
-from central.workflow.received.asked import Asked, hear, open_asked, reference_of, refusal_of, state_upon
+from central.workflow.received.asked import Asked, hear, open_asked, reference_of, refusal_of, state_upon, stranger
 from central.workflow.received.known import points_of
 
 KIND: Final = "claim"
@@ -32,7 +32,7 @@ _REASONS: Final = frozenset({"data_right", "corrected", "late", "other"})
 def effects(connection: Connection, messages: Sequence[Message], at: datetime, kind: str = KIND) -> list[Effect]:
     """For each message its claims as conversations with a proposal; answers move our own claims."""
     known = points_of(connection, [claim.opm for message in messages for claim in _data(message).claims])
-    return [_effect(message, known, at, kind) for message in messages]
+    return [_effect(connection, message, known, at, kind) for message in messages]
 
 
 def gas_effects(connection: Connection, messages: Sequence[Message], at: datetime) -> list[Effect]:
@@ -45,17 +45,19 @@ def _data(message: Message) -> Claims:
     return payload
 
 
-def _effect(message: Message, known: dict[str, int], at: datetime, kind: str) -> Effect:
+def _effect(connection: Connection, message: Message, known: dict[str, int], at: datetime, kind: str) -> Effect:
     data = _data(message)
-    why = f"{len(data.claims)} claims, {len(data.answers)} answers."
-    if not data.claims and not data.answers:
+    found = [(_claim(connection, answer.claim), answer) for answer in data.answers]
+    strange = [each and stranger(connection, message, each, at) for each, _ in found]
+    heard = [each for each, why in zip(found, strange, strict=True) if not why]
+    why = " ".join([f"{len(data.claims)} claims, {len(heard)} answers.", *(str(each) for each in strange if each)])
+    if not data.claims and not heard:
         return Effect("kept", why)
 
     def write(connection: Connection, inbox: int) -> None:
         for claim in data.claims:
             open_asked(connection, message, _asked(claim, known.get(claim.opm), at, kind), inbox, at)
-        for answer in data.answers:
-            number = find_process(connection, CLAIM, answer.claim) or _by_message(connection, answer.claim)
+        for number, answer in heard:
             if number is not None:
                 act = "recognise" if answer.result == "accept" else "turn_down"
                 hear(connection, message, number, act, (answer.result, answer.reason, answer.text), inbox, at)
@@ -83,6 +85,10 @@ def _asked(claim: Claim, point: int | None, at: datetime, kind: str) -> Asked:
     )
 
 
+def _claim(connection: Connection, claim: str) -> int | None:
+    return find_process(connection, CLAIM, claim) or _by_message(connection, claim)
+
+
 def _by_message(connection: Connection, claim: str) -> int | None:
     """Our conversation about a claim of that number: a message of ours opened it under its subject."""
     table = market_process
@@ -92,12 +98,12 @@ def _by_message(connection: Connection, claim: str) -> int | None:
 
 
 def _take(connection: Connection, row: RowMapping, deciding: Deciding, kind: str) -> Mapping[str, Any]:
-    answer = ClaimAnswer(claim=reference_of(connection, row), result="accept")
+    answer = ClaimAnswer(claim=reference_of(row), result="accept")
     return state_upon(connection, row, deciding, STATEMENTS[kind], Claims(answers=[answer]), "consent")
 
 
 def _refuse(connection: Connection, row: RowMapping, deciding: Deciding, kind: str) -> Mapping[str, Any]:
-    said = {"claim": reference_of(connection, row), **refusal_of(deciding, _REASONS)}
+    said = {"claim": reference_of(row), **refusal_of(deciding, _REASONS)}
     answer = msgspec.convert(said, ClaimAnswer)
     return state_upon(connection, row, deciding, STATEMENTS[kind], Claims(answers=[answer]), "object")
 

@@ -40,7 +40,10 @@ def effects(connection: Connection, messages: Sequence[Message], at: datetime) -
     there = find_there(connection, {invoice.key for invoice in every})
     before = _ends_before(connection, every)
     told = [[with_gap(each, before.get((each.point or "", each.first))) for each in invoices] for invoices in read]
-    return [_effect(invoices, known, there, at) for invoices in told]
+    senders = [message.read.envelope.sender.id for message in messages]
+    return [
+        _effect(invoices, sender, operator, known, there, at) for invoices, sender in zip(told, senders, strict=True)
+    ]
 
 
 def _invoices(message: Message, operator: str) -> list[ReceivedInvoice]:
@@ -71,17 +74,24 @@ def with_gap(invoice: ReceivedInvoice, stop: date | None) -> ReceivedInvoice:
 
 
 def _effect(
-    invoices: Sequence[ReceivedInvoice], known: Mapping[str, int], there: Mapping[tuple[str, str], Any], at: datetime
-) -> Effect:
+    invoices: Sequence[ReceivedInvoice], sender: str, operator: str, known: Mapping[str, int],
+    there: Mapping[tuple[str, str], Any], at: datetime,
+) -> Effect:  # fmt: skip
     new: dict[tuple[str, str], ReceivedInvoice] = {}
-    proposals = []
+    proposals, foreign = [], []
     for invoice in invoices:
-        if invoice.key in there or invoice.key in new:
+        # Gas documents have no issuer of their own: it comes from the envelope.
+        if invoice.commodity == "electricity" and invoice.issuer != sender and sender != operator:
+            foreign.append(
+                f"The invoice {invoice.number} names the issuer {invoice.issuer} and was sent by {sender}: not taken."
+            )
+        elif invoice.key in there or invoice.key in new:
             proposals.append(_again(invoice, known))
         else:
             new[invoice.key] = invoice
     strange = not_ours([code for invoice in invoices for code in invoice.codes], dict(known))
-    why = f"{len(new)} invoices kept, {len(proposals)} under a number that is there already. {strange}".rstrip()
+    why = f"{len(new)} invoices kept, {len(proposals)} under a number that is there already."
+    why = " ".join(filter(None, [why, *foreign, strange]))
 
     def write(connection: Connection, inbox: int) -> None:
         keep(connection, list(new.values()), Origin("message", inbox), at)

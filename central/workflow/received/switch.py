@@ -11,13 +11,21 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection, RowMapping
 
-from central.market.conversation.processes import find_process
 from central.market.conversation.proposals import Deciding, Kind
 from central.market.conversation.scenarios import SUPPLIER_CHANGE
 from central.market.conversation.working_days import Term
 from central.market.payloads.supplier_switch import ChangeOfSupplier, Statement, SupplierSwitch
 from central.market.received import Effect, Message
-from central.workflow.received.asked import Asked, hear, open_asked, reference_of, refusal_of, state_upon
+from central.workflow.received.asked import (
+    Asked,
+    find_asked,
+    hear,
+    open_asked,
+    reference_of,
+    refusal_of,
+    state_upon,
+    stranger,
+)
 from central.workflow.received.known import not_ours, points_of
 
 KIND: Final = "supplier_change"
@@ -35,7 +43,7 @@ _REASONS: Final = frozenset({"withdrawal", "not_connected", "no_contract", "inte
 def effects(connection: Connection, messages: Sequence[Message], at: datetime) -> list[Effect]:
     """For each message its requests as conversations with a proposal, and what others stated as steps of theirs."""
     known = points_of(connection, [change.opm for message in messages for change in _data(message).changes])
-    return [_effect(message, known, at) for message in messages]
+    return [_effect(connection, message, known, at) for message in messages]
 
 
 def _data(message: Message) -> SupplierSwitch:
@@ -43,25 +51,34 @@ def _data(message: Message) -> SupplierSwitch:
     return payload
 
 
-def _effect(message: Message, known: dict[str, int], at: datetime) -> Effect:
+def _effect(connection: Connection, message: Message, known: dict[str, int], at: datetime) -> Effect:
     data = _data(message)
     ours = [change for change in data.changes if change.opm in known]
     strange = not_ours([change.opm for change in data.changes], known)
-    why = f"{len(ours)} requests, {len(data.statements)} statements. {strange}".rstrip()
-    if not ours and not data.statements:
+    foreign = [_stranger(connection, message, said, at) for said in data.statements]
+    heard = [said for said, why in zip(data.statements, foreign, strict=True) if why is None]
+    why = f"{len(ours)} requests, {len(heard)} statements."
+    why = " ".join(filter(None, [why, *foreign, strange]))
+    if not ours and not heard:
         return Effect("kept", why)
 
     def write(connection: Connection, inbox: int) -> None:
         for change in ours:
             open_asked(connection, message, _asked(change, known[change.opm]), inbox, at)
-        for said in data.statements:
-            number = find_process(connection, SUPPLIER_CHANGE, said.request)
-            if number is not None:
+        for said in heard:
+            number = find_asked(connection, message, SUPPLIER_CHANGE, said.request)
+            # One opened by a message of the same set was not there when this one was weighed.
+            if number is not None and stranger(connection, message, number, at) is None:
                 act = "withdraw" if said.reason == "withdrawal" else "statement"
                 words = (f"{said.party}:", said.result, said.reason, said.text)
                 hear(connection, message, number, act, words, inbox, at)
 
     return Effect("proposed" if ours else "applied", why, write=write)
+
+
+def _stranger(connection: Connection, message: Message, said: Statement, at: datetime) -> str | None:
+    number = find_asked(connection, message, SUPPLIER_CHANGE, said.request)
+    return None if number is None else stranger(connection, message, number, at)
 
 
 def _asked(change: ChangeOfSupplier, point: int) -> Asked:
@@ -88,13 +105,13 @@ def _asked(change: ChangeOfSupplier, point: int) -> Asked:
 
 
 def _take(connection: Connection, row: RowMapping, deciding: Deciding) -> Mapping[str, Any]:
-    statement = Statement(request=reference_of(connection, row), party="distributor", result="accept")
+    statement = Statement(request=reference_of(row), party="distributor", result="accept")
     payload = SupplierSwitch(statements=[statement])
     return state_upon(connection, row, deciding, STATEMENT, payload, "consent")
 
 
 def _refuse(connection: Connection, row: RowMapping, deciding: Deciding) -> Mapping[str, Any]:
-    said = {"request": reference_of(connection, row), "party": "distributor", **refusal_of(deciding, _REASONS)}
+    said = {"request": reference_of(row), "party": "distributor", **refusal_of(deciding, _REASONS)}
     payload = SupplierSwitch(statements=[msgspec.convert(said, Statement)])
     return state_upon(connection, row, deciding, STATEMENT, payload, "object")
 

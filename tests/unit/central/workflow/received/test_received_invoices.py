@@ -1,6 +1,6 @@
 """Invoices of messages and of ISDOC as received invoices: their lines with prices, what is refused, what is told."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -9,19 +9,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from central.market.envelope import Envelope
+from central.market.envelope import Envelope, Participant
+from central.market.mapping.read import Read
+from central.market.payloads.distribution_invoice import DistributionInvoices
 from central.market.payloads.gas_billing import GasBilling
+from central.market.received import Message
 from central.platform.errors import BadInput
-from central.workflow.received import electric_invoice, gas_invoice
+from central.workflow.received import electric_invoice, gas_invoice, invoices
 from central.workflow.received.invoice import ReceivedInvoice
 from central.workflow.received.invoices import with_gap
 from central.workflow.received.isdoc_invoice import Given, read_isdoc
-from tests.unit.central.market.content_examples import INVOICE, OPERATOR, SUPPLIER, envelope_of
+from tests.unit.central.market.content_examples import INVOICE, OPERATOR, SUPPLIER, US, envelope_of
 from tests.unit.central.market.gas_examples import BILLED_AB, BILLED_C, CANCELLED
 from tests.unit.central.market.test_gas_billing import PACKAGE
 from tests.unit.central.workflow.isdoc_examples import isdoc
 
 D = Decimal
+AT = datetime(2026, 4, 9, tzinfo=UTC)
 GIVEN = Given("electricity", date(2026, 2, 1), date(2026, 3, 1))
 HANDED_ON: Envelope = envelope_of(PACKAGE, "XM1")
 METERING = '<m:SupplyPoint xmlns:m="urn:rozvodna:metering:1" code="{}" from="{}" to="{}"/>'
@@ -76,6 +80,21 @@ def test_an_electric_invoice_has_its_items_with_rates() -> None:
         ("DIST_VT", 13), ("DIST_BREAKER", 12), ("SYS_SERV", 15),
     ]  # fmt: skip
     assert (invoice.stop, invoice.problems) == (date(2026, 4, 1), [])
+
+
+@pytest.mark.parametrize(("sender", "outcome"), [(SUPPLIER, "kept"), (US, "applied"), (OPERATOR, "applied")])
+def test_an_invoice_counts_only_from_its_issuer_or_the_market_operator(
+    sender: str, outcome: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(invoices, "points_of", lambda _connection, codes: dict.fromkeys(codes, 1))
+    monkeypatch.setattr(invoices, "find_there", lambda _connection, _keys: {})
+    nothing: Any = None
+    envelope = Envelope("IN-1", "127", AT, Participant(sender), Participant(US))
+    message = Message(Read(envelope, DistributionInvoices(invoices=[INVOICE]), {}), b"")
+    (effect,) = invoices.effects(nothing, [message], AT)
+    assert (effect.outcome, effect.proposals) == (outcome, [])
+    told = f"names the issuer {US} and was sent by {SUPPLIER}"
+    assert (told in effect.why) == (outcome == "kept"), effect.why
 
 
 def test_an_isdoc_is_read_whatever_its_version() -> None:
