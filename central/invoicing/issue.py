@@ -226,14 +226,15 @@ def _plan_deductions(work: _Work) -> None:
     What cancels a document gives back what that one deducted, first: a document of the same act that takes its place
     deducts it anew.
     """
-    taken: dict[int, Decimal] = {}
+    taken: dict[int, tuple[Decimal, Decimal]] = {}
     whole = {
         order.original: place for place, order in enumerate(work.orders) if order.original in work.standing.taken_back
     }
     for row in work.connection.execute(DEDUCTED_BEFORE, {"invoices": list(whole)}).mappings():
         given_back = {name: value for name, value in row.items() if name != "invoice"}
         work.deducted.setdefault(whole[row["invoice"]], []).append(DeductedAdvance(**given_back))
-        taken[row["deposit"]] = taken.get(row["deposit"], Decimal("0.00")) + row["gross"]
+        gross, vat = taken.get(row["deposit"], (Decimal("0.00"), Decimal("0.00")))
+        taken[row["deposit"]] = gross + row["gross"], vat + row["vat"]
     contracts = sorted({contract for order in work.orders for contract in order.contracts})
     paid = {
         tuple(row)
@@ -251,7 +252,8 @@ def _plan_deductions(work: _Work) -> None:
             until = order.until(contracts)
             planned = plan_for(work.connection, contracts, order.supplier, order.payer, until, limit, taken)
             for each in planned:
-                taken[each.deposit] = taken.get(each.deposit, Decimal("0.00")) + each.gross
+                gross, vat = taken.get(each.deposit, (Decimal("0.00"), Decimal("0.00")))
+                taken[each.deposit] = gross + each.gross, vat + each.vat
             if planned:
                 work.deducted.setdefault(place, []).extend(planned)
 

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from central.invoicing.advances.hooks import listen
+from central.invoicing.payments.letters import letter
 from central.invoicing.payments.matching import lock_payments
 from central.invoicing.payments.receivables import NewReceivable, close_by, open_receivable, settle_corrected
 from central.platform.database import transaction
@@ -258,23 +259,44 @@ def test_credits_are_set_off_as_a_document(desk: Desk) -> None:
     desk.require_balance()
 
 
-def test_a_cancelled_document_of_which_a_part_was_paid(desk: Desk) -> None:
-    number = """
+def _document(
+    desk: Desk, connection: Connection, symbol: str, amount: str, original: int | None = None
+) -> tuple[int, int]:
+    """A document and its open item."""
+    insert = """
         INSERT INTO invoice (number, kind, document_type, state, supplier, payer, issue_date, tax_date, due_date,
-            variable_symbol, net, vat, gross, deducted, payable, currency, vat_rows, language, issued_at, issued_by)
+            variable_symbol, net, vat, gross, deducted, payable, currency, vat_rows, language, issued_at, issued_by,
+            original, reason)
         VALUES (:number, 'regular', 1, 'issued', :seller, :payer, '2026-03-01', '2026-02-28', '2026-03-05', '1',
-            :amount, 0, :amount, 0, :amount, 'CZK', '[]', 'cs', now(), 'x') RETURNING id"""
-    items = {}
+            :amount, 0, :amount, 0, :amount, 'CZK', '[]', 'cs', now(), 'x', :original, :reason) RETURNING id"""
+    sides = {"seller": desk.parties["LDS"], "payer": desk.parties["NOVAK"]}
+    values = {"number": symbol, "amount": amount, "original": original, "reason": original and "oprava", **sides}
+    document: int = connection.execute(text(insert), values).scalar_one()
+    new = NewReceivable(
+        kind="credit" if amount < "0" else "invoice", number=symbol, variable_symbol=symbol, invoice=document,
+        issued_on=date(2026, 3, 1), due=date(2026, 3, 5), amount=Decimal(amount), **sides,
+    )  # fmt: skip
+    return document, open_receivable(connection, new)
+
+
+def test_what_corrects_a_correction_is_set_off_against_the_first_document(desk: Desk) -> None:
+    person = Person("Jana", frozenset())
     with transaction(desk.engine) as connection:
-        sides = {"seller": desk.parties["LDS"], "payer": desk.parties["NOVAK"]}
-        for symbol, amount in (("91", "1000.00"), ("92", "-1000.00")):
-            document = connection.execute(text(number), {"number": symbol, "amount": amount, **sides}).scalar_one()
-            new = NewReceivable(
-                kind="credit" if amount < "0" else "invoice", number=symbol, variable_symbol=symbol, invoice=document,
-                issued_on=date(2026, 3, 1), due=date(2026, 3, 5), amount=Decimal(amount), **sides,
-            )  # fmt: skip
-            items[document] = open_receivable(connection, new)
-    (original, debt), (cancelling, credit) = items.items()
+        first, debt = _document(desk, connection, "91", "1000.00")
+        second, credit = _document(desk, connection, "92", "-300.00", first)
+        assert settle_corrected(connection, [(second, first)], person, desk.clock.now()) == 1
+        # two documents of one act, both about the correction; what the original does not owe any more stays free
+        third, more = _document(desk, connection, "93", "-200.00", second)
+        fourth, most = _document(desk, connection, "94", "-600.00", second)
+        assert settle_corrected(connection, [(third, second), (fourth, second)], person, desk.clock.now()) == 2
+    assert [desk.rest(item) for item in (debt, credit, more, most)] == ["0.00", "0.00", "0.00", "-100.00"]
+    desk.require_balance()
+
+
+def test_a_cancelled_document_of_which_a_part_was_paid(desk: Desk) -> None:
+    with transaction(desk.engine) as connection:
+        original, debt = _document(desk, connection, "91", "1000.00")
+        cancelling, credit = _document(desk, connection, "92", "-1000.00")
     desk.send(camt([Line("400.00", "91")]))
     assert [row["number"] for row in desk.get("/v1/reminders/due")] == ["91"]
     with transaction(desk.engine) as connection:
@@ -382,6 +404,41 @@ def test_reminders_climb_the_levels_with_fee_and_penalty(desk: Desk) -> None:
     assert {row["kind"]: row["rest"] for row in desk.get("/v1/receivables", account_number="7001")} == {
         "invoice": "1000.00", "fee": "50.00", "penalty": "10.50",
     }  # fmt: skip
+
+
+def test_a_later_reminder_asks_for_earlier_fees_and_penalties_too(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.open("NOVAK", "1000.00", "71", date(2026, 3, 10), account="7001")
+    wording = {"penalty_daily_percent": "0.1", "pay_within_days": 5, "wording": "Prosíme o úhradu."}
+    levels = [
+        {"level": 1, "days_after_due": 10, "fee": "50", **wording},
+        {"level": 2, "days_after_due": 20, "fee": "100", **wording},
+    ]
+    assert desk.client.put("/v1/reminder-levels", json={"levels": levels, "reason": "ceník"}).status_code == 200
+    letters: list[dict[str, Any]] = []
+
+    def kept(connection: Connection, **content: Any) -> tuple[bytes, str]:
+        letters.append(content)
+        return letter(connection, **content)
+
+    monkeypatch.setattr("central.invoicing.payments.reminders.letter", kept)
+    desk.post("/v1/reminders", {}, 201)
+    desk.clock.advance(timedelta(days=11))
+    desk.open("NOVAK", "10.00", "74", date(2026, 3, 1))  # of no account: a letter of its own, without these fees
+    desk.post("/v1/reminders", {}, 201)
+    amounts = {(row["level"], row["amount"]) for row in desk.get("/v1/reminders")}
+    # 20 March: 10 days at 0.1 % of 1000; 31 March: 11 more days of it, of nothing else
+    assert amounts == {(1, "1060.00"), (2, "1171.00"), (1, "60.30")}
+    (second,) = [each for each in letters if each["title"] == "2. upomínka"]
+    names = [(row[0].rsplit(" ", 1)[0] if row[2] else row[0], row[2], row[3]) for row in second["rows"]]
+    assert names == [
+        ("71", "21", "1\u00a0000,00 Kč"),
+        ("Poplatek za upomínku", "6", "50,00 Kč"),
+        ("Smluvní pokuta", "6", "10,00 Kč"),
+        ("Poplatek za upomínku", "", "100,00 Kč"),
+        ("Smluvní pokuta", "", "11,00 Kč"),
+    ]
+    assert "*AM:1171.00*" in second["payment"]
+    assert desk.sql("SELECT sum(rest) FROM receivable WHERE account IS NOT NULL") == Decimal("1171.00")
 
 
 def test_no_item_is_charged_twice_for_a_level_or_a_day(desk: Desk) -> None:

@@ -21,7 +21,7 @@ from central.platform import audit
 from central.platform.identity import Person
 
 ZERO = Decimal("0.00")
-_NOTHING: Mapping[int, Decimal] = MappingProxyType({})
+_NOTHING: Mapping[int, tuple[Decimal, Decimal]] = MappingProxyType({})
 
 LEFT = text("""
     -- received advances of contracts that begin before a day and are not used up, the oldest first; locked, so that two
@@ -35,6 +35,12 @@ LEFT = text("""
        AND d.released_on IS NULL AND (d.deducted < d.amount OR d.id = ANY (:given_back))
      ORDER BY lower(a.period), d.received_on, d.id
        FOR UPDATE OF d
+""")
+
+STANDING_VAT = text("""
+    -- asked once the deposits are locked, so that it is of the same moment as what is deducted of them
+    SELECT deposit, sum(vat) AS vat FROM advance_deduction
+     WHERE deposit = ANY (:deposits) AND undone_at IS NULL GROUP BY deposit
 """)
 
 TAKE = text("""
@@ -70,7 +76,7 @@ OF_PERIOD = text("""
 class Deposit:
     """A received advance with what is left of it; `document` is its tax document's number (None: untaxed).
 
-    `vat` is the VAT in all of `amount`, `deducted` what earlier statements took.
+    `vat` is the VAT in all of `amount`, `deducted` what earlier statements took, `deducted_vat` the VAT of that.
     """
 
     id: int
@@ -83,6 +89,7 @@ class Deposit:
     amount: Decimal
     vat: Decimal
     deducted: Decimal
+    deducted_vat: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +118,8 @@ class DeductedAdvance:
 def plan(deposits: Sequence[Deposit], limit: Decimal | None) -> list[DeductedAdvance]:
     """What is deducted of these deposits in their order: all of it, or no more than `limit` together.
 
-    The VAT of a part is the difference of two rounded running parts, so that all parts of a deposit together have its
-    VAT exactly.
+    The VAT of a part is what the rounded running part lacks after the deductions that stand, so that all parts of a
+    deposit together have its VAT exactly, whichever were undone. No part, nor what is left, has more VAT than money.
     """
     planned: list[DeductedAdvance] = []
     rest = limit
@@ -122,8 +129,9 @@ def plan(deposits: Sequence[Deposit], limit: Decimal | None) -> list[DeductedAdv
         if taken <= 0:
             continue
         rest = None if rest is None else rest - taken
-        before = part_of(deposit.vat, deposit.deducted, deposit.amount)
-        after = part_of(deposit.vat, deposit.deducted + taken, deposit.amount)
+        vat_left = deposit.vat - deposit.deducted_vat
+        fair = part_of(deposit.vat, deposit.deducted + taken, deposit.amount) - deposit.deducted_vat
+        vat = max(ZERO, vat_left - (left - taken), min(fair, vat_left, taken))
         planned.append(
             DeductedAdvance(
                 deposit=deposit.id,
@@ -134,7 +142,7 @@ def plan(deposits: Sequence[Deposit], limit: Decimal | None) -> list[DeductedAdv
                 taxed=deposit.document is not None,
                 vat_percent=deposit.vat_percent,
                 gross=taken,
-                vat=after - before,
+                vat=vat,
             )
         )
     return planned
@@ -147,19 +155,25 @@ def plan_for(
     payer: int,
     until: date,
     limit: Decimal | None,
-    taken: Mapping[int, Decimal] = _NOTHING,
+    taken: Mapping[int, tuple[Decimal, Decimal]] = _NOTHING,
 ) -> list[DeductedAdvance]:
     """What a statement of these contracts up to `until` (exclusive) deducts of what the payer paid in advance.
 
     `limit` None (annual and final statements): all that came; else no more than that sum, which is what a regular
-    statement bills. `taken` is what other documents of the same act are to take, by deposit; less than 0 where they
-    give back what a cancelled one took. The deposits stay locked until the transaction ends.
+    statement bills. `taken` is what other documents of the same act are to take, gross and VAT by deposit; less than
+    0 where they give back what a cancelled one took. The deposits stay locked until the transaction ends.
     """
-    given_back = [deposit for deposit, amount in taken.items() if amount < 0]
+    given_back = [deposit for deposit, (gross, _) in taken.items() if gross < 0]
     sides = {"contracts": list(contracts), "seller": seller, "payer": payer, "until": until, "given_back": given_back}
-    rows = connection.execute(LEFT, sides).mappings()
-    deposits = [Deposit(**row) for row in rows]
-    left = [replace(each, deducted=each.deducted + taken.get(each.id, ZERO)) for each in deposits]
+    rows = connection.execute(LEFT, sides).mappings().all()
+    standing = {
+        row.deposit: row.vat for row in connection.execute(STANDING_VAT, {"deposits": [row["id"] for row in rows]})
+    }
+    left: list[Deposit] = []
+    for row in rows:
+        deposit = Deposit(**row, deducted_vat=standing.get(row["id"], ZERO))
+        gross, vat = taken.get(deposit.id, (ZERO, ZERO))
+        left.append(replace(deposit, deducted=deposit.deducted + gross, deducted_vat=deposit.deducted_vat + vat))
     return plan([each for each in left if each.deducted < each.amount], limit)
 
 

@@ -23,6 +23,18 @@ from shared.metering_day import PRAGUE
 
 ZERO = Decimal("0.00")
 
+FOLLOWED = text("""
+    -- the pairs, and of each the documents that its original is about in turn, the nearest first
+    WITH RECURSIVE pair AS (
+        SELECT given.correction, given.original, 1 AS step
+          FROM unnest(CAST(:corrections AS bigint[]), CAST(:originals AS bigint[])) AS given (correction, original)
+        UNION ALL
+        SELECT p.correction, i.original, p.step + 1 FROM pair p JOIN invoice i ON i.id = p.original
+         WHERE i.original IS NOT NULL
+    )
+    SELECT correction, original FROM pair ORDER BY step, correction, original
+""")
+
 SETTLE_CORRECTED = text("""
     -- of each pair the credit against the debt, as far as both are open
     INSERT INTO allocation (credit, receivable, amount, rule, made_on, made_at, made_by)
@@ -134,19 +146,16 @@ def settle_corrected(
 
     A credit note takes off what is not paid of its original, because the debt itself is smaller: nobody is reminded of
     what was taken back, and no more of it is refunded than was paid. A debit note takes up a credit in the same way.
+    What corrects a correction settles that one first, then what that one is about, up to the first document.
     """
     if not corrections:
         return 0
     lock_payments(connection)
-    values = {
-        "corrections": [correction for correction, _ in corrections],
-        "originals": [original for _, original in corrections],
-        "rule": CORRECTION,
-        "made_on": now.astimezone(PRAGUE).date(),
-        "made_at": now,
-        "made_by": person.name,
-    }
-    made = connection.execute(SETTLE_CORRECTED, values).all()
+    said = {"rule": CORRECTION, "made_on": now.astimezone(PRAGUE).date(), "made_at": now, "made_by": person.name}
+    followed = [(row.correction, row.original) for row in connection.execute(FOLLOWED, _sides(corrections))]
+    made = [
+        row for pairs in in_turn(followed) for row in connection.execute(SETTLE_CORRECTED, _sides(pairs) | said).all()
+    ]
     audit.record_each(
         connection,
         person,
@@ -155,6 +164,25 @@ def settle_corrected(
         now,
     )
     return len(made)
+
+
+def in_turn(pairs: Sequence[tuple[int, int]]) -> list[list[tuple[int, int]]]:
+    """The pairs as turns, in the order given: none has a document twice, so each turn weighs what the last one left."""
+    turns: list[list[tuple[int, int]]] = []
+    free: dict[int, int] = {}
+    for pair in pairs:
+        turn = max(free.get(document, 0) for document in pair)
+        turns.extend([] for _ in range(turn + 1 - len(turns)))
+        turns[turn].append(pair)
+        free |= dict.fromkeys(pair, turn + 1)
+    return turns
+
+
+def _sides(pairs: Sequence[tuple[int, int]]) -> dict[str, Any]:
+    return {
+        "corrections": [correction for correction, _ in pairs],
+        "originals": [original for _, original in pairs],
+    }
 
 
 def find(

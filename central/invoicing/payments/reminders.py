@@ -2,7 +2,7 @@
 
 Levels are data (days after due, fee, penalty a day, wording); an item climbs one level at a time and is at each level
 once. Fee (one a letter, of the highest level in it) and penalty (of each item by its own level) are open items of their
-own, which no reminder asks interest of.
+own: later letters ask for what is open of them too, without interest.
 """
 
 from collections.abc import Mapping, Sequence
@@ -46,6 +46,15 @@ PAST_DUE = text("""
        AND (CAST(:payers AS bigint[]) IS NULL OR r.payer = ANY (:payers))
      ORDER BY r.seller, r.payer, r.account, r.currency, r.due, r.id
 """)
+
+CHARGED = text("""
+    -- fees and penalties of earlier reminders that are still open
+    SELECT r.* FROM receivable r
+     WHERE r.is_open AND r.kind IN ('fee', 'penalty') AND r.payer = ANY (CAST(:payers AS bigint[]))
+     ORDER BY r.due, r.id
+""")
+
+NAMES: Final = {"fee": "Poplatek za upomínku", "penalty": "Smluvní pokuta"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,10 +121,13 @@ def make_reminders(connection: Connection, payers: Sequence[str] | None, person:
     today = now.astimezone(PRAGUE).date()
     levels = {level.level: level for level in find_levels(connection)}
     rows = find_past_due(connection, today, _parties(connection, payers))
+    earlier: dict[tuple[Any, ...], list[Row[Any]]] = {}
+    for row in connection.execute(CHARGED, {"payers": sorted({row.payer for row in rows})}):
+        earlier.setdefault(_letter_of(row), []).append(row)
     made: list[int] = []
-    for _, group in groupby(rows, key=lambda row: (row.seller, row.payer, row.account, row.currency)):
+    for key, group in groupby(rows, key=_letter_of):
         items = list(group)
-        made.append(_remind(connection, items, levels, today, person, now))
+        made.append(_remind(connection, items, earlier.get(key, []), levels, today, person, now))
     if made:
         details = {"letters": len(made), "first": made[0], "last": made[-1], "items": len(rows)}
         audit.record(connection, person, "reminder.make", "reminders", details, now)
@@ -133,6 +145,7 @@ def require_reminder(connection: Connection, identifier: int) -> Row[Any]:
 def _remind(
     connection: Connection,
     items: Sequence[Row[Any]],
+    earlier: Sequence[Row[Any]],
     levels: Mapping[int, Level],
     today: date,
     person: Person,
@@ -142,7 +155,7 @@ def _remind(
     level = levels[max(item.next_level for item in items)]
     pay_by = today + timedelta(days=level.pay_within_days)
     number = draw_numbers(connection, REMINDER, today, 1)[0]
-    owed = sum((item.rest for item in items), Decimal("0.00"))
+    owed = sum((item.rest for item in (*items, *earlier)), Decimal("0.00"))
     charged = {item.id: charge(item.rest, item.days, item.charged_days, levels[item.next_level]) for item in items}
     penalties = sum((amount for amount, _ in charged.values()), Decimal("0.00"))
     extra = {
@@ -153,8 +166,13 @@ def _remind(
     total = owed + level.fee + penalties
     rows = [[item.number, day_cs(item.due), str(item.days), money_cs(item.rest, item.currency)] for item in items]
     rows += [
-        [name, day_cs(pay_by), "", money_cs(amount, first.currency)]
-        for name, amount in (("Poplatek za upomínku", level.fee), ("Smluvní pokuta", penalties))
+        [f"{NAMES[item.kind]} {item.number}", day_cs(item.due), str(max((today - item.due).days, 0) or ""),
+         money_cs(item.rest, item.currency)]
+        for item in earlier
+    ]  # fmt: skip
+    rows += [
+        [NAMES[kind], day_cs(pay_by), "", money_cs(amount, first.currency)]
+        for kind, amount in (("fee", level.fee), ("penalty", penalties))
         if amount > 0
     ]
     iban = connection.execute(select(party.c.iban).where(party.c.id == first.seller)).scalar()
@@ -200,6 +218,10 @@ def _remind(
         ],
     )  # fmt: skip
     return identifier
+
+
+def _letter_of(item: Row[Any]) -> tuple[Any, ...]:
+    return item.seller, item.payer, item.account, item.currency
 
 
 def _extra(connection: Connection, kind: str, amount: Decimal, item: Row[Any], due: date, today: date) -> int:

@@ -11,6 +11,7 @@ from lxml import etree
 
 from central.invoicing.account import iban_of
 from central.invoicing.payments.orders import PAIN, Order, OrderItem, write_kpc, write_pain
+from central.invoicing.payments.receivables import in_turn
 from central.invoicing.payments.reminders import penalty
 from central.invoicing.payments.spreading import Due, net, spread
 
@@ -42,6 +43,17 @@ def test_a_set_off_ends_when_one_side_is_used_up(credits_: list[Due], debts: lis
     for side, place in ((credits_, 0), (debts, 1)):
         for item in side:
             assert sum(part for *ids, part in parts if ids[place] == item.id) <= item.rest
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(10, 15)), max_size=20))
+def test_no_document_is_settled_twice_in_one_turn(pairs: list[tuple[int, int]]) -> None:
+    turns = in_turn(pairs)
+    assert sorted(pair for turn in turns for pair in turn) == sorted(pairs)
+    for turn in turns:
+        documents = [document for pair in turn for document in pair]
+        assert len(documents) == len(set(documents)) > 0
+    for document in range(16):  # each in the order given
+        assert [pair for turn in turns for pair in turn if document in pair] == [p for p in pairs if document in p]
 
 
 @pytest.mark.parametrize(
