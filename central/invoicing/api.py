@@ -185,8 +185,8 @@ def get_invoice(number: str, connection: Db, person: Reader) -> dict[str, Any]:
 
 @invoices.post("/{number}/cancel", status_code=201, summary="Cancel an invoice")
 def cancel(number: str, order: CancelOrder, connection: Db, clock: Now, person: Issuer) -> IssuedAnswer:
-    """Take back all its lines by cancelling bases and issue the document that says so; what it billed is not settled
-    anew by itself."""
+    """Take back all lines that stand of it and of its corrections by cancelling bases, and issue what says so, one
+    document for each; what it billed is not settled anew by itself."""
     issued = cancel_invoice(connection, number, order.reason, person, clock.now())
     return IssuedAnswer(invoices=issued.numbers, left_out=[], checks=issued.checks)
 

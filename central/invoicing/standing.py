@@ -45,10 +45,11 @@ VAT = text("""
 """)
 
 BILLED = text("""
-    -- bases that documents bill and no invoiced one has taken back yet
+    -- bases that documents bill and no invoiced one has taken back yet; what itself takes back does not stand
     SELECT l.invoice, array_agg(l.basis) AS bases
       FROM invoice_line l
-     WHERE l.invoice = ANY (:originals) AND l.basis IS NOT NULL
+      JOIN billing_basis b ON b.id = l.basis AND b.statement_type <> ALL (:cancelling)
+     WHERE l.invoice = ANY (:originals)
        AND NOT EXISTS (SELECT FROM billing_basis o
                         WHERE o.original = l.basis AND o.state = 'invoiced' AND o.statement_type = ANY (:cancelling))
      GROUP BY l.invoice
@@ -90,9 +91,15 @@ def read_standing(connection: Connection, orders: Sequence[Order]) -> Standing:
     ]  # fmt: skip
     ids = sorted({order.original for order in orders if order.original is not None})
     rows = {row.id: row for row in connection.execute(select(invoice).where(invoice.c.id.in_(ids)))}
-    billed = connection.execute(BILLED, {"originals": ids, "cancelling": sorted(CANCELLING)})
-    remaining = {row.invoice: frozenset(row.bases) for row in billed}
-    return Standing(originals=rows, taken_back=taken_back(orders, remaining), before=vat_before(orders, said))
+    return Standing(
+        originals=rows, taken_back=taken_back(orders, standing_bases(connection, ids)), before=vat_before(orders, said)
+    )
+
+
+def standing_bases(connection: Connection, documents: Sequence[int]) -> dict[int, frozenset[int]]:
+    """By document: its bases that no invoiced one has taken back yet; documents without any are left out."""
+    billed = connection.execute(BILLED, {"originals": list(documents), "cancelling": sorted(CANCELLING)})
+    return {row.invoice: frozenset(row.bases) for row in billed}
 
 
 def _locked(connection: Connection, about: Sequence[int]) -> list[int]:

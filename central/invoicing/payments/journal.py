@@ -30,7 +30,7 @@ from central.invoicing.payments.journal_entries import (
     turnovers,
 )
 from central.invoicing.payments.matching import lock_payments
-from central.invoicing.payments.pohoda import Document, VatPart, write_pohoda
+from central.invoicing.payments.pohoda import Document, vat_left, write_pohoda
 from central.invoicing.payments.reminder_tables import journal_export, journal_file, journal_mark
 from central.platform import audit
 from central.platform.errors import BadInput, NotFound, Refused
@@ -41,7 +41,8 @@ from central.registry.tables import party
 ADVANCE_DOCUMENTS = text("""
     SELECT d.id, CASE d.document_type WHEN 5 THEN 'advance_tax' ELSE 'advance_credit' END AS kind, d.number,
            d.issue_date, d.tax_date, d.issue_date AS due_date, d.number AS variable_symbol, d.currency, d.net, d.vat,
-           d.vat_rows, p.code AS payer_code, p.name AS payer_name, p.ico, p.dic, p.street, p.city, p.postal_code
+           d.vat_rows, NULL AS claimed, p.code AS payer_code, p.name AS payer_name, p.ico, p.dic, p.street, p.city,
+           p.postal_code
       FROM advance_document d JOIN party p ON p.id = d.payer
      WHERE d.seller = :seller AND d.issue_date < :until
        AND NOT EXISTS (SELECT FROM journal_mark m WHERE m.kind = 'advance_document' AND m.item = d.id)
@@ -50,8 +51,19 @@ ADVANCE_DOCUMENTS = text("""
 
 DOCUMENTS = text("""
     SELECT i.id, i.kind, i.number, i.issue_date, i.tax_date, i.due_date, i.variable_symbol, i.currency, i.net, i.vat,
-           i.vat_rows, p.code AS payer_code, p.name AS payer_name, p.ico, p.dic, p.street, p.city, p.postal_code
-      FROM invoice i JOIN party p ON p.id = i.payer
+           i.vat_rows, taxed.claimed, p.code AS payer_code, p.name AS payer_name, p.ico, p.dic, p.street, p.city,
+           p.postal_code
+      FROM invoice i
+      JOIN party p ON p.id = i.payer
+      CROSS JOIN LATERAL (
+           -- taxed advances that it takes off, or (with the opposite sign) gives back for the document that it cancels
+           SELECT jsonb_agg(jsonb_build_object('percent', t.vat_percent::text, 'base', (t.sign * t.base)::text,
+                                               'vat', (t.sign * t.vat)::text)) AS claimed
+             FROM (SELECT s.vat_percent, d.amount - d.vat AS base, d.vat,
+                          CASE d.invoice WHEN i.id THEN 1 ELSE -1 END AS sign
+                     FROM advance_deduction d JOIN advance_deposit s ON s.id = d.deposit
+                    WHERE d.invoice IN (i.id, i.original) AND s.document IS NOT NULL
+                      AND (d.invoice = i.id OR i.deducted < 0 AND d.undone_at = i.issued_at)) t) taxed
      WHERE i.supplier = :seller AND i.issue_date < :until
        AND NOT EXISTS (SELECT FROM journal_mark m WHERE m.kind = 'invoice' AND m.item = i.id)
      ORDER BY i.issue_date, i.number
@@ -308,5 +320,5 @@ def _pohoda(row: Any) -> Document:
         postal_code=row.postal_code,
         ico=row.ico or "",
         dic=row.dic or "",
-        vat=[VatPart(Decimal(each["percent"]), Decimal(each["base"]), Decimal(each["vat"])) for each in row.vat_rows],
+        vat=vat_left(row.vat_rows, row.claimed or ()),
     )

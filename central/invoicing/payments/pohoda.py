@@ -5,7 +5,7 @@ rates it takes by name is assumed here: 0 none, 12 low, 21 high, others into the
 only: what moves money or open items without one (payments, set-offs, deductions, write-offs) is in the CSV.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -60,6 +60,21 @@ class Document:
     dic: str
     vat: Sequence[VatPart]
     currency: str = "CZK"
+
+
+def vat_left(rows: Iterable[Mapping[str, str]], claimed: Iterable[Mapping[str, str]]) -> list[VatPart]:
+    """The VAT recapitulation without what the tax documents of deducted advances said already (below 0: given back).
+
+    Rows of `percent`, `base`, `vat`. So the documents together say the true VAT, each haléř once.
+    """
+    sums: dict[Decimal, VatPart] = {}
+    for sign, each in (*((1, row) for row in rows), *((-1, row) for row in claimed)):
+        percent = Decimal(each["percent"])
+        part = sums.get(percent, VatPart(percent, Decimal("0.00"), Decimal("0.00")))
+        sums[percent] = VatPart(
+            percent, part.base + sign * Decimal(each["base"]), part.vat + sign * Decimal(each["vat"])
+        )
+    return list(sums.values())
 
 
 def write_pohoda(identifier: str, ico: str, documents: Sequence[Document]) -> bytes:

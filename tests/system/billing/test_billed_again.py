@@ -182,3 +182,52 @@ def test_what_is_deleted_whole_before_it_is_invoiced_is_settled_anew(site: Bille
         second = settle_and_approve(client, [point])
         assert said(bases(client, run=second)) == said(before)
         assert excess(client, second) == [OVER_RUN]
+
+
+SAID = """
+    SELECT string_agg(concat_ws(' ', kind, state), ', ' ORDER BY id) FROM invoice
+"""
+LEFT = """
+    SELECT concat_ws(' ', sum(net), sum(vat), sum(gross), sum(payable),
+                     (SELECT count(*) FROM receivable WHERE is_open)) FROM invoice
+"""
+
+
+def test_a_corrected_invoice_is_cancelled_with_what_stands_of_its_correction(site: BilledSite, point: int) -> None:
+    with site.client() as client:
+        first = settle_and_approve(client, [point])
+        original = invoice(client, first)
+        right = living(site, point)
+        site.do("UPDATE reserved_capacity SET kw = 310 WHERE supply_point = :p AND kind = 'year'", p=point)
+        look(client)
+        (found,) = client.get("/v1/corrections", params={"state": "open"}).json()
+        (run,) = post(client, "/corrections/order", 201, corrections=[found["id"]], why="chybná kapacita")["runs"]
+        refused = post(client, f"/invoices/{original}/cancel", 409, reason="oprava ještě čeká")
+        assert refused["code"] == "basis_cancelled"
+        correction = invoice(client, run)
+        assert 0 < len(_taken_back(site, run)) < len(bases(client, run=first))
+
+        made = post(client, f"/invoices/{original}/cancel", 201, reason="chybný odběratel")["invoices"]
+        assert len(made) == 2
+        abouts = [client.get(f"/v1/invoices/{number}").json()["original"]["number"] for number in made]
+        assert sorted(abouts) == sorted([original, correction])
+        assert living(site, point) == 0
+        assert site.one(SAID) == "regular cancelled, corrective cancelled, cancelling issued, cancelling issued"
+        assert site.one(LEFT) == "0.00 0.00 0.00 0.00 0"
+        for number in (original, correction, *made):
+            post(client, f"/invoices/{number}/cancel", 409, reason="znovu")
+
+        # its days are free; and of a correction alone what it bills is taken back, no more
+        site.do("UPDATE reserved_capacity SET kw = 300 WHERE supply_point = :p AND kind = 'year'", p=point)
+        second = settle_and_approve(client, [point])
+        invoice(client, second)
+        assert living(site, point) == right
+        site.do("UPDATE reserved_capacity SET kw = 310 WHERE supply_point = :p AND kind = 'year'", p=point)
+        look(client)
+        (found,) = client.get("/v1/corrections", params={"state": "open"}).json()
+        (run,) = post(client, "/corrections/order", 201, corrections=[found["id"]], why="chybná kapacita")["runs"]
+        correction = invoice(client, run)
+        cancel(client, correction)
+        taken = set(_taken_back(site, run))
+        assert living(site, point) == total([line for line in bases(client, run=second) if line["id"] not in taken])
+        assert site.one("SELECT state FROM invoice WHERE number = :n", n=correction) == "cancelled"

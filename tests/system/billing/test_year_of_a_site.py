@@ -19,6 +19,7 @@ from itertools import groupby
 from typing import Any
 
 import pytest
+from lxml import etree
 
 from central.invoicing.account import iban_of
 from central.invoicing.isdoc import problems_of
@@ -160,6 +161,7 @@ def numbers_of(numbers: list[str], series: str) -> int:
 def test_the_journal_says_the_same(lived: Lived) -> None:
     desk, ledger = lived.desk, lived.year.ledger
     sums: dict[str, Decimal] = defaultdict(lambda: D("0.00"))
+    pohoda = D("0.00")
     for since, until in (("2026-01-01", "2027-01-01"), ("2027-01-01", "2027-02-01")):
         made = desk.post("journal-exports", {"seller": "LDS", "since": since, "until": until}, 201)
         content = desk.client.get(f"/v1/journal-exports/{made['id']}/csv").content.decode("utf-8-sig")
@@ -167,6 +169,9 @@ def test_the_journal_says_the_same(lived: Lived) -> None:
             amount = D(row["částka"].replace(",", "."))
             sums[row["MD"]] += amount
             sums[row["D"]] -= amount
+        packed = etree.fromstring(desk.client.get(f"/v1/journal-exports/{made['id']}/pohoda").content)
+        pohoda += sum(D(each.text or "") for each in packed.iter("{*}priceLowVAT", "{*}priceHighVAT"))
+    assert pohoda == -sums["343000"]
     left_vat = ledger.sum("advances_vat") - ledger.sum("deducted_vat")
     assert {account: amount for account, amount in sums.items() if amount} == {
         "221000": ledger.money,

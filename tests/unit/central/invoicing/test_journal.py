@@ -1,5 +1,7 @@
 """The journal's entries of documents and allocations: where the money goes, and that each document balances."""
 
+import random
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from types import SimpleNamespace
@@ -19,7 +21,7 @@ from central.invoicing.payments.journal_entries import (
     document_entries,
     sums,
 )
-from central.invoicing.payments.pohoda import KINDS, Document, VatPart, write_pohoda
+from central.invoicing.payments.pohoda import KINDS, Document, VatPart, vat_left, write_pohoda
 
 OF = accounts()["accounts"]
 DAY = date(2026, 3, 31)
@@ -125,3 +127,70 @@ def test_a_document_in_another_currency_is_no_document_in_crowns() -> None:
     told = {etree.QName(each).localname: each.text for each in root.iter() if not len(each)}
     assert (told["ids"], told["priceSum"]) == ("EUR", "121.00")
     assert "priceHigh" not in told
+
+
+def pack(documents: Sequence[tuple[str, list[VatPart]]]) -> etree._Element:
+    return etree.fromstring(
+        write_pohoda(
+            "ROZ1", "12345679",
+            [
+                Document(str(place), kind, DAY, DAY, DAY, "1", "t", "A", "D", "B", "602 00", "", "", parts)
+                for place, (kind, parts) in enumerate(documents)
+            ],
+        )
+    )  # fmt: skip
+
+
+def packed_vat(root: etree._Element) -> Decimal:
+    return sum((Decimal(each.text or "") for each in root.iter() if str(each.tag).endswith("VAT")), Decimal("0.00"))
+
+
+def tax(percent: str, base: str, vat: str) -> dict[str, str]:
+    return {"percent": percent, "base": base, "vat": vat}
+
+
+def test_pohoda_gets_the_vat_of_a_deducted_advance_once() -> None:
+    """An advance of 1,210 with VAT 210; an annual invoice of 6,050 with VAT 1,050 that deducts it."""
+    advance, annual = tax("21.00", "1000.00", "210.00"), tax("21", "5000.00", "1050.00")
+    left = vat_left([annual], [advance])
+    assert left == [VatPart(Decimal(21), Decimal("4000.00"), Decimal("840.00"))]
+    assert packed_vat(pack([("advance_tax", vat_left([advance], [])), ("annual", left)])) == Decimal("1050.00")
+    # an advance of a rate that the statement does not bill, and one that is more than the bill: less than nothing
+    assert vat_left([annual], [tax("12.00", "100.00", "12.00")])[1].vat == Decimal("-12.00")
+    assert vat_left([tax("21", "10.00", "2.10")], [advance])[0].base == Decimal("-990.00")
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_pohoda_and_the_csv_say_one_vat_over_any_documents(seed: int) -> None:
+    """Each statement deducts advances of any rate, and some are cancelled and give them back."""
+    dice = random.Random(seed)
+
+    def some() -> dict[str, str]:
+        percent = dice.choice(("0", "12.00", "21"))
+        vat = "0.00" if percent == "0" else f"{dice.randrange(10**5)}.03"
+        return tax(percent, f"{dice.randrange(1, 10**6)}.07", vat)
+
+    def against(row: dict[str, str]) -> dict[str, str]:
+        return {**row, "base": f"-{row['base']}", "vat": f"-{row['vat']}"}
+
+    entries: list[Entry] = []
+    documents: list[tuple[str, list[VatPart]]] = []
+
+    def add(kind: str, rows: list[dict[str, str]], claimed: list[dict[str, str]]) -> None:
+        net, vat = (str(sum(Decimal(row[name]) for row in rows)) for name in ("base", "vat"))
+        entries.extend(document_entries(document(kind, net, vat), OF))
+        documents.append((kind, vat_left(rows, claimed)))
+
+    for _ in range(dice.randrange(1, 12)):
+        rows, claimed = ([some() for _ in range(dice.randrange(1, 4))] for _ in range(2))
+        for each in claimed:
+            add("advance_tax", [each], [])
+        cancelled = dice.random() < 0.5
+        add("annual", rows, claimed)
+        if cancelled:
+            add("cancelling", [against(row) for row in rows], [against(row) for row in claimed])
+        for mark in ("deduction", "deduction_undone")[: 1 + cancelled]:
+            for each in claimed:
+                gross = str(Decimal(each["base"]) + Decimal(each["vat"]))
+                entries.extend(deduction_entries(deduction(mark, gross, each["vat"]), OF))
+    assert packed_vat(pack(documents)) == -sums(entries)["CZK"][OF["vat"]]
