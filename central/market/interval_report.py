@@ -81,9 +81,9 @@ def plan(
     `again` makes a new version also of the same data where the last message was rejected or never answered; `duty` is
     the one that the message fulfils by its `deadline`.
     """
-    if last is not None and last.basis == month.basis and last.state != State.REPAIRED:
-        if not (again and last.state in _WORTH_REPEATING):
-            return None
+    stands = last is not None and last.basis == month.basis and last.state != State.REPAIRED
+    if stands and not (again and last is not None and last.state in _WORTH_REPEATING):
+        return None
     envelope = Envelope(
         id=make_message_id(INTERVAL_DATA, at),
         code=INTERVAL_DATA,
