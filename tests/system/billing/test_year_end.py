@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from lxml import etree
 
 from central.platform.database import transaction
 from central.workflow.prepare import prepare
@@ -160,3 +161,17 @@ def test_twelve_advances_are_paid_taxed_and_deducted(site: BilledSite, leaver: s
         order = {"sources": [{"kind": "credit", "id": credit["id"]}], "reason": "přeplatek ročního vyúčtování"}
         refund = ok(client.post("/v1/refunds", json=order), 201)
         assert Decimal(refund["amount"]) == -Decimal(bill["payable"])
+
+        # cancelled, it gives the advances back; the accounting is told their VAT once in both forms
+        ok(client.post(f"/v1/refunds/{refund['id']}/cancel", json={"reason": "omyl"}))
+        ok(client.post(f"/v1/invoices/{bill['number']}/cancel", json={"reason": "omyl"}), 201)
+        seller = site.one("SELECT p.code FROM party p JOIN invoice i ON i.supplier = p.id LIMIT 1")
+        period = {"seller": seller, "since": "2026-01-01", "until": "2028-01-01"}
+        made = ok(client.post("/v1/journal-exports", json=period), 201)
+        packed = etree.fromstring(client.get(f"/v1/journal-exports/{made['id']}/pohoda").content)
+        told = {
+            item.get("id"): sum(Decimal(each.text or "") for each in item.iter("{*}priceHighVAT"))
+            for item in packed.iter("{*}dataPackItem")
+        }
+        assert told[bill["number"]] == Decimal(bill["vat"]) - taxed
+        assert sum(told.values()) == taxed
