@@ -4,7 +4,7 @@ A crash leaves neither a hole in the numbers nor half an invoice: everything bel
 A preview composes the same documents without numbers; its token says whether they are still the same.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -227,9 +227,7 @@ def _plan_deductions(work: _Work) -> None:
     deducts it anew.
     """
     taken: dict[int, tuple[Decimal, Decimal]] = {}
-    whole = {
-        order.original: place for place, order in enumerate(work.orders) if order.original in work.standing.taken_back
-    }
+    whole = giving_back(work.orders, work.standing.taken_back)
     for row in work.connection.execute(DEDUCTED_BEFORE, {"invoices": list(whole)}).mappings():
         given_back = {name: value for name, value in row.items() if name != "invoice"}
         work.deducted.setdefault(whole[row["invoice"]], []).append(DeductedAdvance(**given_back))
@@ -256,6 +254,18 @@ def _plan_deductions(work: _Work) -> None:
                 taken[each.deposit] = gross + each.gross, vat + each.vat
             if planned:
                 work.deducted.setdefault(place, []).extend(planned)
+
+
+def giving_back(orders: Sequence[Order], taken_back: Collection[int]) -> dict[int, int]:
+    """By document that an act cancels: the place of the order that cancels it, and so gives its deductions back.
+
+    A corrective order about the same document (of another payer) gives back nothing.
+    """
+    return {
+        order.original: place
+        for place, order in enumerate(orders)
+        if order.kind == "cancelling" and order.original is not None and order.original in taken_back
+    }
 
 
 def deducting(order: Order, lines: Sequence[DocumentLine]) -> Iterator[tuple[list[int], Decimal | None]]:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from central.invoicing.compose import About, compose
 from central.invoicing.document import VatRow, recapitulate, vat_rows
+from central.invoicing.issue import giving_back
 from central.invoicing.selection import Order, orders
 from central.invoicing.standing import Said, taken_back, vat_before
 from tests.unit.central.invoicing.test_documents import FIRM, SUPPLIER, TERMS, bases, high_voltage
@@ -190,3 +191,15 @@ def test_a_document_is_cancelled_when_no_line_of_it_stands(
 def test_what_puts_something_in_the_place_of_all_lines_corrects() -> None:
     made: list[Order] = orders(correction(7, [(D(1), D(2))]), "contract")
     assert taken_back(made, {7: {700}}) == set()
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_deductions_go_back_to_whom_the_document_was_and_not_to_the_next_payer(turned: bool) -> None:
+    first, second = (
+        basis(90 + line, D("-50.00"), statement_type=CANCELLING, takes_back=line, original=7, supply_point=line)
+        for line in (1, 2)
+    )
+    other = basis(93, D("50.00"), statement_type=CORRECTED, original=7, supply_point=2, payer=3)
+    made = orders([other, first, second] if turned else [first, second, other], "contract")
+    whole = taken_back(made, {7: {1, 2}})
+    assert [made[place].payer for place in giving_back(made, whole).values()] == [2]
