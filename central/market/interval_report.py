@@ -81,8 +81,9 @@ def plan(
     `again` makes a new version also of the same data where the last message was rejected or never answered; `duty` is
     the one that the message fulfils by its `deadline`.
     """
-    stands = last is not None and last.basis == month.basis and last.state != State.REPAIRED
-    if stands and not (again and last is not None and last.state in _WORTH_REPEATING):
+    worth_repeating = _WORTH_REPEATING if again else ()
+    # One that was withdrawn told nothing, whatever it was made from.
+    if last is not None and last.basis == month.basis and last.state not in (State.REPAIRED, *worth_repeating):
         return None
     envelope = Envelope(
         id=make_message_id(INTERVAL_DATA, at),

@@ -264,10 +264,8 @@ def test_a_month_of_type_b_is_told_for_the_days_that_the_point_is_live_and_of_th
             db.execute(text(split), {"ean": ean})
             db.execute(update(supply_point).where(supply_point.c.ean == ean).values(**values))
         # Before it was connected nothing was measured.
-        db.execute(
-            text("DELETE FROM day_profile WHERE channel = :channel AND day < '2026-03-10'"),
-            {"channel": channel_of(db, joined)},
-        )
+        for day in range(1, 10):
+            add_profile(db, channel_of(db, joined), date(2026, 3, day), 2, [MISSING_VALUE] * 96)
     assert desk.tell()["problems"] == []
     months = {each["subject"]: each for each in desk.duties(why="month")}
     assert {ean: (each["first_day"], each["end_day"], each["state"]) for ean, each in months.items()} == {
