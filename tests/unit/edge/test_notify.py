@@ -4,6 +4,8 @@ import socket
 from pathlib import Path
 
 import pytest
+import structlog
+from structlog.testing import LogCapture
 
 from edge.notify import Notifier
 
@@ -29,6 +31,10 @@ def test_without_a_manager_nothing_happens() -> None:
     assert notifier.watchdog_s is None
 
 
-def test_a_manager_that_is_gone_is_no_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_manager_that_is_gone_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = LogCapture()  # its own logger: whatever another test's process-wide set-up of logs did
+    monkeypatch.setattr("edge.notify._log", structlog.wrap_logger(None, processors=[said]))
     Notifier({"NOTIFY_SOCKET": str(tmp_path / "gone")}).alive("")
-    assert "service manager not told" in capsys.readouterr().out
+    [entry] = said.entries
+    assert (entry["event"], entry["log_level"]) == ("service manager not told", "warning")
+    assert "No such file" in entry["reason"]
