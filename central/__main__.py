@@ -152,10 +152,12 @@ def _migrate(settings: Settings, options: argparse.Namespace) -> None:
 def _load_site(settings: Settings, options: argparse.Namespace) -> None:
     from central.platform.clock import get_clock
     from central.platform.database import make_engine, transaction
+    from central.platform.hooks import load_hooks
     from central.platform.identity import SYSTEM
     from central.workflow.load_site import load_site
     from central.workflow.site_file import read_site
 
+    load_hooks()
     site = read_site(options.file.read_bytes())
     engine = make_engine(settings.database_url)
     with transaction(engine) as connection:
@@ -218,9 +220,11 @@ def _export(settings: Settings, options: argparse.Namespace) -> None:
 def _import_registry(settings: Settings, options: argparse.Namespace) -> int:
     from central.platform.clock import get_clock
     from central.platform.database import make_engine, transaction
+    from central.platform.hooks import load_hooks
     from central.platform.identity import SYSTEM
     from central.workflow.registry_import import service
 
+    load_hooks()
     content = options.file.read_bytes()
     with transaction(make_engine(settings.database_url)) as connection:
         if options.check:
