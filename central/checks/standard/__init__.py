@@ -2,6 +2,7 @@
 
 from central.checks.framework import Check
 from central.checks.standard.continuity import Continuity
+from central.checks.standard.deviation import Deviation
 from central.checks.standard.duplicates import Duplicates
 from central.checks.standard.estimates import Estimates
 from central.checks.standard.measured_interval import MeasuredInterval
@@ -18,6 +19,7 @@ STANDARD: tuple[Check, ...] = (
     Operators(),
     Duplicates(),
     Continuity(),
+    Deviation(),
     Estimates(),
 )
 """In the order of their numbers."""

@@ -1,5 +1,6 @@
-"""Supply points with ten billing bases of a month each, the same month before invoiced, a row of the payment calendar
-each, and a received distribution invoice with a line for every second basis: what the checks look at and compare with.
+"""Supply points with ten billing bases of a month each, the month before and the energy of a year before invoiced, a
+row of the payment calendar each, and a received distribution invoice with a line for every second basis: what the
+checks look at and compare with.
 """
 
 from datetime import UTC, date, datetime
@@ -66,6 +67,15 @@ SELECT i.supply_point, i.id, c.id, c.customer, c.payer, i.operator, 'distributio
                    %(quantities)s::numeric[], %(prices)s::numeric[])
             AS l (component, rate, unit, price_unit, quantity, price)
  ORDER BY v.m, i.supply_point, l.rate;
+INSERT INTO billing_basis
+       (supply_point, contract_item, contract, customer, payer, seller, service, rate, component, name, quantity, unit,
+        unit_price, price_unit, amount, vat_percent, valid, statement_type, measurements, why, state, fingerprint,
+        reason, made_at, made_by)
+SELECT supply_point, contract_item, contract, customer, payer, seller, service, rate, component, name,
+       quantity * (1 + supply_point %% 10), unit, unit_price, price_unit, amount, vat_percent,
+       tstzrange(lower(valid) - interval '1 year', upper(valid) - interval '1 year'), 0, '[]', '{}', 'invoiced',
+       '', 'bench', %(now)s, 'bench'
+  FROM billing_basis WHERE state = 'approved' AND rate IN (7, 13, 14);
 INSERT INTO market_inbox (received_at, person, sender, message_id, message_code, digest, xml, outcome, why, messages)
 SELECT %(now)s, 'bench', '8591824000007', 'bench', '127', ''::bytea, ''::bytea, 'applied', 'bench', '{}';
 INSERT INTO received_invoice
