@@ -23,7 +23,10 @@ NEVER_INVOICED = frozenset(map(int, GROUPS["accrual"]))
 CANCELLING = frozenset(map(int, CANCELS.values())) - NEVER_INVOICED
 CORRECTIVE = frozenset(map(int, CORRECTS.values()))
 ANNUAL = frozenset(map(int, GROUPS["annual"])) - CANCELLING - CORRECTIVE
-"""Statement types by the kinds of documents that they lead to; the others are regular."""
+SETTLING_ANEW = CORRECTIVE & frozenset(map(int, GROUPS["annual"]))
+"""Statement types by the kinds of documents that they lead to; the others are regular.
+
+What settles a year anew for a payer who was not billed it before is an annual statement, too."""
 
 FILE = Path(__file__).parent / "kinds.json"
 

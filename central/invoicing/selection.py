@@ -9,7 +9,7 @@ from typing import Any, Literal
 import msgspec
 from sqlalchemy import Connection, Row, text
 
-from central.invoicing.kinds import ANNUAL, CANCELLING, CORRECTIVE, NEVER_INVOICED
+from central.invoicing.kinds import ANNUAL, CANCELLING, CORRECTIVE, NEVER_INVOICED, SETTLING_ANEW
 from central.platform.errors import NotFound
 from shared.metering_day import PRAGUE
 
@@ -20,16 +20,19 @@ SETTLING = frozenset({"annual", "final"})
 
 TO_INVOICE = """
     -- approved bases with both sides, which say who invoices whom (the registry may have moved on); accruals and what
-    -- the superior distributor should bill are never invoiced. original: the document whose line a basis takes back
+    -- the superior distributor should bill are never invoiced. original: the document whose line a basis takes back or
+    -- stands in the place of, and between whom that one is
     SELECT b.id, b.input, b.supply_point, b.contract, b.contract_item, c.kind AS contract_kind, c.due_days,
            b.seller AS supplier, b.payer, b.amount, b.vat_percent, b.statement_type, b.reason, lower(b.valid) AS start,
-           upper(b.valid) AS stop, r.statement, billed.invoice AS original, b.original AS takes_back,
+           upper(b.valid) AS stop, r.statement, billed.invoice AS original, issued.payer AS original_payer,
+           issued.supplier AS original_supplier, b.original AS takes_back,
            md5(concat_ws('|', b.fingerprint, b.name, b.quantity, b.unit_price, b.amount, b.vat_percent)) AS stamp
       FROM billing_basis b
       JOIN supply_point sp ON sp.id = b.supply_point
       JOIN contract c ON c.id = b.contract
       LEFT JOIN settlement_run r ON r.id = b.run
       LEFT JOIN invoice_line billed ON billed.basis = b.original
+      LEFT JOIN invoice issued ON issued.id = billed.invoice
      WHERE b.state = 'approved' AND b.service <> 'purchase' AND b.statement_type <> ALL (:never)
        AND (CAST(:run AS bigint) IS NULL OR b.run = :run)
        AND (CAST(:payer AS text) IS NULL OR b.payer = (SELECT id FROM party WHERE code = :payer))
@@ -77,7 +80,7 @@ class Order:
     @property
     def about(self) -> frozenset[int]:
         """Documents whose VAT it goes on from: the original, and those whose lines an annual statement takes back."""
-        taken = {basis.original for basis in self.bases} | {self.original}
+        taken = {_original(basis) for basis in self.bases} | {self.original}
         return frozenset(document for document in taken if document is not None)
 
     @property
@@ -140,7 +143,8 @@ def orders(bases: Iterable[Row[Any]], grouping: Grouping) -> list[Order]:
 
     One a contract, a supply point or a payer; under a framework contract the payer gets one with a part per point
     whatever the grouping. What corrects or cancels stands apart, one document for each original, of all contracts that
-    it holds; so does the annual statement.
+    it holds; so does the annual statement. What is billed to another payer than its original was is a statement of its
+    own: the original's payer alone gets a document about it.
     """
     rows = list(bases)
     followed = _originals(rows)
@@ -176,22 +180,38 @@ def token_of(
     return "sha256:" + digest.hexdigest()
 
 
-def _originals(rows: Sequence[Row[Any]]) -> dict[tuple[int, int], int]:
-    """By contract and point: the document that the first of the corrections is about, for lines without an original."""
-    found: dict[tuple[int, int], int] = {}
+def _original(row: Row[Any]) -> int | None:
+    """The document that a basis is about; none where that one is another payer's, or of another who invoices."""
+    if (row.original_supplier, row.original_payer) != (row.supplier, row.payer):
+        return None
+    original: int | None = row.original
+    return original
+
+
+def _originals(rows: Sequence[Row[Any]]) -> dict[tuple[int, ...], int]:
+    """By bill: the document that the first of its corrections is about, for lines without an original."""
+    found: dict[tuple[int, ...], int] = {}
     for row in rows:
-        if row.original is not None and row.statement_type not in ANNUAL:
-            found.setdefault((row.contract, row.supply_point), row.original)
+        original = _original(row)
+        if original is not None and row.statement_type not in ANNUAL:
+            found.setdefault(_bill(row), original)
     return found
 
 
-def _family(row: Row[Any], followed: Mapping[tuple[int, int], int]) -> tuple[str, int | None]:
+def _bill(row: Row[Any]) -> tuple[int, ...]:
+    """Point, contract, and between whom."""
+    return row.supply_point, row.contract, row.supplier, row.payer
+
+
+def _family(row: Row[Any], followed: Mapping[tuple[int, ...], int]) -> tuple[str, int | None]:
     if row.statement_type in ANNUAL:
         return "annual", None
     if row.statement_type in CANCELLING | CORRECTIVE:
-        original = row.original or followed.get((row.contract, row.supply_point))
+        original = _original(row) or followed.get(_bill(row))
         if original is not None:
             return "correction", original
+        if row.statement_type in SETTLING_ANEW:
+            return "annual", None
     return "statement", None
 
 

@@ -52,9 +52,9 @@ _REPLACED = text("""
        AND o.statement_type = n.statement_type AND o.valid && n.valid
 """)
 _ORIGINALS = text("""
-    -- a corrective line names the first of the lines that it stands in the place of
+    -- a corrective line names the first of the lines that it stands in the place of, those of its payer before others'
     UPDATE billing_basis n SET original = pair.original
-      FROM (SELECT n.id, min(o.id) AS original
+      FROM (SELECT n.id, (array_agg(o.id ORDER BY o.payer <> n.payer OR o.seller <> n.seller, o.id))[1] AS original
               FROM billing_basis n
               JOIN billing_basis o ON o.id = ANY (CAST(:changed AS bigint[])) AND o.contract_item = n.contract_item
                                   AND o.service = n.service AND o.component = n.component

@@ -187,12 +187,10 @@ def _bill_of(entry: Settled) -> tuple[int, Sides]:
 
 
 def _only(entry: Settled, changed: set[tuple[int, Sides, str, str]]) -> Settled:
-    """The settled tenure with those of its lines that changed."""
+    """The settled tenure with those of its lines that changed, and what only informs: a new payer is told it, too."""
     item, sides = _bill_of(entry)
     lines = tuple(
-        line
-        for line in entry.lines
-        if not line.is_information and (item, sides, line.service, line.component) in changed
+        line for line in entry.lines if line.is_information or (item, sides, line.service, line.component) in changed
     )
     return replace(entry, lines=lines)
 

@@ -30,7 +30,7 @@ def basis(identifier: int, amount: Decimal, **said: Any) -> Any:
     row = {
         "id": identifier, "supply_point": 1, "contract": 1, "contract_kind": "network", "supplier": 1, "payer": 2,
         "amount": amount, "vat_percent": D("21.00"), "statement_type": REGULAR, "statement": "corrective",
-        "reason": "oprava", "original": None, "takes_back": None,
+        "reason": "oprava", "original": None, "original_supplier": 1, "original_payer": 2, "takes_back": None,
     }  # fmt: skip
     return SimpleNamespace(**{**row, **said})
 
@@ -66,6 +66,57 @@ def test_an_original_and_its_corrections_net_to_the_new_truth(
     truth = (sum(lines, D(0)) * percent / 100).quantize(D("0.01"), rounding=ROUND_HALF_UP)
     assert sum(row.base for row in family) == sum(lines)
     assert sum(row.vat for row in family) == truth
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_corrections_net_to_the_new_truth_of_each_of_two_payers(data: st.DataObject) -> None:
+    """Lines change their amount, and whom they are billed to: each one's documents say what stands for it, VAT too."""
+    percent = data.draw(percents, label="rate")
+    said: list[Said] = []
+    payer_of: dict[int, int] = {}
+    lines: list[tuple[int, int, Decimal]] = []
+    """By place: the basis that stands, its document and amount."""
+
+    def issue(rows: list[Any]) -> None:
+        made = orders(rows, "contract")
+        before = vat_before(made, said)
+        for place, order in enumerate(made):
+            number = len(said) + 1
+            assert {payer_of[document] for document in order.about} <= {order.payer}
+            assert order.original is None or payer_of[order.original] == order.payer
+            sums = {percent: sum((row.amount for row in order.bases), D(0))}
+            said.append(Said(number, vat_rows(sums, before.get(place, ())), order.about))
+            payer_of[number] = order.payer
+            for row in order.bases:
+                if row.statement_type != CANCELLING:
+                    lines[row.place] = (row.id, number, row.amount)
+
+    count = iter(range(1, 1_000))
+    first = data.draw(st.lists(amounts, min_size=1, max_size=4), label="first")
+    lines += [(0, 0, D(0))] * len(first)
+    issue([basis(next(count), amount, vat_percent=percent, place=place) for place, amount in enumerate(first)])
+    for _ in range(data.draw(st.integers(1, 5), label="acts")):
+        rows = []
+        for place in sorted(data.draw(st.sets(st.integers(0, len(first) - 1), min_size=1), label="places")):
+            taken, document, amount = lines[place]
+            named = {
+                "takes_back": taken, "original": document, "original_payer": payer_of[document],
+                "vat_percent": percent, "place": place,
+            }  # fmt: skip
+            back = {"statement_type": CANCELLING, "payer": payer_of[document]}
+            rows.append(basis(next(count), -amount, **named, **back))
+            instead = {"statement_type": CORRECTED, "payer": data.draw(st.sampled_from([2, 3]), label="payer")}
+            rows.append(basis(next(count), data.draw(amounts, label="amount"), **named, **instead))
+        issue(data.draw(st.permutations(rows), label="order"))
+    for payer in (2, 3):
+        printed = [row for each in said if payer_of[each.document] == payer for row in each.rows]
+        truth = sum((amount for _, document, amount in lines if payer_of[document] == payer), D(0))
+        assert sum(row.base for row in printed) == truth
+        exact = sum((row.base for row in printed), D(0)) * percent / 100
+        statements = sum(1 for each in said if payer_of[each.document] == payer and not each.takes_back)
+        # what nobody takes back of another is a document by itself, and rounded by itself
+        assert abs(sum((row.vat for row in printed), D(0)) - exact) <= D("0.005") * statements
 
 
 @settings(max_examples=150, deadline=None)
@@ -194,12 +245,42 @@ def test_what_puts_something_in_the_place_of_all_lines_corrects() -> None:
 
 
 @pytest.mark.parametrize("turned", [False, True])
-def test_deductions_go_back_to_whom_the_document_was_and_not_to_the_next_payer(turned: bool) -> None:
+def test_a_payer_changed_for_the_past_gets_a_statement_and_the_one_before_what_he_was_billed_back(turned: bool) -> None:
     first, second = (
         basis(90 + line, D("-50.00"), statement_type=CANCELLING, takes_back=line, original=7, supply_point=line)
         for line in (1, 2)
     )
-    other = basis(93, D("50.00"), statement_type=CORRECTED, original=7, supply_point=2, payer=3)
+    other = basis(93, D("50.00"), statement_type=CORRECTED, takes_back=2, original=7, supply_point=2, payer=3)
     made = orders([other, first, second] if turned else [first, second, other], "contract")
+    told = {order.payer: (order.kind, order.original, order.about, order.reason) for order in made}
+    assert told == {2: ("cancelling", 7, {7}, "oprava"), 3: ("regular", None, frozenset(), None)}
     whole = taken_back(made, {7: {1, 2}})
     assert [made[place].payer for place in giving_back(made, whole).values()] == [2]
+
+
+@pytest.mark.parametrize(
+    ("statement_type", "kind", "contract_kind"),
+    [
+        (CORRECTED, "regular", "network"),
+        (CORRECTED, "collective", "framework"),
+        (CORRECTS_PRELIMINARY, "regular", "network"),
+        (CORRECTS_FINAL, "annual", "network"),
+    ],
+)
+def test_what_a_new_payer_gets_is_of_the_kind_of_the_statement(
+    statement_type: int, kind: str, contract_kind: str
+) -> None:
+    sides = {"payer": 3, "contract": 4, "contract_kind": contract_kind}
+    (order,) = orders([basis(1, D(50), statement_type=statement_type, original=7, **sides)], "contract")
+    assert (order.kind, order.original, order.settles) == (kind, None, {4} if kind == "annual" else frozenset())
+
+
+def test_a_new_line_without_an_original_follows_the_document_of_its_own_payer() -> None:
+    rows = [
+        basis(1, D(-50), statement_type=CANCELLING, takes_back=11, original=7, payer=3, original_payer=3),
+        basis(2, D(-20), statement_type=CANCELLING, takes_back=12, original=8),
+        basis(3, D(30), statement_type=CORRECTED, original_supplier=None, original_payer=None),
+        basis(4, D(30), statement_type=CORRECTED, original_supplier=None, original_payer=None, supplier=9),
+    ]
+    made = orders(rows, "contract")
+    assert [(order.supplier, order.payer, order.original) for order in made] == [(1, 3, 7), (1, 2, 8), (9, 2, None)]

@@ -13,7 +13,8 @@ from central.invoicing.selection import Grouping, orders
 def basis(number: int, contract: int, **other: Any) -> Any:
     common = {
         "id": number, "supply_point": number, "contract": contract, "contract_kind": "distribution", "supplier": 1,
-        "payer": 2, "original": None, "statement_type": 0, "statement": "regular", "reason": None,
+        "payer": 2, "original": None, "original_supplier": 1, "original_payer": 2,
+        "statement_type": 0, "statement": "regular", "reason": None,
     }  # fmt: skip
     return SimpleNamespace(**{**common, **other})
 
