@@ -7,6 +7,7 @@ from central.checks.standard.duplicates import Duplicates
 from central.checks.standard.estimates import Estimates
 from central.checks.standard.measured_interval import MeasuredInterval
 from central.checks.standard.message_price import MessagePrice
+from central.checks.standard.operator_of_code import OperatorOfCode
 from central.checks.standard.operators import Operators
 from central.checks.standard.reserved_capacity import ReservedCapacity
 from central.checks.standard.unit_price import UnitPriceNotZero
@@ -18,6 +19,7 @@ STANDARD: tuple[Check, ...] = (
     UnitPriceNotZero(),
     Operators(),
     Duplicates(),
+    OperatorOfCode(),
     Continuity(),
     Deviation(),
     Estimates(),

@@ -30,9 +30,12 @@ INSERT INTO party (code, name, street, city, postal_code, roles)
 SELECT 'LDS', 'Operator', 'Hlavní 1', 'Brno', '602 00', ARRAY['operator']
  UNION ALL SELECT 'C' || n, 'Odběratel ' || n, 'Dlouhá ' || n, 'Brno', '602 00', ARRAY['customer']
   FROM generate_series(1, %(points)s) n;
+-- every second code is of the series of the distributor that the operator is, the others tell none
+UPDATE party SET ean13 = '8591824071502' WHERE code = 'LDS';
 INSERT INTO supply_point
        (ean, name, object, street, city, postal_code, commodity, voltage_level, metering_type, operator)
-SELECT '8591824' || lpad(n::text, 11, '0'), 'Místo ' || n, 'Objekt ' || n / 4, 'Dlouhá ' || n, 'Brno', '602 00',
+SELECT '8591824' || lpad((n + n %% 2 * 400000000)::text, 11, '0'), 'Místo ' || n, 'Objekt ' || n / 4, 'Dlouhá ' || n,
+       'Brno', '602 00',
        'electricity', 'VN', 'B', (SELECT id FROM party WHERE code = 'LDS')
   FROM generate_series(1, %(points)s) n;
 INSERT INTO contract (number, kind, customer, payer, valid)
@@ -42,7 +45,7 @@ INSERT INTO contract_item (contract, supply_point, prices, reserved_input_kw, va
 SELECT c.id, s.id, 'CEZ', 400, '[2025-01-01,)'::daterange, 'distribution', s.operator
   FROM generate_series(1, %(points)s) n
   JOIN contract c ON c.number = 'S/' || n
-  JOIN supply_point s ON s.ean = '8591824' || lpad(n::text, 11, '0');
+  JOIN supply_point s ON s.ean = '8591824' || lpad((n + n %% 2 * 400000000)::text, 11, '0');
 INSERT INTO payment_calendar (contract, period, advance_due, regular_due, annual_due)
 SELECT c.id, daterange(m::date, (m + interval '1 month')::date), false, true, false
   FROM contract c CROSS JOIN (VALUES (%(before)s::date), (%(month)s::date)) AS v (m);
