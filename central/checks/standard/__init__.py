@@ -10,6 +10,7 @@ from central.checks.standard.message_price import MessagePrice
 from central.checks.standard.operator_of_code import OperatorOfCode
 from central.checks.standard.operators import Operators
 from central.checks.standard.reserved_capacity import ReservedCapacity
+from central.checks.standard.rounded_price import RoundedPrice
 from central.checks.standard.unit_price import UnitPriceNotZero
 
 STANDARD: tuple[Check, ...] = (
@@ -20,6 +21,7 @@ STANDARD: tuple[Check, ...] = (
     Operators(),
     Duplicates(),
     OperatorOfCode(),
+    RoundedPrice(),
     Continuity(),
     Deviation(),
     Estimates(),

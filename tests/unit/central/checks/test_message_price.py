@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 
 from central.checks.framework import GAS
-from central.checks.standard.message_price import ALL, FOREIGN, Invoiced, MessagePrice
+from central.checks.message_items import ALL, FOREIGN, Invoiced
+from central.checks.standard.message_price import MessagePrice
 from central.checks.verdict import Result
 from tests.unit.central.checks.columns import bases, frame, told
 
 CHECK = MessagePrice()
 ITEM = {
     "invoice": 40, "place": 1, "supply_point": 1, "rate": 7, "price": Decimal("106.22"), "effect": Decimal(1),
-    "unit": "MWH", "first": date(2026, 3, 1), "end_": date(2026, 4, 1),
+    "unit": "MWH", "first": date(2026, 3, 1), "end_": date(2026, 4, 1), "electric": 1, "issuer": None,
 }  # fmt: skip
 BASIS = {"rate": 7, "price": Decimal("106.22"), "unit": "MWh", "price_unit": "Kč/MWh"}
 
