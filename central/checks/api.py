@@ -1,16 +1,20 @@
 """Routes of the checks: settings, runs, results, what rows and objects show, cancelling errors."""
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, Field
+from sqlalchemy import Connection
 
 from central.checks import cancelling, compare
 from central.checks import results as found
 from central.checks import settings as setting
 from central.checks.bases import Scope
-from central.checks.framework import Subject, Text
+from central.checks.customer.api import router as customer
+from central.checks.customer.load import definitions
+from central.checks.framework import Definition, Subject, Text
 from central.checks.overviews import OBJECTS, ROWS, RUNS, VERDICTS
 from central.checks.run import RECHECK, CheckRunMade, run_checks
 from central.checks.standard import STANDARD
@@ -21,6 +25,7 @@ from central.platform.overview import Asked, Overview
 from central.platform.web import Db, Now
 
 router = APIRouter(prefix="/v1/checks", tags=["checks"])
+router.include_router(customer)
 
 Reader = Annotated[Person, Depends(require("read"))]
 Settler = Annotated[Person, Depends(require("settle"))]
@@ -73,7 +78,8 @@ class CancelOrder(BaseModel, extra="forbid"):
 
 @router.get("/definitions", summary="Checks with their settings and rules")
 def list_definitions(connection: Db, person: Reader) -> list[dict[str, Any]]:
-    """Every check with its settings and, of the standard ones, its rule and parameters (explain)."""
+    """Every check with its settings, its rule and parameters (explain)."""
+    known = _known(connection)
     return [
         {
             "number": row.number,
@@ -84,7 +90,7 @@ def list_definitions(connection: Db, person: Reader) -> list[dict[str, Any]]:
             "groups": row.groups,
             "statements": row.statements,
             "output": row.output,
-            **_explained(row.number, row.parameters),
+            **_explained(known.get(row.number), row.parameters),
         }
         for row in setting.get_definitions(connection)
     ]
@@ -96,7 +102,7 @@ def revise_definition(
 ) -> None:
     """Active, groups of bases, statements, output variant, parameters."""
     settings = setting.CheckSettings(order.active, order.groups, order.statements, order.output, order.parameters)
-    setting.revise_settings(connection, number, settings, person, clock.now(), BY_NUMBER.get(number))
+    setting.revise_settings(connection, number, settings, person, clock.now(), _known(connection).get(number))
 
 
 @router.get("/settings/prevent-invoicing", summary="What a live error does to invoicing")
@@ -256,8 +262,11 @@ def _page(
     ]
 
 
-def _explained(number: int, given: dict[str, str]) -> dict[str, Any]:
-    definition = BY_NUMBER.get(number)
+def _known(connection: Connection) -> Mapping[int, Definition]:
+    return {**BY_NUMBER, **definitions(connection)}
+
+
+def _explained(definition: Definition | None, given: dict[str, str]) -> dict[str, Any]:
     if definition is None:
         return {"rule": None, "parameters": []}
     return {

@@ -133,6 +133,8 @@ class Definition:
     once: bool = False
     """It looks at a whole month in one go, whether there are bases or not; it is handed none, and runs only where a
     month is asked for."""
+    version: int | None = None
+    """Of a customer check: which of its versions this is."""
 
 
 @dataclass(frozen=True)

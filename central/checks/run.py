@@ -14,8 +14,9 @@ from sqlalchemy import Connection, Row, insert, text
 from central.checks import shown
 from central.checks.bases import COLUMNS, Scope, read_chunks, types_of
 from central.checks.blocks import pack
-from central.checks.frame import Frame, Numbers
-from central.checks.framework import Asked, Check, Findings, Subject, Text, findings
+from central.checks.customer.load import customer_checks
+from central.checks.frame import MISSING, Frame, Numbers
+from central.checks.framework import Asked, Check, Findings, Kind, Subject, Text, findings
 from central.checks.settings import get_definitions, parameters_of
 from central.checks.standard import STANDARD
 from central.checks.tables import check_block, check_message, check_part, check_run
@@ -75,14 +76,24 @@ def run_checks(
     kind: str,
     person: Person | str,
     at: datetime,
-    checks: Sequence[Check] = STANDARD,
+    checks: Sequence[Check] | None = None,
 ) -> CheckRunMade:
     """Run every active check over the bases of `scope` and store findings, log and what bases, rows, objects show.
 
     `kind`: automatic, manual, invoicing (then only the checks set for the statement that is invoiced) or recheck
     (nothing that is shown changes). A check that fails inside gives a warning that says so and stops nobody.
+    `checks`: those that may run; without it the standard ones and the customer's.
     """
     shown.take_turn(connection)
+    if checks is not None:
+        return _run(connection, scope, kind, person, at, checks)
+    with customer_checks(connection) as customers:
+        return _run(connection, scope, kind, person, at, [*STANDARD, *customers])
+
+
+def _run(
+    connection: Connection, scope: Scope, kind: str, person: Person | str, at: datetime, checks: Sequence[Check]
+) -> CheckRunMade:
     parts = _parts(connection, kind, checks)
     run = _open(connection, scope, kind, person, at)
     for part in parts:
@@ -227,7 +238,7 @@ def _found(part: _Part, asked: Asked, bases: Frame) -> list[Findings]:
     except Exception as error:
         # whatever goes wrong inside one check must neither stop the others nor pass for OK
         log.exception("check failed", check=part.number)
-        part.failed = f"{type(error).__name__}: {error}"
+        part.failed = _printable(f"{type(error).__name__}: {error}")
         said = part.failed.replace("{", "{{").replace("}", "}}")
         part.messages.append(
             Text(
@@ -239,6 +250,11 @@ def _found(part: _Part, asked: Asked, bases: Frame) -> list[Findings]:
     return found
 
 
+def _printable(said: str) -> str:
+    """What an error says, as far as it can be stored and read: on one line, of 500 characters at most."""
+    return " ".join("".join(each if each.isprintable() else " " for each in said[:500]).split())
+
+
 def _require_whole(found: Findings, bases: Frame, messages: int) -> None:
     many = len(found)
     columns: list[NDArray[Any]] = [found.results, found.messages, *(value.data for value in found.values.values())]
@@ -248,8 +264,17 @@ def _require_whole(found: Findings, bases: Frame, messages: int) -> None:
         raise ValueError(f"message {int(found.messages.max())} of {messages}")
     if found.results.min() < Result.INFO or found.results.max() > Result.ERROR:
         raise ValueError(f"results from {int(found.results.min())} to {int(found.results.max())}")
+    for name, value in found.values.items():
+        if value.kind is Kind.WORD and not _are_places(value.data, len(value.words)):
+            raise ValueError(f"places of words of {name} beyond its {len(value.words)} words")
+        if value.kind is Kind.LINK and len(value.words) != 1:
+            raise ValueError(f"a link {name} to what its words do not name")
     if found.about is Subject.BASIS and not np.isin(found.subjects, bases["id"]).all():
         raise ValueError("findings about bases that it was not asked about")
+
+
+def _are_places(data: Numbers, words: int) -> bool:
+    return bool((((data >= 0) & (data < words)) | (data == MISSING)).all())
 
 
 def _by_basis(ids: Numbers, chosen: NDArray[np.bool_], found: Sequence[Findings]) -> NDArray[np.int8]:
@@ -273,7 +298,7 @@ def _open_part(connection: Connection, run: int, part: _Part) -> None:
     connection.execute(
         insert(check_part).values(
             run=run, check_number=part.number, bases=0, results={}, seconds=0, output=part.setting.output,
-            parameters=plain, texts=[],
+            parameters=plain, texts=[], version=part.check.definition.version,
         )
     )  # fmt: skip
 

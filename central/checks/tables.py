@@ -22,7 +22,23 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
+from central.checks.customer.tables import customer_check
 from central.platform.database import metadata
+
+__all__ = [
+    "basis_verdict",
+    "check_block",
+    "check_definition",
+    "check_message",
+    "check_part",
+    "check_run",
+    "check_setting",
+    "check_text",
+    "customer_check",
+    "object_verdict",
+    "row_finding",
+    "row_verdict",
+]
 
 check_definition = Table(
     "check_definition",
@@ -39,6 +55,7 @@ check_definition = Table(
     Column("parameters", JSONB, nullable=False, server_default="{}"),
     Column("slot", SmallInteger, nullable=False, unique=True, comment="Place of its results in basis_verdict.results"),
     CheckConstraint("kind IN ('standard', 'customer')", name="kind"),
+    CheckConstraint("(kind = 'customer') = (number > 100000)", name="numbers"),
     CheckConstraint("slot >= 0", name="slot"),
     CheckConstraint("output IN ('all', 'errors')", name="output"),
     comment="Kontrola: what it is called and how the operator has set it",
@@ -78,6 +95,7 @@ check_part = Table(
     Column("parameters", JSONB, nullable=False),
     Column("texts", ARRAY(Integer), nullable=False, comment="The check's messages when it ran, of check_text"),
     Column("failed", Text, comment="Why it could not run"),
+    Column("version", Integer, comment="Of a customer check: the version of its rule that ran"),
     CheckConstraint("output IN ('all', 'errors')", name="output"),
     comment="What one check did in one run",
 )

@@ -11,6 +11,8 @@ _OURS: Final[Mapping[str, _Measure]] = {
     "kVArh": ("reactive energy", 1), "MW": ("power", 1_000), "kW": ("power", 1), "A": ("current", 1),
     "m³": ("volume", 1), "tis. m³": ("daily capacity", 1), "měs": ("point and month", 1), "Kč": ("crowns", 1),
 }  # fmt: skip
+KNOWN: Final = tuple(_OURS)
+"""Units that the quantity of a basis may be in."""
 _THEIRS: Final[Mapping[str, _Measure]] = {
     "MWH": ("energy", 1_000), "KWH": ("energy", 1), "MVARH": ("reactive energy", 1_000),
     "KVARH": ("reactive energy", 1), "MW": ("power", 1_000), "KW": ("power", 1), "A": ("current", 1),
