@@ -29,6 +29,12 @@ class Kept:
     messages: tuple[int, ...] = ()
 
 
+def lock_all(connection: Connection, many: int) -> None:
+    """Keep out all others before a large set: who has the lock of one could not get that of all any more."""
+    if many > _MOST_LOCKS:
+        connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+
+
 def lock_identities(connection: Connection, identities: Iterable[tuple[str, str]]) -> None:
     """Let nobody else take what has the same sender and id until this transaction ends.
 
@@ -38,7 +44,7 @@ def lock_identities(connection: Connection, identities: Iterable[tuple[str, str]
     if not keys:
         return
     if len(keys) > _MOST_LOCKS:
-        connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+        lock_all(connection, len(keys))
         return
     connection.execute(select(func.pg_advisory_xact_lock_shared(_LOCK)))
     for key in keys:

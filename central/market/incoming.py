@@ -1,20 +1,22 @@
 """Reads what came in by a channel: the one place where received content is given to whoever understands it."""
 
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime
+from itertools import groupby
 
 import structlog
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import DataError, IntegrityError
 
 from central.market import response
-from central.market.answers import NOBODY, Brought, Taken, take_answer
+from central.market.answers import NOBODY, Brought, Taken, take_answers
 from central.market.channels.port import Incoming
 from central.market.contents import problems_of, read_any
 from central.market.envelope import Envelope, root_name
 from central.market.errors import MarketError
 from central.market.format_package import FormatPackage, package_of_root
-from central.market.inbox import Kept, keep_all, lock_identities
+from central.market.inbox import Kept, keep_all, lock_all, lock_identities
 from central.market.received import Effect, Message, effects_of, propose
 from central.market.tables import market_inbox
 from central.market.xml import parse_untrusted
@@ -24,24 +26,47 @@ _log = structlog.get_logger(__name__)
 
 
 def read_incoming(
-    connection: Connection, incoming: Incoming, at: datetime, participants: frozenset[str] = frozenset()
+    connection: Connection, incomings: Sequence[Incoming], at: datetime, participants: frozenset[str] = frozenset()
 ) -> None:
-    """Apply an answer (RESPONSE) to our messages, or let any other message have its effect; the inbox has it all.
+    """Apply answers (RESPONSE) to our messages, and let all others have their effect; the inbox has it all.
 
     `participants`: our own codes, if they are set.
     """
-    assert incoming.content is not None, "only what was opened is read"
-    brought = Brought(incoming.content, incoming.peer, incoming.environment, participants)
-    take_message(connection, brought, at, f"channel {incoming.channel}")
+    brought = []
+    for incoming in incomings:
+        assert incoming.content is not None, "only what was opened is read"
+        brought.append(Brought(incoming.content, incoming.peer, incoming.environment, participants))
+    take_messages(connection, brought, at, f"channel {incomings[0].channel}")
 
 
 def take_message(connection: Connection, brought: Brought, at: datetime, person: str) -> Taken:
     """Read whatever it is; what cannot be understood is kept with the reason."""
+    return take_messages(connection, [brought], at, person)[0]
+
+
+def take_messages(connection: Connection, brought: Sequence[Brought], at: datetime, person: str) -> list[Taken]:
+    """As `take_message`, in their order; answers that follow each other are taken as a set."""
+    lock_all(connection, len(brought))
+    taken: list[Taken] = []
+    for are_answers, group in groupby(brought, lambda each: _is_answer(each.content)):
+        if are_answers:
+            taken += take_answers(connection, [*group], at, person)
+        else:
+            taken += [_take_other(connection, each, at, person) for each in group]
+    return taken
+
+
+def _is_answer(content: bytes) -> bool:
+    """Whether it says that it is an answer; what cannot be read is none."""
     try:
-        root = parse_untrusted(brought.content)
-        namespace, format_name = root_name(root)
-        if format_name in response.FORMATS:
-            return take_answer(connection, brought, at, person)
+        return root_name(parse_untrusted(content))[1] in response.FORMATS
+    except (MarketError, ValueError, ArithmeticError, RecursionError):
+        return False
+
+
+def _take_other(connection: Connection, brought: Brought, at: datetime, person: str) -> Taken:
+    try:
+        namespace, format_name = root_name(parse_untrusted(brought.content))
         package = package_of_root(namespace, format_name, at.date())
         read = read_any(package, brought.content)
         problems = tuple(problems_of(read))

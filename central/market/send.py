@@ -5,6 +5,7 @@ id, and the other end takes a repeated id only once. Waiting is paced by the dat
 all processes share; the instants that people see (`sent_at`, events) come from the business clock.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import Any, Final
@@ -102,12 +103,13 @@ def send_due(
     person: str,
     pace: Pace = USUAL_PACE,
     carried: Carried = EVERYTHING,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> SendReport:
     """Send all due messages that the channel carries, one transaction before and one after each delivery.
 
-    During a planned outage nothing is sent and nothing expires; deadlines stay.
+    During a planned outage nothing is sent and nothing expires; deadlines stay. The round ends early when `stopped`.
     """
-    return _Round(engine, channel, clock, person, pace, carried).run()
+    return _Round(engine, channel, clock, person, pace, carried, stopped).run()
 
 
 def expire(
@@ -182,6 +184,7 @@ class _Round:
     person: str
     pace: Pace
     carried: Carried
+    stopped: Callable[[], bool]
     report: SendReport = field(default_factory=SendReport)
 
     def run(self) -> SendReport:
@@ -191,7 +194,7 @@ class _Round:
         self.report.timed_out = expire(self.engine, self.clock, self.person, self.pace, self.carried)
         retire_overtaken(self.engine, self.clock, self.person, self.carried)
         last = in_a_row = 0
-        while in_a_row < self.pace.give_up_round_after:
+        while in_a_row < self.pace.give_up_round_after and not self.stopped():
             claimed = self._claim_after(last)
             if claimed is None:
                 break

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
@@ -48,7 +48,7 @@ from central.market.incoming import read_incoming
 from central.market.messages import Draft, Subject, create
 from central.market.response import Reason, Response, write_response
 from central.market.send import Carried, Pace, send_due
-from central.market.tables import market_inbox, market_message
+from central.market.tables import market_inbox, market_message, market_message_event
 from central.market.testing import FakeChannel
 from central.platform.clock import get_clock
 from central.platform.database import make_engine, transaction
@@ -75,11 +75,12 @@ class Reads:
     contents: list[bytes] = field(default_factory=list)
     fails: bool = False
 
-    def __call__(self, connection: Connection, incoming: Incoming, at: datetime) -> None:
+    def __call__(self, connection: Connection, incomings: Sequence[Incoming], at: datetime) -> None:
         if self.fails:
             raise RuntimeError("the reader died")
-        assert incoming.content is not None
-        self.contents.append(incoming.content)
+        for incoming in incomings:
+            assert incoming.content is not None
+            self.contents.append(incoming.content)
 
 
 @pytest.fixture
@@ -310,6 +311,9 @@ def test_certificates_that_run_out_are_on_record(engine: Engine, tmp_path: Path)
     assert found["ours"] == (f"market_certificate/{ours}", "expiring", ["sign", "decrypt"])
 
 
+DAY = timedelta(days=1)
+
+
 def answer_to(message_id: str, answer_id: str) -> bytes:
     envelope = Envelope(
         answer_id, "X21", AT, Participant(pki.OPERATOR), Participant(SENDER), (message_id,), False, "CS"
@@ -323,7 +327,7 @@ def test_what_was_signed_for_another_participant_is_not_ours(engine: Engine) -> 
     incoming = Incoming("fake", Environment.SANDBOX, "<1@ote>", pki.OPERATOR, content, "<1@ote>", content)
     with transaction(engine) as db:
         for participants in (frozenset({"8591824009802"}), frozenset({pki.OPERATOR}), frozenset[str]()):
-            read_incoming(db, incoming, AT, participants)
+            read_incoming(db, [incoming], AT, participants)
         rows = db.execute(select(market_inbox.c.outcome, market_inbox.c.why).order_by(market_inbox.c.id)).all()
     assert rows[0].outcome == "refused" and f"is for {pki.OPERATOR}, and we are 8591824009802" in rows[0].why
     assert rows[1].outcome != "refused"
@@ -352,7 +356,8 @@ def test_an_outage_of_one_channel_holds_the_time_outs_of_its_messages(engine: En
     assert send_due(engine, there, ManualClock(AT), "Jana", impatient, others).timed_out == []
     assert len(send_due(engine, here, ManualClock(AT), "Jana", impatient, ours).timed_out) == 1
     with transaction(engine) as db:
-        states = dict(db.execute(select(market_message.c.message_id, market_message.c.state)).tuples().all())
+        rows = db.execute(select(market_message.c.message_id, market_message.c.state)).all()
+        states = {row.message_id: row.state for row in rows}
     assert states == {"121-1": "sent", "111-1": "sent"}
     later = ManualClock(AT + timedelta(hours=2))
     assert len(send_due(engine, there, later, "Jana", impatient, others).timed_out) == 1
@@ -572,21 +577,33 @@ def wait_for(what: Callable[[], Any], seconds: float = 30.0) -> Any:
 
 
 def test_kills_lose_and_double_nothing(installation: Installation, engine: Engine) -> None:
-    for number in range(30):
-        (installation.folder / "exchange" / "in" / f"{number:02}.xml").write_bytes(answer_to("121-0", f"R-{number}"))
-    for kills in (3, 12):
+    """The first dies while it confirms what it took as a set, the second further on; each answer is taken once."""
+    many = 250
+    for number in range(many):
+        make_message(engine, f"121-{number}")
+        content = answer_to(f"121-{number}", f"R-{number}")
+        (installation.folder / "exchange" / "in" / f"{number:03}.xml").write_bytes(content)
+    with transaction(engine) as db:
+        db.execute(update(market_message).values(state="sent", attempts=1, receipt="r", due_at=func.now() + DAY))
+    for kills in (3, 120):
         process = installation.start("market-channels")
         wait_for(lambda: len(installation.names("done")) >= kills)  # noqa: B023 - called at once
         process.kill()
         process.wait()
+    assert len(installation.names("done")) < many, "it was over before it was killed"
     process = installation.start("market-channels")
-    wait_for(lambda: len(installation.names("done")) == 30)
+    wait_for(lambda: len(installation.names("done")) == many)
     process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 0
-    assert verdicts(engine) == ["opened"] * 30
+    assert verdicts(engine) == ["opened"] * many
     with transaction(engine) as db:
-        inbox = list(db.execute(select(market_inbox.c.message_id)).scalars())
-    assert sorted(inbox) == sorted(f"R-{number}" for number in range(30))
+        inbox = db.execute(select(market_inbox.c.message_id, market_inbox.c.outcome)).all()
+        accepted = list(db.execute(select(market_message_event.c.message).filter_by(act="accept")).scalars())
+        states = set(db.execute(select(market_message.c.state)).scalars())
+    assert sorted((row.message_id, row.outcome) for row in inbox) == sorted(
+        (f"R-{number}", "applied") for number in range(many)
+    )
+    assert states == {"accepted"} and len(accepted) == len(set(accepted)) == many
 
 
 def test_the_api_sends_by_the_channel_of_the_code_and_the_call_back_is_served(

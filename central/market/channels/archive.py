@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection, Engine, RowMapping, delete, func, insert, select
+from sqlalchemy import Connection, Engine, RowMapping, delete, func, insert, select, text
 from sqlalchemy.dialects.postgresql import insert as insert_or
 
 from central.market.channels.allowed import Environment
@@ -140,18 +140,25 @@ def keep_aside(connection: Connection, incoming: Incoming, why: str, at: datetim
     connection.execute(insert_or(market_aside).values(row).on_conflict_do_nothing())
 
 
-def lock(connection: Connection, incoming: Incoming) -> None:
-    """Until the transaction ends, nobody else takes the same delivery or the same content of the same channel.
+_LOCK: Final = text("""
+    -- in one order, so that two never wait for each other
+    SELECT pg_advisory_xact_lock(key) FROM (SELECT unnest(CAST(:keys AS bigint[])) AS key ORDER BY key) ordered
+""")
+
+
+def lock(connection: Connection, incomings: Sequence[Incoming]) -> None:
+    """Until the transaction ends, nobody else takes the same deliveries or the same contents of the same channel.
 
     Two processes that look at one mailbox must not both read the same message; all others pass by each other.
     """
-    where = f"{incoming.channel}\0{incoming.environment}"
-    names = [f"identity\0{where}\0{_name(incoming.identity)}"]
-    if incoming.content is not None:
-        names.append(f"content\0{where}\0{hashlib.sha256(incoming.content).hexdigest()}")
-    # in one order, so that two never wait for each other
-    for key in sorted(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True) for name in names):
-        connection.execute(select(func.pg_advisory_xact_lock(key)))
+    names = set()
+    for incoming in incomings:
+        where = f"{incoming.channel}\0{incoming.environment}"
+        names.add(f"identity\0{where}\0{_name(incoming.identity)}")
+        if incoming.content is not None:
+            names.add(f"content\0{where}\0{hashlib.sha256(incoming.content).hexdigest()}")
+    keys = sorted({int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True) for name in names})
+    connection.execute(_LOCK, {"keys": keys})
 
 
 def earlier(connection: Connection, incoming: Incoming) -> int | None:

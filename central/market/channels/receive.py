@@ -1,13 +1,15 @@
 """Takes in what came by a channel, each once: archived, and given to whoever reads messages, in one transaction.
 
-A channel offers a message again until it is confirmed, and it is confirmed only after that transaction: who dies in
-between sees it again and finds it in the archive. What came before under another wrapping, or something else under the
-identity of what came before, is recorded and not read.
+What waits is taken by sets; one that stumbles makes its set be taken one by one. A channel offers a message again until
+it is confirmed, and it is confirmed only after that transaction: who dies in between sees it again and finds it in the
+archive. What came before under another wrapping, or something else under the identity of what came before, is recorded
+and not read.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 import structlog
 from sqlalchemy import Connection, Engine
@@ -17,8 +19,12 @@ from central.market.channels import archive, quota
 from central.market.channels.port import Channel, Direction, Exchanged, Incoming, UndeliveredError, Verdict
 from central.platform.database import transaction
 
-Read = Callable[[Connection, Incoming, datetime], None]
-"""Reads the content of what was opened, in the transaction that archives it."""
+Read = Callable[[Connection, Sequence[Incoming], datetime], None]
+"""Reads the contents of what was opened, in their order, in the transaction that archives them."""
+
+AT_ONCE: Final = 100
+OCTETS_AT_ONCE: Final = 4_000_000
+"""A set ends when it has so many messages, or so many octets."""
 
 _log = structlog.get_logger(__name__)
 
@@ -46,23 +52,57 @@ def receive_all(engine: Engine, channel: Channel, now: Callable[[], datetime], r
     """Everything that waits at the channel's other end. A database that is away raises DBAPIError."""
     report = Received()
     try:
-        for incoming in channel.receive():
-            try:
-                with transaction(engine) as connection:
-                    taken = take(connection, incoming, now(), read)
-            except DBAPIError:
-                raise
-            except Exception:
-                # one message that we stumble over must not keep all that came behind it
-                _log.exception("a received message is left", channel=incoming.channel, identity=incoming.identity)
-                report.left += 1
-                continue
-            _count(report, taken)
-            channel.confirm(incoming)
+        for incomings in _sets(channel.receive()):
+            for incoming, taken in _take_each(engine, incomings, now, read):
+                if taken is None:
+                    report.left += 1
+                    continue
+                _count(report, taken)
+                channel.confirm(incoming)
     except UndeliveredError as error:
         report.failed = str(error)
         _log.warning("market channel is away", channel=channel.destination.name, error=str(error))
     return report
+
+
+def _sets(incomings: Iterable[Incoming]) -> Iterator[list[Incoming]]:
+    """What comes, by sets; what came before the other end went away is a set, too."""
+    gathered: list[Incoming] = []
+    octets = 0
+    try:
+        for incoming in incomings:
+            gathered.append(incoming)
+            octets += len(incoming.octets)
+            if len(gathered) == AT_ONCE or octets >= OCTETS_AT_ONCE:
+                yield gathered
+                gathered, octets = [], 0
+    except UndeliveredError:
+        if gathered:
+            yield gathered
+        raise
+    if gathered:
+        yield gathered
+
+
+def _take_each(
+    engine: Engine, incomings: Sequence[Incoming], now: Callable[[], datetime], read: Read
+) -> Iterator[tuple[Incoming, "Taken | None"]]:
+    """What became of each, committed; None: left, and offered again."""
+    try:
+        with transaction(engine) as connection:
+            taken = take_set(connection, incomings, now(), read)
+    except DBAPIError:
+        raise
+    except Exception:
+        if len(incomings) == 1:
+            _log.exception("a received message is left", channel=incomings[0].channel, identity=incomings[0].identity)
+            yield incomings[0], None
+            return
+        # one message that we stumble over must not keep all that came beside and behind it
+        for incoming in incomings:
+            yield from _take_each(engine, [incoming], now, read)
+        return
+    yield from zip(incomings, taken, strict=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +120,21 @@ class Taken:
 
 def take(connection: Connection, incoming: Incoming, at: datetime, read: Read) -> Taken:
     """Archive and read one in the caller's transaction."""
-    archive.lock(connection, incoming)
+    return take_set(connection, [incoming], at, read)[0]
+
+
+def take_set(connection: Connection, incomings: Sequence[Incoming], at: datetime, read: Read) -> list[Taken]:
+    """Archive all and read those that may be read, in the caller's transaction."""
+    archive.lock(connection, incomings)
+    taken = [_archive(connection, incoming, at) for incoming in incomings]
+    opened = [incoming for incoming, each in zip(incomings, taken, strict=True) if each.verdict is Verdict.OPENED]
+    if opened:
+        read(connection, opened, at)
+    return taken
+
+
+def _archive(connection: Connection, incoming: Incoming, at: datetime) -> Taken:
+    """Judge one and keep it with its verdict."""
     if incoming.is_aside:
         return _put_aside(connection, incoming, at)
     if (before := archive.same_delivery(connection, incoming)) is not None:
@@ -110,8 +164,6 @@ def take(connection: Connection, incoming: Incoming, at: datetime, read: Read) -
             why=why,
         ),
     )
-    if verdict is Verdict.OPENED:
-        read(connection, incoming, at)
     return Taken(verdict, number, why)
 
 

@@ -16,11 +16,12 @@ from sqlalchemy.exc import DBAPIError
 from central.market.channels.callback import create_callback_app
 from central.market.channels.config import ChannelSettings
 from central.market.channels.open_channels import channel_settings, open_channels
-from central.market.channels.receive import receive_all
+from central.market.channels.port import Channel
+from central.market.channels.receive import Read, receive_all
 from central.market.conversation.processes import lapse_silent
 from central.market.format_package import look_into
 from central.market.incoming import read_incoming
-from central.market.send import send_due
+from central.market.send import Carried, send_due
 from central.platform.clock import get_clock
 from central.platform.database import make_engine, transaction
 from central.platform.errors import BadInput
@@ -36,38 +37,62 @@ _log = structlog.get_logger(__name__)
 
 
 def main(settings: Settings) -> None:
-    """Send what is due and fetch what waits until SIGTERM or SIGINT; who is away is waited for."""
+    """Send what is due and fetch what waits until SIGTERM or SIGINT; who is away is waited for.
+
+    Every channel has a thread of its own: a slow one keeps none of the others.
+    """
     look_into(settings.home)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    engine = make_engine(settings.database_url, name="rozvodna-market", pool_size=2)
     clock = get_clock()
     found = channel_settings(settings)
     read = read_incoming if found is None else partial(read_incoming, participants=found.participants)
+    ways = 1 if found is None else len(found.source.channels)
+    engine = make_engine(settings.database_url, name="rozvodna-market", pool_size=2 * ways + 1)
     with open_channels(engine, settings, clock.now) as channels:
+        threads = [
+            threading.Thread(target=_serve, args=(engine, channel, carried, clock, read, stop, settings.market_poll_s))
+            for channel, carried in channels
+        ]
+        for thread in threads:
+            thread.start()
         _log.info("market channels started", channels=[channel.destination.name for channel, _ in channels])
         while not stop.is_set():
-            has_more = False
-            for channel, carried in channels:
-                try:
-                    send_due(engine, channel, clock, PERSON, carried=carried)
-                    report = receive_all(engine, channel, clock.now, read)
-                except DBAPIError as error:
-                    _log.warning("market channels have to wait", error=str(error.orig))
-                    continue
-                except Exception:
-                    # one channel that stumbles must not stop the others; its message is tried again after its lease
-                    _log.exception("market channel stumbles", channel=channel.destination.name)
-                    continue
-                if report.numbers or report.aside or report.dropped:
-                    _log.info("market channel", channel=channel.destination.name, **asdict(report))
-                # where something new came there may be more: a full mailbox is not read a page a minute
-                has_more |= report.failed is None and bool(report.numbers)
             _lapse(engine, clock)
-            stop.wait(0 if has_more else settings.market_poll_s)
+            stop.wait(settings.market_poll_s)
+        for thread in threads:
+            thread.join()
     engine.dispose()
     _log.info("market channels stopped")
+
+
+def _serve(
+    engine: Engine,
+    channel: Channel,
+    carried: Carried,
+    clock: Clock,
+    read: Read,
+    stop: threading.Event,
+    pause_s: float,
+) -> None:
+    """One channel until `stop`: whatever it stumbles over, it goes on after a pause."""
+    while not stop.is_set():
+        has_more = False
+        try:
+            send_due(engine, channel, clock, PERSON, carried=carried, stopped=stop.is_set)
+            report = receive_all(engine, channel, clock.now, read)
+        except DBAPIError as error:
+            _log.warning("market channel has to wait", channel=channel.destination.name, error=str(error.orig))
+        except Exception:
+            # its message is tried again after its lease
+            _log.exception("market channel stumbles", channel=channel.destination.name)
+        else:
+            if report.numbers or report.aside or report.dropped:
+                _log.info("market channel", channel=channel.destination.name, **asdict(report))
+            # where something new came there may be more: a full mailbox is not read a page a minute
+            has_more = report.failed is None and bool(report.numbers)
+        stop.wait(0 if has_more else pause_s)
 
 
 def _lapse(engine: Engine, clock: Clock) -> None:
