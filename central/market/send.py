@@ -6,8 +6,10 @@ all processes share; the instants that people see (`sent_at`, events) come from 
 """
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
+from threading import Lock
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Engine, and_, exists, func, literal_column, or_, select, update
@@ -186,6 +188,11 @@ class _Round:
     carried: Carried
     stopped: Callable[[], bool]
     report: SendReport = field(default_factory=SendReport)
+    turn: Lock = field(default_factory=Lock)
+    last: int = 0
+    """Number of the message that was claimed last."""
+    in_a_row: int = 0
+    """Deliveries without a receipt since the last one that had one."""
 
     def run(self) -> SendReport:
         with transaction(self.engine) as connection:
@@ -193,19 +200,30 @@ class _Round:
                 return self.report
         self.report.timed_out = expire(self.engine, self.clock, self.person, self.pace, self.carried)
         retire_overtaken(self.engine, self.clock, self.person, self.carried)
-        last = in_a_row = 0
-        while in_a_row < self.pace.give_up_round_after and not self.stopped():
-            claimed = self._claim_after(last)
-            if claimed is None:
-                break
-            last = claimed.number
+        if self.channel.at_once == 1:
+            self._work()
+        else:
+            with ThreadPoolExecutor(self.channel.at_once, "send") as pool:
+                for each in [pool.submit(self._work) for _ in range(self.channel.at_once)]:
+                    each.result()
+        return self.report
+
+    def _work(self) -> None:
+        """Deliver one after another what nobody else has claimed, until nothing is due or the other end is down."""
+        while True:
+            with self.turn:
+                if self.in_a_row >= self.pace.give_up_round_after or self.stopped():
+                    return
+                claimed = self._claim_after(self.last)
+                if claimed is None:
+                    return
+                self.last = claimed.number
             if not claimed.may_leave:
                 self.report.held_back.append(claimed.number)
-            elif self._deliver(claimed):
-                in_a_row = 0
-            else:
-                in_a_row += 1
-        return self.report
+                continue
+            there = self._deliver(claimed)
+            with self.turn:
+                self.in_a_row = 0 if there else self.in_a_row + 1
 
     def _claim_after(self, last: int) -> _Claimed | None:
         """The next due message behind `last`; marked sent and leased if it may leave for the channel's address."""

@@ -183,6 +183,9 @@ class Incoming:
 class Channel(ABC):
     """One way to one other end. An adapter says how a message is sealed and transmitted, and how others are fetched."""
 
+    at_once: int = 1
+    """Messages that may be on their way at the same time, each in a thread of its own."""
+
     def __init__(self, destination: Destination, archive: Archive, now: Callable[[], datetime]) -> None:
         self.destination = destination
         self._archive = archive

@@ -9,6 +9,7 @@ import ssl
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from threading import Lock
 from typing import Final
 
 import httpx
@@ -65,6 +66,8 @@ class SoapSetting:
 class SoapChannel(Channel):
     """The services of one other end."""
 
+    at_once = 4
+
     def __init__(
         self,
         destination: Destination,
@@ -80,6 +83,7 @@ class SoapChannel(Channel):
             destination.require_leads_to(read_url(service.url, {"http", "https"}).host)
         self._setting = setting
         self._timeout = httpx.Timeout(answer_s, connect=connect_s)
+        self._opening = Lock()
         self._open: httpx.Client | None = None
 
     def close(self) -> None:
@@ -90,10 +94,13 @@ class SoapChannel(Channel):
 
     def _client(self) -> httpx.Client:
         """Opened when it is needed first: a key that is missing keeps no other channel."""
-        if self._open is None:
-            context = tls_context(self._setting.keys, self._now(), self._setting.ca_file)
-            self._open = httpx.Client(timeout=self._timeout, follow_redirects=False, trust_env=False, verify=context)
-        return self._open
+        with self._opening:
+            if self._open is None:
+                context = tls_context(self._setting.keys, self._now(), self._setting.ca_file)
+                self._open = httpx.Client(
+                    timeout=self._timeout, follow_redirects=False, trust_env=False, verify=context
+                )
+            return self._open
 
     def receive(self) -> Iterable[Incoming]:
         """Market messages that came as direct replies; all others come by the call-back service."""
