@@ -48,11 +48,13 @@ received_invoice = Table(
     Column("commodity", Text, nullable=False),
     Column("original", BYTEA, comment="The ISDOC as it came"),
     Column("person", Text, comment="Who entered or imported it"),
+    Column("currency", Text, nullable=False, comment="Of all its amounts and prices"),
     UniqueConstraint("issuer", "number"),
     CheckConstraint("NOT isempty(period)", name="period"),
     CheckConstraint(f"source IN ({', '.join(repr(each) for each in SOURCES)})", name="source"),
     CheckConstraint(f"commodity IN ({', '.join(repr(each) for each in COMMODITIES)})", name="commodity"),
     CheckConstraint("(source = 'message') = (inbox IS NOT NULL)", name="origin"),
+    CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency"),
     comment="Přijatá faktura za distribuci: from a market message (127, GP6), an ISDOC or by hand; one per issuer and "
     "number",
 )

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from central.platform.identity import Person, require
 from central.platform.overview import Asked
 from central.platform.web import Db, Now
-from central.settlement import catalogue_api, findings_api, sales_api, why_api
+from central.settlement import catalogue_api, findings_api, sales_api, stock_api, why_api
 from central.settlement.bases import OVERVIEW, find_omissions, find_runs, get_basis
 from central.settlement.calendar_rows import row_sums
 from central.settlement.cancelling import cancel_accruals, cancel_bases, delete_basis
@@ -20,7 +20,7 @@ from central.settlement.runs import approve_run, discard_run, require_run
 from central.settlement.superior_split_api import router as splits
 
 router = APIRouter(prefix="/v1", tags=["settlement"])
-for part in (catalogue_api, findings_api, sales_api, why_api):
+for part in (catalogue_api, findings_api, sales_api, stock_api, why_api):
     router.include_router(part.router)
 
 Reader = Annotated[Person, Depends(require("read"))]

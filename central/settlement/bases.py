@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, func, text
 from central.platform.errors import NotFound
 from central.platform.overview import Column, Kind, Overview
 from central.registry.tables import contract, party, supply_point
+from central.settlement.stock_items import OF_BASIS
 from central.settlement.tables import BASIS_STATES, SERVICES, billing_basis, settlement_run
 
 RUNS = text("""
@@ -80,18 +81,19 @@ OVERVIEW = Overview(
 )
 """Bases of all runs and those made by hand; what a basis rests on and why shows the basis itself."""
 
-BASIS = text("""
+BASIS = text(f"""
     SELECT b.id, b.run, b.input, sp.ean, c.number AS contract_number, b.service, b.rate, b.component, b.name,
            b.quantity, b.unit, b.unit_price, b.price_unit, b.amount, b.vat_percent, lower(b.valid) AS valid_from,
            upper(b.valid) AS valid_to, b.statement_type, b.state, b.measurements, b.why, b.fingerprint, b.original,
            b.reason, b.made_at, b.made_by, b.cancelled_at, b.cancelled_by, b.cancelled_why, b.replaced_by,
-           b.earlier_runs,
+           b.earlier_runs, k.code AS stock_item, k.ote_item_type,
            (SELECT array_agg(o.id ORDER BY o.id) FROM billing_basis o WHERE o.original = b.id) AS followers
       FROM billing_basis b
       JOIN supply_point sp ON sp.id = b.supply_point
       JOIN contract c ON c.id = b.contract
+      LEFT JOIN LATERAL ({OF_BASIS}) k ON true
      WHERE b.id = :basis
-""")
+""")  # noqa: S608 - the lateral query is a constant of ours
 
 
 def find_runs(connection: Connection, run: int | None = None, limit: int = 100) -> Sequence[Row[Any]]:

@@ -29,6 +29,7 @@ from central.settlement.service_tables import own_price_list as own_price_list
 from central.settlement.service_tables import own_service as own_service
 from central.settlement.service_tables import own_service_price as own_service_price
 from central.settlement.service_tables import settled_from as settled_from
+from central.settlement.stock_tables import stock_item as stock_item
 
 RUN_STATES = ("draft", "approved", "discarded")
 STATEMENTS = ("regular", "preliminary", "accrual", "annual", "corrective", "final")

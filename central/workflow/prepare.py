@@ -1,4 +1,4 @@
-"""What a new database needs before the first month: the law that ships with the product, and the standard checks."""
+"""What a new database needs before the first month: the law that ships with the product, stock items, checks."""
 
 import sys
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 from central.checks.install import install_standard_checks
 from central.platform.identity import Person
 from central.settlement.formula_parameters import FORMULA_SHAPES
+from central.settlement.stock_items import install_stock_items
 from central.tariffs.install import install_files
 from central.tariffs.load import load_file, shipped_files
 from central.tariffs.package import Package
@@ -28,8 +29,8 @@ class Present:
 
 
 def prepare(connection: Connection, person: Person | str, at: datetime) -> list[str]:
-    """Install shipped packages that are missing or there in an earlier release only, and standard checks that are
-    missing; idempotent.
+    """Install shipped packages that are missing or there in an earlier release only, and standard checks and stock
+    items that are missing; idempotent.
 
     A time for which the operator has installed a package of their own in the scope is left alone. Returns the packages
     newly installed.
@@ -41,6 +42,7 @@ def prepare(connection: Connection, person: Person | str, at: datetime) -> list[
     ]
     wanted = [path for path in shipped_files() if is_wanted(load_file(path, FORMULA_SHAPES), present)]
     install_standard_checks(connection)
+    install_stock_items(connection)
     return install_files(connection, wanted, FORMULA_SHAPES, person, at).installed
 
 

@@ -17,6 +17,7 @@ from central.workflow.received.known import points_of
 
 _RATES: Final = Path(__file__).with_name("rates.json")
 _CENT: Final = Decimal("0.01")
+CROWNS: Final = "CZK"
 
 
 class Rates(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -35,7 +36,7 @@ def rates() -> dict[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class ReceivedItem:
-    """A line for the days [first, stop); amount `net` in CZK = quantity x unit price x effect (1 where it has none)."""
+    """A line for the days [first, stop); amount `net` = quantity x unit price x effect (1 where it has none)."""
 
     description: str
     first: date
@@ -53,7 +54,7 @@ class ReceivedItem:
 
 @dataclass(frozen=True, slots=True)
 class ReceivedInvoice:
-    """An invoice that somebody issued to us, for the days [first, stop); amounts in CZK.
+    """An invoice that somebody issued to us, for the days [first, stop); amounts in `currency`.
 
     `issuer` and `recipient` are an EAN, or a company number where the party has none. `point` is the one that all
     items are of.
@@ -78,6 +79,7 @@ class ReceivedInvoice:
     gross: Decimal | None = None
     to_pay: Decimal | None = None
     problems: Sequence[str] = field(default=())
+    currency: str = CROWNS
 
     @property
     def key(self) -> tuple[str, str]:
@@ -160,6 +162,7 @@ def _row(invoice: ReceivedInvoice, known: Mapping[str, int], origin: Origin, at:
         "tax_point": invoice.tax_point,
         "due": invoice.due,
         "variable_symbol": invoice.variable_symbol,
+        "currency": invoice.currency,
         "net": invoice.net,
         "vat": invoice.vat,
         "gross": invoice.gross,

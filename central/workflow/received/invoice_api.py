@@ -17,7 +17,7 @@ from central.platform.web import Db, Now
 from central.registry.tables import supply_point
 from central.registry.web import Body, Day, Why
 from central.workflow.received import entry
-from central.workflow.received.invoice import ReceivedInvoice, ReceivedItem, arithmetic
+from central.workflow.received.invoice import CROWNS, ReceivedInvoice, ReceivedItem, arithmetic
 from central.workflow.received.isdoc_invoice import LIMITS, Given
 
 router = APIRouter(prefix="/received-invoices", tags=["market"])
@@ -34,6 +34,7 @@ Money = Annotated[Decimal, Field(gt=-(10**12), lt=10**12, decimal_places=2)]
 Figure = Annotated[Decimal, Field(gt=-(10**15), lt=10**15, max_digits=30, decimal_places=12)]
 Percent = Annotated[Decimal, Field(ge=0, le=100, max_digits=5, decimal_places=2)]
 Rate = Annotated[int, Field(ge=1, le=9999, description="number of the service (sazba)")]
+Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 KINDS = ("regular", "correction", "extraordinary", "cancel", "end_of_contract", "historic", "advance")
 
 _invoice, _item = received_invoice.c, received_invoice_item.c
@@ -61,6 +62,7 @@ OVERVIEW = Overview(
         Column("tax_point", _invoice.tax_point, Kind.DATE),
         Column("due", _invoice.due, Kind.DATE),
         Column("variable_symbol", _invoice.variable_symbol),
+        Column("currency", _invoice.currency),
         Column("net", _invoice.net, Kind.DECIMAL),
         Column("vat", _invoice.vat, Kind.DECIMAL),
         Column("gross", _invoice.gross, Kind.DECIMAL),
@@ -118,7 +120,7 @@ class ItemIn(Body):
 
 
 class InvoiceIn(Body):
-    """An invoice entered by hand; `end_day` is exclusive, amounts are CZK. `net` must be the sum of the items."""
+    """An invoice entered by hand; `end_day` is exclusive, amounts in `currency`. `net` must be the sum of the items."""
 
     issuer: Party
     number: Short
@@ -138,6 +140,7 @@ class InvoiceIn(Body):
     vat: Money | None = None
     gross: Money | None = None
     to_pay: Money | None = None
+    currency: Currency = CROWNS
 
     @field_validator("number")
     @classmethod

@@ -17,7 +17,7 @@ from central.invoicing.isdoc import METERING, problems_of
 from central.market.errors import MarketError
 from central.market.xml import XmlLimits, parse_untrusted
 from central.platform.errors import BadInput
-from central.workflow.received.invoice import ReceivedInvoice, ReceivedItem, arithmetic
+from central.workflow.received.invoice import CROWNS, ReceivedInvoice, ReceivedItem, arithmetic
 from shared.metering_day import PRAGUE
 
 LIMITS: Final = XmlLimits(size_bytes=5_000_000, depth=20)
@@ -94,6 +94,7 @@ def read_isdoc(content: bytes, given: Given) -> ReceivedInvoice:
         gross=_amount(root, "LegalMonetaryTotal/TaxInclusiveAmount"),
         vat=_amount(root, "TaxTotal/TaxAmount"),
         to_pay=_amount(root, "LegalMonetaryTotal/PayableAmount"),
+        currency=_currency(root, number),
         items=_items(root, first, stop, number),
     )
     return replace(invoice, problems=[*problems_of(content)[:10], *arithmetic(invoice)[:50]])
@@ -174,6 +175,14 @@ def _amount(element: etree._Element, path: str) -> Decimal:
     if found != found.quantize(_CENT):
         raise BadInput("isdoc", f"{path} is {found}, expected an amount with two decimal places.")
     return found.quantize(_CENT)
+
+
+def _currency(root: etree._Element, number: str) -> str:
+    """That of the amounts: the local one; a foreign currency stands beside it in elements that are not read."""
+    code = _text(root, "LocalCurrencyCode") or CROWNS
+    if not (len(code) == 3 and code.isascii() and code.isalpha() and code.isupper()):
+        raise BadInput("isdoc", f"The invoice {number} has the currency {code[:20]!r}, expected a code such as CZK.")
+    return code
 
 
 def _number(element: etree._Element, path: str) -> Decimal | None:

@@ -83,10 +83,10 @@ INSERT INTO market_inbox (received_at, person, sender, message_id, message_code,
 SELECT %(now)s, 'bench', '8591824000007', 'bench', '127', ''::bytea, ''::bytea, 'applied', 'bench', '{}';
 INSERT INTO received_invoice
        (inbox, issuer, number, kind, point_code, supply_point, period, issued, net, problems, received_at, source,
-        commodity)
+        commodity, currency)
 SELECT (SELECT max(id) FROM market_inbox), '8591824000007', 'F' || s.id, 'regular', s.ean, s.id,
        daterange(%(month)s, (%(month)s + interval '1 month')::date), %(month)s, 1, '{}', %(now)s, 'message',
-       'electricity'
+       'electricity', 'CZK'
   FROM supply_point s;
 INSERT INTO received_invoice_item (invoice, place, code, description, period, quantity, unit, unit_price, net, rate)
 SELECT r.id, l.place, 'X', 'bench', r.period, l.quantity, upper(l.unit), l.price, 1, l.rate
