@@ -41,6 +41,7 @@ def test_invoices_come_as_messages_by_isdoc_and_by_hand_and_each_once(desk: Desk
     made = desk.call("POST", "/received-invoices", 201, json=BY_HAND)
     assert [(each["rate"], each["point_code"]) for each in made["items"]] == [(13, POINT), (12, POINT)]
     assert made["problems"] == ["The item 2 (jistič) of the invoice F-77 says 274.20, its quantity x price is 274.00."]
+    assert made["currency"] == "CZK"
     assert desk.call("POST", "/received-invoices", 409, json=BY_HAND)["code"] == "exists"
     wrong = desk.call("POST", "/received-invoices", 422, json=BY_HAND | {"number": "F-78", "net": "1.00"})
     assert wrong["code"] == "total"

@@ -17,7 +17,7 @@ from central.invoicing.isdoc import METERING, problems_of
 from central.market.errors import MarketError
 from central.market.xml import XmlLimits, parse_untrusted
 from central.platform.errors import BadInput
-from central.workflow.received.invoice import CROWNS, ReceivedInvoice, ReceivedItem, arithmetic
+from central.workflow.received.invoice import CROWNS, ReceivedInvoice, ReceivedItem, arithmetic, rates
 from shared.metering_day import PRAGUE
 
 LIMITS: Final = XmlLimits(size_bytes=5_000_000, depth=20)
@@ -32,6 +32,7 @@ _BEGINS: Final = {time(), time(6)}
 _CENT: Final = Decimal("0.01")
 _HUNDRED: Final = Decimal(100)
 _TEXT: Final = 1000
+_RATE_DIGITS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ def _item(line: etree._Element, first: date, stop: date) -> ReceivedItem:
     unit = None if quantity is None else quantity.get("unitCode")
     return ReceivedItem(
         code=code,
-        rate=int(code) if code and code.isascii() and code.isdigit() and len(code) <= 4 else None,
+        rate=_rate(code),
         description=_text(line, "Item/Description") or _text(line, "Note") or "",
         first=first,
         stop=stop,
@@ -123,6 +124,13 @@ def _item(line: etree._Element, first: date, stop: date) -> ReceivedItem:
         net=_amount(line, "LineExtensionAmount"),
         vat_rate=_percent(line),
     )
+
+
+def _rate(code: str | None) -> int | None:
+    """The item's code itself where it is a number of ours, or the rate that an item code of messages has."""
+    if code is None or (code.isascii() and code.isdigit() and len(code) <= _RATE_DIGITS):
+        return None if code is None else int(code)
+    return rates().get(code)
 
 
 def _points(root: etree._Element) -> tuple[list[str], date | None, date | None]:

@@ -103,11 +103,17 @@ def test_an_isdoc_is_read_whatever_its_version() -> None:
         SUPPLIER, "FV-2026-15", "regular", D("1774.00"), date(2026, 3, 19), "202615",
     )  # fmt: skip
     assert [(item.code, item.rate, item.quantity, item.unit, item.net) for item in invoice.items] == [
-        ("13", 13, D("1.5"), "MWH", D("1500.00")), ("GU018", None, D(1), "MON", D("274.00")),
+        ("13", 13, D("1.5"), "MWH", D("1500.00")), ("GU018", 12, D(1), "MON", D("274.00")),
     ]  # fmt: skip
     assert any("line" in problem for problem in invoice.problems), "what the schema lacks is told"
     known = Given("electricity", GIVEN.first, GIVEN.stop, ean_of={"25112244": SUPPLIER})
     assert read_isdoc(isdoc(issuer="25112244"), known).issuer == SUPPLIER
+
+
+def test_the_currency_is_the_local_one() -> None:
+    assert read_isdoc(isdoc(), GIVEN).currency == "CZK"
+    assert read_isdoc(isdoc().replace(b">CZK<", b">EUR<"), GIVEN).currency == "EUR"
+    assert read_isdoc(isdoc().replace(b"<LocalCurrencyCode>CZK</LocalCurrencyCode>", b""), GIVEN).currency == "CZK"
 
 
 def test_the_days_are_those_of_our_own_extension() -> None:
@@ -132,6 +138,7 @@ def test_the_days_are_those_of_our_own_extension() -> None:
         (isdoc(net="NaN"), "isdoc"),
         (isdoc(net="1774.001"), "isdoc"),
         (isdoc(issuer=""), "isdoc"),
+        (isdoc().replace(b">CZK<", b">Kc<"), "isdoc"),
         (isdoc(lines="<InvoiceLine/>"), "isdoc"),
     ],
 )
