@@ -20,7 +20,7 @@ from central.invoicing.advances.deductions import DeductedAdvance, plan_for
 from central.invoicing.compose import About, Terms, compose
 from central.invoicing.document import DocumentLine, InvoiceDocument, recapitulate
 from central.invoicing.payments.matching import lock_payments
-from central.invoicing.selection import Grouping, Order, Selection, orders, require_named, select_bases, token_of
+from central.invoicing.selection import Grouping, Order, Selection, orders, require_named, select_bases
 from central.invoicing.sources import (
     original_of,
     read_languages,
@@ -28,6 +28,7 @@ from central.invoicing.sources import (
     read_points,
 )
 from central.invoicing.standing import Standing, read_standing
+from central.invoicing.token import token_of
 from central.invoicing.write import Writer
 from central.platform import audit
 from central.platform.errors import Refused
@@ -111,8 +112,8 @@ def preview_invoices(
     if not bases:
         raise _nothing(selection, 0)
     work = _prepare(connection, orders(bases, grouping), now)
-    documents = [entry.document for entry in _compose(work, range(len(work.orders)), [""] * len(work.orders))]
-    return Preview(documents, work.orders, _token(work))
+    documents = list(_unnumbered(work))
+    return Preview(documents, work.orders, token_of(work.orders, documents))
 
 
 def issue_invoices(
@@ -145,11 +146,12 @@ def issue_invoices(
     if any(order.original is not None or order.settles for order in made):
         lock_payments(connection)  # before rows of advances, which acts on payments lock after it
     work = _prepare(connection, made, now)
-    if token is not None and token != _token(work):
+    if token is not None and token != token_of(work.orders, _unnumbered(work)):
         raise Refused(
             "changed_since_preview",
             "What is to be invoiced is not what the preview showed: a basis was made, changed, invoiced or left out "
-            "for an error, or an advance was received. Look at a new preview and issue with its token.",
+            "for an error, an advance was received, the day is another one, or something else that is printed changed "
+            "(a party, days to pay, language). Look at a new preview and issue with its token.",
         )
     numbers = _write(work, person, now)
     connection.execute(INVOICED, {"bases": [basis.id for basis in bases]})
@@ -164,8 +166,11 @@ def issue_invoices(
     return Issued(numbers=numbers, left_out=left_out, checks=checked.results)
 
 
-def _token(work: _Work) -> str:
-    return token_of(work.orders, work.deducted, work.standing.before, work.issue_date)
+def _unnumbered(work: _Work) -> Iterator[InvoiceDocument]:
+    """All documents as they will be issued, without their numbers."""
+    for first in range(0, len(work.orders), CHUNK):
+        places = range(first, min(first + CHUNK, len(work.orders)))
+        yield from (entry.document for entry in _compose(work, places, [""] * len(places)))
 
 
 def _require_approved(connection: Connection, selection: Selection, *, lock: bool = False) -> None:

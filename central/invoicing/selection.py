@@ -1,12 +1,10 @@
 """Which approved bases are to be invoiced, and how they fall into documents. The grouping is pure."""
 
-import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
 
-import msgspec
 from sqlalchemy import Connection, Row, text
 
 from central.invoicing.kinds import ANNUAL, CANCELLING, CORRECTIVE, NEVER_INVOICED, SETTLING_ANEW
@@ -155,29 +153,6 @@ def orders(bases: Iterable[Row[Any]], grouping: Grouping) -> list[Order]:
         shared = None if collective else row.supply_point if grouping == "supply_point" else row.contract
         groups.setdefault((row.supplier, row.payer, collective, shared, family, original), []).append(row)
     return [_order(key[2], key[4], key[5], group) for key, group in groups.items()]
-
-
-def token_of(
-    made: Iterable[Order],
-    deducted: Mapping[int, Sequence[Any]],
-    before: Mapping[int, Sequence[Any]],
-    issue_date: date,
-) -> str:
-    """A digest of what a preview showed: whoever issues with it gets exactly that, or is refused.
-
-    `deducted` are the planned deductions by the place of the order, `before` the VAT rows that its VAT is the
-    difference to; the days to pay and the tax point of a correction follow from the day of issue.
-    """
-    digest = hashlib.sha256(issue_date.isoformat().encode())
-    for place, order in enumerate(made):
-        content = [
-            [order.kind, order.supplier, order.payer, order.contract, order.original],
-            [[row.id, row.stamp] for row in order.bases],
-            [[each.deposit, str(each.gross)] for each in deducted.get(place, ())],
-            [[str(row.percent), str(row.base), str(row.vat)] for row in before.get(place, ())],
-        ]
-        digest.update(msgspec.json.encode(content))
-    return "sha256:" + digest.hexdigest()
 
 
 def _original(row: Row[Any]) -> int | None:

@@ -14,6 +14,21 @@ NOTHING_MADE = """
                 (SELECT coalesce(sum(last), 0) FROM invoice_series),
                 (SELECT count(DISTINCT contract) FROM billing_basis WHERE state = 'invoiced')]
 """
+OF_PAYER = "WHERE id = (SELECT payer FROM contract WHERE number = :contract)"
+OF_SELLER = """
+    WHERE id = (SELECT min(b.seller) FROM billing_basis b JOIN contract c ON c.id = b.contract
+                 WHERE c.number = :contract)
+"""
+CHANGED = (
+    (
+        "contract",
+        "due_days = due_days + 1 WHERE number = :contract",
+        "due_days = due_days - 1 WHERE number = :contract",
+    ),
+    ("party", f"street = street || 'x' {OF_PAYER}", f"street = left(street, -1) {OF_PAYER}"),
+    ("party", f"city = city || 'x' {OF_SELLER}", f"city = left(city, -1) {OF_SELLER}"),
+)
+"""What is printed besides the bases: a table, its change, and back again."""
 
 
 def test_what_is_previewed_is_issued_or_refused(site: BilledSite) -> None:
@@ -48,8 +63,18 @@ def test_what_is_previewed_is_issued_or_refused(site: BilledSite) -> None:
         assert (refused.status_code, refused.json()["code"]) == (409, "changed_since_preview")
         assert site.one(NOTHING_MADE) == [0, 0, 0, 0]
         site.do("UPDATE billing_basis SET amount = amount - 0.01 WHERE id = :id", id=basis)
-        issued = client.post("/v1/invoices", json={"contracts": [first], "token": one["token"]})
-        assert issued.status_code == 201, issued.text
+        # and so it is with whatever else is printed: terms of payment, language, both parties
+        for table, change, back in CHANGED:
+            site.do(f"UPDATE {table} SET {change}", contract=first)
+            refused = client.post("/v1/invoices", json={"contracts": [first], "token": one["token"]})
+            assert (refused.status_code, refused.json()["code"]) == (409, "changed_since_preview"), table
+            site.do(f"UPDATE {table} SET {back}", contract=first)
+        payer = site.one("SELECT p.code FROM contract c JOIN party p ON p.id = c.payer WHERE c.number = :n", n=first)
+        for language, status in (("en", 409), ("cs", 201)):
+            assert client.put(f"/v1/invoices/languages/{payer}", json={"language": language}).status_code == 204
+            assert site.one(NOTHING_MADE) == [0, 0, 0, 0]
+            issued = client.post("/v1/invoices", json={"contracts": [first], "token": one["token"]})
+            assert issued.status_code == status, issued.text
         assert issued.json()["invoices"] == ["2600000001"]
         invoice = client.get("/v1/invoices/2600000001").json()
         assert (invoice["gross"], invoice["payable"]) == (document["gross"], document["payable"])

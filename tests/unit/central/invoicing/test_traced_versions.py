@@ -2,15 +2,11 @@
 
 from collections.abc import Mapping
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from central.invoicing.document import VatRow
-from central.invoicing.selection import orders, token_of
 from central.invoicing.trace import versions_of
-from tests.unit.central.invoicing.test_selection_groups import basis
 
 PINNED = {"channel": 5, "first": "2026-03-01", "versions": [1, 2]}
 FROM = {"from": "2026-02-28T23:00:00+00:00", "to": "2026-03-02T23:00:00+00:00"}
@@ -32,13 +28,3 @@ def test_versions_come_from_the_measurement_or_the_pinned_input(
     source: Mapping[str, Any], pinned: Mapping[str, Any] | None, expected: Mapping[date, int]
 ) -> None:
     assert versions_of(source, pinned) == expected
-
-
-def test_a_token_is_of_its_day_and_of_what_stood_before() -> None:
-    day, before = date(2026, 4, 1), {0: [VatRow(Decimal(21), Decimal("0.02"), Decimal("0.00"))]}
-    made = orders([basis(1, statement_type=7, original=70, reason="oprava")], "contract")
-    tokens = [
-        token_of(made, {}, {}, day), token_of(made, {}, {}, date(2026, 4, 2)), token_of(made, {}, before, day),
-    ]  # fmt: skip
-    assert len(set(tokens)) == 3
-    assert token_of(made, {}, dict(before), day) == tokens[2]
