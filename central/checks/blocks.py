@@ -23,6 +23,8 @@ ROWS: Final = 10_000
 _SIZES: Final = tuple(np.dtype(name) for name in ("<i1", "<i2", "<i4", "<i8"))
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 _NOTHING: Final = "–"
+_FEW_WORDS: Final = 64
+"""A vocabulary that is kept whole with every block."""
 
 
 class PackedColumn(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
@@ -80,10 +82,7 @@ def pack(found: Findings) -> Iterator[Block]:
     for start in range(0, len(order), ROWS):
         part = order[start : start + ROWS]
         subjects, results = found.subjects[part], found.results[part]
-        values = tuple(
-            PackedValue(name, str(value.kind), value.words, _pack(value.data[part]))
-            for name, value in found.values.items()
-        )
+        values = tuple(_pack_value(name, value.take(part)) for name, value in found.values.items())
         content = PackedFindings(_pack(subjects), _pack(results), _pack(found.messages[part]), values)
         yield Block(
             found.about,
@@ -144,6 +143,17 @@ def shown(value: Value, place: int) -> str:
 
 def _plain(value: Decimal) -> str:
     return format(value.quantize(Decimal(1)) if value == value.to_integral() else value.normalize(), "f")
+
+
+def _pack_value(name: str, value: Value) -> PackedValue:
+    """With the words that are said only, where there are many: a block need not hold the names of all meters."""
+    words, column = value.words, value.data
+    if value.kind is Kind.WORD and len(words) > _FEW_WORDS:
+        there = column != MISSING
+        said, places = np.unique(column[there], return_inverse=True)
+        words, column = tuple(words[place] for place in said.tolist()), np.full(len(column), MISSING, dtype=np.int64)
+        column[there] = places
+    return PackedValue(name, str(value.kind), words, _pack(column))
 
 
 def _pack(column: NDArray[Any]) -> PackedColumn:

@@ -157,10 +157,11 @@ class Asked:
         """The rows of a query; %(points)s stands for the points as an array literal of bigint."""
         return read_frame(self.connection, query, names, {"points": int_array(self.points), **parameters})
 
-    def words(self, query: str) -> tuple[str, ...]:
-        """The texts that a query of one column gives, in its order."""
+    def words(self, query: str, **parameters: Any) -> tuple[str, ...]:
+        """The texts that a query of one column gives, in its order; parameters as of a frame."""
         with driver(self.connection).cursor() as cursor:
-            return tuple(row[0] for row in cursor.execute(query.encode()).fetchall())
+            given = {"points": int_array(self.points), **parameters} if "%(" in query else None
+            return tuple(row[0] for row in cursor.execute(query.encode(), given).fetchall())
 
     def once(self, name: str, read: Callable[["Asked"], Any]) -> Any:
         """What `read` gives, read once for all checks that ask for it under this name."""

@@ -12,6 +12,7 @@ from central.checks.standard.operators import Operators
 from central.checks.standard.reserved_capacity import ReservedCapacity
 from central.checks.standard.rounded_price import RoundedPrice
 from central.checks.standard.unit_price import UnitPriceNotZero
+from central.checks.standard.verification import Verification
 
 STANDARD: tuple[Check, ...] = (
     ReservedCapacity(),
@@ -25,5 +26,6 @@ STANDARD: tuple[Check, ...] = (
     Continuity(),
     Deviation(),
     Estimates(),
+    Verification(),
 )
 """In the order of their numbers."""

@@ -71,7 +71,8 @@ class MeasuredInterval:
 
     def read(self, asked: Asked, bases: Frame) -> Frame:
         """Linked measurements by basis."""
-        return asked.frame(MEASUREMENTS, ("basis", "channel", "first", "end_"))
+        measurements: Frame = asked.once("measurements of bases", read_measurements)
+        return measurements
 
     def verdict(self, bases: Frame, read: Frame, parameters: Mapping[str, Any]) -> Sequence[Findings]:
         """A finding for each measurement of each basis; a basis without measurements shows nothing."""
@@ -88,3 +89,8 @@ class MeasuredInterval:
         }
         messages = np.where(outside, OUTSIDE, INSIDE)
         return [findings(bases["id"][places], np.where(outside, Result.ERROR, Result.OK), messages, values)]
+
+
+def read_measurements(asked: Asked) -> Frame:
+    """Measurements of the points' bases: basis, channel, and the days [first, end_)."""
+    return asked.frame(MEASUREMENTS, ("basis", "channel", "first", "end_"))

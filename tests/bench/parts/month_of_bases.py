@@ -8,6 +8,8 @@ from typing import Final
 
 import psycopg
 
+from tests.bench.parts.behind_bases import BEHIND
+
 MONTH: Final = date(2026, 3, 1)
 NOW: Final = datetime(2026, 4, 2, tzinfo=UTC)
 BASES_OF_POINT: Final = 10
@@ -59,7 +61,7 @@ SELECT i.supply_point, i.id, c.id, c.customer, c.payer, i.operator, 'distributio
        tstzrange(m::timestamp AT TIME ZONE 'Europe/Prague',
                  (m + interval '1 month')::timestamp AT TIME ZONE 'Europe/Prague'),
        0, CASE WHEN l.rate IN (7, 13, 14) THEN jsonb_build_array(jsonb_build_object(
-              'kind', 'profile', 'channel', i.supply_point * 4 + l.rate %% 4, 'direction', 'A+',
+              'kind', 'profile', 'channel', i.supply_point, 'direction', 'A+',
               'from', m::timestamp AT TIME ZONE 'Europe/Prague',
               'to', (m + interval '1 month')::timestamp AT TIME ZONE 'Europe/Prague')) ELSE '[]' END,
        '{"mark": "documented", "formula": "per_mwh", "parameters": {"quantity": "energy_mwh"}}',
@@ -106,7 +108,7 @@ def store_bases(url: str, points: int) -> None:
         "price_units": list(columns[3]), "quantities": list(columns[4]), "prices": list(columns[5]),
     }  # fmt: skip
     with psycopg.connect(url, autocommit=True) as connection:
-        for statement in _STATEMENTS.split(";\n"):
+        for statement in f"{_STATEMENTS};\n{BEHIND}".split(";\n"):
             wanted = {name: value for name, value in given.items() if f"%({name})s" in statement}
             # without parameters a percent sign stands for itself
             connection.execute(statement.encode() if wanted else statement.replace("%%", "%").encode(), wanted or None)

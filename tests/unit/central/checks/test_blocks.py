@@ -42,6 +42,17 @@ def test_many_findings_become_several_blocks() -> None:
     assert list(pack(found_nothing())) == []
 
 
+def test_of_many_words_a_block_keeps_those_it_says() -> None:
+    words = tuple(f"EM-{number}" for number in range(1_000))
+    places = np.array([999, MISSING, 3, 999], dtype=np.int64)
+    found = findings(np.arange(4), Result.OK, 0, {"meter": Value(Kind.WORD, places, words)})
+    (block,) = pack(found)
+    again = unpack(block.packed)
+    assert again.values["meter"].words == ("EM-3", "EM-999")
+    said = [each.text.en for each in spell(again, range(4), [Text("", "{meter}")])]
+    assert said == ["EM-999", "–", "EM-3", "EM-999"]
+
+
 def found_nothing() -> Findings:
     return findings(np.zeros(0, dtype=np.int64), Result.OK, 0)
 

@@ -1,0 +1,27 @@
+"""What stands behind the bases of a stored month: a verified meter at each point, which feeds the channel measured."""
+
+from typing import Final
+
+BEHIND: Final = """
+INSERT INTO concentrator (id, name, place) VALUES ('bench', 'bench', '');
+INSERT INTO meter (id, serial, model, commodity, concentrator)
+SELECT 'EM-' || id, id::text, 'bench', 'electricity', 'bench' FROM supply_point;
+INSERT INTO measuring_point (name, commodity) SELECT 'MM-' || id, 'electricity' FROM supply_point;
+INSERT INTO logical_meter (name, measuring_point, commodity)
+SELECT 'LM-' || name, id, 'electricity' FROM measuring_point;
+INSERT INTO evidence_channel (concentrator, device, register, unit, exponent, kind, step_ms)
+SELECT 'bench', id, '1-0:1.29.0', 'Wh', 0, 'interval', 900000 FROM meter;
+INSERT INTO channel
+       (id, supply_point, point, direction, commodity, unit, exponent, kind, step_ms, logical_meter)
+OVERRIDING SYSTEM VALUE
+SELECT s.id, s.id, m.name, 'A+', 'electricity', 'Wh', 0, 'interval', 900000, l.id
+  FROM supply_point s
+  JOIN measuring_point m ON m.name = 'MM-' || s.id
+  JOIN logical_meter l ON l.measuring_point = m.id;
+INSERT INTO channel_mapping (evidence_channel, channel, valid)
+SELECT e.id, s.id, '[2025-01-01T00:00:00+01:00,)'::tstzrange
+  FROM supply_point s JOIN evidence_channel e ON e.device = 'EM-' || s.id;
+INSERT INTO meter_verification (meter, kind, verified_on, until, entered_at, entered_by)
+SELECT 'EM-' || id, 'static_direct', '2014-05-05', DATE '2026-03-01' + (id %% 4000)::integer - 40, %(now)s, 'bench'
+  FROM supply_point
+"""

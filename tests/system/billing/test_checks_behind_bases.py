@@ -1,0 +1,80 @@
+"""Checks of what stands behind bases, on a settled month: verification of meters."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from central.checks.bases import Scope
+from central.checks.framework import Check
+from central.checks.results import Told, find_results
+from central.checks.run import run_checks
+from central.checks.standard.verification import Verification
+from central.checks.verdict import Result
+from central.platform.database import transaction
+from central.workflow.prepare import prepare
+from deploy.stack.local import LocalStack
+from tests.system.billing.site import CLERK, NOW, BilledSite, billed_site, settle_march
+
+
+@pytest.fixture(scope="module")
+def settled(stack: LocalStack, filled_template: str) -> Iterator[BilledSite]:
+    """The model site with its March settled and all checks active; each test looks at what it changes only."""
+    name = f"behind_{uuid.uuid4().hex[:12]}"
+    with billed_site(stack.create_database(name, template=filled_template)) as site:
+        with transaction(site.engine) as connection:
+            prepare(connection, CLERK, NOW)
+            settle_march(connection, site.clock)
+        site.do("UPDATE check_definition SET active = true")
+        yield site
+    stack.drop_database(name)
+
+
+def found(site: BilledSite, check: Check) -> list[Told]:
+    """What the check finds over all bases of the month."""
+    run: int = site.one("SELECT max(id) FROM settlement_run")
+    with transaction(site.engine) as connection:
+        made = run_checks(connection, Scope(run=run), "manual", CLERK, NOW, (check,))
+        assert made.parts[check.definition.number]["failed"] is None
+        return find_results(connection, made.id, None, None, 0, 10_000)
+
+
+METERS = """
+    -- meters that feed what bases were measured by
+    SELECT array_agg(DISTINCT e.device ORDER BY e.device) FROM billing_basis b
+     CROSS JOIN LATERAL jsonb_array_elements(b.measurements) AS m (source)
+      JOIN channel_mapping g ON g.channel = (m.source ->> 'channel')::integer
+      JOIN evidence_channel e ON e.id = g.evidence_channel
+      JOIN meter k ON k.id = e.device
+     WHERE k.commodity = :commodity
+"""
+VERIFY = """
+    INSERT INTO meter_verification (meter, kind, verified_on, until, entered_at, entered_by)
+    VALUES (:meter, 'static_direct', '2014-05-05', CAST(:until AS date), now(), 'test')
+"""
+UNTIL = {
+    "2025-12-31": Result.ERROR,
+    "2026-03-15": Result.WARNING,
+    "2026-05-01": Result.WARNING,
+    "2030-12-31": Result.OK,
+    None: Result.OK,
+}
+
+
+def test_verification_of_the_meters_behind_bases(settled: BilledSite) -> None:
+    expected: dict[str, Result] = {}
+    for commodity in ("electricity", "gas"):
+        meters = settled.one(METERS, commodity=commodity)
+        for meter, (until, result) in zip(meters, UNTIL.items(), strict=False):
+            settled.do(VERIFY, meter=meter, until=until)
+            expected[meter] = result
+    told = found(settled, Verification())
+    for meter, result in expected.items():
+        about = [each.finding for each in told if f"meter {meter} " in each.finding.text.en]
+        assert {each.result for each in about} == {result}
+        verification = settled.one("SELECT id FROM meter_verification WHERE meter = :meter", meter=meter)
+        assert all(("verification", "meter_verification", verification) in each.links for each in about)
+    others = {each.finding.result for each in told if not any(meter in each.finding.text.en for meter in expected)}
+    assert others == {Result.INFO}
