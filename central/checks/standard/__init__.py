@@ -1,6 +1,7 @@
 """The checks that come with a release; one file each."""
 
 from central.checks.framework import Check
+from central.checks.standard.amendment import Amendment
 from central.checks.standard.continuity import Continuity
 from central.checks.standard.deviation import Deviation
 from central.checks.standard.duplicates import Duplicates
@@ -22,6 +23,7 @@ STANDARD: tuple[Check, ...] = (
     Operators(),
     Duplicates(),
     OperatorOfCode(),
+    Amendment(),
     RoundedPrice(),
     Continuity(),
     Deviation(),

@@ -48,6 +48,10 @@ SELECT c.id, s.id, 'CEZ', 400, '[2025-01-01,)'::daterange, 'distribution', s.ope
   FROM generate_series(1, %(points)s) n
   JOIN contract c ON c.number = 'S/' || n
   JOIN supply_point s ON s.ean = '8591824' || lpad((n + n %% 2 * 400000000)::text, 11, '0');
+INSERT INTO contract_amendment (contract, number, subject, effective)
+SELECT id, 1 + n, 'Dodatek', '2025-01-01'::date + n * 100 FROM contract CROSS JOIN generate_series(0, 1) n;
+UPDATE contract_item i SET amendment = a.id
+  FROM contract_amendment a WHERE a.contract = i.contract AND a.number = 1 AND i.id %% 100 > 0;
 INSERT INTO payment_calendar (contract, period, advance_due, regular_due, annual_due)
 SELECT c.id, daterange(m::date, (m + interval '1 month')::date), false, true, false
   FROM contract c CROSS JOIN (VALUES (%(before)s::date), (%(month)s::date)) AS v (m);
