@@ -1,6 +1,7 @@
 """The checks that come with a release; one file each."""
 
 from central.checks.framework import Check
+from central.checks.standard.accepted_by_ote import AcceptedByOte
 from central.checks.standard.amendment import Amendment
 from central.checks.standard.continuity import Continuity
 from central.checks.standard.deviation import Deviation
@@ -29,5 +30,6 @@ STANDARD: tuple[Check, ...] = (
     Deviation(),
     Estimates(),
     Verification(),
+    AcceptedByOte(),
 )
 """In the order of their numbers."""

@@ -1,4 +1,5 @@
-"""What stands behind the bases of a stored month: a verified meter at each point, which feeds the channel measured."""
+"""What stands behind the bases of a stored month: a verified meter at each point, which feeds the channel measured, and
+the month of each told to the market operator."""
 
 from typing import Final
 
@@ -23,5 +24,17 @@ SELECT e.id, s.id, '[2025-01-01T00:00:00+01:00,)'::tstzrange
   FROM supply_point s JOIN evidence_channel e ON e.device = 'EM-' || s.id;
 INSERT INTO meter_verification (meter, kind, verified_on, until, entered_at, entered_by)
 SELECT 'EM-' || id, 'static_direct', '2014-05-05', DATE '2026-03-01' + (id %% 4000)::integer - 40, %(now)s, 'bench'
-  FROM supply_point
+  FROM supply_point;
+INSERT INTO market_duty
+       (message_code, subject_kind, subject, supply_point, period, month, why, cause, state, arose_at)
+SELECT '121', 'supply_point', ean, id, '[2026-03-01,2026-04-01)'::daterange, '2026-03-01', 'month', '{}',
+       CASE id %% 100 WHEN 1 THEN 'open' WHEN 2 THEN 'told' ELSE 'done' END, %(now)s
+  FROM supply_point;
+INSERT INTO market_message
+       (message_id, message_code, format_package, format_digest, sender, receiver, supply_point, subject_kind, subject,
+        period, version, state, xml, basis, made_at, made_by, duty)
+SELECT 'M' || id, message_code, 'bench', 'bench', 's', 'r', supply_point, subject_kind, subject, period, 1,
+       CASE state WHEN 'open' THEN 'rejected' WHEN 'told' THEN 'sent' ELSE 'accepted' END, '', '{}', %(now)s, 'bench',
+       id
+  FROM market_duty
 """

@@ -1,4 +1,4 @@
-"""Checks of what stands behind bases, on a settled month: verification of meters."""
+"""Checks of what stands behind bases, on a settled month: verification of meters, readings accepted by OTE."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from central.checks.bases import Scope
 from central.checks.framework import Check
 from central.checks.results import Told, find_results
 from central.checks.run import run_checks
+from central.checks.standard.accepted_by_ote import AcceptedByOte
 from central.checks.standard.verification import Verification
 from central.checks.verdict import Result
 from central.platform.database import transaction
@@ -78,3 +79,67 @@ def test_verification_of_the_meters_behind_bases(settled: BilledSite) -> None:
         assert all(("verification", "meter_verification", verification) in each.links for each in about)
     others = {each.finding.result for each in told if not any(meter in each.finding.text.en for meter in expected)}
     assert others == {Result.INFO}
+
+
+POINTS = """
+    -- points with measured bases
+    SELECT array_agg(DISTINCT supply_point ORDER BY supply_point) FROM billing_basis WHERE measurements <> '[]'
+"""
+TELL = """
+    WITH duty AS (
+        INSERT INTO market_duty
+               (message_code, subject_kind, subject, supply_point, period, month, why, cause, state, arose_at)
+        SELECT :code, 'supply_point', ean, id, CAST(:period AS daterange), '2026-03-01', :why, '{}', :duty,
+               '2026-04-02T00:00:00Z'
+          FROM supply_point WHERE id = :point
+        RETURNING *)
+    INSERT INTO market_message
+           (message_id, message_code, format_package, format_digest, sender, receiver, supply_point, subject_kind,
+            subject, period, version, state, xml, basis, made_at, made_by, duty)
+    SELECT concat_ws('-', message_code, id, version), message_code, 'sandbox-2026', 'd', 's', 'r', supply_point,
+           subject_kind, subject, period, version, message, '', '{}', made_at, 'test', id
+      FROM duty CROSS JOIN unnest(CAST(:messages AS text[]), CAST(:made AS timestamptz[]))
+           WITH ORDINALITY AS told (message, made_at, version)
+"""
+AFTER = "2026-04-02T01:00:00Z"
+BEFORE = "2026-04-01T23:00:00Z"
+"""An instant before the duty's present cause."""
+
+
+def tell(
+    site: BilledSite, point: int, duty: str, *messages: str, made: str = AFTER, code: str = "121", why: str = "month",
+    period: str = "[2026-03-01,2026-04-01)",
+) -> None:  # fmt: skip
+    """A duty of a point in a state, with its messages."""
+    given = {"point": point, "duty": duty, "messages": [*messages], "made": [made] * len(messages)}
+    site.do(TELL, **given, code=code, why=why, period=period)
+
+
+def test_readings_accepted_by_the_market_operator(settled: BilledSite) -> None:
+    points = settled.one(POINTS)
+    told: list[tuple[tuple[str, ...], str, Result]] = [
+        (("done", "accepted"), AFTER, Result.OK),
+        (("done", "accepted_with_reservation"), AFTER, Result.INFO),
+        (("told", "sent"), AFTER, Result.WARNING),
+        (("told", "saved"), AFTER, Result.WARNING),
+        (("open", "rejected"), AFTER, Result.ERROR),
+        (("told", "repaired", "sent"), AFTER, Result.WARNING),
+        (("done", "rejected", "accepted"), AFTER, Result.OK),
+        (("open", "accepted"), BEFORE, Result.WARNING),
+        (("open",), AFTER, Result.WARNING),
+        (("waived", "rejected"), AFTER, Result.INFO),
+    ]
+    for point, (states, made, _) in zip(points, told, strict=False):
+        tell(settled, point, *states, made=made)
+    found_of = by_point(settled, found(settled, AcceptedByOte()))
+    assert [found_of[point] for point in points[: len(told)]] == [{result} for _, _, result in told]
+    assert {result for point in points[len(told) :] for result in found_of[point]} == {Result.INFO}
+
+
+def by_point(site: BilledSite, told: list[Told]) -> dict[int, set[Result]]:
+    """The results about the bases of each point."""
+    points = dict(site.one("SELECT jsonb_object_agg(id, supply_point) FROM billing_basis"))
+    results: dict[int, set[Result]] = {}
+    for each in told:
+        results.setdefault(points[str(each.finding.subject)], set()).add(each.finding.result)
+    return results
