@@ -8,12 +8,14 @@ from importlib.util import find_spec
 
 import structlog
 from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse
 from starlette.routing import Route
 
 from central.api.docs import page
 from central.api.errors import add_error_handlers
 from central.api.openapi import secure
+from central.checks.customer.coded import load_at_start
 from central.market.format_package import look_into
 from central.platform.database import make_engine
 from central.platform.hooks import load_hooks
@@ -57,6 +59,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await run_in_threadpool(load_at_start, engine)
         yield
         engine.dispose()
 

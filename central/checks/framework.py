@@ -170,6 +170,10 @@ class Asked:
         return self.shared[name]
 
 
+class CouldNotRunError(Exception):
+    """A check cannot run, and says itself why: its words are told as they are."""
+
+
 class Check(Protocol):
     """A check: its definition, what it compares with, and the verdict over columns (no database, no clock)."""
 

@@ -16,7 +16,7 @@ from central.checks.bases import COLUMNS, Scope, read_chunks, types_of
 from central.checks.blocks import pack
 from central.checks.customer.load import customer_checks
 from central.checks.frame import MISSING, Frame, Numbers
-from central.checks.framework import Asked, Check, Findings, Kind, Subject, Text, findings
+from central.checks.framework import Asked, Check, CouldNotRunError, Findings, Kind, Subject, Text, findings
 from central.checks.settings import get_definitions, parameters_of
 from central.checks.standard import STANDARD
 from central.checks.tables import check_block, check_message, check_part, check_run
@@ -238,7 +238,8 @@ def _found(part: _Part, asked: Asked, bases: Frame) -> list[Findings]:
     except Exception as error:
         # whatever goes wrong inside one check must neither stop the others nor pass for OK
         log.exception("check failed", check=part.number)
-        part.failed = _printable(f"{type(error).__name__}: {error}")
+        kind = "" if isinstance(error, CouldNotRunError) else f"{type(error).__name__}: "
+        part.failed = _printable(f"{kind}{error}")
         said = part.failed.replace("{", "{{").replace("}", "}}")
         part.messages.append(
             Text(
@@ -262,19 +263,26 @@ def _require_whole(found: Findings, bases: Frame, messages: int) -> None:
         raise ValueError(f"columns of unequal length: {many} subjects, {[len(column) for column in columns]}")
     if found.messages.min() < 0 or found.messages.max() >= messages:
         raise ValueError(f"message {int(found.messages.max())} of {messages}")
-    if found.results.min() < Result.INFO or found.results.max() > Result.ERROR:
+    cancelled = (found.results == Result.ERROR_CANCELLED).any()
+    if found.results.min() < Result.INFO or found.results.max() > Result.ERROR or cancelled:
         raise ValueError(f"results from {int(found.results.min())} to {int(found.results.max())}")
     for name, value in found.values.items():
         if value.kind is Kind.WORD and not _are_places(value.data, len(value.words)):
             raise ValueError(f"places of words of {name} beyond its {len(value.words)} words")
         if value.kind is Kind.LINK and len(value.words) != 1:
             raise ValueError(f"a link {name} to what its words do not name")
+        if value.kind is Kind.DAY and not _are_days(value.data):
+            raise ValueError(f"days of {name} beyond the calendar")
     if found.about is Subject.BASIS and not np.isin(found.subjects, bases["id"]).all():
         raise ValueError("findings about bases that it was not asked about")
 
 
 def _are_places(data: Numbers, words: int) -> bool:
     return bool((((data >= 0) & (data < words)) | (data == MISSING)).all())
+
+
+def _are_days(data: Numbers) -> bool:
+    return bool((((data > -700_000) & (data < 2_900_000)) | (data == MISSING)).all())
 
 
 def _by_basis(ids: Numbers, chosen: NDArray[np.bool_], found: Sequence[Findings]) -> NDArray[np.int8]:

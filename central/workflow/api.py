@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
 from central.checks.bases import Scope as CheckScope
+from central.checks.customer.coded import install_python_checks
 from central.checks.run import run_checks
 from central.platform.errors import BadInput
 from central.platform.identity import Person, require
@@ -126,5 +127,8 @@ def settle_period(order: SettleOrder, connection: Db, clock: Now, person: Settle
 
 @router.post("/prepare", summary="Install shipped law and checks")
 def prepare_database(connection: Db, clock: Now, person: Admin) -> dict[str, Any]:
-    """Install what ships with the product where a scope has no package yet, and missing standard checks."""
-    return {"packages": prepare(connection, person, clock.now())}
+    """Install what ships with the product where a scope has no package yet, missing standard checks, and the checks
+    that installed packages of the customer bring (which also happens when the interface starts)."""
+    packages = prepare(connection, person, clock.now())
+    checks = install_python_checks(connection, person, clock.now())
+    return {"packages": packages, "customer_checks": checks}

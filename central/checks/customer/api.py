@@ -8,9 +8,10 @@ from sqlalchemy import RowMapping
 
 from central.checks.customer import store
 from central.checks.customer.columns import COLUMNS
-from central.checks.customer.form import END_OF_NUMBERS, FIRST_NUMBER, CheckForm, Said
+from central.checks.customer.form import CheckForm, Said
 from central.checks.customer.load import definitions
 from central.checks.customer.measures import UNITS
+from central.checks.customer.numbers import END_OF_NUMBERS, FIRST_NUMBER
 from central.checks.framework import Definition, Kind
 from central.checks.settings import require_definition
 from central.platform import etag

@@ -12,12 +12,7 @@ from central.checks.framework import COMMODITIES, Definition, Text
 from central.checks.verdict import GROUPS
 from central.platform.errors import BadInput
 
-FIRST_NUMBER: Final = 100_001
-"""Customer checks have numbers of their own, which those of a release never reach."""
 STATEMENTS: Final = ("regular", "annual")
-FIRST_OF_CODE: Final = 200_001
-"""From here on the numbers of checks in Python, which bring them along."""
-END_OF_NUMBERS: Final = 300_000
 GROUP: Final = "Zákaznické kontroly"
 
 

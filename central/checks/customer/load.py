@@ -7,18 +7,25 @@ from typing import Any
 from sqlalchemy import Connection
 
 from central.checks.customer import store
+from central.checks.customer.coded import PythonCheck
 from central.checks.customer.declared import DeclaredCheck
 from central.checks.customer.form import CheckForm
-from central.checks.customer.store import Stored
+from central.checks.customer.store import PYTHON, Stored
 from central.checks.frame import Frame
-from central.checks.framework import Asked, Check, Definition, Findings, Text
+from central.checks.framework import Asked, Check, CouldNotRunError, Definition, Findings, Text
 from central.checks.verdict import GROUPS
 
 
 @contextmanager
 def customer_checks(connection: Connection) -> Iterator[Sequence[Check]]:
-    """Those that are switched on, each by its newest version."""
-    yield [_made(each) for each in store.newest(connection, active=True)]
+    """Those that are switched on, each by its newest version; processes of code end with the run."""
+    checks = [_made(each) for each in store.newest(connection, active=True)]
+    try:
+        yield checks
+    finally:
+        for check in checks:
+            if isinstance(check, PythonCheck):
+                check.close()
 
 
 def definitions(connection: Connection) -> Mapping[int, Definition]:
@@ -28,6 +35,8 @@ def definitions(connection: Connection) -> Mapping[int, Definition]:
 
 def _made(stored: Stored) -> Check:
     try:
+        if stored.form == PYTHON:
+            return PythonCheck(stored)
         return DeclaredCheck(stored.number, stored.version, CheckForm.model_validate(stored.document).require_sound())
     except (
         Exception
@@ -57,8 +66,8 @@ class Unsound:
 
     def read(self, asked: Asked, bases: Frame) -> None:
         """Always fails with the reason."""
-        raise ValueError(self._why)
+        raise CouldNotRunError(self._why)
 
     def verdict(self, bases: Frame, read: None, parameters: Mapping[str, Any]) -> Sequence[Findings]:
         """Never reached."""
-        raise ValueError(self._why)
+        raise CouldNotRunError(self._why)

@@ -20,6 +20,7 @@ from central.checks.customer.columns import APART, Column
 from central.checks.customer.exact import Exact, Mask
 from central.checks.customer.measures import CROWNS, PLAIN, Measure
 from central.checks.frame import MISSING, Frame, Numbers, group
+from central.checks.framework import CouldNotRunError
 
 OPERATORS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
     "=": operator.eq, "<>": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
@@ -35,9 +36,9 @@ class Rows:
     until: float = float("inf")
 
     def tick(self) -> None:
-        """TimeoutError when the time is up."""
+        """CouldNotRunError when the time is up."""
         if time.monotonic() > self.until:
-            raise TimeoutError("its conditions took longer than they may")
+            raise CouldNotRunError("its conditions took longer than they may")
 
 
 class Value(Protocol):

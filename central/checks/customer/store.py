@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, RowMapping, func, insert, select, text, update
 
-from central.checks.customer.form import FIRST_NUMBER, FIRST_OF_CODE, STATEMENTS, CheckForm
+from central.checks.customer.form import STATEMENTS, CheckForm
+from central.checks.customer.numbers import FIRST_NUMBER, FIRST_OF_CODE
 from central.checks.customer.tables import customer_check
 from central.checks.framework import Text
 from central.checks.tables import check_definition
