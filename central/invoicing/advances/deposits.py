@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, text, update
 
 from central.invoicing.advances.amounts import part_of, vat_inside
+from central.invoicing.advances.faces import keep_faces
 from central.invoicing.advances.states import advanced
 from central.invoicing.advances.tables import advance, advance_deposit, advance_document
 from central.invoicing.advances.vat import VatRates
@@ -138,6 +139,7 @@ def take_deposits(connection: Connection, allocated: Sequence[Allocated], person
             deposit["document"] = issued[deposit["document"]][0]
     if deposits:
         connection.execute(insert(advance_deposit), deposits)
+    keep_faces(connection, "document", [identifier for identifier, _ in issued])
     _follow(connection, [row.id for row in rows.values() if row.state == "sent"])
     return [number for _, number in issued]
 
@@ -176,6 +178,7 @@ def release_deposits(
         connection.execute(
             update(advance_deposit).where(advance_deposit.c.id == each.id).values(released_on=today, credit_note=note)
         )
+    keep_faces(connection, "document", [identifier for identifier, _ in issued])
     for row in advances.values():
         state = advanced(row.state, "release", row.number)
         connection.execute(update(advance).where(advance.c.id == row.id).values(state=state))

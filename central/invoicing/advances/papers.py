@@ -1,7 +1,7 @@
 """Papers of advances: the request, the tax document for a received payment, its credit note; as PDF and ISDOC.
 
 A paper is made when it is first asked for and kept: it is never made again. What it says stands in rows that do not
-change.
+change, and of parties and points in the face that was kept as of issuing.
 """
 
 from collections.abc import Sequence
@@ -12,28 +12,24 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, text
 
 from central.invoicing.advances.deposits import CREDIT_NOTE
+from central.invoicing.advances.faces import Face, face_of
 from central.invoicing.advances.tables import advance, advance_document, advance_file
 from central.invoicing.compose_advance import AdvancePaper, AdvancePart, compose_advance
 from central.invoicing.document import InvoiceDocument, Original, VatRow
 from central.invoicing.rendering import make_files
-from central.invoicing.sources import read_languages, read_parties
 from central.platform.errors import NotFound
 
 PARTS = text("""
-    -- parts of advances by point: of one, or of those that a tax document is for, weighed by what came for each advance
-    SELECT sp.id AS supply_point, sp.ean AS code, sp.name,
-           sp.street || ', ' || sp.postal_code || ' ' || sp.city AS address,
-           c.number AS contract, sp.commodity, sum(p.amount * paid.weight) AS amount
+    -- amounts by point: of an advance, or of those that a tax document is for, weighed by what came for each
+    SELECT p.supply_point, a.contract, sum(p.amount * paid.weight) AS amount
       FROM (SELECT CAST(:advance AS bigint) AS advance, 1::numeric AS weight
              WHERE CAST(:advance AS bigint) IS NOT NULL
             UNION ALL
             SELECT d.advance, d.amount / a.amount FROM advance_deposit d JOIN advance a ON a.id = d.advance
              WHERE CAST(:document AS bigint) IN (d.document, d.credit_note)) paid
       JOIN advance a ON a.id = paid.advance
-      JOIN contract c ON c.id = a.contract
       JOIN advance_part p ON p.advance = a.id
-      JOIN supply_point sp ON sp.id = p.supply_point
-     GROUP BY sp.id, c.number ORDER BY sp.ean
+     GROUP BY p.supply_point, a.contract
 """)
 
 TIME = text("""
@@ -80,6 +76,7 @@ def _made(connection: Connection, owner: dict[str, int], kind: str, document: In
 
 def _request(connection: Connection, row: Row[Any]) -> InvoiceDocument:
     period: Any = row.period
+    face = face_of(connection, "advance", row.id)
     paper = AdvancePaper(
         kind="advance",
         number=row.number,
@@ -90,11 +87,11 @@ def _request(connection: Connection, row: Row[Any]) -> InvoiceDocument:
         first=period.lower,
         end=period.upper,
         vat_rows=[VatRow(Decimal(0), row.amount, Decimal("0.00"))],
-        parts=_parts(connection, advance=row.id),
-        language=_language(connection, row.payer),
+        parts=_parts(connection, face, advance=row.id),
+        language=face.language,
         currency=row.currency,
     )
-    return _composed(connection, paper, row)
+    return compose_advance(paper, face.seller, face.payer)
 
 
 def _tax(connection: Connection, row: Row[Any]) -> InvoiceDocument:
@@ -104,6 +101,7 @@ def _tax(connection: Connection, row: Row[Any]) -> InvoiceDocument:
         of = connection.execute(select(advance_document).where(advance_document.c.id == row.original)).one()
         original = Original(of.number, of.issue_date)
     first: date = time.first or row.tax_date
+    face = face_of(connection, "document", row.id)
     paper = AdvancePaper(
         kind="advance_credit" if row.document_type == CREDIT_NOTE else "advance_tax",
         number=row.number,
@@ -116,24 +114,29 @@ def _tax(connection: Connection, row: Row[Any]) -> InvoiceDocument:
         vat_rows=[
             VatRow(Decimal(each["percent"]), Decimal(each["base"]), Decimal(each["vat"])) for each in row.vat_rows
         ],
-        parts=_parts(connection, document=row.id),
-        language=_language(connection, row.payer),
+        parts=_parts(connection, face, document=row.id),
+        language=face.language,
         original=original,
         reason=row.reason,
         currency=row.currency,
     )
-    return _composed(connection, paper, row)
+    return compose_advance(paper, face.seller, face.payer)
 
 
-def _composed(connection: Connection, paper: AdvancePaper, row: Row[Any]) -> InvoiceDocument:
-    parties = read_parties(connection, [row.seller, row.payer])
-    return compose_advance(paper, parties[row.seller], parties[row.payer])
-
-
-def _parts(connection: Connection, *, advance: int | None = None, document: int | None = None) -> Sequence[AdvancePart]:
-    rows = connection.execute(PARTS, {"advance": advance, "document": document}).mappings()
-    return [AdvancePart(**row) for row in rows]
-
-
-def _language(connection: Connection, payer: int) -> str:
-    return read_languages(connection, [payer]).get(payer, "cs")
+def _parts(
+    connection: Connection, face: Face, *, advance: int | None = None, document: int | None = None
+) -> Sequence[AdvancePart]:
+    rows = connection.execute(PARTS, {"advance": advance, "document": document})
+    amounts = {(row.supply_point, row.contract): row.amount for row in rows}
+    return [
+        AdvancePart(
+            supply_point=point.supply_point,
+            code=point.code,
+            name=point.name,
+            address=point.address,
+            contract=point.contract_number,
+            commodity=point.commodity,
+            amount=amounts[point.supply_point, point.contract],
+        )
+        for point in face.points
+    ]

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Row, insert, select, text, update
 from sqlalchemy.dialects.postgresql import Range
 
 from central.invoicing.advances.amounts import share
+from central.invoicing.advances.faces import keep_faces
 from central.invoicing.advances.states import TRANSITIONS, advanced
 from central.invoicing.advances.tables import advance, advance_deposit, advance_part
 from central.invoicing.advances.vat import VatRates
@@ -302,6 +303,7 @@ def send_advances(
         SENT,
         {"ids": [row.id for row in rows], "numbers": numbers, "dues": dues, "today": today, "state": SENDING},
     )
+    keep_faces(connection, "advance", [row.id for row in rows])
     receivables.open_receivables(
         connection,
         [

@@ -27,6 +27,15 @@ ADVANCE_STATES = ("prescribed", "sent", "paid", "deducted", "cancelled")
 YEAR_END_KINDS = ("annual", "accrual", "accrual_cancel")
 YEAR_END_STATES = ("waiting", "done", "failed")
 
+advance_face = Table(
+    "advance_face",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("digest", Text, nullable=False, unique=True),
+    Column("content", JSONB, nullable=False),
+    comment="What papers of advances say of both parties and the points as of issuing; equal ones share a row",
+)
+
 advance = Table(
     "advance",
     metadata,
@@ -44,6 +53,9 @@ advance = Table(
     Column("issued_on", Date),
     Column("made_at", DateTime(timezone=True), nullable=False),
     Column("made_by", Text, nullable=False),
+    Column(
+        "face", BigInteger, ForeignKey("advance_face.id"), comment="Missing where it was sent before faces were kept"
+    ),
     CheckConstraint("amount > 0", name="amount"),
     CheckConstraint("vat_percent BETWEEN 0 AND 100", name="vat_percent"),
     CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency"),
@@ -95,6 +107,9 @@ advance_document = Table(
     Column("reason", Text),
     Column("issued_at", DateTime(timezone=True), nullable=False),
     Column("issued_by", Text, nullable=False),
+    Column(
+        "face", BigInteger, ForeignKey("advance_face.id"), comment="Missing where it was issued before faces were kept"
+    ),
     CheckConstraint("document_type IN (5, 6)", name="document_type"),
     CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency"),
     CheckConstraint("net + vat = gross", name="gross"),

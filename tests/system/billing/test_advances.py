@@ -160,12 +160,23 @@ def test_a_year_of_advances_is_asked_for_paid_taxed_and_deducted_to_the_last_hal
         assert (credit["number"], credit["gross"], credit["vat"]) == ("2670000001", "-1000.00", "-173.55")
         assert ok(client.get(f"/v1/advances/{ids[3]}"))["state"] == "sent"
         papers = [f"/v1/advances/{ids[0]}", "/v1/advances/documents/2660000001", "/v1/advances/documents/2670000001"]
+        # papers say what held when they were issued, though parties and points are others when they are first asked for
+        payer = site.one("SELECT code FROM party WHERE id = (SELECT payer FROM advance WHERE id = :id)", id=ids[0])
+        site.do("UPDATE party SET name = name || ' (nový)', street = 'Nová 1'")
+        site.do("UPDATE supply_point SET name = name || ' (nový)', street = 'Nová 1'")
+        ok(client.put(f"/v1/invoices/languages/{payer}", json={"language": "en"}), 204)
+        assert site.one("SELECT count(*) FROM advance_face") == 1
+        site.do("UPDATE advance_document SET face = NULL WHERE number = '2660000002'")
+        today = client.get("/v1/advances/documents/2660000002/isdoc").content  # from before faces were kept
+        assert today.count("(nový)".encode()) >= 2
         for path, kind in zip(papers, ("4", "5", "6"), strict=True):
             isdoc = client.get(f"{path}/isdoc").content
             assert problems_of(isdoc) == []
+            assert not any(word.encode() in isdoc for word in ("(nový)", "Nová", "Advance", "received"))
             assert f"<DocumentType>{kind}</DocumentType>".encode() in isdoc
             assert client.get(f"{path}/isdoc").content == isdoc
             assert client.get(f"{path}/pdf").content.startswith(b"%PDF-")
+        ok(client.put(f"/v1/invoices/languages/{payer}", json={"language": "cs"}), 204)
         assert client.get(f"/v1/advances/{ids[8]}/pdf").status_code == 404
         refused = client.post(f"/v1/advances/{ids[2]}/cancel", json=WHY)
         assert (refused.status_code, refused.json()["code"]) == (409, "advance_paid")
