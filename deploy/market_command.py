@@ -11,6 +11,7 @@ from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 
+from central.market.channels.open_channels import leads_to_production
 from central.market.errors import MarketError
 from central.market.format_package import find_packages, load_package, look_into, package_valid_on
 from central.market.gas.waiting import WHY, csv_pieces
@@ -98,6 +99,7 @@ def _tell(options: argparse.Namespace, _folder: Path) -> int:
                 sender=settings.ote_sender,
                 again=options.again,
                 bulk_from=settings.market_bulk_from,
+                is_production=leads_to_production(settings),
             )
     finally:
         engine.dispose()

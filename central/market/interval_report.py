@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from central.market.cdsdata import INTERVAL_DATA, Series
+from central.market.channels.allowed import Environment
 from central.market.envelope import Envelope, Participant, make_message_id
 from central.market.format_package import FormatPackage
 from central.market.interval_writer import Sheet
@@ -73,17 +74,21 @@ def plan(
     at: datetime,
     *,
     again: bool = False,
+    to_production: bool = False,
     duty: int | None = None,
     deadline: datetime | None = None,
 ) -> Planned | None:
     """The message that is to be written; None if the last one was made from the same versions and corrections.
 
-    `again` makes a new version also of the same data where the last message was rejected or never answered; `duty` is
-    the one that the message fulfils by its `deadline`.
+    `again` makes a new version also of the same data where the last message was rejected or never answered;
+    `to_production`: the messages go to the market operator itself, who knows nothing of what a sandbox was told. `duty`
+    is the one that the message fulfils by its `deadline`.
     """
     worth_repeating = _WORTH_REPEATING if again else ()
     # One that was withdrawn told nothing, whatever it was made from.
-    if last is not None and last.basis == month.basis and last.state not in (State.REPAIRED, *worth_repeating):
+    told_nothing = last is None or last.state in (State.REPAIRED, *worth_repeating)
+    elsewhere = to_production and last is not None and last.environment == Environment.SANDBOX
+    if last is not None and not told_nothing and not elsewhere and last.basis == month.basis:
         return None
     envelope = Envelope(
         id=make_message_id(INTERVAL_DATA, at),

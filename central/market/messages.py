@@ -63,6 +63,8 @@ class LastMessage:
     version: int
     state: State
     basis: dict[str, Any]
+    environment: str | None = None
+    """Whose world it was sent to last."""
 
 
 def lock_generation(connection: Connection) -> None:
@@ -176,7 +178,7 @@ def move_all(connection: Connection, whys: Mapping[int, str], act: Act, at: date
 
 
 _LAST_MESSAGES: Final = text("""
-    SELECT DISTINCT ON (subject) subject, id, message_id, version, state, basis
+    SELECT DISTINCT ON (subject) subject, id, message_id, version, state, basis, environment
     FROM market_message
     WHERE message_code = :code AND direction = 'out' AND subject_kind = :kind
       AND period = daterange(:first_day, :end_day)
@@ -190,8 +192,8 @@ def last_messages(
     """By subject (a point's EAN): the message of the highest version for exactly that code and period."""
     asked = {"code": code, "kind": kind, "first_day": first_day, "end_day": end_day}
     return {
-        subject: LastMessage(number, message_id, version, State(state), basis)
-        for subject, number, message_id, version, state, basis in connection.execute(_LAST_MESSAGES, asked)
+        subject: LastMessage(number, message_id, version, State(state), basis, environment)
+        for subject, number, message_id, version, state, basis, environment in connection.execute(_LAST_MESSAGES, asked)
     }
 
 

@@ -9,12 +9,10 @@ from pydantic import BaseModel, Field
 from sqlalchemy import Connection, RowMapping, func, select, tuple_, update
 
 from central.market.channels.allowed import Environment, format_status, require_allowed
-from central.market.channels.config_file import HttpSource
-from central.market.channels.open_channels import carried_by, channel_settings
-from central.market.channels.plain_http import destination_of
+from central.market.channels.open_channels import ways_of
 from central.market.errors import MarketError
 from central.market.messages import require as require_message
-from central.market.send import EVERYTHING, USUAL_PACE, Carried
+from central.market.send import USUAL_PACE, Carried
 from central.market.states import State
 from central.market.tables import market_message
 from central.platform import audit
@@ -72,7 +70,7 @@ def find_left(connection: Connection, limit: int) -> Sequence[RowMapping]:
 
 def find_held(connection: Connection, settings: Settings, limit: int) -> list[dict[str, Any]]:
     """Messages due for longer than two rounds that no channel will take, and why; DomainError of bad settings."""
-    table, ways = market_message, _ways(settings)
+    table, ways = market_message, ways_of(settings)
     format_of = (table.c.message_code, table.c.format_package, table.c.format_digest)
     is_due = (
         table.c.state.in_(_WAITING | {State.SENT}),
@@ -93,23 +91,6 @@ def find_held(connection: Connection, settings: Settings, limit: int) -> list[di
             "why": whys[row.message_code, row.format_package, row.format_digest],
         }
         for row in rows
-    ]
-
-
-def _ways(settings: Settings) -> list[tuple[Carried, Environment, str]]:
-    """What each channel carries, whose world it leads to, its name."""
-    found = channel_settings(settings)
-    if found is None:
-        url = settings.ote_url
-        return [] if url is None else [(EVERYTHING, destination_of(url).environment, "ROZVODNA_OTE_URL")]
-    codes, hosts = found.codes_of(), found.source.sandbox_hosts
-    return [
-        (
-            carried_by(codes, source.name),
-            destination_of(source.url, hosts).environment if isinstance(source, HttpSource) else source.environment,
-            source.name,
-        )
-        for source in found.source.channels
     ]
 
 

@@ -7,6 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel
 
+from central.market.cdsdata import INTERVAL_DATA
+from central.market.channels.open_channels import leads_to_production
 from central.market.months import month_of
 from central.platform.identity import Person, require
 from central.platform.settings import Settings
@@ -53,6 +55,14 @@ def report(
 ) -> MonthResult:
     """Make the messages of a closed month, `2026-03`; nothing is made twice from the same profile versions."""
     settings: Settings = request.app.state.settings
-    result = report_month(db, month_of(month), clock, person, sender=settings.ote_sender, again=again)
+    result = report_month(
+        db,
+        month_of(month),
+        clock,
+        person,
+        sender=settings.ote_sender,
+        again=again,
+        to_production=leads_to_production(settings)(INTERVAL_DATA),
+    )
     told = {name: value for name, value in asdict(result).items() if name in MonthResult.model_fields}
     return MonthResult(**told)

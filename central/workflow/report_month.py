@@ -87,12 +87,13 @@ def report_month(
     *,
     sender: str | None = None,
     again: bool = False,
+    to_production: bool = False,
 ) -> MonthReport:
     """Make the messages of `month` (its first day) in the caller's transaction.
 
     `sender` is the EAN under which we report, by default the one of each point's operator. `again` repeats as a new
-    version what was rejected or never answered although its profiles did not change. Raises Refused while the month
-    is not over.
+    version what was rejected or never answered although its profiles did not change; `to_production`, what only a
+    sandbox was told. Raises Refused while the month is not over.
     """
     at = clock.now()
     end_day = next_month(month.year, month.month)
@@ -105,7 +106,9 @@ def report_month(
         )
     lock_generation(connection)
     with interval_writer(_count(connection, month, end_day)) as writer:
-        report = report_period(connection, writer, month, end_day, at, by, sender=sender, again=again)
+        report = report_period(
+            connection, writer, month, end_day, at, by, sender=sender, again=again, to_production=to_production
+        )
     counts = {
         "made": len(report.made),
         "unchanged": len(report.unchanged),
@@ -134,6 +137,7 @@ def report_period(
     *,
     sender: str | None = None,
     again: bool = False,
+    to_production: bool = False,
     duties: Mapping[str, DutyOf] | None = None,
 ) -> MonthReport:
     """Make the messages of the metering days [first_day, end_day), which are over; the caller locked the generation.
@@ -154,7 +158,7 @@ def report_period(
             duty = duties[collected.ean] if duties is not None else None
             before = last.get(collected.ean)
             planned = plan(
-                package, collected, before, at, again=again,
+                package, collected, before, at, again=again, to_production=to_production,
                 duty=duty.id if duty else None, deadline=duty.deadline if duty else None,
             )  # fmt: skip
             if planned is not None:

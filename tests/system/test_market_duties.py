@@ -240,14 +240,111 @@ def test_a_cause_that_is_withdrawn_need_not_be_told_and_an_act_makes_a_change(de
         assert list(db.execute(month.order_by(market_message.c.version)).scalars()) == ["repaired", "saved"]
 
 
-def test_a_month_of_type_b_is_told_for_the_days_that_the_point_is_live_and_of_that_type(desk: Desk) -> None:
-    split = """
-        INSERT INTO supply_point_past (supply_point, commodity, valid, name, object, street, city, postal_code,
-               voltage_level, metering_type, category, operator, state)
-        SELECT id, commodity, daterange('2026-03-02', '2026-03-15'), name, object, street, city, postal_code,
-               voltage_level, metering_type, category, operator, state
-          FROM supply_point WHERE ean = :ean
+SPLIT = """
+    INSERT INTO supply_point_past (supply_point, commodity, valid, name, object, street, city, postal_code,
+           voltage_level, metering_type, category, operator, state)
+    SELECT id, commodity, daterange('2026-03-02', '2026-03-15'), name, object, street, city, postal_code,
+           voltage_level, metering_type, category, operator, state
+      FROM supply_point WHERE ean = :ean
+"""
+"""What stands from 2 March on stands before the 15th only."""
+
+
+def _told_of(desk: Desk, ean: str, day: date) -> list[tuple[int, str, str]]:
+    """Version, state and action of the messages 111 of a point and a day."""
+    query = (
+        select(market_message.c.version, market_message.c.state, market_message.c.xml)
+        .where(market_message.c.message_code == "111", market_message.c.subject == ean)
+        .where(text("lower(period) = :day").bindparams(day=day))
+        .order_by(market_message.c.version)
+    )
+    with transaction(desk.engine) as db:
+        return [
+            (row.version, row.state, read_any(PACKAGE, bytes(row.xml)).payload.points[0].action)
+            for row in db.execute(query)
+        ]
+
+
+def test_an_act_that_was_accepted_and_did_not_happen_is_put_right(desk: Desk) -> None:
+    """A reserved capacity that was a mistake, and a registration that was moved to a later day."""
+    add = """
+        INSERT INTO reserved_capacity (supply_point, kind, kw, valid)
+        SELECT id, 'year', 250, daterange('2026-03-15', NULL) FROM supply_point WHERE ean = :ean
     """
+    with transaction(desk.engine) as db:
+        db.execute(text(add), {"ean": desk.eans[0]})
+    desk.tell()
+    desk.answer(Act.ACCEPT)
+    assert desk.month()["done"] is True
+    with transaction(desk.engine) as db:
+        db.execute(text("DELETE FROM reserved_capacity"))
+        db.execute(update(supply_point).where(supply_point.c.ean == desk.eans[2]).values(since=date(2026, 3, 20)))
+    desk.later()
+    told = desk.tell()
+    assert (told["made"], told["problems"]) == (3, [])
+    assert _told_of(desk, desk.eans[0], date(2026, 3, 15)) == [(1, "accepted", "change"), (2, "saved", "change")]
+    assert _told_of(desk, desk.eans[2], date(2026, 3, 2)) == [(1, "accepted", "register"), (2, "saved", "cancel")]
+    assert _told_of(desk, desk.eans[2], date(2026, 3, 20)) == [(1, "saved", "register")]
+    assert desk.month()["done"] is False
+    desk.answer(Act.ACCEPT)
+    desk.later()
+    assert desk.tell()["made"] == 0
+    assert desk.month()["done"] is True
+
+
+def test_an_end_that_was_accepted_and_did_not_happen_registers_the_point_again(desk: Desk) -> None:
+    this = supply_point.c.ean == desk.eans[2]
+    with transaction(desk.engine) as db:
+        db.execute(update(supply_point).where(this).values(since=date(2026, 3, 15)))
+        db.execute(text(SPLIT), {"ean": desk.eans[2]})
+        db.execute(update(supply_point).where(this).values(state="ended"))
+    desk.tell()
+    desk.answer(Act.ACCEPT)
+    day = date(2026, 3, 15)
+    assert _told_of(desk, desk.eans[2], day) == [(1, "accepted", "cancel")]
+    with transaction(desk.engine) as db:
+        db.execute(text("DELETE FROM supply_point_past"))
+        db.execute(update(supply_point).where(this).values(state="connected", since=date(2026, 3, 2)))
+    desk.later()
+    assert desk.tell()["made"] == 1
+    assert _told_of(desk, desk.eans[2], day) == [(1, "accepted", "cancel"), (2, "saved", "register")]
+    desk.answer(Act.ACCEPT)
+    desk.later()
+    assert desk.tell()["made"] == 0
+
+
+def test_what_a_sandbox_was_told_is_told_to_the_operator_anew(desk: Desk) -> None:
+    desk.tell()
+    desk.answer(Act.ACCEPT, market_message.c.subject != desk.eans[2])
+    desk.answer(Act.REJECT)
+    with transaction(desk.engine) as db:
+        db.execute(update(market_message).values(environment="sandbox"))
+    desk.later()
+    with transaction(desk.engine) as db:
+        assert tell(db, MARCH, desk.clock, "test").made == 0, "as long as the sandbox is meant"
+        only_121 = tell(db, MARCH, desk.clock, "test", is_production=lambda code: code == "121")
+        assert (only_121.made, only_121.problems) == (31, {})
+    desk.later()
+    with transaction(desk.engine) as db:
+        assert tell(db, MARCH, desk.clock, "test", is_production=lambda code: True).made == 3
+        assert tell(db, MARCH, desk.clock, "test", is_production=lambda code: True).made == 0
+    assert (desk.code("121")["told"], desk.code("111")["told"]) == (31, 3)
+
+
+def test_a_duty_that_stays_open_is_made_whenever_it_can_be(desk: Desk) -> None:
+    """Also long after the months that are looked at otherwise."""
+    with transaction(desk.engine) as db:
+        db.execute(update(supply_point).where(supply_point.c.ean == desk.eans[2]).values(metering_type=None))
+    assert desk.tell()["made"] == 33
+    desk.answer(Act.ACCEPT)
+    desk.clock.set(NOW + timedelta(days=240))
+    with transaction(desk.engine) as db:
+        db.execute(update(supply_point).where(supply_point.c.ean == desk.eans[2]).values(metering_type="C1"))
+    desk.tell()
+    assert _told_of(desk, desk.eans[2], date(2026, 3, 2)) == [(1, "saved", "register")]
+
+
+def test_a_month_of_type_b_is_told_for_the_days_that_the_point_is_live_and_of_that_type(desk: Desk) -> None:
     with transaction(desk.engine) as db:
         operator = db.execute(select(party.c.id)).scalar_one()
         joined, parted = add_point(db, operator, 4, "B", ["A+"]), add_point(db, operator, 5, "B", ["A+"])
@@ -261,7 +358,7 @@ def test_a_month_of_type_b_is_told_for_the_days_that_the_point_is_live_and_of_th
             strict=True,
         ):
             db.execute(update(supply_point).where(supply_point.c.ean == ean).values(since=date(2026, 3, 15)))
-            db.execute(text(split), {"ean": ean})
+            db.execute(text(SPLIT), {"ean": ean})
             db.execute(update(supply_point).where(supply_point.c.ean == ean).values(**values))
         # Before it was connected nothing was measured.
         for day in range(1, 10):

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from central.market.channels.allowed import Environment
 from central.market.channels.archive import DatabaseArchive
 from central.market.channels.config import ChannelSettings, read_settings
-from central.market.channels.config_file import REST
+from central.market.channels.config_file import REST, HttpSource
 from central.market.channels.plain_http import HttpChannel, destination_of
 from central.market.channels.port import Channel
 from central.market.send import EVERYTHING, Carried
@@ -65,3 +66,31 @@ def carried_by(codes: dict[str, list[str]], name: str) -> Carried:
         return Carried(frozenset(codes[name]))
     named = {code for other, its in codes.items() if other != name for code in its}
     return replace(EVERYTHING, others=frozenset(named - {REST}))
+
+
+def ways_of(settings: Settings) -> list[tuple[Carried, Environment, str]]:
+    """What each channel carries, whose world it leads to, its name."""
+    found = channel_settings(settings)
+    if found is None:
+        url = settings.ote_url
+        return [] if url is None else [(EVERYTHING, destination_of(url).environment, "ROZVODNA_OTE_URL")]
+    codes, hosts = found.codes_of(), found.source.sandbox_hosts
+    return [
+        (
+            carried_by(codes, source.name),
+            destination_of(source.url, hosts).environment if isinstance(source, HttpSource) else source.environment,
+            source.name,
+        )
+        for source in found.source.channels
+    ]
+
+
+def leads_to_production(settings: Settings) -> Callable[[str], bool]:
+    """Of a message code: whether its channel leads to the market operator itself, not to a sandbox."""
+    ways = ways_of(settings)
+
+    def leads(code: str) -> bool:
+        found = next((environment for carried, environment, _ in ways if carried.carries(code)), None)
+        return found is Environment.PRODUCTION
+
+    return leads

@@ -75,6 +75,13 @@ _WAIVE: Final = text("""
                           AND due.subject = duty.subject AND due.period = duty.period AND due.why = duty.why)
 """)
 _AT_ONCE: Final = 20_000
+_OLDEST: Final = text("SELECT min(month) FROM market_duty WHERE state = 'open'")
+
+
+def oldest_open(connection: Connection) -> date | None:
+    """The month (its first day) of the oldest duty that is open."""
+    found: date | None = connection.execute(_OLDEST).scalar_one()
+    return found
 
 
 def reconcile(
@@ -91,6 +98,26 @@ def reconcile(
     kept = [bool(row.is_new) for row in connection.execute(_KEEP, {"at": at})]
     waived = connection.execute(_WAIVE, {"whys": sorted(whys), "since": since, "until": until}).rowcount
     return Reconciled(sum(kept), len(kept) - sum(kept), waived)
+
+
+_ELSEWHERE: Final = text("""
+    -- duties of what was compared last that only a sandbox was told of
+    UPDATE market_duty duty
+       SET state = 'open', problem = NULL, done_at = NULL, arose_at = :at
+      FROM market_due due
+     WHERE (duty.message_code, duty.subject_kind, duty.subject, duty.period, duty.why)
+         = (due.message_code, due.subject_kind, due.subject, due.period, due.why)
+       AND duty.message_code = ANY (:codes) AND duty.state <> 'waived'
+       AND (SELECT m.environment FROM market_message m
+             WHERE m.duty = duty.id AND m.direction = 'out' AND m.made_at >= duty.arose_at
+             ORDER BY m.version DESC LIMIT 1) = 'sandbox'
+""")
+
+
+def reopen_elsewhere(connection: Connection, codes: Iterable[str], at: datetime) -> int:
+    """Of what `reconcile` was given last: what a sandbox was told, by codes that go to the market operator itself now,
+    is open again. How many duties that are."""
+    return connection.execute(_ELSEWHERE, {"codes": sorted(codes), "at": at}).rowcount
 
 
 _OPEN: Final = text("""

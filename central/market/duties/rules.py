@@ -32,6 +32,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class _Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     source: str
     look_back_months: int
+    open_months: int
     rules: list[Rule]
 
 
@@ -43,6 +44,11 @@ def _read() -> _Rules:
 def look_back_months() -> int:
     """Months before the present one in which causes are still looked for."""
     return _read().look_back_months
+
+
+def open_months() -> int:
+    """Months before the present one in which causes are looked for as long as a duty of theirs is open."""
+    return _read().open_months
 
 
 @cache

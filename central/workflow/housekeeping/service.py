@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from central.invoicing.payments.pickup import BankPickup
-from central.market.channels.open_channels import channel_settings
+from central.market.channels.open_channels import channel_settings, leads_to_production
 from central.market.channels.watch import watch
 from central.platform.clock import get_clock
 from central.platform.database import make_engine, transaction
@@ -155,6 +155,7 @@ def tell_market(engine: Engine, clock: Clock, settings: Settings) -> None:
                 SYSTEM,
                 sender=settings.ote_sender,
                 bulk_from=settings.market_bulk_from,
+                is_production=leads_to_production(settings),
             )
     except DomainError as error:
         _log.warning("nothing was told to the market", error=error.message)

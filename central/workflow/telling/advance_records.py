@@ -32,6 +32,7 @@ class AdvancePart:
     variable_symbol: str
     issuer: str | None
     recipient: str | None
+    cancelled: bool = False
 
 
 def lacking(part: AdvancePart) -> str | None:
@@ -42,9 +43,13 @@ def lacking(part: AdvancePart) -> str | None:
 
 
 def advance_invoice(part: AdvancePart) -> DistributionInvoices:
-    """The advance as message 127: no tax document, so it has no tax point; its VAT is taken from inside the amount."""
-    vat = (part.amount * part.vat_percent / (100 + part.vat_percent)).quantize(_CENT, ROUND_HALF_UP)
-    net = part.amount - vat
+    """The advance as message 127: no tax document, so it has no tax point; its VAT is taken from inside the amount.
+
+    One that is cancelled is told as an advance of the opposite amount, which corrects itself.
+    """
+    amount = -part.amount if part.cancelled else part.amount
+    vat = (amount * part.vat_percent / (100 + part.vat_percent)).quantize(_CENT, ROUND_HALF_UP)
+    net = amount - vat
     return DistributionInvoices(
         invoices=[
             DistributionInvoice(
@@ -58,10 +63,11 @@ def advance_invoice(part: AdvancePart) -> DistributionInvoices:
                 last_day=part.last_day,
                 net=net,
                 vat=vat,
-                gross=part.amount,
-                to_pay=part.amount,
+                gross=amount,
+                to_pay=amount,
                 subjects=InvoiceSubjects(issuer=part.issuer or "", recipient=part.recipient or "", opm=part.ean),
                 vat_lines=[VatLine(rate=part.vat_percent, base=net, vat=vat)],
+                corrects=part.number if part.cancelled else None,
                 items=[
                     InvoiceItem(
                         code="ADV",

@@ -11,10 +11,11 @@ from central.workflow.telling.model import Tellable, Window, digest, due
 
 WHYS: Final = ("advance",)
 _PARTS: Final = text("""
-    -- parts of advances of distribution that were sent in a time, of framework contracts
+    -- parts of advances of distribution that were sent in a time, of framework contracts; of cancelled ones those that
+    -- were told
     SELECT a.id AS advance, a.number, a.issued_on AS issued, a.due, lower(a.period) AS first, upper(a.period) AS stop,
            a.vat_percent, p.amount, r.variable_symbol, seller.ean13 AS issuer, payer.ean13 AS recipient,
-           sp.id AS point, sp.ean
+           sp.id AS point, sp.ean, a.state = 'cancelled' AS cancelled
       FROM advance a
       JOIN advance_part p ON p.advance = a.id
       JOIN supply_point sp ON sp.id = p.supply_point
@@ -22,14 +23,21 @@ _PARTS: Final = text("""
       JOIN party seller ON seller.id = a.seller
       JOIN party payer ON payer.id = a.payer
       JOIN receivable r ON r.advance = a.id
-     WHERE a.issued_on BETWEEN :first AND :today AND a.state <> 'cancelled' AND k.kind = 'framework'
+     WHERE a.issued_on BETWEEN :first AND :today AND k.kind = 'framework'
        AND sp.commodity = 'electricity' AND p.amount > 0
+       AND (a.state <> 'cancelled' OR EXISTS (
+            SELECT FROM market_message m
+             WHERE m.message_code = '127' AND m.subject_kind = 'document' AND m.subject = a.number || '/' || sp.ean
+               AND m.direction = 'out' AND m.state IN ('sent', 'timed_out', 'accepted', 'accepted_with_reservation')))
      ORDER BY a.id, sp.ean
 """)
 
 
 def find(connection: Connection, window: Window) -> list[Tellable]:
-    """The advances that were sent in the window, one duty a point."""
+    """The advances that were sent in the window, one duty a point.
+
+    One that was cancelled after it was told is taken back by the next version of what told it.
+    """
     asked = {"first": window.first, "today": window.today}
     return [_tellable(row) for row in connection.execute(_PARTS, asked).mappings()]
 
@@ -40,6 +48,7 @@ def _tellable(row: RowMapping) -> Tellable:
             name: row[name]
             for name in (
                 "ean", "number", "issued", "due", "vat_percent", "amount", "variable_symbol", "issuer", "recipient",
+                "cancelled",
             )
         },
         first_day=row["first"],

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel
 
+from central.market.channels.open_channels import leads_to_production
 from central.market.duties.overview import DUTIES, is_done, month_state, shown
 from central.market.months import month_of
 from central.platform.identity import Person, require
@@ -82,6 +83,7 @@ def tell_now(
         sender=settings.ote_sender,
         again=again,
         bulk_from=settings.market_bulk_from,
+        is_production=leads_to_production(settings),
     )
     problems = [Problem(duty=number, why=why) for number, why in sorted(told.problems.items())[:1000]]
     return ToldOut(arose=told.arose, changed=told.changed, waived=told.waived, made=told.made, problems=problems)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, RowMapping, text
 
 from central.market.duties.rules import rules
 from central.market.messages import Subject
-from central.workflow.telling import bulk
+from central.workflow.telling import bulk, withdrawn
 from central.workflow.telling.acts import PointFacts, acts_of, lacking, record
 from central.workflow.telling.model import Tellable, Window, digest, due
 
@@ -82,7 +82,24 @@ def find(connection: Connection, window: Window, bulk_from: int | None = None) -
         told = now if acts and acts != ["end"] else before
         if acts and told is not None:
             found.append(_tellable(each, acts, told))
+    found += _withdrawn(connection, window, [(each.due.subject.code, each.due.first_day) for each in found])
     return bulk.gather(connection, found, window, bulk_from)
+
+
+def _withdrawn(connection: Connection, window: Window, there: Sequence[tuple[str, date]]) -> list[Tellable]:
+    """What was told of acts that are not `there` any more is put right, under the duty that told it."""
+    acts = withdrawn.find(connection, window, there)
+    facts = read_facts(connection, [(act.point, act.day) for act in acts])
+    found = []
+    for act in acts:
+        payload = withdrawn.correcting(act, facts)
+        if payload is None:
+            continue
+        cause = {"acts": [], "withdrawn": act.why, "supply_point": act.point, "day": act.day.isoformat()}
+        subject = Subject("supply_point", act.ean, act.point)
+        made = due(act.why, subject, act.day, None, {**cause, "told": digest(payload)})
+        found.append(Tellable(made, act.sender, payload))
+    return found
 
 
 def read_facts(connection: Connection, asked: Sequence[tuple[int, date]]) -> dict[tuple[int, date], PointFacts]:

@@ -5,7 +5,7 @@ nothing. Everything happens in the caller's transaction: a pass that dies leaves
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import partial
@@ -14,10 +14,21 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection, RowMapping, text
 
+from central.market.cdsdata import INTERVAL_DATA
 from central.market.contents import write_any
 from central.market.duties import settle_answered, settle_left
-from central.market.duties.keep import Due, adopt, find_open, mark_told, reconcile, set_problems, withdraw_waived
-from central.market.duties.rules import look_back_months
+from central.market.duties.keep import (
+    Due,
+    adopt,
+    find_open,
+    mark_told,
+    oldest_open,
+    reconcile,
+    reopen_elsewhere,
+    set_problems,
+    withdraw_waived,
+)
+from central.market.duties.rules import look_back_months, open_months
 from central.market.envelope import Envelope, Participant, make_message_id
 from central.market.errors import OutboundError
 from central.market.format_package import FormatPackage, package_valid_on
@@ -75,6 +86,7 @@ class _Pass:
     sender: str | None
     window: Window
     again: bool
+    is_production: Callable[[str], bool]
     told: Told
 
     @property
@@ -88,18 +100,27 @@ class _Pass:
         self.told.arose += kept.arose
         self.told.changed += kept.changed
         self.told.waived += kept.waived
+        codes = {due.code for due in dues if self.is_production(due.code)}
+        self.told.changed += reopen_elsewhere(self.connection, codes, self.at)
         return find_open(self.connection, again=self.again)
 
 
-def window_of(since: date | None, at: datetime) -> Window:
-    """The days that a pass looks at; Refused where it was never said from when on we tell."""
+def window_of(since: date | None, at: datetime, oldest_open: date | None = None) -> Window:
+    """The days that a pass looks at: the last months, and as far back as a duty is still open.
+
+    Refused where it was never said from when on we tell.
+    """
     if since is None:
         raise Refused(
             "telling_is_off",
             "Nothing is told by itself yet: set ROZVODNA_MARKET_SINCE to the first day whose acts are to be told.",
         )
     today = at.astimezone(PRAGUE).date()
-    return Window(max(since, months_later(today.replace(day=1), -look_back_months())), today)
+    month = today.replace(day=1)
+    first = months_later(month, -look_back_months())
+    if oldest_open is not None:
+        first = min(first, max(oldest_open, months_later(month, -open_months())))
+    return Window(max(since, first), today)
 
 
 def tell(
@@ -111,17 +132,19 @@ def tell(
     sender: str | None = None,
     again: bool = False,
     bulk_from: int | None = None,
+    is_production: Callable[[str], bool] = lambda code: False,
 ) -> Told:
     """Bring duties and messages to what registry, closed days and bills say, in the caller's transaction.
 
     Acts from the day `since` on are told, those of the last months at most. `sender` is the EAN that we tell under, by
     default the one of each point's operator. `again` makes a new version of what was rejected, although it is the same.
-    So many registrations of a network on one day as `bulk_from` are told together (None: never).
+    So many registrations of a network on one day as `bulk_from` are told together (None: never). What a sandbox was
+    told is told anew where the messages of its code go to the market operator itself now (`is_production`).
     """
     at = clock.now()
-    window = window_of(since, at)
     lock_generation(connection)
-    work = _Pass(connection, package_valid_on(at.date()), at, by, sender, window, again, Told())
+    window = window_of(since, at, oldest_open(connection))
+    work = _Pass(connection, package_valid_on(at.date()), at, by, sender, window, again, is_production, Told())
     settle_left(connection)
     reports.settle_sent(connection, at, work.person)
     acts = partial(registry.find, bulk_from=bulk_from)
@@ -225,8 +248,9 @@ def _report_period(
 ) -> None:
     connection = work.connection
     report = report_period(
-        connection, writer, first_day, end_day, work.at, work.by, sender=work.sender, again=work.again, duties=duties
-    )
+        connection, writer, first_day, end_day, work.at, work.by, sender=work.sender, again=work.again,
+        to_production=work.is_production(INTERVAL_DATA), duties=duties,
+    )  # fmt: skip
     mark_told(connection, [duties[made.ean].id for made in report.made])
     adopt(connection, {duties[ean].id: number for ean, number in report.standing.items()})
     settle_answered(connection, report.standing.values())

@@ -154,6 +154,20 @@ def test_advances_under_combined_services_are_told_point_by_point(site: BilledSi
     assert [str(each.payload.invoices[0].gross) for each in found] == ["1000.00", "500.00"]  # type: ignore[union-attr]  # none has a problem
     assert site.one("SELECT count(*) FROM market_duty WHERE why = 'advance' AND state = 'told'") == 2
     assert site.one("SELECT count(*) FROM market_message WHERE message_code = '127' AND subject LIKE 'ADV1/%'") == 2
+    # One left, the other did not: the advance is cancelled, what left is taken back.
+    left = "(SELECT min(subject) FROM market_message WHERE message_code = '127')"
+    site.do(f"UPDATE market_message SET state = 'accepted' WHERE subject = {left}")
+    site.do(f"UPDATE market_duty SET state = 'done' WHERE subject = {left}")
+    site.do("UPDATE advance SET state = 'cancelled'")
+    with transaction(site.engine) as connection:
+        tell(connection, SINCE, site.clock, CLERK)
+        assert tell(connection, SINCE, site.clock, CLERK).made == 0
+        rows = connection.execute(
+            text("SELECT version, state, xml FROM market_message WHERE message_code = '127' ORDER BY subject, version")
+        ).all()
+    assert [(row.version, row.state) for row in rows] == [(1, "accepted"), (2, "saved"), (1, "repaired")]
+    told, taken_back = (read_any(PACKAGE, bytes(row.xml)).payload.invoices[0] for row in rows[:2])
+    assert (taken_back.gross, taken_back.net, taken_back.corrects) == (-told.gross, -told.net, "ADV1")
 
 
 ADVANCE = (

@@ -89,6 +89,15 @@ def test_an_advance_keeps_its_amount_whatever_its_vat(amount: Decimal, percent: 
     assert abs(told.vat - inside) <= Decimal("0.01")
 
 
+def test_a_cancelled_advance_takes_back_what_it_asked_for() -> None:
+    (told,) = advance_invoice(ADVANCE).invoices
+    data = advance_invoice(replace(ADVANCE, cancelled=True))
+    assert distribution_invoice.problems(data) == []
+    (back,) = data.invoices
+    assert (back.gross, back.net, back.vat) == (-told.gross, -told.net, -told.vat)
+    assert (back.kind, back.corrects) == ("advance", ADVANCE.number)
+
+
 def test_an_advance_of_a_payer_without_a_code_is_a_sentence() -> None:
     assert lacking(ADVANCE) is None
     assert "has no EAN" in (lacking(replace(ADVANCE, recipient=None)) or "")
