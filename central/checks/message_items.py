@@ -38,7 +38,7 @@ LARGEST: Final = 2**63 // 10_000
 
 ITEMS = """
     -- items of distribution invoices that came as messages and that no later one corrects
-    SELECT i.id AS invoice, t.place, coalesce(t.supply_point, i.supply_point) AS supply_point, t.rate,
+    SELECT i.id AS invoice, t.place, t.supply_point, t.rate,
            micro(t.unit_price) AS price, micro(coalesce(t.effect, 1)) AS effect,
            array_position(%(units)s::text[], t.unit) - 1 AS unit,
            lower(t.period) - DATE '1970-01-01' AS first, upper(t.period) - DATE '1970-01-01' AS end_,
@@ -47,7 +47,7 @@ ITEMS = """
       FROM received_invoice i
       JOIN received_invoice_item t ON t.invoice = i.id
       JOIN market_inbox m ON m.id = i.inbox
-     WHERE coalesce(t.supply_point, i.supply_point) = ANY (%(points)s::bigint[])
+     WHERE t.supply_point = ANY (%(points)s::bigint[])
        AND t.rate IS NOT NULL AND t.unit_price IS NOT NULL
        AND NOT EXISTS (SELECT FROM received_invoice c WHERE c.issuer = i.issuer AND c.corrects = i.number)
 """

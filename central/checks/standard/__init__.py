@@ -12,6 +12,7 @@ from central.checks.standard.message_price import MessagePrice
 from central.checks.standard.one_price import OnePrice
 from central.checks.standard.operator_of_code import OperatorOfCode
 from central.checks.standard.operators import Operators
+from central.checks.standard.received_invoice import ReceivedInvoices
 from central.checks.standard.reserved_capacity import ReservedCapacity
 from central.checks.standard.rounded_price import RoundedPrice
 from central.checks.standard.unit_price import UnitPriceNotZero
@@ -23,6 +24,7 @@ STANDARD: tuple[Check, ...] = (
     OnePrice(),
     MessagePrice(),
     UnitPriceNotZero(),
+    ReceivedInvoices(),
     Operators(),
     Duplicates(),
     OperatorOfCode(),

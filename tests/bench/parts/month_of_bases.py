@@ -94,11 +94,15 @@ SELECT (SELECT max(id) FROM market_inbox), '8591824000007', 'F' || s.id, 'regula
        daterange(%(month)s, (%(month)s + interval '1 month')::date), %(month)s, 1, '{}', %(now)s, 'message',
        'electricity', 'CZK'
   FROM supply_point s;
-INSERT INTO received_invoice_item (invoice, place, code, description, period, quantity, unit, unit_price, net, rate)
-SELECT r.id, l.place, 'X', 'bench', r.period, l.quantity, upper(l.unit), l.price, 1, l.rate
+INSERT INTO received_invoice_item
+       (invoice, place, code, description, period, quantity, unit, unit_price, net, rate, point_code, supply_point)
+SELECT r.id, l.place, c.code, 'bench', r.period, l.quantity, upper(l.unit), l.price,
+       round(l.quantity * l.price, 2) + CASE WHEN r.id %% 10 = 0 THEN 2 ELSE 0 END, l.rate, r.point_code, r.supply_point
   FROM received_invoice r
  CROSS JOIN unnest(%(rates)s::integer[], %(units)s::text[], %(quantities)s::numeric[], %(prices)s::numeric[])
        WITH ORDINALITY AS l (rate, unit, quantity, price, place)
+  JOIN (VALUES (7, 'DIST_USE'), (8, 'POZE'), (10, 'REACT_DELIV'), (13, 'DIST_VT'), (14, 'DIST_NT'), (15, 'SYS_SERV'))
+       AS c (rate, code) ON c.rate = l.rate
  WHERE l.unit IN ('MWh', 'MVArh')
 """
 

@@ -1,0 +1,71 @@
+"""Checks 8 and 26 with real rows: an invoice of what we bill, one of more, one basis alone."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from central.checks.bases import Scope
+from central.checks.received_lines import RATES
+from central.checks.run import CheckRunMade, run_checks
+from central.checks.standard import STANDARD
+from central.platform.database import transaction
+from central.workflow.prepare import prepare
+from tests.system.billing.site import CLERK, NOW, BilledSite, settle_march
+
+HEAD = {
+    "issuer": "8591824003008", "kind": "regular", "commodity": "electricity", "first_day": "2026-03-01",
+    "end_day": "2026-04-01", "issued": "2026-04-05",
+}  # fmt: skip
+EAN = "SELECT ean FROM supply_point WHERE id = :point"
+OF_POINT = """
+    SELECT json_agg(json_build_array(b.id, b.rate, b.amount) ORDER BY b.id) FROM billing_basis b
+     WHERE b.supply_point = :point AND b.service = 'distribution' AND b.rate = ANY (:rates)
+"""
+
+
+def check(site: BilledSite, scope: Scope) -> CheckRunMade:
+    chosen = [each for each in STANDARD if each.definition.number in {8, 26}]
+    with transaction(site.engine) as connection:
+        return run_checks(connection, scope, "manual", CLERK, NOW, chosen)
+
+
+def test_what_was_received_is_compared_by_stock_item_and_point(site: BilledSite) -> None:
+    with transaction(site.engine) as connection:
+        prepare(connection, CLERK, NOW)
+        run = settle_march(connection, site.clock).id
+    site.do("UPDATE check_definition SET active = true WHERE number IN (8, 26)")
+    one, other = site.one("""
+        SELECT array_agg(p ORDER BY p) FROM (
+            SELECT b.supply_point AS p FROM billing_basis b JOIN supply_point s ON s.id = b.supply_point
+             WHERE s.commodity = 'electricity' AND b.service = 'distribution' AND s.voltage_level = 'NN'
+             GROUP BY 1 HAVING count(*) >= 4 ORDER BY 1 LIMIT 2) x
+    """)
+    lines = {point: site.one(OF_POINT, point=point, rates=list(RATES)) for point in (one, other)}
+    with site.client() as client:
+        for point, change in ((one, Decimal(0)), (other, Decimal(2))):
+            items: list[dict[str, Any]] = [
+                {"description": "řádek", "rate": rate, "net": str(Decimal(str(amount)))}
+                for _, rate, amount in lines[point]
+            ]
+            items[0]["net"] = str(Decimal(items[0]["net"]) + change)
+            body = HEAD | {
+                "number": f"F-{point}", "items": items, "point": site.one(EAN, point=point),
+                "net": str(sum(Decimal(each["net"]) for each in items)),
+            }  # fmt: skip
+            assert client.post("/v1/received-invoices", json=body).status_code == 201
+    made = check(site, Scope(run=run))
+    assert [part["failed"] for part in made.parts.values()] == [None, None]
+    verdicts = "SELECT array_agg(v.result ORDER BY v.basis) FROM basis_verdict v WHERE v.basis = ANY (:bases)"
+    first, second = ([number for number, _, _ in lines[point]] for point in (one, other))
+    # check 26 finds no message: a warning, the worst of both
+    assert set(site.one(verdicts, bases=first)) == {3}
+    assert site.one(verdicts, bases=second)[0] == 5
+    assert made.parts[8]["results"]["error"] >= 1
+    with site.client() as client:
+        told = client.get(f"/v1/checks/bases/{second[0]}").json()
+    assert "rozdíl 2.00 Kč je větší než 1 Kč" in str(told), told
+    alone = check(site, Scope(bases=[first[0]]))
+    assert alone.parts[8]["results"] == {"info": 0, "ok": 3, "warning": 0, "error_cancelled": 0, "error": 0}, (
+        "the rest of the point, which the run made too, is added to the one that is checked"
+    )
