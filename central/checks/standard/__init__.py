@@ -13,6 +13,7 @@ from central.checks.standard.one_price import OnePrice
 from central.checks.standard.operator_of_code import OperatorOfCode
 from central.checks.standard.operators import Operators
 from central.checks.standard.received_invoice import ReceivedInvoices
+from central.checks.standard.registration import Registration
 from central.checks.standard.reserved_capacity import ReservedCapacity
 from central.checks.standard.rounded_price import RoundedPrice
 from central.checks.standard.unit_price import UnitPriceNotZero
@@ -35,5 +36,6 @@ STANDARD: tuple[Check, ...] = (
     Estimates(),
     Verification(),
     AcceptedByOte(),
+    Registration(),
 )
 """In the order of their numbers."""

@@ -1,5 +1,5 @@
 """What stands behind the bases of a stored month: a verified meter at each point, which feeds the channel measured, and
-the month of each told to the market operator."""
+the month and the registration of each told to the market operator."""
 
 from typing import Final
 
@@ -27,8 +27,13 @@ SELECT 'EM-' || id, 'static_direct', '2014-05-05', DATE '2026-03-01' + (id %% 40
   FROM supply_point;
 INSERT INTO market_duty
        (message_code, subject_kind, subject, supply_point, period, month, why, cause, state, arose_at)
-SELECT '121', 'supply_point', ean, id, '[2026-03-01,2026-04-01)'::daterange, '2026-03-01', 'month', '{}',
-       CASE id %% 100 WHEN 1 THEN 'open' WHEN 2 THEN 'told' ELSE 'done' END, %(now)s
+SELECT '121', 'supply_point', ean, id, '[2026-03-01,2026-04-01)'::daterange, DATE '2026-03-01', 'month', '{}'::jsonb,
+       CASE id %% 100 WHEN 1 THEN 'open' WHEN 2 THEN 'told' ELSE 'done' END,
+       %(now)s::timestamptz
+  FROM supply_point
+ UNION ALL
+SELECT '111', 'supply_point', ean, id, '[2026-03-01,)'::daterange, DATE '2026-03-01', 'registration', '{}'::jsonb,
+       CASE id %% 100 WHEN 3 THEN 'open' WHEN 4 THEN 'told' ELSE 'done' END, %(now)s
   FROM supply_point;
 INSERT INTO market_message
        (message_id, message_code, format_package, format_digest, sender, receiver, supply_point, subject_kind, subject,

@@ -1,4 +1,4 @@
-"""Checks of what stands behind bases, on a settled month: verification of meters, readings accepted by OTE."""
+"""Checks of what stands behind bases, on a settled month: verification of meters, readings and points known to OTE."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from central.checks.framework import Check
 from central.checks.results import Told, find_results
 from central.checks.run import run_checks
 from central.checks.standard.accepted_by_ote import AcceptedByOte
+from central.checks.standard.registration import Registration
 from central.checks.standard.verification import Verification
 from central.checks.verdict import Result
 from central.platform.database import transaction
@@ -143,3 +144,45 @@ def by_point(site: BilledSite, told: list[Told]) -> dict[int, set[Result]]:
     for each in told:
         results.setdefault(points[str(each.finding.subject)], set()).add(each.finding.result)
     return results
+
+
+TOGETHER = """
+    -- what registers a point alone registers it in bulk
+    UPDATE market_duty d SET message_code = '194', subject_kind = 'network', subject = 'net', supply_point = NULL,
+           why = 'bulk_registration', cause = jsonb_build_object('points', jsonb_build_array(p.ean, 'another'))
+      FROM supply_point p
+     WHERE p.id = :point AND d.supply_point = p.id AND d.why = 'registration'
+"""
+PROPOSE = """
+    WITH came AS (
+        INSERT INTO market_inbox (received_at, person, digest, xml, outcome, why, messages)
+        VALUES (now(), 'test', '', '', 'proposed', 'test', '{}') RETURNING id)
+    INSERT INTO market_proposal (inbox, kind, subject, supply_point, proposed, state, why, made_at)
+    SELECT came.id, 'point_change', p.ean, p.id, CAST(:proposed AS jsonb), 'waiting', 'test', now()
+      FROM came, supply_point p WHERE p.id = :point
+"""
+
+
+def test_points_registered_at_the_market_operator(settled: BilledSite) -> None:
+    points = settled.one(POINTS)
+    gas = settled.one("SELECT min(id) FROM supply_point WHERE commodity = 'gas' AND id = ANY (:points)", points=points)
+    alone, together, waiting, changed, another, untold, gone, *_ = [point for point in points if point != gas]
+    registered = {"code": "111", "why": "registration", "period": "[2026-01-05,)"}
+    tell(settled, alone, "done", "accepted", **registered)
+    tell(settled, together, "open", "rejected", **registered)
+    settled.do(TOGETHER, point=together)
+    tell(settled, waiting, "told", "sent", **registered)
+    tell(settled, changed, "done", "accepted", **registered)
+    tell(settled, changed, "open", code="111", why="change", period="[2026-03-10,)")
+    tell(settled, gas, "done", "accepted_with_reservation", code="XG1", why="gas_registration", period="[2026-01-05,)")
+    proposed = '{"action": "change", "since": "2026-03-01", "changes": {"metering_type": {"from": "B", "to": "A"}}}'
+    settled.do(PROPOSE, point=another, proposed=proposed)
+    settled.do("UPDATE supply_point SET since = '2026-01-20' WHERE id = ANY (:points)", points=[untold, gone])
+    settled.do("UPDATE supply_point SET state = 'ended' WHERE id = :point", point=gone)
+    found_of = by_point(settled, found(settled, Registration()))
+    assert [found_of[point] for point in (alone, together, waiting, changed, another, untold, gone, gas)] == [
+        {Result.OK}, {Result.ERROR}, {Result.WARNING}, {Result.WARNING}, {Result.OK, Result.ERROR}, {Result.ERROR},
+        {Result.ERROR}, {Result.INFO},
+    ]  # fmt: skip
+    others = {*points} - {alone, together, waiting, changed, another, untold, gone, gas}
+    assert {result for point in others for result in found_of[point]} == {Result.OK}
