@@ -115,7 +115,7 @@ def process_of_message(
         return None
     if scenario == CHANGE_OF_DATA and duty is not None:
         why = connection.execute(select(market_duty.c.why).where(market_duty.c.id == duty)).scalar_one_or_none()
-        scenario = REGISTRATION if why == REGISTERS else scenario
+        scenario = REGISTRATION if why in REGISTERS else scenario
     kind, name, point = subject
     opening = Opening(scenario, f"{name} {first_day}", kind, name, point, deadline, {"message_code": code})
     number, is_new = open_process(connection, opening, at, person, Step(f"a message {code} was made"))

@@ -94,9 +94,9 @@ SCENARIOS: Final[dict[Scenario, Table]] = {
 OPENED_BY: Final[dict[str, Scenario]] = {
     "194": REGISTRATION, "111": CHANGE_OF_DATA, "XG1": CHANGE_OF_DATA, "XC1": CLAIM, "XG7": CLAIM,
 }  # fmt: skip
-"""Scenario that a message of ours opens, by its code; 111 registers where its duty says so."""
-REGISTERS: Final = "registration"
-"""Why a duty arose whose 111 registers a point."""
+"""Scenario that a message of ours opens, by its code; 111 and XG1 register where their duty says so."""
+REGISTERS: Final = frozenset({"registration", "gas_registration"})
+"""Why a duty arose whose 111 or XG1 registers a point."""
 
 
 def problems() -> list[str]:

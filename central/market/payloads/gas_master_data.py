@@ -29,7 +29,7 @@ class GasNetwork(msgspec.Struct, frozen=True, kw_only=True):
     """Where the point lies: EAN of the distributor (PDS), network area (síť), pressure (tlaková hladina)."""
 
     operator: str
-    pressure: Literal["low", "medium", "high"]
+    pressure: Literal["low", "medium", "high"] | None = None
     area: str | None = None
 
 

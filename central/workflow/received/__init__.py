@@ -8,6 +8,7 @@ from central.market.payloads import (
     claims,
     distribution_invoice,
     gas_billing,
+    gas_master_data,
     gas_requests,
     master_data,
     requests,
@@ -36,6 +37,7 @@ def register_all() -> None:
     register_effects(distribution_invoice.FORMAT, invoices.effects)
     register_effects(gas_billing.FORMAT, invoices.effects)
     register_effects(master_data.FORMAT, points.effects)
+    register_effects(gas_master_data.FORMAT, points.effects)
     register_effects(supplier_switch.FORMAT, switch.effects)
     register_effects(claims.FORMAT, claim.effects)
     register_effects(claims.GAS_FORMAT, claim.gas_effects)

@@ -1,4 +1,5 @@
-"""CDSMASTERDATA received (a supplier assigned, data changed): the difference against the registry waits to be taken.
+"""CDSMASTERDATA and CDSGASMASTERDATA received (a supplier assigned, data changed): the difference against the registry
+waits to be taken.
 
 Taken, it is the registry's own act: a new version of the supply point from the day that the message names, with what
 it touches weighed as for any other.
@@ -14,6 +15,7 @@ from sqlalchemy import Connection, RowMapping, select
 from central.market.conversation.processes import Step, advance_process
 from central.market.conversation.proposals import Deciding, Kind
 from central.market.conversation.scenarios import SUPPLIER_CHANGE
+from central.market.payloads.gas_master_data import GasMasterData, GasPointData
 from central.market.payloads.master_data import MasterData, PointData
 from central.market.received import Effect, Message, Proposal
 from central.market.tables import market_process
@@ -26,6 +28,7 @@ from central.registry.acts import Ask, changed_fields, record
 from central.registry.point_states import Act, State
 from central.registry.tables import party, supply_point
 from central.registry.versions import Version, read_versions, store_versions
+from central.workflow.received import gas_points
 
 KIND: Final = "point_change"
 
@@ -41,6 +44,7 @@ ENDS: Final = {"cancel": Ending(Act.END, State.ENDED), "suspend": Ending(Act.SUS
 """By action of the message."""
 _CATEGORIES: Final = {"MOO": "household", "MOP": "business", "VO": "business"}
 _KWH: Final = Decimal(1000)
+AnyPoint = PointData | GasPointData
 
 
 def effects(connection: Connection, messages: Sequence[Message], _at: datetime) -> list[Effect]:
@@ -55,12 +59,12 @@ def effects(connection: Connection, messages: Sequence[Message], _at: datetime) 
     return [_effect(_points(message), known) for message in messages]
 
 
-def _points(message: Message) -> list[PointData]:
-    payload: MasterData = message.read.payload
+def _points(message: Message) -> Sequence[AnyPoint]:
+    payload: MasterData | GasMasterData = message.read.payload
     return payload.points
 
 
-def _effect(data: list[PointData], known: Mapping[str, RowMapping]) -> Effect:
+def _effect(data: Sequence[AnyPoint], known: Mapping[str, RowMapping]) -> Effect:
     proposals, said = [], []
     for point in data:
         row = known.get(point.opm)
@@ -83,9 +87,10 @@ def _effect(data: list[PointData], known: Mapping[str, RowMapping]) -> Effect:
     return Effect("proposed" if proposals else "kept", why, proposals)
 
 
-def difference(point: PointData, row: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def difference(point: AnyPoint, row: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """By fact of the registry: as it is and as the message says; what the message leaves out is not a difference."""
-    told = {name: value for name, value in _told(point).items() if value is not None}
+    said = gas_points.told_of(point, row) if isinstance(point, GasPointData) else _told(point)
+    told = {name: value for name, value in said.items() if value is not None}
     return {name: {"from": row[name], "to": value} for name, value in told.items() if row[name] != value}
 
 
@@ -106,7 +111,7 @@ def _told(point: PointData) -> dict[str, Any]:
     }
 
 
-def _until(point: PointData) -> str | None:
+def _until(point: AnyPoint) -> str | None:
     """The day (exclusive) on which a suspension ends, where the message says it."""
     if point.action != "suspend":
         return None

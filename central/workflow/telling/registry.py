@@ -12,12 +12,13 @@ from central.market.messages import Subject
 from central.workflow.telling import bulk, withdrawn
 from central.workflow.telling.acts import PointFacts, acts_of, lacking, record
 from central.workflow.telling.model import Tellable, Window, digest, due
+from shared.quantities import Commodity
 
 CODE: Final = "111"
 WHYS: Final = (*(why for why, rule in rules().items() if rule.code == CODE), bulk.WHY)
 
 _DAYS: Final = text("""
-    -- days on which something of an electricity point begins or ends, and whether a meter took another's place
+    -- days on which something of a commodity's point begins or ends, and whether a meter took another's place
     WITH begun AS (
         SELECT id AS point, lower(valid) AS day, false AS exchanged FROM supply_point_valid
         UNION ALL
@@ -25,13 +26,15 @@ _DAYS: Final = text("""
         UNION ALL
         SELECT supply_point, unnest(ARRAY[lower(valid), upper(valid)]), false FROM reserved_capacity
         UNION ALL
+        SELECT supply_point, unnest(ARRAY[lower(valid), upper(valid)]), false FROM gas_capacity
+        UNION ALL
         SELECT c.supply_point, (lower(m.valid) AT TIME ZONE 'Europe/Prague')::date, true
           FROM channel_mapping m JOIN channel c ON c.id = m.channel JOIN evidence_channel e ON e.id = m.evidence_channel
          WHERE EXISTS (SELECT FROM channel_mapping o JOIN evidence_channel oe ON oe.id = o.evidence_channel
                         WHERE o.channel = m.channel AND o.valid << m.valid AND oe.device <> e.device))
     SELECT b.point, b.day, bool_or(b.exchanged) AS exchanged
       FROM begun b JOIN supply_point sp ON sp.id = b.point
-     WHERE sp.commodity = 'electricity' AND sp.point_type <> 'entry' AND b.day BETWEEN :first AND :today
+     WHERE sp.commodity = :commodity AND sp.point_type <> 'entry' AND b.day BETWEEN :first AND :today
      GROUP BY b.point, b.day ORDER BY b.day, b.point
 """)
 _FACTS: Final = text("""
@@ -60,10 +63,17 @@ _FACTS: Final = text("""
 
 
 @dataclass(frozen=True, slots=True)
-class _Day:
+class ActDay:
+    """A day on which something of a point begins or ends; `exchanged`: a meter took another's place."""
+
     point: int
     day: date
     exchanged: bool
+
+    @property
+    def borders(self) -> tuple[tuple[int, date], tuple[int, date]]:
+        """The point on the day before, and on the day itself."""
+        return (self.point, self.day - timedelta(days=1)), (self.point, self.day)
 
 
 def find(connection: Connection, window: Window, bulk_from: int | None = None) -> list[Tellable]:
@@ -71,13 +81,11 @@ def find(connection: Connection, window: Window, bulk_from: int | None = None) -
 
     Registrations of a network are told together where there are `bulk_from` of them on a day (None: never).
     """
-    days = [_Day(*row) for row in connection.execute(_DAYS, {"first": window.first, "today": window.today})]
-    one = timedelta(days=1)
-    asked = sorted({(each.point, day) for each in days for day in (each.day - one, each.day)})
-    facts = read_facts(connection, asked)
+    days = act_days(connection, window, Commodity.ELECTRICITY)
+    facts = read_facts(connection, sorted({border for each in days for border in each.borders}))
     found = []
     for each in days:
-        before, now = facts.get((each.point, each.day - one)), facts.get((each.point, each.day))
+        before, now = (facts.get(border) for border in each.borders)
         acts = acts_of(before, now, exchanged=each.exchanged)
         told = now if acts and acts != ["end"] else before
         if acts and told is not None:
@@ -102,13 +110,19 @@ def _withdrawn(connection: Connection, window: Window, there: Sequence[tuple[str
     return found
 
 
+def act_days(connection: Connection, window: Window, commodity: Commodity) -> list[ActDay]:
+    """The days of the window on which something of a point of the commodity begins or ends, by day and point."""
+    asked = {"first": window.first, "today": window.today, "commodity": commodity.value}
+    return [ActDay(*row) for row in connection.execute(_DAYS, asked)]
+
+
 def read_facts(connection: Connection, asked: Sequence[tuple[int, date]]) -> dict[tuple[int, date], PointFacts]:
     """Points as they stand on days, by (point, day); those that are not there on theirs are left out."""
     rows = connection.execute(_FACTS, {"points": [point for point, _ in asked], "days": [day for _, day in asked]})
     return {(row["point"], row["day"]): _facts(row) for row in rows.mappings()}
 
 
-def _tellable(each: _Day, acts: list[str], facts: PointFacts) -> Tellable:
+def _tellable(each: ActDay, acts: list[str], facts: PointFacts) -> Tellable:
     problem = lacking(facts)
     payload = None if problem else record(acts, facts, each.day)
     cause = {"acts": acts, "supply_point": each.point, "day": each.day.isoformat(), "told": digest(payload)}

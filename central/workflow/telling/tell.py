@@ -40,7 +40,7 @@ from central.platform.errors import Refused
 from central.platform.identity import Person
 from central.registry.capacity_rules import months_later
 from central.workflow.report_month import DutyOf, report_period
-from central.workflow.telling import advances, bills, days, gas_bills, registry, reports, states
+from central.workflow.telling import advances, bills, days, gas_bills, gas_registry, registry, reports, states
 from central.workflow.telling.model import Tellable, Window
 from shared.clock import Clock
 from shared.metering_day import PRAGUE
@@ -49,13 +49,14 @@ _REPLACEABLE: Final = (State.GENERATED, State.SAVED, State.TIMED_OUT, State.REJE
 _AT_ONCE: Final = 500
 """Messages that go into the outbox together."""
 _SOURCES: Final = (
+    (gas_registry.WHYS, gas_registry.find),
     (bills.WHYS, bills.find),
     (gas_bills.WHYS, gas_bills.find),
     (advances.WHYS, advances.find),
     (states.WHYS, states.find),
     (reports.WHYS, reports.find),
 )
-"""Kinds of causes beside the acts of the registry, and what finds the duties for them with their records."""
+"""Kinds of causes beside acts at electricity points, and what finds the duties for them with their records."""
 _LAST: Final = text("""
     -- the message of the highest version of what each duty is about
     SELECT DISTINCT ON (d.id) d.id AS duty, m.id, m.version, m.state

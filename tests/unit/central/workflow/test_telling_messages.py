@@ -22,11 +22,13 @@ from central.workflow.telling.acts import record
 from central.workflow.telling.advance_records import AdvancePart, advance_invoice, lacking
 from central.workflow.telling.bill_records import billing_data, invoice
 from central.workflow.telling.bulk import put_together
+from central.workflow.telling.gas_acts import record as gas_record
 from central.workflow.telling.state_records import Borders, message, states_of
 from tests.unit.central.market.examples import AT
 from tests.unit.central.workflow.test_telling_acts import HOUSE
 from tests.unit.central.workflow.test_telling_bills import BILL, line
 from tests.unit.central.workflow.test_telling_bulk import registered
+from tests.unit.central.workflow.test_telling_gas_acts import BOILER, HALL
 from tests.unit.central.workflow.test_telling_meters import BEGIN, END, FACTS, MARCH, MIDDLE, period, reading
 
 PACKAGE = load_package("sandbox-2026")
@@ -55,6 +57,12 @@ def messages() -> dict[str, tuple[str, msgspec.Struct]]:
         "127-bill": ("127", invoice(replace(BILL, lines=[*BILL.lines, *every]))),
         "127-advance": ("127", advance_invoice(ADVANCE)),
         "XD1-bill": ("XD1", billing_data(BILL)),
+        "XG1-registration": ("XG1", gas_record(["gas_registration"], HALL, DAY)),
+        "XG1-suspension": (
+            "XG1",
+            gas_record(["gas_suspension"], replace(BOILER, state="suspended"), DAY, Decimal("10233.4")),
+        ),
+        "XG1-end": ("XG1", gas_record(["gas_end"], BOILER, DAY)),
     }
 
 

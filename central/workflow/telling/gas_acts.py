@@ -1,0 +1,165 @@
+"""Acts of the registry at gas points: what happened between a day and the one before, and the record that tells it.
+
+Pure. The record is CDSGASMASTERDATA; the operator gets the point as it stands on the day of the act. Documented: of a
+suspended point the planned annual consumption is 0, its reading at the begin is told, and the planned consumption is
+told anew at the end of the suspension.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Final, Literal, cast
+
+from central.market.payloads.gas_master_data import (
+    GasConsumption,
+    GasMasterData,
+    GasMetering,
+    GasNetwork,
+    GasPointData,
+    GasSuspension,
+)
+from central.market.payloads.master_data import Action, PointCustomer, PointParty
+from central.workflow.telling.acts import LIVE
+
+Category = Literal["DOM", "MO", "SO", "VO"]
+_CATEGORIES: Final[dict[str, Category]] = {"household": "DOM", "low": "MO", "medium": "SO", "large": "VO"}
+"""By the category of a contract item."""
+_DAILY: Final = ("A", "B")
+_READ_MONTHLY: Final = ("SO", "VO")
+"""Categories whose points of type C are read monthly (CM). Assumed."""
+_KWH: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class GasFacts:
+    """What is registered of a gas point on a day; consumption in MWh a year.
+
+    `daily_m3` is the daily capacity in m3: what the contract agrees with the monthly and sliding capacity of that day.
+    """
+
+    eic: str
+    name: str
+    point_type: str
+    state: str
+    metering_type: str | None
+    household: bool
+    tdd_class: str | None
+    planned_mwh: Decimal | None
+    operator: str | None
+    supplier: str | None
+    area: str | None
+    customer: str | None = None
+    customer_number: str | None = None
+    category: str | None = None
+    daily_m3: Decimal | None = None
+
+
+def acts_of(before: GasFacts | None, now: GasFacts | None, *, exchanged: bool) -> list[str]:
+    """The acts of a day, in the order of the rules; [] where nothing that the operator knows has changed."""
+    was = before is not None and before.state in LIVE
+    is_live = now is not None and now.state in LIVE
+    if not is_live:
+        return ["gas_end"] if was else []
+    if not was or before is None or now is None:
+        return ["gas_registration"]
+    changed = {
+        "gas_suspension": before.state != now.state and now.state == "suspended",
+        "gas_resumption": before.state != now.state and now.state == "connected",
+        "gas_change_of_supplier": before.supplier != now.supplier,
+        "gas_exchange": exchanged,
+        "gas_change_of_capacity": before.daily_m3 != now.daily_m3,
+        "gas_change": _rest(before) != _rest(now),
+    }
+    return [act for act, happened in changed.items() if happened]
+
+
+def _rest(facts: GasFacts) -> tuple[object, ...]:
+    return (
+        facts.name, facts.metering_type, facts.household, facts.tdd_class, facts.planned_mwh, facts.operator,
+        facts.area, facts.customer, facts.customer_number, facts.category,
+    )  # fmt: skip
+
+
+def lacking(facts: GasFacts) -> str | None:
+    """Why the point cannot be told, in a sentence; None where nothing is missing."""
+    if facts.operator is None:
+        return f"The operator of {facts.eic} has no EAN: fill it in at its party."
+    if facts.metering_type is None:
+        return f"The gas supply point {facts.eic} has no metering type: fill it in."
+    if category_of(facts) is None:
+        return (
+            f"The gas supply point {facts.eic} has no category: fill it in at its contract item (household, low, "
+            "medium, large)."
+        )
+    return None
+
+
+def category_of(facts: GasFacts) -> Category | None:
+    """What the contract item says; without it a household is one."""
+    if facts.category is not None:
+        return _CATEGORIES[facts.category]
+    return "DOM" if facts.household else None
+
+
+def record(acts: Sequence[str], facts: GasFacts, day: date, reading_m3: Decimal | None = None) -> GasMasterData:
+    """The message of the acts of a day; of a point that has ended `facts` are those of the day before.
+
+    `reading_m3` is the state of the point's meter at the begin of a suspension. `lacking` must have found nothing.
+    """
+    action: Action = "change"
+    if "gas_registration" in acts:
+        action = "register"
+    elif "gas_end" in acts:
+        action = "cancel"
+    elif "gas_suspension" in acts:
+        action = "suspend"
+    is_suspended = action == "suspend"
+    category = category_of(facts)
+    assert category is not None, "lacking() says so"
+    return GasMasterData(
+        points=[
+            GasPointData(
+                opm=facts.eic,
+                action=action,
+                first_day=day,
+                name=facts.name[:100],
+                network=GasNetwork(operator=facts.operator or "", area=facts.area),
+                metering=_metering(facts, category),
+                consumption=GasConsumption(
+                    category=category,
+                    tdd_class=facts.tdd_class,
+                    planned_annual_kwh=_planned(facts),
+                    reserved_daily_m3=facts.daily_m3,
+                ),
+                parties=[PointParty(role="supplier", id=facts.supplier, first_day=day)] if facts.supplier else [],
+                customer=_customer(facts),
+                suspensions=[GasSuspension(first_day=day, reading_m3=reading_m3)] if is_suspended else [],
+            )
+        ]
+    )
+
+
+def _metering(facts: GasFacts, category: Category) -> GasMetering:
+    kind = facts.metering_type or ""
+    if kind in _DAILY:
+        return GasMetering(kind=cast(Literal["A", "B"], kind), reading_cycle="daily" if kind == "A" else "monthly")
+    if category in _READ_MONTHLY:
+        return GasMetering(kind="CM", reading_cycle="monthly")
+    return GasMetering(kind="C", reading_cycle="yearly")
+
+
+def _planned(facts: GasFacts) -> int | None:
+    if facts.state == "suspended":
+        return 0
+    return None if facts.planned_mwh is None else int(facts.planned_mwh * _KWH)
+
+
+def _customer(facts: GasFacts) -> PointCustomer | None:
+    if facts.customer is None:
+        return None
+    return PointCustomer(
+        kind="household" if facts.household else "business",
+        name=facts.customer[:100],
+        company_number=None if facts.household else facts.customer_number,
+    )
