@@ -20,9 +20,9 @@ from central.invoicing.document import (
     recapitulate,
 )
 from central.invoicing.kinds import TaxDays, document_type, tax_date
+from central.invoicing.tax_point import consumption_of
 from central.invoicing.wording import Wording, trimmed, wording
 from central.settlement.marks import DOCUMENTED
-from shared.metering_day import PRAGUE
 
 ORDER = (12, 13, 14, 26, 6, 5, 17, 27, 2001, 7, 15, 8, 9, 10, 11, 16, 1001, 1002, 1019, 1020, 1022, 1023)
 """The order of rate codes on an invoice: what is paid for the connection, for energy, then the other payments."""
@@ -64,7 +64,7 @@ def compose(
 ) -> InvoiceDocument:
     """The document of one invoice; lines are numbered through all its points.
 
-    The tax point is what kinds.json says of the kind: the last metering day read, or the day of issue.
+    The tax point is what kinds.json says of the kind: by how the consumption is known, or the day of issue.
     """
     about = about or About()
     words = wording(about.language)
@@ -76,12 +76,11 @@ def compose(
         sections.append(section)
     lines = [line for section in sections for line in section.lines]
     vat_rows = recapitulate(lines, about.before)
-    end = max(given.end for given, _ in points).astimezone(PRAGUE).date()
     return InvoiceDocument(
         number=invoice_number,
         variable_symbol=invoice_number,
         issue_date=terms.issue_date,
-        tax_date=tax_date(about.kind, TaxDays(issue=terms.issue_date, end=end)),
+        tax_date=tax_date(about.kind, TaxDays(issue=terms.issue_date, consumption=consumption_of(points))),
         due_date=terms.issue_date + timedelta(days=terms.payment_days),
         supplier=supplier,
         customer=customer,

@@ -11,7 +11,10 @@ from central.invoicing.document import PastPeriod
 
 @dataclass(frozen=True, slots=True)
 class BasisRow:
-    """A billing basis to be invoiced; `start` and `end` are the time it bills, `statement_type` as in the checks."""
+    """A billing basis to be invoiced; `start` and `end` are the time it bills, `statement_type` as in the checks.
+
+    `measured`: it stands on measurements; `computed`: a value of them was estimated or put in place of a missing one.
+    """
 
     id: int
     supply_point: int
@@ -27,6 +30,9 @@ class BasisRow:
     start: datetime | None = None
     end: datetime | None = None
     statement_type: int = 0
+    made_at: datetime | None = None
+    measured: bool = False
+    computed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,26 +1,30 @@
 """Kinds of documents as data: the ISDOC type of each, the prefix of its number series, and its tax point."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
 from central.invoicing.tables import KINDS
-from central.settlement.statements import CANCELS, CORRECTS, GROUPS
+from central.settlement.statements import CANCELS, CORRECTS, GROUPS, StatementType
 
 Kind = Literal[
     "regular", "annual", "collective", "corrective", "cancelling", "advance", "advance_tax", "advance_credit"
 ]
-TaxPoint = Literal["last_metering_day", "issue", "given", "none"]
-"""The last metering day read, the day of issue, the day of the payment that is given, or none (no tax document)."""
+TaxPoint = Literal["consumption", "issue", "given", "none"]
+"""By how the consumption is known, the day of issue, the day of the payment that is given, none (no tax document)."""
+Known = Literal["read", "computed", "none"]
+"""How the consumption of a point is known: read; computed or estimated, all or a part of it; none is billed."""
 
 NEVER_INVOICED = frozenset(map(int, GROUPS["accrual"]))
 """Statement types of accruals: for the books, never for a customer."""
 CANCELLING = frozenset(map(int, CANCELS.values())) - NEVER_INVOICED
+TAKES_BACK = frozenset({int(StatementType.NEGATIVE_SETTLEMENT), int(StatementType.CORRECTS_NEGATIVE)})
 CORRECTIVE = frozenset(map(int, CORRECTS.values()))
 ANNUAL = frozenset(map(int, GROUPS["annual"])) - CANCELLING - CORRECTIVE
 SETTLING_ANEW = CORRECTIVE & frozenset(map(int, GROUPS["annual"]))
@@ -31,27 +35,49 @@ What settles a year anew for a payer who was not billed it before is an annual s
 FILE = Path(__file__).parent / "kinds.json"
 
 
+Mark = Literal["documented", "inferred", "assumed"]
+
+
 class KindRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What kinds.json says about one kind; `document_type_negative` is taken where the total is below zero."""
 
     document_type: int
     prefix: str
     tax_point: TaxPoint
-    tax_point_mark: Literal["documented", "inferred", "assumed"]
+    tax_point_mark: Mark | None = None
+    """None where the mark is that of how the consumption is known."""
     document_type_negative: int | None = None
+
+
+class ConsumptionDay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which day of `Consumption` the tax point is."""
+
+    day: Literal["reading", "knowing", "last_metering"]
+    mark: Mark
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     source: str
+    consumption: dict[Known, ConsumptionDay]
     kinds: dict[str, KindRules]
 
 
 @dataclass(frozen=True, slots=True)
+class Consumption:
+    """How the consumption of a point is known, the days of its reading and of knowing it, and its last metering day."""
+
+    how: Known
+    reading: date
+    knowing: date
+    last_metering: date
+
+
+@dataclass(frozen=True, slots=True)
 class TaxDays:
-    """The days among which a kind's tax point is chosen: `end` of the consumption (exclusive), `given` from outside."""
+    """The days among which a kind's tax point is chosen: of issue, of its points' consumption, `given` from outside."""
 
     issue: date
-    end: date | None = None
+    consumption: Sequence[Consumption] = ()
     given: date | None = None
 
 
@@ -64,6 +90,8 @@ def _file() -> _File:
 def kinds() -> dict[str, KindRules]:
     """The rules of every kind."""
     read = _file().kinds
+    if missing := set(get_args(Known)) - set(_file().consumption):
+        raise ValueError(f"{FILE.name} must say the tax point of consumption that is {', '.join(sorted(missing))}.")
     if not set(KINDS) < set(read) or len({rules.prefix for rules in read.values()}) != len(read):
         raise ValueError(f"{FILE.name} must hold at least the kinds {', '.join(KINDS)}, each with a prefix of its own.")
     return read
@@ -84,5 +112,7 @@ def tax_date(kind: str, days: TaxDays) -> date | None:
             return days.issue
         case "given":
             return days.given or days.issue
-        case "last_metering_day":
-            return days.issue if days.end is None else days.end - timedelta(days=1)
+        case "consumption":
+            rules = _file().consumption
+            found: list[date] = [getattr(each, rules[each.how].day) for each in days.consumption]
+            return max(found, default=days.issue)

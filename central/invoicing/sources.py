@@ -48,7 +48,9 @@ BY_HAND = text("""
 
 LINES = text("""
     SELECT b.id, b.supply_point, b.rate, b.name, b.quantity, b.unit, b.unit_price, b.price_unit, b.amount,
-           b.vat_percent, b.why, b.statement_type, lower(b.valid) AS start, upper(b.valid) AS stop
+           b.vat_percent, b.why, b.statement_type, lower(b.valid) AS start, upper(b.valid) AS stop, b.made_at,
+           b.measurements <> '[]' AS measured,
+           b.measurements @? '$[*].quality ? (exists(@.estimated) || exists(@.substitute))' AS computed
       FROM billing_basis b
      WHERE b.id = ANY (:bases)
 """)
@@ -177,4 +179,7 @@ def _basis(row: Row[Any]) -> BasisRow:
         start=row.start,
         end=row.stop,
         statement_type=row.statement_type,
+        made_at=row.made_at,
+        measured=row.measured,
+        computed=row.computed,
     )

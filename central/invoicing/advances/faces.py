@@ -87,9 +87,8 @@ def keep_faces(connection: Connection, owner: Owner, ids: Sequence[int]) -> None
         [{"digest": digest, "content": msgspec.json.decode(content)} for digest, content in distinct],
     )
     query = select(advance_face.c.digest, advance_face.c.id)
-    known = dict(
-        row._tuple() for row in connection.execute(query.where(advance_face.c.digest.in_([one for one, _ in distinct])))
-    )
+    asked = query.where(advance_face.c.digest.in_([digest for digest, _ in distinct]))
+    known = {row.digest: row.id for row in connection.execute(asked)}
     faces = [known[digest] for digest in digests.values()]
     connection.execute(text(KEPT.format(table=TABLES[owner].name)), {"owners": list(digests), "faces": faces})
 

@@ -18,7 +18,7 @@ from central.invoicing.compose_advance import AdvanceKind, AdvancePaper, Advance
 from central.invoicing.compose_rows import BasisRow
 from central.invoicing.document import InvoiceDocument, Original, PastPeriod, VatRow
 from central.invoicing.isdoc import NAMESPACE, problems_of, write_isdoc
-from central.invoicing.kinds import TaxDays, document_type, kinds, tax_date
+from central.invoicing.kinds import Consumption, TaxDays, document_type, kinds, tax_date
 from central.invoicing.pdf import render_pages, render_pdf
 from central.invoicing.printed import payment_text, printed
 from central.invoicing.wording import TEXTS, wording
@@ -279,7 +279,8 @@ def test_the_languages_hold_the_same_texts() -> None:
     ],
 )
 def test_the_tax_point_is_data(kind: str, expected: date | None) -> None:
-    days = TaxDays(issue=date(2026, 4, 8), end=date(2026, 4, 1), given=date(2026, 4, 2))
+    taken = [Consumption("read", date(2026, 3, 31), date(2026, 4, 2), date(2026, 3, 31))]
+    days = TaxDays(issue=date(2026, 4, 8), consumption=taken, given=date(2026, 4, 2))
     assert tax_date(kind, days) == expected
 
 
