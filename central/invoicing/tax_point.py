@@ -23,10 +23,13 @@ INSTANT = timedelta(microseconds=1)
 
 def consumption_of(points: Iterable[tuple[PointInput, Sequence[BasisRow]]]) -> list[Consumption]:
     """What each point's lines stand on; lines that take others back count where there is nothing else."""
-    known = [(given, [row for row in rows if row.statement_type not in TAKES_BACK | CANCELLING], rows)
-             for given, rows in points]  # fmt: skip
-    counted = [(given, rows) for given, rows, _ in known if rows] or [(given, rows) for given, _, rows in known]
-    return [_consumption(given, rows) for given, rows in counted]
+    of_points = list(points)
+    billing = [
+        (given, billed)
+        for given, rows in of_points
+        if (billed := [row for row in rows if row.statement_type not in TAKES_BACK | CANCELLING])
+    ]
+    return [_consumption(given, rows) for given, rows in billing or of_points]
 
 
 def _consumption(given: PointInput, bases: Sequence[BasisRow]) -> Consumption:
