@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 from psycopg.types.range import Range
 from sqlalchemy import Connection, RowMapping, func, insert, select, text, update
 
-from central.market.conversation.processes import go_on, process_of_message
+from central.market.conversation.processes import OfMessage, processes_of
 from central.market.states import Act, State, advance
 from central.market.tables import market_inbox, market_message, market_message_event
 from central.platform.copy_text import copy_in
@@ -96,7 +96,7 @@ def create_all(connection: Connection, drafts: Sequence[Draft], at: datetime, pe
 
     A message of a scenario goes into its conversation, which it opens where there is none.
     """
-    processes = [_process_of(connection, draft, at, person) for draft in drafts]
+    processes = processes_of(connection, [_of_message(draft) for draft in drafts], at, person)
     given = connection.execute(_NUMBERS, {"count": len(drafts)}).all()
     raw: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]  # psycopg is the driver
     statement = f"COPY market_message ({', '.join(_OUTBOX)}) FROM STDIN (FORMAT BINARY)"
@@ -124,13 +124,12 @@ def create_all(connection: Connection, drafts: Sequence[Draft], at: datetime, pe
     return numbers
 
 
-def _process_of(connection: Connection, draft: Draft, at: datetime, person: str) -> int | None:
-    if draft.process is not None:
-        go_on(connection, draft.process, draft.code, at, person)
-        return draft.process
+def _of_message(draft: Draft) -> OfMessage:
     subject = draft.subject
-    about = subject.kind, subject.code, subject.supply_point
-    return process_of_message(connection, draft.code, about, draft.first_day, draft.duty, draft.deadline, at, person)
+    return OfMessage(
+        draft.code, subject.kind, subject.code, subject.supply_point, draft.first_day, draft.duty, draft.deadline,
+        draft.process,
+    )  # fmt: skip
 
 
 def _write_events(connection: Connection, rows: Iterable[Sequence[Any]]) -> None:

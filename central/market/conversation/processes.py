@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, RowMapping, insert, select, text, update
@@ -17,7 +17,7 @@ from central.market.conversation.scenarios import (
     SCENARIOS,
     Scenario,
 )
-from central.market.tables import market_duty, market_process, market_process_event
+from central.market.tables import market_process, market_process_event
 from central.platform.errors import NotFound, Refused
 
 
@@ -105,32 +105,122 @@ def find_process(connection: Connection, scenario: Scenario, reference: str) -> 
     ).scalar_one_or_none()
 
 
-def process_of_message(
-    connection: Connection, code: str, subject: tuple[str, str, int | None], first_day: Any, duty: int | None,
-    deadline: datetime | None, at: datetime, person: str,
-) -> int | None:  # fmt: skip
-    """The conversation that a message of ours opens or goes on with by its code; None for those that have none."""
-    scenario = OPENED_BY.get(code)
-    if scenario is None:
-        return None
-    if scenario == CHANGE_OF_DATA and duty is not None:
-        why = connection.execute(select(market_duty.c.why).where(market_duty.c.id == duty)).scalar_one_or_none()
-        scenario = REGISTRATION if why in REGISTERS else scenario
-    kind, name, point = subject
-    opening = Opening(scenario, f"{name} {first_day}", kind, name, point, deadline, {"message_code": code})
-    number, is_new = open_process(connection, opening, at, person, Step(f"a message {code} was made"))
-    if not is_new:
-        go_on(connection, number, code, at, person)
-    return number
+@dataclass(frozen=True, slots=True)
+class OfMessage:
+    """A message of ours by which a conversation is opened or goes on; `process`: the one that it was made in."""
+
+    code: str
+    subject_kind: str
+    subject: str
+    supply_point: int | None
+    first_day: date
+    duty: int | None = None
+    deadline: datetime | None = None
+    process: int | None = None
 
 
-def go_on(connection: Connection, number: int, code: str, at: datetime, person: str) -> None:
-    """Another message of ours goes in a conversation: after a rejection it is under way again."""
-    row = connection.execute(
-        select(market_process.c.scenario, market_process.c.state).where(market_process.c.id == number)
-    ).one()
-    if "send" in SCENARIOS[Scenario(row.scenario)].transitions.get(row.state, {}):
-        advance_process(connection, number, "send", at, person, Step(f"another message {code} was made"))
+_OPEN: Final = text("""
+    -- conversations that are not there yet, each with the event that opens it
+    WITH opened AS (
+        INSERT INTO market_process
+               (scenario, reference, subject_kind, subject, supply_point, state, deadline, data, opened_at, opened_by)
+        SELECT scenario, reference, subject_kind, subject, supply_point, state, deadline,
+               jsonb_build_object('message_code', code), :at, :person
+          FROM jsonb_to_recordset(CAST(:rows AS jsonb))
+               AS row (scenario text, reference text, subject_kind text, subject text, supply_point bigint, state text,
+                       deadline timestamptz, code text)
+         ORDER BY scenario, reference
+        ON CONFLICT DO NOTHING
+        RETURNING id, scenario, reference, state, data ->> 'message_code' AS code),
+    told AS (
+        INSERT INTO market_process_event (process, at, person, act, to_state, why)
+        SELECT id, :at, :person, 'open', state, 'a message ' || code || ' was made' FROM opened)
+    SELECT id, scenario, reference FROM opened
+""")
+_OPENED: Final = text("""
+    SELECT id, scenario, reference FROM market_process
+     WHERE (scenario, reference) IN (SELECT * FROM unnest(CAST(:scenarios AS text[]), CAST(:references AS text[])))
+""")
+_WHYS: Final = text("SELECT id, why FROM market_duty WHERE id = ANY (:duties)")
+
+
+def processes_of(connection: Connection, made: Sequence[OfMessage], at: datetime, person: str) -> list[int | None]:
+    """The conversation of each message, which is opened where there is none, as a set; None for those without one."""
+    meant = _meant(connection, made)
+    first: dict[tuple[Scenario, str], OfMessage] = {}
+    for key, message in zip(meant, made, strict=True):
+        if key is not None:
+            first.setdefault(key, message)
+    new: dict[tuple[str, str], int] = {}
+    known: dict[tuple[str, str], int] = {}
+    if first:
+        rows = json.dumps([_opening(key, message) for key, message in first.items()])
+        for row in connection.execute(_OPEN, {"rows": rows, "at": at, "person": person}):
+            new[row.scenario, row.reference] = row.id
+        asked = {"scenarios": [name for name, _ in first], "references": [reference for _, reference in first]}
+        known = {(row.scenario, row.reference): row.id for row in connection.execute(_OPENED, asked)}
+    found = [message.process if key is None else known[key] for key, message in zip(meant, made, strict=True)]
+    opened = set(new.values())
+    codes = {
+        number: message.code
+        for number, message in zip(found, made, strict=True)
+        if number is not None and number not in opened
+    }
+    _go_on(connection, codes, at, person)
+    return found
+
+
+def _meant(connection: Connection, made: Sequence[OfMessage]) -> list[tuple[Scenario, str] | None]:
+    """Scenario and reference of the conversation that each message belongs to by its code."""
+    duties = [message.duty for message in made if OPENED_BY.get(message.code) == CHANGE_OF_DATA]
+    known = [duty for duty in duties if duty is not None]
+    whys = {row.id: row.why for row in connection.execute(_WHYS, {"duties": known})} if known else {}
+    found: list[tuple[Scenario, str] | None] = []
+    for message in made:
+        scenario = OPENED_BY.get(message.code)
+        if message.process is not None or scenario is None:
+            found.append(None)
+            continue
+        if scenario == CHANGE_OF_DATA and whys.get(message.duty) in REGISTERS:
+            scenario = REGISTRATION
+        found.append((scenario, f"{message.subject} {message.first_day}"))
+    return found
+
+
+def _opening(key: tuple[Scenario, str], message: OfMessage) -> dict[str, Any]:
+    scenario, reference = key
+    return {
+        "scenario": scenario,
+        "reference": reference,
+        "subject_kind": message.subject_kind,
+        "subject": message.subject,
+        "supply_point": message.supply_point,
+        "state": SCENARIOS[scenario].first,
+        "deadline": message.deadline.isoformat() if message.deadline else None,
+        "code": message.code,
+    }
+
+
+_GO_ON: Final = text("""
+    -- another message of ours goes in each of the conversations: after a rejection it is under way again
+    WITH moves AS (
+        SELECT p.id, p.state AS before, move.act, move.after, told.code
+          FROM unnest(CAST(:processes AS bigint[]), CAST(:codes AS text[])) AS told (process, code)
+          JOIN market_process p ON p.id = told.process
+          JOIN jsonb_to_recordset(CAST(:moves AS jsonb)) AS move (scenario text, before text, act text, after text)
+            ON move.scenario = p.scenario AND move.before = p.state AND move.act = 'send'
+         ORDER BY p.id FOR UPDATE OF p),
+    moved AS (UPDATE market_process p SET state = moves.after FROM moves WHERE p.id = moves.id)
+    INSERT INTO market_process_event (process, at, person, act, from_state, to_state, why)
+    SELECT id, :at, :person, act, before, after, 'another message ' || code || ' was made' FROM moves
+""")
+
+
+def _go_on(connection: Connection, codes: Mapping[int, str], at: datetime, person: str) -> None:
+    """`codes` of the messages by conversation."""
+    if codes:
+        asked = {"processes": list(codes), "codes": list(codes.values()), "moves": _MOVES, "at": at, "person": person}
+        connection.execute(_GO_ON, asked)
 
 
 _FOLLOW: Final = text("""
