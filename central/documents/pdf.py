@@ -1,13 +1,20 @@
-"""Documents set by typst: a template and its data give a PDF; the same give the same bytes."""
+"""Documents set by typst: a template and its data give a PDF; the same give the same bytes.
+
+What changes from document to document lies in files of memory, whose paths are in `sys.inputs` and stay the same: with
+other `sys.inputs` typst would lay everything out anew, as if its library were another one. Such a file has no name in
+any folder, so that a killed process leaves nothing of anybody behind.
+"""
 
 import json
+import os
 import re
 import threading
 import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
+from io import FileIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import typst
 
@@ -19,6 +26,8 @@ _ODD = re.compile(r"\\u00[01]|[\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 """What is not clean, in JSON: control characters are escaped there."""
 PATIENCE = 20
 """So many scripts are replaced one by one; then all that is not Latin, Greek, Cyrillic or punctuation."""
+DATA: Final = "data"
+"""The name of the data in `sys.inputs`."""
 UNKNOWN = "?"
 """Printed for a character that no font has; ISDOC and data keep it."""
 
@@ -29,7 +38,8 @@ def render_pdf(template: Path, data: Mapping[str, Any], stamp: datetime) -> byte
 
 
 def render_archive_pdf(template: Path, data: Mapping[str, Any], texts: Mapping[str, str], stamp: datetime) -> bytes:
-    """The document as PDF/A-3b, without tags; the template finds `texts` beside the data in `sys.inputs`, to attach."""
+    """The document as PDF/A-3b, without tags; the template finds the paths of `texts` beside that of the
+    data in `sys.inputs`, to attach."""
     made = _compiled(template, data, texts, format="pdf", timestamp=stamp, pdf_standards="a-3b", pdf_tags=False)
     return made[0]
 
@@ -46,10 +56,12 @@ def _compiled(
     told = json.dumps(data, ensure_ascii=False)
     if _ODD.search(told):
         told = json.dumps(clean_all(data), ensure_ascii=False)
-    compiler = _compiler(template)
+    press = _press(template, tuple(sorted(texts or ())))
+    press.put(texts or {})
     for turn in range(PATIENCE + 2):
         try:
-            return _files(compiler.compile(sys_inputs={"data": told, **(texts or {})}, **options), template)
+            press.put({DATA: told})
+            return _files(press.compiler.compile(**options), template)
         except typst.TypstError as error:
             found = _NOT_SHOWN.search(str(error))
             replaced = told if found is None else _without(told, _unescaped(found[1]), all_=turn >= PATIENCE)
@@ -93,15 +105,35 @@ def _files(compiled: bytes | list[bytes] | None, template: Path) -> list[bytes]:
     return [compiled] if isinstance(compiled, bytes) else compiled
 
 
+class _Press:
+    """A compiler of one template, and the files of memory that the template reads. Not for two threads at a time."""
+
+    def __init__(self, template: Path, names: tuple[str, ...]) -> None:
+        self._files = {name: FileIO(os.memfd_create(name), "wb") for name in names}
+        # only the fonts inside the wheel: a fresh machine has no others, and the result must not depend on it
+        self.compiler = typst.Compiler(
+            str(template),
+            root="/",
+            ignore_system_fonts=True,
+            sys_inputs={name: f"/proc/self/fd/{file.fileno()}" for name, file in self._files.items()},
+        )
+
+    def put(self, texts: Mapping[str, str]) -> None:
+        for name, content in texts.items():
+            file = self._files[name]
+            file.seek(0)
+            file.truncate()
+            file.write(content.encode())
+
+
 _kept = threading.local()
 
 
-def _compiler(template: Path) -> typst.Compiler:
-    """The thread's own compiler of a template: one is not for two threads at a time."""
-    if not hasattr(_kept, "compilers"):
-        _kept.compilers = {}
-    compilers: dict[Path, typst.Compiler] = _kept.compilers
-    if template not in compilers:
-        # only the fonts inside the wheel: a fresh machine has no others, and the result must not depend on it
-        compilers[template] = typst.Compiler(str(template), root=str(template.parent), ignore_system_fonts=True)
-    return compilers[template]
+def _press(template: Path, names: tuple[str, ...]) -> _Press:
+    """The thread's own press of a template; a process that was forked off does not share the files of the first."""
+    if getattr(_kept, "process", None) != os.getpid():
+        _kept.process, _kept.presses = os.getpid(), {}
+    presses: dict[tuple[Path, tuple[str, ...]], _Press] = _kept.presses
+    if (template, names) not in presses:
+        presses[template, names] = _Press(template, (DATA, *names))
+    return presses[template, names]

@@ -1,5 +1,6 @@
 """Composed documents: totals, ISDOC against the official schema, what is printed, rendered pages."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -321,3 +322,18 @@ def test_pdf_is_the_same_every_time_and_long_invoices_have_pages() -> None:
     pages = render_pages(worked(points=8), ppi=20)
     assert len(pages) > 2
     assert all(page[:8] == b"\x89PNG\r\n\x1a\n" for page in pages)
+
+
+KEPT = ("regular", "annual", "regular", "collective")
+
+
+def test_what_typst_keeps_from_one_document_is_not_seen_in_another() -> None:
+    documents = [replace(worked(), number=f"26000000{number}0", kind=kind) for number, kind in enumerate(KEPT)]
+    alone = []
+    for document in documents:
+        with ThreadPoolExecutor(1) as fresh:  # a compiler belongs to a thread
+            alone.append(fresh.submit(render_pdf, document, write_isdoc(document)).result())
+    assert [render_pdf(document, write_isdoc(document)) for document in documents] == alone
+    with ThreadPoolExecutor(3) as together:
+        assert list(together.map(lambda each: render_pdf(each, write_isdoc(each)), documents)) == alone
+    assert len(set(alone)) == len(documents)
