@@ -35,13 +35,23 @@ def test_groups_sum_to_the_whole(rows: list[tuple[int, int]]) -> None:
     assert totals(numbers, np.ones(len(rows), dtype=np.int64), len(first)).sum() == len(rows)
 
 
+def array(*numbers: int) -> bytes:
+    """An int8[] in COPY's binary format, with its length."""
+    content = struct.pack(">iiiii", 1, 0, 20, len(numbers), 1) + b"".join(struct.pack(">iq", 8, n) for n in numbers)
+    return struct.pack(">i", len(content)) + content
+
+
 def test_rows_of_a_copy_become_columns() -> None:
-    row = b"".join(struct.pack(">hiqiq", 2, 8, one, 8, -one) for one in (1, 2**40))
+    row = struct.pack(">h", 2) + array(1, 2**40) + array(-1, -(2**40))
     found = unpack(HEADER + row + TRAILER, ("one", "other"))
     assert (found["one"].tolist(), found["other"].tolist()) == ([1, 2**40], [-1, -(2**40)])
-    assert len(unpack(HEADER + TRAILER, ("one",))) == 0
-    with pytest.raises(ValueError, match="no rows of 2 numbers"):
-        unpack(HEADER + row[:-1] + TRAILER, ("one", "other"))
+    nothing = struct.pack(">hii", 2, -1, -1)
+    assert len(unpack(HEADER + nothing + TRAILER, ("one", "other"))) == 0
+    with pytest.raises(ValueError, match="no array of whole numbers"):
+        unpack(HEADER + struct.pack(">hi", 1, 25) + bytes(25) + TRAILER, ("one",))
+    for odd in (row[:-1], row + b"1", struct.pack(">h", 2) + array(1) + array(1, 2)):
+        with pytest.raises(ValueError, match=r"no (2 columns of equal length|array)"):
+            unpack(HEADER + odd + TRAILER, ("one", "other"))
 
 
 def test_frames_are_chosen_from_and_joined() -> None:
