@@ -9,6 +9,7 @@ from central.checks.standard.duplicates import Duplicates
 from central.checks.standard.estimates import Estimates
 from central.checks.standard.measured_interval import MeasuredInterval
 from central.checks.standard.message_price import MessagePrice
+from central.checks.standard.node_balance import NodeBalance
 from central.checks.standard.one_price import OnePrice
 from central.checks.standard.operator_of_code import OperatorOfCode
 from central.checks.standard.operators import Operators
@@ -34,6 +35,7 @@ STANDARD: tuple[Check, ...] = (
     Continuity(),
     Deviation(),
     Estimates(),
+    NodeBalance(),
     Verification(),
     AcceptedByOte(),
     Registration(),

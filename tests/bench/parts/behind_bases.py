@@ -1,5 +1,5 @@
 """What stands behind the bases of a stored month: a verified meter at each point, which feeds the channel measured, and
-the month and the registration of each told to the market operator."""
+the month and the registration of each told to the market operator, a measured node above every fifty points."""
 
 from typing import Final
 
@@ -41,5 +41,26 @@ INSERT INTO market_message
 SELECT 'M' || id, message_code, 'bench', 'bench', 's', 'r', supply_point, subject_kind, subject, period, 1,
        CASE state WHEN 'open' THEN 'rejected' WHEN 'told' THEN 'sent' ELSE 'accepted' END, '', '{}', %(now)s, 'bench',
        id
-  FROM market_duty
+  FROM market_duty;
+INSERT INTO measuring_point (name, commodity)
+SELECT 'U-' || place, 'electricity' FROM (SELECT DISTINCT id / 50 AS place FROM supply_point) AS node;
+INSERT INTO logical_meter (name, measuring_point, commodity)
+SELECT name, id, 'electricity' FROM measuring_point WHERE name LIKE 'U-%%';
+INSERT INTO channel (id, point, direction, commodity, unit, exponent, kind, step_ms, logical_meter)
+OVERRIDING SYSTEM VALUE
+SELECT 1000000000 + substr(name, 3)::integer, name, 'A+', 'electricity', 'Wh', 0, 'interval', 900000, id
+  FROM logical_meter WHERE name LIKE 'U-%%';
+INSERT INTO day_profile (channel, day, version, values, step_ms, missing, made_at, made_by, batches, digest, total)
+SELECT c.id, day::date, 1, '{0}', 900000, 0, %(now)s, 'bench', '{}', '',
+       below.points * 90077000::bigint / 31 * (95 + c.id %% 10) / 100
+  FROM channel c
+  JOIN (SELECT id / 50 AS place, count(*) AS points FROM supply_point GROUP BY 1) AS below
+    ON c.id = 1000000000 + below.place
+ CROSS JOIN generate_series(%(month)s::timestamp, %(month)s::timestamp + interval '30 days', '1 day') AS day;
+INSERT INTO collection (code, name, purpose) VALUES ('bench', 'bench', 'settlement');
+INSERT INTO collection_node (collection, node, parent, channel, valid)
+SELECT k.id, point, NULL, c.id, '[2025-01-01,)' FROM collection k CROSS JOIN channel c WHERE c.id >= 1000000000;
+INSERT INTO collection_node (collection, node, parent, channel, valid)
+SELECT k.id, c.point, 'U-' || c.id / 50, c.id, '[2025-01-01,)' FROM collection k CROSS JOIN channel c
+ WHERE c.id < 1000000000
 """

@@ -1,4 +1,5 @@
-"""Checks of what stands behind bases, on a settled month: verification of meters, readings and points known to OTE."""
+"""Checks of what stands behind bases, on a settled month: verification of meters, readings and points known to OTE,
+balance of nodes."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from central.checks.framework import Check
 from central.checks.results import Told, find_results
 from central.checks.run import run_checks
 from central.checks.standard.accepted_by_ote import AcceptedByOte
+from central.checks.standard.node_balance import NodeBalance
 from central.checks.standard.registration import Registration
 from central.checks.standard.verification import Verification
 from central.checks.verdict import Result
@@ -186,3 +188,53 @@ def test_points_registered_at_the_market_operator(settled: BilledSite) -> None:
     ]  # fmt: skip
     others = {*points} - {alone, together, waiting, changed, another, untold, gone, gas}
     assert {result for point in others for result in found_of[point]} == {Result.OK}
+
+
+INTERVALS = """
+    -- channels of take-off by intervals, of points with bases
+    SELECT array_agg(c.id ORDER BY c.id) FROM channel c
+     WHERE c.kind = 'interval' AND c.commodity = :commodity AND c.direction IN ('A+', 'V')
+       AND EXISTS (SELECT FROM billing_basis b WHERE b.supply_point = c.supply_point AND b.measurements <> '[]')
+"""
+NODE = """
+    -- a node that a channel of its own measures: day by day a share of what the channel below it measured
+    WITH place AS (INSERT INTO measuring_point (name, commodity)
+                   SELECT 'MM ' || CAST(:name AS text), commodity FROM channel WHERE id = :below RETURNING *),
+    hung AS (INSERT INTO logical_meter (name, measuring_point, commodity)
+             SELECT 'LM ' || CAST(:name AS text), id, commodity FROM place RETURNING *),
+    fed AS (INSERT INTO channel (point, direction, commodity, unit, exponent, kind, step_ms, logical_meter)
+            SELECT place.name, c.direction, c.commodity, c.unit, c.exponent, c.kind, c.step_ms, hung.id
+              FROM place, hung, channel c WHERE c.id = :below RETURNING *),
+    kept AS (INSERT INTO day_profile
+                    (channel, day, version, values, step_ms, missing, made_at, made_by, batches, digest, total)
+             SELECT fed.id, p.day, 1, p.values, p.step_ms, p.missing, p.made_at, p.made_by, '{}', p.digest,
+                    round(p.total * CAST(:share AS numeric))
+               FROM fed, (SELECT DISTINCT ON (day) * FROM day_profile WHERE channel = :below
+                           ORDER BY day, version DESC) AS p
+              WHERE p.day < CAST(:until AS date)),
+    tree AS (INSERT INTO collection (code, name, purpose) VALUES (:name, :name, :purpose) RETURNING id)
+    INSERT INTO collection_node (collection, node, parent, channel, valid)
+    SELECT tree.id, CAST(:name AS text), NULL, fed.id, '[2026-01-01,)'::daterange FROM tree, fed
+     UNION ALL SELECT id, 'rozvodna', :name, NULL, '[2026-01-01,)' FROM tree
+     UNION ALL SELECT id, 'byt', 'rozvodna', :below, '[2026-01-01,)' FROM tree
+"""
+
+
+def test_balance_of_the_nodes_above_points(settled: BilledSite) -> None:
+    electricity = settled.one(INTERVALS, commodity="electricity")
+    gas = settled.one(INTERVALS, commodity="gas")
+    nodes: list[tuple[str, int, str, str, str, Result | None]] = [
+        ("Trafo 1", electricity[0], "1.01", "2026-04-01", "settlement", Result.OK),
+        ("Trafo 2", electricity[1], "1.20", "2026-04-01", "settlement", Result.WARNING),
+        ("Trafo 3", electricity[2], "0.90", "2026-04-01", "settlement", Result.ERROR),
+        ("Trafo 4", electricity[3], "1", "2026-03-20", "settlement", Result.INFO),
+        ("Evidence", electricity[4], "9", "2026-04-01", "records", None),
+        ("Plyn 1", gas[0], "1.10", "2026-04-01", "settlement", Result.WARNING),
+    ]
+    for name, below, share, until, purpose, _ in nodes:
+        settled.do(NODE, name=name, below=below, share=share, until=until, purpose=purpose)
+    told = found(settled, NodeBalance())
+    for name, *_, result in nodes:
+        about = [each.finding for each in told if name in each.finding.text.en]
+        assert {each.result for each in about} == ({result} if result is not None else set())
+    assert any("of that billed 0)" not in each.finding.text.en for each in told if "Trafo 1" in each.finding.text.en)
