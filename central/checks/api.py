@@ -1,6 +1,6 @@
 """Routes of the checks: settings, runs, results, what rows and objects show, cancelling errors."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -181,7 +181,37 @@ def list_results(
     kind = None if result is None else Result[result.upper()]
     told = found.find_results(connection, found.newest_run(connection, run), kind, check, offset, limit)
     bases = found.about_bases(connection, [each.finding.subject for each in told if each.about is Subject.BASIS])
-    return [{**_told(each), **_basis(bases.get(each.finding.subject), each)} for each in told]
+    eans = _eans(connection, told)
+    return [
+        {**_told(each), **_basis(bases.get(each.finding.subject), each), **eans.get(place, {})}
+        for place, each in enumerate(told)
+    ]
+
+
+@router.get("/periods/{month}/points", summary="What supply points were told over a processing period")
+def list_points(
+    month: Annotated[date, Path(description="the first day of a month")],
+    connection: Db,
+    person: Reader,
+    result: Shown | None = None,
+    check: Annotated[int, Query(gt=0, lt=2**31)] | None = None,
+    limit: Annotated[int, Query(ge=1, le=10_000)] = 1_000,
+    offset: Annotated[int, Query(ge=0, lt=2**31)] = 0,
+) -> list[dict[str, Any]]:
+    """By the newest run over the month, whether there are bases or rows of the payment calendar or not."""
+    kind = None if result is None else Result[result.upper()]
+    run = found.run_of_month(connection, month)
+    told = found.find_results(connection, run, kind, check, offset, limit, Subject.SUPPLY_POINT)
+    eans = _eans(connection, told)
+    return [{**_told(each), **eans[place]} for place, each in enumerate(told)]
+
+
+@router.get("/points/{point}", summary="Everything that a supply point was told")
+def show_point(point: Id, connection: Db, person: Reader) -> list[dict[str, Any]]:
+    """The newest of every check that looks at points, the worst first."""
+    told = found.newest_findings(connection, Subject.SUPPLY_POINT, [point]).get(point, [])
+    eans = _eans(connection, told)
+    return [{**_told(each), **eans[place]} for place, each in enumerate(told)]
 
 
 @router.get("/bases", summary="What bases show: filter, sort, page")
@@ -313,6 +343,13 @@ def _basis(row: Any, told: found.Told) -> dict[str, Any]:
         "cancelled_by": row.cancelled_by,
         "cancelled_at": row.cancelled_at,
     }
+
+
+def _eans(connection: Connection, told: Sequence[found.Told]) -> dict[int, dict[str, Any]]:
+    """The EAN of findings about supply points, by their place."""
+    about = {place: each.finding.subject for place, each in enumerate(told) if each.about is Subject.SUPPLY_POINT}
+    codes = found.eans(connection, list(about.values()))
+    return {place: {"ean": codes.get(point)} for place, point in about.items()}
 
 
 def _text(said: Text) -> dict[str, str]:

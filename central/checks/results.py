@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,15 @@ _IN_ERROR = text("""
      WHERE b.id = ANY (CAST(:bases AS bigint[]))
      ORDER BY p.ean, b.rate, b.id
 """)
+_EANS = text("""
+    SELECT id, ean FROM supply_point WHERE id = ANY (CAST(:points AS bigint[]))
+""")
+_RUN_OF_MONTH = text("""
+    -- the newest run over a month that told something about supply points
+    SELECT max(r.id) FROM check_run r
+     WHERE r.kind <> 'recheck' AND r.scope ->> 'month' = :month
+       AND EXISTS (SELECT FROM check_block b WHERE b.run = r.id AND b.about = 'supply_point')
+""")
 _BLOCKS_ABOUT = text("""
     -- the blocks that may speak about these subjects, of runs that showed what they found, newest first
     SELECT DISTINCT b.run, b.check_number, b.part, b.about, b.statement_group, b.packed, p.texts
@@ -45,6 +55,7 @@ _HEADS = text("""
     SELECT b.run, b.check_number, b.part, b.about, b.statement_group, b.counts, p.texts, p.output
       FROM check_block b JOIN check_part p ON p.run = b.run AND p.check_number = b.check_number
      WHERE b.run = :run AND (CAST(:check AS integer) IS NULL OR b.check_number = :check)
+       AND (CAST(:about AS text) IS NULL OR b.about = :about)
      ORDER BY b.check_number, b.part
 """)
 
@@ -87,13 +98,19 @@ def newest_run(connection: Connection, run: int | None) -> int:
 
 
 def find_results(
-    connection: Connection, run: int, result: Result | None, check: int | None, offset: int, limit: int
+    connection: Connection,
+    run: int,
+    result: Result | None,
+    check: int | None,
+    offset: int,
+    limit: int,
+    about: Subject | None = None,
 ) -> list[Told]:
-    """Findings of a run by check and subject, optionally of one result and one check only; blocks that hold none, or
-    lie before the offset, are not unpacked."""
+    """Findings of a run by check and subject, optionally of one result, one check and one kind of subject only; blocks
+    that hold none, or lie before the offset, are not unpacked."""
     found: list[Told] = []
     skip = offset
-    for head in connection.execute(_HEADS, {"run": run, "check": check}).all():
+    for head in connection.execute(_HEADS, {"run": run, "check": check, "about": about}).all():
         many = sum(head.counts) if result is None else head.counts[result]
         if many <= skip:
             skip -= many
@@ -107,7 +124,7 @@ def find_results(
 
 def process_log(connection: Connection, run: int, limit: int) -> list[tuple[int | None, int | None, Result, Text]]:
     """The process log of a run (procesní okno): its own messages first, then what the checks said, each by its output
-    variant. (check, basis, result, text) each."""
+    variant. (check, basis, result, text) each; a text about a supply point begins with its EAN."""
     run = newest_run(connection, run)
     own = connection.execute(
         select(check_message).where(check_message.c.run == run).order_by(check_message.c.id).limit(limit)
@@ -115,12 +132,19 @@ def process_log(connection: Connection, run: int, limit: int) -> list[tuple[int 
     log: list[tuple[int | None, int | None, Result, Text]] = [
         (row.check_number, None, Result(row.result), Text(row.text_cs, row.text_en)) for row in own
     ]
-    for head in connection.execute(_HEADS, {"run": run, "check": None}).all():
+    for head in connection.execute(_HEADS, {"run": run, "check": None, "about": None}).all():
         only = None if head.output == "all" else Result.ERROR
         if only is not None and not head.counts[only]:
             continue
-        for told in _spelled(connection, head, only, 0, limit - len(log)):
-            log.append((told.check, told.finding.subject, told.finding.result, told.finding.text))
+        said = list(_spelled(connection, head, only, 0, limit - len(log)))
+        codes = eans(connection, [told.finding.subject for told in said if told.about is Subject.SUPPLY_POINT])
+        for told in said:
+            basis = told.finding.subject if told.about is Subject.BASIS else None
+            spelled = told.finding.text
+            if told.about is Subject.SUPPLY_POINT:
+                ean = codes.get(told.finding.subject, "?")
+                spelled = Text(f"{ean}: {spelled.cs}", f"{ean}: {spelled.en}")
+            log.append((told.check, basis, told.finding.result, spelled))
         if len(log) >= limit:
             break
     return log
@@ -155,6 +179,24 @@ def bases_in_error(connection: Connection, bases: Sequence[int]) -> list[InError
     rows = connection.execute(_IN_ERROR, {"bases": int_array(bases), "error": int(Result.ERROR)}).all()
     told = newest_findings(connection, Subject.BASIS, [row.id for row in rows])
     return [InError(**row._mapping, text=_texts(told[row.id], Result.ERROR)) for row in rows]
+
+
+def run_of_month(connection: Connection, month: date) -> int:
+    """The newest run that looked at the supply points of a month; NotFound where there is none."""
+    run: int | None = connection.execute(_RUN_OF_MONTH, {"month": month.isoformat()}).scalar()
+    if run is None:
+        raise NotFound(
+            "check_run_not_found",
+            f"No run has looked at the supply points of {month:%Y-%m}; switch check 1001 on and run the checks of it.",
+        )
+    return run
+
+
+def eans(connection: Connection, points: Sequence[int]) -> dict[int, str]:
+    """The EAN or EIC of supply points."""
+    if not points:
+        return {}
+    return {row.id: row.ean for row in connection.execute(_EANS, {"points": int_array(points)})}
 
 
 def about_bases(connection: Connection, bases: Sequence[int]) -> dict[int, Row[Any]]:

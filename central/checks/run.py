@@ -139,9 +139,12 @@ class _Pass:
         if self._scope.rows is not None:
             return np.asarray(self._scope.rows, dtype=np.int64)
         if self._scope.month is not None:
-            found = self._connection.execute(_ROWS_OF_MONTH, {"month": self._scope.month}).scalars().all()
-            return np.asarray(found, dtype=np.int64)
+            return self._rows_of_month()
         return np.zeros(0, dtype=np.int64)
+
+    def _rows_of_month(self) -> Numbers:
+        found = self._connection.execute(_ROWS_OF_MONTH, {"month": self._scope.month}).scalars().all()
+        return np.asarray(found, dtype=np.int64)
 
     def _check(self, chunk: Frame) -> None:
         points = np.unique(chunk["supply_point"])
@@ -166,7 +169,8 @@ class _Pass:
             return
         shown.store_results(self._connection, self._run, chunk["id"], results, self._slots)
         calendar = np.unique(chunk["calendar_row"])
-        shown.forget_rows(self._connection, [part.number for part in self._parts], calendar)
+        told = [part.number for part in self._parts if not part.check.definition.once]
+        shown.forget_rows(self._connection, told, calendar)
         for number, group, subjects, worst in rows:
             shown.store_row_findings(self._connection, self._run, number, group, subjects, worst)
         self._rows += [calendar, *(subjects for _, _, subjects, _ in rows)]
@@ -174,15 +178,21 @@ class _Pass:
 
     def _check_once(self) -> None:
         """The checks that look at a whole month, whether there are bases or not."""
-        for part in self._parts:
-            if not part.check.definition.once:
-                continue
+        once = [part for part in self._parts if part.check.definition.once]
+        rows: list[tuple[int, str, Numbers, NDArray[np.int8]]] = []
+        for part in once:
             begun = time.perf_counter()
             nothing = Frame({name: np.zeros(0, dtype=np.int64) for name in COLUMNS}, {"unit": (), "price_unit": ()})
             asked = Asked(self._connection, np.zeros(0, dtype=np.int64), self._today, self._scope.month)
             for each in _found(part, asked, nothing):
                 self._store(part, each)
+                if each.about is Subject.CALENDAR_ROW and each.group is not None:
+                    rows.append((part.number, each.group, each.subjects, each.results))
             part.seconds += time.perf_counter() - begun
+        if once and self._kind != RECHECK:
+            shown.forget_rows(self._connection, [part.number for part in once], self._rows_of_month())
+            for number, group, subjects, worst in _worst_of_rows(rows):
+                shown.store_row_findings(self._connection, self._run, number, group, subjects, worst)
 
     def _store(self, part: _Part, found: Findings) -> None:
         blocks = []
@@ -204,6 +214,18 @@ class _Pass:
             part.blocks += 1
         if blocks:
             self._connection.execute(insert(check_block), blocks)
+
+
+def _worst_of_rows(
+    rows: Sequence[tuple[int, str, Numbers, NDArray[np.int8]]],
+) -> list[tuple[int, str, Numbers, NDArray[np.int8]]]:
+    """Findings about rows put together by check and group: a row is stored once for both."""
+    keys = list(dict.fromkeys((number, group) for number, group, _, _ in rows))
+    found = []
+    for key in keys:
+        mine = [each for each in rows if each[:2] == key]
+        found.append((*key, np.concatenate([each[2] for each in mine]), np.concatenate([each[3] for each in mine])))
+    return found
 
 
 def _parts(connection: Connection, kind: str, checks: Sequence[Check]) -> list[_Part]:

@@ -7,7 +7,7 @@ from central.settlement.case import Case, cases_of
 from central.settlement.formulas import ALL_FORMULAS, OF_WHOLE_MONTHS, ONCE_A_MONTH
 from central.settlement.law import Law
 from central.settlement.marks import DOCUMENTED, czech
-from central.settlement.model import ALONE, Beside, CannotPriceError, Finding, Line, Part, Priced
+from central.settlement.model import ALONE, Beside, CannotPriceError, Finding, Line, Part, Priced, TariffPoint
 from central.settlement.once_a_month import Months, Outcome, one_a_month
 from central.settlement.prices import BillingRule, PriceBook
 
@@ -125,14 +125,18 @@ def _is_gated(rule: BillingRule) -> bool:
     return rule.valid is not None or "only_if" in rule.parameters or "not_if" in rule.parameters
 
 
-def _applies(rule: BillingRule, case: Case) -> bool:
+def applies(rule: BillingRule, point: TariffPoint, day: date) -> bool:
     """Whether the day and the point's traits let the rule bill it: all of `only_if`, none of `not_if`."""
-    if rule.valid is not None and not rule.valid[0] <= case.day.isoformat() < rule.valid[1]:
+    if rule.valid is not None and not rule.valid[0] <= day.isoformat() < rule.valid[1]:
         return False
     only, never = rule.parameters.get("only_if"), rule.parameters.get("not_if")
-    if only is not None and not all(case.point.has(trait) for trait in only.split("+")):
+    if only is not None and not all(point.has(trait) for trait in only.split("+")):
         return False
-    return never is None or not any(case.point.has(trait) for trait in never.split("+"))
+    return never is None or not any(point.has(trait) for trait in never.split("+"))
+
+
+def _applies(rule: BillingRule, case: Case) -> bool:
+    return applies(rule, case.point, case.day)
 
 
 def _not_billed(rule: BillingRule, cases: Sequence[Case]) -> list[Finding]:

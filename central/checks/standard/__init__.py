@@ -3,6 +3,7 @@
 from central.checks.framework import Check
 from central.checks.standard.accepted_by_ote import AcceptedByOte
 from central.checks.standard.amendment import Amendment
+from central.checks.standard.completeness import Completeness
 from central.checks.standard.continuity import Continuity
 from central.checks.standard.deviation import Deviation
 from central.checks.standard.duplicates import Duplicates
@@ -32,6 +33,7 @@ STANDARD: tuple[Check, ...] = (
     OperatorOfCode(),
     Amendment(),
     RoundedPrice(),
+    Completeness(),
     Continuity(),
     Deviation(),
     Estimates(),

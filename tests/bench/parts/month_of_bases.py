@@ -52,6 +52,9 @@ INSERT INTO contract_amendment (contract, number, subject, effective)
 SELECT id, 1 + n, 'Dodatek', '2025-01-01'::date + n * 100 FROM contract CROSS JOIN generate_series(0, 1) n;
 UPDATE contract_item i SET amendment = a.id
   FROM contract_amendment a WHERE a.contract = i.contract AND a.number = 1 AND i.id %% 100 > 0;
+INSERT INTO reserved_capacity (supply_point, kind, kw, valid)
+SELECT id, 'year', 360, '[2025-01-01,)' FROM supply_point;
+UPDATE contract SET valid = daterange(lower(valid), '2026-03-21') WHERE id %% 1000 = 0;
 INSERT INTO payment_calendar (contract, period, advance_due, regular_due, annual_due)
 SELECT c.id, daterange(m::date, (m + interval '1 month')::date), false, true, false
   FROM contract c CROSS JOIN (VALUES (%(before)s::date), (%(month)s::date)) AS v (m);

@@ -1,0 +1,113 @@
+"""Which components are due on each day of a supply point: those that the rules of the package in force always bill.
+
+What a rule bills only when something happens (an excess, reactive energy, a power factor) is due when it happened,
+which settlement alone can tell; it is not expected here.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Final
+
+from central.settlement.law import Law
+from central.settlement.model import CannotPriceError, TariffPoint
+from central.settlement.price_parts import applies
+from central.settlement.prices import BillingRule
+from central.settlement.supply import GAS, SINGLE_TARIFF, TWO_TARIFFS
+
+
+class Need(StrEnum):
+    """When the rule of a formula must give a line."""
+
+    ALWAYS = "always"
+    AGREED = "agreed"
+    """Where the quantity that the rule names is agreed."""
+    BANDED = "banded"
+    """Where the point's band of consumption has a price of the component, unless the rule says *optional*."""
+
+
+DUE: Final[Mapping[str, Need]] = {
+    "per_mwh": Need.ALWAYS,
+    "per_point_month": Need.ALWAYS,
+    "per_started_unit_month": Need.ALWAYS,
+    "breaker_band": Need.ALWAYS,
+    "capped_per_mw": Need.ALWAYS,
+    "capped_per_ampere": Need.ALWAYS,
+    "per_mw_month": Need.AGREED,
+    "gas_energy": Need.ALWAYS,
+    "gas_fixed_month": Need.BANDED,
+    "gas_capacity_instalment": Need.BANDED,
+    "gas_market_operator": Need.BANDED,
+}
+"""By formula; others are due only when something happened."""
+
+REASONS: Final = {
+    "capacity_exempt": "rezervovaná kapacita: osvobozeno (§ 54a) / reserved capacity: exempt",
+    "single_component": "zvolena jednosložková cena / single-component price chosen",
+    "zero": "zákonná cena je 0 / the legal price is 0",
+    "other_supplier": "dodávka jiného dodavatele / supply by another supplier",
+}
+"""Why something is not due, as messages name it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Rates that are due, and why others are not."""
+
+    rates: frozenset[int]
+    reasons: frozenset[str]
+
+
+def expected(law: Law | None, point: TariffPoint, day: date, agreed: frozenset[str]) -> Expected:
+    """What is due of a point on a day; `agreed` names what quantities are agreed.
+
+    Where the package cannot tell (there is none, the rate is unknown) nothing is: then some basis is due all the same.
+    """
+    if law is None:
+        return Expected(frozenset(), frozenset())
+    try:
+        rules = law.rules(point)
+    except CannotPriceError:
+        return Expected(frozenset(), frozenset())
+    rates: set[int] = set()
+    reasons: set[str] = set()
+    for rule in rules:
+        if rule.code is None or rule.formula not in DUE:
+            continue
+        if not applies(rule, point, day):
+            reasons |= {trait for trait in rule.parameters.get("not_if", "").split("+")
+                        if trait in REASONS and point.has(trait)}  # fmt: skip
+        elif _is_due(rule, law, point, day, agreed):
+            if _is_free(rule, law, point, day):
+                reasons.add("zero")
+            else:
+                rates.add(rule.code)
+    return Expected(frozenset(rates), frozenset(reasons))
+
+
+def supplied(commodity: str, priced: Sequence[str], *, two_tariffs: bool) -> frozenset[int]:
+    """Rates of supply by an own price list whose components `priced` cost something."""
+    sold = GAS if commodity == "gas" else TWO_TARIFFS if two_tariffs else SINGLE_TARIFF
+    return frozenset(each.named.code for each in sold if each.component in priced)
+
+
+def _is_due(rule: BillingRule, law: Law, point: TariffPoint, day: date, agreed: frozenset[str]) -> bool:
+    match DUE[rule.formula]:
+        case Need.ALWAYS:
+            return True
+        case Need.AGREED:
+            return rule.parameters["quantity"] in agreed
+        case Need.BANDED:
+            if "optional" in rule.parameters or "included_in" in rule.parameters:
+                return False
+            return law.find(rule.component, day, point, _band(law, point)) is not None
+
+
+def _is_free(rule: BillingRule, law: Law, point: TariffPoint, day: date) -> bool:
+    price = law.find(rule.component, day, point, _band(law, point))
+    return price is not None and price.value == 0
+
+
+def _band(law: Law, point: TariffPoint) -> str | None:
+    return None if point.annual_mwh is None else law.consumption_band(point.operator, point.annual_mwh)
