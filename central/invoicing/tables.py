@@ -31,6 +31,7 @@ from central.invoicing.advances.tables import (
     degree_day,
     year_end,
     year_end_contract,
+    year_end_run,
 )
 from central.invoicing.delivery.tables import delivery, print_batch
 from central.invoicing.payments.reminder_tables import (
@@ -201,4 +202,5 @@ __all__ = [
     "set_off",
     "year_end",
     "year_end_contract",
+    "year_end_run",
 ]

@@ -35,20 +35,26 @@ _ANNUALLY = text("""
      ORDER BY c.id
 """)
 _INVOICED_UNTIL = text("""
-    -- until when a contract is invoiced: the last end of a living invoiced line that no other cancels
-    SELECT c.id, c.number, lower(c.valid) AS since, upper(c.valid) AS until,
+    -- since and until when a contract has each of its points, and until when that is invoiced: the last end of a living
+    -- invoiced line that no other cancels
+    SELECT c.id, c.number, upper(c.valid) AS contract_until, held.supply_point,
+           greatest(lower(c.valid), held.since) AS since, least(upper(c.valid), held.until) AS until,
            (SELECT max((upper(b.valid) AT TIME ZONE 'Europe/Prague')::date)
               FROM billing_basis b
-             WHERE b.contract = c.id AND b.state = 'invoiced' AND b.input IS NOT NULL
-               AND b.statement_type = ANY (CAST(:types AS integer[]))
+             WHERE b.contract = c.id AND b.supply_point = held.supply_point
+               AND b.state = 'invoiced' AND b.input IS NOT NULL AND b.statement_type = ANY (CAST(:types AS integer[]))
                AND NOT EXISTS (SELECT FROM billing_basis o WHERE o.original = b.id AND o.state <> 'cancelled'
                                   AND o.statement_type = ANY (CAST(:cancelling AS integer[])))) AS invoiced_until
       FROM contract c
+      JOIN LATERAL (
+           SELECT ci.supply_point, min(lower(ci.valid)) AS since,
+                  CASE WHEN bool_or(upper_inf(ci.valid)) THEN NULL ELSE max(upper(ci.valid)) END AS until
+             FROM contract_item ci
+            WHERE ci.contract = c.id AND (contract_services(ci.kind) @> 1 OR ci.kind = 'supply')
+            GROUP BY ci.supply_point) held ON true
      WHERE c.valid && daterange(NULL, :end)
        AND (CAST(:contracts AS bigint[]) IS NULL OR c.id = ANY (CAST(:contracts AS bigint[])))
-       AND EXISTS (SELECT FROM contract_item ci
-                    WHERE ci.contract = c.id AND (contract_services(ci.kind) @> 1 OR ci.kind = 'supply'))
-     ORDER BY c.number
+     ORDER BY c.number, held.supply_point
 """)
 
 
@@ -130,18 +136,13 @@ def accrue(
 ) -> list[UpdateDone]:
     """Accrual bases (4, of contracts settled annually 11) of what is delivered and not invoiced before `until`.
 
-    Contracts invoiced until the same day go into one run. Refused where nothing is left to accrue.
+    It begins point by point where nothing is invoiced yet. Contracts invoiced until the same day go into one run; of
+    one whose points are invoiced until different days, each of these has a run. Refused where nothing is left.
     """
     billed = [StatementType.REGULAR, StatementType.CORRECTS_REGULAR, StatementType.PRELIMINARY]
     billed += [StatementType.CORRECTS_PRELIMINARY, StatementType.FINAL_SETTLEMENT, StatementType.CORRECTS_SETTLEMENT]
-    groups: dict[tuple[date, date], list[int]] = defaultdict(list)
-    for row in _invoiced_until(connection, until, contracts, billed):
-        first, end = _open_since(row, until), until if row.until is None else min(until, row.until)
-        if first < end:
-            groups[first, end].append(row.id)
     done = []
-    for (first, end), members in sorted(groups.items()):
-        scope = Scope(contracts=tuple(members))
+    for first, end, scope in _open_times(_invoiced_until(connection, until, contracts, billed), until):
         for annually, part in _by_settling(connection, scope, Period(first, end)):
             kind = statement_type("accrual", settled_annually=annually)
             done.append(update_bases(connection, Period(first, end), "accrual", part, why, clock, person, kind))
@@ -168,17 +169,17 @@ def settle_leaver(
             "contract_not_found", f"There is no contract {contract} for network services or supply before {end}."
         )
     row = rows[0]
-    if row.until != end:
+    if row.contract_until != end:
         raise Refused(
             "contract_goes_on",
-            f"Contract {row.number} ends on {row.until or 'no day'}, not on {end}; close it on that day first: "
-            f"POST /v1/contracts/{row.number}/close.",
+            f"Contract {row.number} ends on {row.contract_until or 'no day'}, not on {end}; close it on that "
+            f"day first: POST /v1/contracts/{row.number}/close.",
         )
-    first = _open_since(row, end)
-    if not first < end:
-        raise Refused(
-            "settled_already", f"Contract {row.number} is invoiced until {row.invoiced_until}; nothing is left."
-        )
+    times = _open_times(rows, end)
+    if not times:
+        billed = max(each.invoiced_until for each in rows if each.invoiced_until is not None)
+        raise Refused("settled_already", f"Contract {row.number} is invoiced until {billed}; nothing is left.")
+    first = times[0][0]
     period = Period(first, end)
     annually, scope = next(
         iter(_by_settling(connection, Scope(contracts=(contract,)), period)), (False, Scope(contracts=(contract,)))
@@ -191,6 +192,24 @@ def _open_since(row: Row[Any], end: date) -> date:
     """The first day that is not invoiced, at most 12 months back."""
     known: Iterable[date | None] = (row.invoiced_until, row.since, months_later(end, -MOST_MONTHS))
     return max(day for day in known if day is not None)
+
+
+def _open_times(rows: Sequence[Row[Any]], until: date) -> list[tuple[date, date, Scope]]:
+    """What is not invoiced of contracts' points: days [first, end) with whose they are, in order."""
+    by_contract: dict[int, dict[tuple[date, date], list[int]]] = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        first, end = _open_since(row, until), until if row.until is None else min(until, row.until)
+        by_contract[row.id][first, max(first, end)].append(row.supply_point)
+    whole: dict[tuple[date, date], list[int]] = defaultdict(list)
+    found: list[tuple[date, date, Scope]] = []
+    for contract, times in by_contract.items():
+        for (first, end), points in times.items():
+            if first < end and len(times) == 1:
+                whole[first, end].append(contract)
+            elif first < end:
+                found.append((first, end, Scope(contracts=(contract,), points=tuple(points))))
+    found += [(first, end, Scope(contracts=tuple(members))) for (first, end), members in whole.items()]
+    return sorted(found, key=lambda each: (each[0], each[1], each[2].contracts or ()))
 
 
 def _invoiced_until(

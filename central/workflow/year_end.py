@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, TextClause, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from central.invoicing.issue import issue_invoices
-from central.invoicing.tables import year_end, year_end_contract
+from central.invoicing.tables import year_end, year_end_contract, year_end_run
 from central.platform import audit
 from central.platform.errors import DomainError, NotFound, Refused
 from central.platform.identity import Person
@@ -53,19 +53,29 @@ PLANS: Mapping[str, TextClause] = {
         INSERT INTO year_end_contract (year_end, contract, state)
         SELECT CAST(:id AS bigint), done.contract, 'waiting' FROM year_end_contract done
           JOIN year_end y ON y.id = done.year_end
-         WHERE y.kind = 'accrual' AND y.year = extract(year FROM CAST(:first AS date)) AND done.run IS NOT NULL
+         WHERE y.kind = 'accrual' AND y.year = extract(year FROM CAST(:first AS date))
+           AND EXISTS (SELECT FROM year_end_run made WHERE made.year_end = y.id AND made.contract = done.contract)
             ON CONFLICT DO NOTHING
     """),
 }
 """What is planned, by kind of the work; what is planned already stays as it is."""
 
 BILLED_NO_MORE = text("""
-    -- done contracts of which every document was cancelled wait again
-    UPDATE year_end_contract done SET state = 'waiting', run = NULL, reason = NULL, done_at = NULL
-      FROM (SELECT b.run FROM billing_basis b JOIN invoice_line l ON l.basis = b.id JOIN invoice i ON i.id = l.invoice
-             WHERE b.run IN (SELECT run FROM year_end_contract WHERE year_end = :id)
-             GROUP BY b.run HAVING bool_and(i.state = 'cancelled')) gone
-     WHERE done.year_end = :id AND done.state = 'done' AND done.run = gone.run
+    -- done contracts with a run of which every document was cancelled wait again; the run is forgotten
+    WITH gone AS (
+        SELECT made.contract, made.run
+          FROM year_end_run made
+          JOIN billing_basis b ON b.run = made.run AND b.contract = made.contract
+          JOIN invoice_line l ON l.basis = b.id
+          JOIN invoice i ON i.id = l.invoice
+         WHERE made.year_end = :id
+         GROUP BY made.contract, made.run HAVING bool_and(i.state = 'cancelled')
+    ), forgotten AS (
+        DELETE FROM year_end_run made USING gone
+         WHERE made.year_end = :id AND made.contract = gone.contract AND made.run = gone.run
+    )
+    UPDATE year_end_contract done SET state = 'waiting', reason = NULL, done_at = NULL
+     WHERE done.year_end = :id AND done.state = 'done' AND done.contract IN (SELECT contract FROM gone)
 """)
 
 ANNUAL_ROWS = text("""
@@ -89,8 +99,17 @@ SETTLED = text("""
 """)
 
 ACCRUED = text("""
-    SELECT done.run FROM year_end_contract done JOIN year_end y ON y.id = done.year_end
-     WHERE y.kind = 'accrual' AND y.year = :year AND done.contract = :contract
+    SELECT made.run FROM year_end_run made JOIN year_end y ON y.id = made.year_end
+     WHERE y.kind = 'accrual' AND y.year = :year AND made.contract = :contract ORDER BY made.run
+""")
+
+LEFT_ACCRUED = text("""
+    -- runs of which an accrual is not cancelled yet
+    SELECT DISTINCT b.run FROM billing_basis b
+     WHERE b.run = ANY (CAST(:runs AS bigint[])) AND b.state IN ('approved', 'invoiced') AND b.statement_type <> 16
+       AND NOT EXISTS (SELECT FROM billing_basis c
+                        WHERE c.original = b.id AND c.statement_type = 16 AND c.state <> 'cancelled')
+     ORDER BY b.run
 """)
 
 OMITTED = text("""
@@ -112,27 +131,31 @@ UNFINISHED = text("""
 """)
 
 LISTING = text("""
-    -- contracts of a piece of year-end work with what was made for each
-    SELECT c.number AS contract, payer.code AS payer_code, payer.name AS payer_name, done.state, done.reason, done.run,
-           r.number AS run_number, made.since, made.until, made.bases, made.net, made.vat
+    -- contracts of a piece of year-end work with all that was made for each
+    SELECT c.number AS contract, payer.code AS payer_code, payer.name AS payer_name, done.state, done.reason,
+           runs.told AS runs, made.since, made.until, made.bases, made.net, made.vat
       FROM year_end_contract done
       JOIN year_end y ON y.id = done.year_end
       JOIN contract c ON c.id = done.contract
       JOIN party payer ON payer.id = c.payer
-      LEFT JOIN settlement_run r ON r.id = done.run
+     CROSS JOIN LATERAL (
+           SELECT coalesce(jsonb_agg(jsonb_build_object('id', r.id, 'number', r.number) ORDER BY r.id), '[]') AS told,
+                  coalesce(array_agg(r.id), '{}') AS ids
+             FROM year_end_run of JOIN settlement_run r ON r.id = of.run
+            WHERE of.year_end = y.id AND of.contract = done.contract) runs
       LEFT JOIN LATERAL (
            SELECT count(*) AS bases, coalesce(sum(b.amount), 0)::numeric(14, 2) AS net,
                   CASE y.kind WHEN 'annual' THEN (
                        SELECT sum(i.vat) FROM invoice i WHERE i.id IN (
                               SELECT l.invoice FROM invoice_line l JOIN billing_basis of ON of.id = l.basis
-                               WHERE of.run = done.run))
+                               WHERE of.run = ANY (runs.ids)))
                   ELSE coalesce(sum(b.amount * b.vat_percent / 100), 0)::numeric(14, 2) END AS vat,
                   min((lower(b.valid) AT TIME ZONE 'Europe/Prague')::date) AS since,
                   max((upper(b.valid) AT TIME ZONE 'Europe/Prague')::date) AS until
              FROM billing_basis b LEFT JOIN billing_basis o ON o.id = b.original
             WHERE b.state <> 'cancelled' AND b.contract = done.contract
-              AND CASE WHEN y.kind = 'accrual_cancel' THEN b.statement_type = 16 AND o.run = done.run
-                       ELSE b.run = done.run AND b.statement_type <> 16 END) made ON done.run IS NOT NULL
+              AND CASE WHEN y.kind = 'accrual_cancel' THEN b.statement_type = 16 AND o.run = ANY (runs.ids)
+                       ELSE b.run = ANY (runs.ids) AND b.statement_type <> 16 END) made ON runs.ids <> '{}'
      WHERE done.year_end = :id AND (CAST(:state AS text) IS NULL OR done.state = :state)
      ORDER BY c.number LIMIT :limit OFFSET :offset
 """)
@@ -158,9 +181,9 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What was made for a contract: its run (None: there was nothing to do), and what is worth a remark."""
+    """What was made for a contract: its runs (none: there was nothing to do), and what is worth a remark."""
 
-    run: int | None
+    runs: Sequence[int] = ()
     remark: str | None = None
 
 
@@ -202,7 +225,7 @@ def carry_on(
             with connection.begin_nested():
                 made = ACTS[work.kind](connection, each, clock, person)
         except DomainError as error:
-            _write(connection, identifier, each.contract, "failed", Done(None, error.message), clock.now())
+            _write(connection, identifier, each.contract, "failed", Done(remark=error.message), clock.now())
             counts["failed"] += 1
         else:
             _write(connection, identifier, each.contract, "done", made, clock.now())
@@ -237,8 +260,11 @@ def _write(connection: Connection, identifier: int, contract: int, state: str, d
     connection.execute(
         update(year_end_contract)
         .where(year_end_contract.c.year_end == identifier, year_end_contract.c.contract == contract)
-        .values(state=state, run=done.run, reason=done.remark, done_at=at)
+        .values(state=state, reason=done.remark, done_at=at)
     )
+    if done.runs:
+        made = [{"year_end": identifier, "contract": contract, "run": run} for run in done.runs]
+        connection.execute(insert(year_end_run).on_conflict_do_nothing(), made)
 
 
 def _annual(connection: Connection, work: Work, clock: Clock, person: Person) -> Done:
@@ -259,7 +285,7 @@ def _annual(connection: Connection, work: Work, clock: Clock, person: Person) ->
     remark = f"Vyúčtováno dokladem {', '.join(documents)}." if documents else None
     if last.until is None or last.until > last.end:
         remark = _next_calendar(connection, work, last.end, clock, person) or remark
-    return Done(runs[-1] if runs else None, remark)
+    return Done(runs, remark)
 
 
 def _settled(connection: Connection, row: CalendarRow) -> Sequence[str]:
@@ -293,16 +319,19 @@ def _accrual(connection: Connection, work: Work, clock: Clock, person: Person) -
     except Refused as refused:
         if refused.code != "nothing_to_accrue":
             raise
-        return Done(None)
+        return Done()
     runs = _approved(connection, work, updates, clock, person)
-    return Done(runs[-1] if runs else None)
+    return Done(runs)
 
 
 def _accrual_cancel(connection: Connection, work: Work, clock: Clock, person: Person) -> Done:
-    """The opposite of what was accrued."""
-    run: int = connection.execute(ACCRUED, {"year": work.year, "contract": work.contract}).scalar_one()
-    cancel_accruals(connection, run, _why(work), person, clock.now())
-    return Done(run)
+    """The opposite of all that was accrued; what a person has cancelled before is left."""
+    asked = {"year": work.year, "contract": work.contract}
+    runs = connection.execute(ACCRUED, asked).scalars().all()
+    left = connection.execute(LEFT_ACCRUED, {"runs": list(runs)}).scalars().all()
+    for run in left or runs:
+        cancel_accruals(connection, run, _why(work), person, clock.now())
+    return Done(runs)
 
 
 def _approved(

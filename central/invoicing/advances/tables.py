@@ -7,6 +7,7 @@ from sqlalchemy import (
     Date,
     DateTime,
     ForeignKey,
+    ForeignKeyConstraint,
     Identity,
     Index,
     Integer,
@@ -211,10 +212,21 @@ year_end_contract = Table(
     Column("contract", BigInteger, ForeignKey("contract.id"), primary_key=True, index=True),
     Column("state", Text, nullable=False),
     Column("reason", Text),
-    Column("run", BigInteger, ForeignKey("settlement_run.id"), index=True),
     Column("done_at", DateTime(timezone=True)),
     CheckConstraint(one_of("state", YEAR_END_STATES), name="state"),
     CheckConstraint("(state = 'waiting') = (done_at IS NULL)", name="done"),
     CheckConstraint("state <> 'failed' OR reason IS NOT NULL", name="reason"),
-    comment="A contract in year-end work: waiting, done with its run, or failed and why",
+    comment="A contract in year-end work: waiting, done with its runs, or failed and why",
+)
+
+year_end_run = Table(
+    "year_end_run",
+    metadata,
+    Column("year_end", BigInteger, primary_key=True),
+    Column("contract", BigInteger, primary_key=True),
+    Column("run", BigInteger, ForeignKey("settlement_run.id"), primary_key=True, index=True),
+    ForeignKeyConstraint(
+        ["year_end", "contract"], ["year_end_contract.year_end", "year_end_contract.contract"], ondelete="CASCADE"
+    ),
+    comment="The runs that year-end work made for a contract; of cancelling accruals those cancelled",
 )

@@ -12,6 +12,7 @@ from central.platform.database import transaction
 from central.workflow.prepare import prepare
 from tests.system.billing.site import CLERK, NOW, BilledSite
 from tests.system.billing.test_advances import CONTRACT, ok
+from tests.system.billing.test_bases import high_voltage
 from tests.system.payments_rig import Line, abo
 
 WHY = {"why": "roční uzávěrka"}
@@ -115,6 +116,47 @@ def test_what_is_not_invoiced_is_accrued_and_the_accrual_cancelled(site: BilledS
         assert client.post("/v1/year-ends/999/continue", json={}).status_code == 404
         works = ok(client.get("/v1/year-ends"))
         assert [(each["kind"], each["done"]) for each in works] == [("accrual_cancel", 1), ("accrual", 1)]
+
+
+def test_points_that_are_billed_until_different_days_are_accrued_each_from_its_own(site: BilledSite) -> None:
+    """One contract of two points: each has a run of its own, and all that is made of both is listed and cancelled."""
+    with transaction(site.engine) as connection:
+        prepare(connection, CLERK, NOW)
+    billed, unbilled = high_voltage(site)
+    number: str = site.one("SELECT c.number FROM contract c JOIN contract_item i ON i.contract = c.id"
+                           " WHERE i.supply_point = :p", p=billed)  # fmt: skip
+    for change in (
+        "UPDATE contract_item SET contract = (SELECT id FROM contract WHERE number = :number) WHERE supply_point = :p",
+        "UPDATE contract_item SET valid = '[2026-03-01,2026-04-01)' WHERE contract = (SELECT id FROM contract"
+        " WHERE number = :number) AND (:p > 0)",
+        "UPDATE contract SET statement_months = 12, valid = '[2026-03-01,2026-04-01)' WHERE number = :number"
+        " AND (:p > 0)",
+    ):
+        site.do(change, number=number, p=unbilled)
+    with site.client() as client:
+        order = {"points": [billed], "statement": "preliminary", "from": "2026-03-01", "to": "2026-03-16", **WHY}
+        for done in ok(client.post("/v1/bases/update", json=order))["updates"]:
+            ok(client.post(f"/v1/settlement/runs/{done['run']}/approve", json={}))
+        ok(client.post("/v1/invoices", json={"contracts": [number]}), 201)
+
+        work = ok(client.post("/v1/year-ends", json={"year": 2026, "kind": "accrual", **WHY}), 201)["id"]
+        keep_only(site, work, [number])
+        assert ok(client.post(f"/v1/year-ends/{work}/continue", json={}))["done"] == 1
+        made = listing(client, work)[number]
+        assert len(made["runs"]) == 2
+        assert (made["since"], made["until"]) == ("2026-03-01", "2026-04-01")
+        accrued = Decimal(made["net"])
+        starts = """
+            SELECT array_agg(DISTINCT supply_point || ' ' || (lower(valid) AT TIME ZONE 'Europe/Prague')::date)
+              FROM billing_basis WHERE statement_type = 11
+        """
+        assert sorted(site.one(starts)) == sorted([f"{unbilled} 2026-03-01", f"{billed} 2026-03-16"])
+        assert site.one("SELECT sum(amount) FROM billing_basis WHERE statement_type = 11") == accrued > 0
+
+        storno = ok(client.post("/v1/year-ends", json={"year": 2026, "kind": "accrual_cancel", **WHY}), 201)["id"]
+        assert ok(client.post(f"/v1/year-ends/{storno}/continue", json={}))["done"] == 1
+        assert Decimal(listing(client, storno)[number]["net"]) == -accrued
+        assert site.one("SELECT sum(amount) FROM billing_basis WHERE statement_type IN (11, 16)") == 0
 
 
 def test_twelve_advances_are_paid_taxed_and_deducted(site: BilledSite, leaver: str) -> None:
