@@ -3,7 +3,7 @@
 Which service an item of a message is, stands with it (`received_invoice_item.rate`), by the list of the specification.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from central.checks import units
 from central.checks.frame import MICRO, MISSING, Frame, Numbers, group, match
-from central.checks.framework import Asked, Findings, Kind, Parameter, Text, Value, findings
-from central.checks.rounding import rounding
+from central.checks.framework import Asked, Findings, Kind, Value, findings
+from central.checks.received_items import own_points, read_items
 from central.checks.verdict import Result
 
 EQUAL, ALL_EQUAL, DIFFERS, NO_MESSAGE, NO_UNIT = range(5)
@@ -22,48 +22,8 @@ MULTIPLIED: Final = 1019
 """Gas: price and effect of each record are multiplied, then the records of an invoice are added."""
 _AS: Final = {1020: 1001}
 """Services that the messages have one price for."""
-ALL, FOREIGN = "all", "foreign_operator"
-WHICH: Final = Parameter(
-    "which",
-    Text(
-        "Které podklady: všechny, nebo jen položky cizího provozovatele.",
-        "Which bases: all, or only items of another operator than our own licence.",
-    ),
-    ALL,
-    (ALL, FOREIGN),
-)
-"""Parameter of the checks that compare with what others invoice."""
 LARGEST: Final = 2**63 // 10_000
 """Millionths; larger prices cannot be converted between units in whole numbers."""
-
-ITEMS = """
-    -- items of distribution invoices that came as messages and that no later one corrects
-    SELECT i.id AS invoice, t.place, t.supply_point, t.rate,
-           micro(t.unit_price) AS price, micro(coalesce(t.effect, 1)) AS effect,
-           array_position(%(units)s::text[], t.unit) - 1 AS unit,
-           lower(t.period) - DATE '1970-01-01' AS first, upper(t.period) - DATE '1970-01-01' AS end_,
-           (m.message_code = ANY (%(electric)s::text[]))::integer AS electric,
-           array_position(%(issuers)s::text[], i.issuer) - 1 AS issuer
-      FROM received_invoice i
-      JOIN received_invoice_item t ON t.invoice = i.id
-      JOIN market_inbox m ON m.id = i.inbox
-     WHERE t.supply_point = ANY (%(points)s::bigint[])
-       AND t.rate IS NOT NULL AND t.unit_price IS NOT NULL
-       AND NOT EXISTS (SELECT FROM received_invoice c WHERE c.issuer = i.issuer AND c.corrects = i.number)
-"""
-OWN = """
-    -- points of the networks of our own licensees
-    SELECT p.id AS supply_point FROM supply_point p
-     WHERE p.id = ANY (%(points)s::bigint[]) AND EXISTS (SELECT FROM network_area a WHERE a.licensee = p.operator)
-"""
-UNITS = """
-    SELECT DISTINCT unit FROM received_invoice_item WHERE unit IS NOT NULL ORDER BY 1
-"""
-ELECTRIC: Final = ("127", "240")
-"""Codes of the messages with invoices for distribution of electricity; of 240 only the number is known."""
-_NAMES: Final = (
-    "invoice", "place", "supply_point", "rate", "price", "effect", "unit", "first", "end_", "electric", "issuer",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -84,23 +44,10 @@ class Pairs:
     others: NDArray[np.intp]
 
 
-def read_invoiced(asked: Asked) -> Invoiced:
-    """Items of distribution invoices that came as messages, read once for the checks that ask."""
-    return Invoiced(asked.once("items of distribution invoices in messages", _read_items), own_points(asked))
-
-
-def own_points(asked: Asked) -> Numbers:
-    """Those of the points that lie in networks of our own licensees."""
-    points: Numbers = asked.once(
-        "points of own networks", lambda one: one.frame(OWN, ("supply_point",))["supply_point"]
-    )
-    return points
-
-
-def chosen(bases: Frame, rates: Sequence[int], own: Numbers, parameters: Mapping[str, Any]) -> Frame:
-    """The bases with a rate of these that the parameter `which` wants."""
-    judged = bases.take(np.isin(bases["rate"], rates))
-    return judged.take(~np.isin(judged["supply_point"], own)) if parameters["which"] == FOREIGN else judged
+def read_invoiced(asked: Asked, bases: Frame) -> Invoiced:
+    """Items of distribution invoices that came as messages and have a price."""
+    items = read_items(asked, bases)
+    return Invoiced(items.take(items["priced"] == 1), own_points(asked))
 
 
 def pair(judged: Frame, items: Frame) -> Pairs:
@@ -156,13 +103,6 @@ def convertible(prices: Numbers) -> NDArray[np.bool_]:
     """Prices that are there and can be multiplied by a unit in whole numbers."""
     small: NDArray[np.bool_] = (prices > -LARGEST) & (prices < LARGEST)
     return small
-
-
-def _read_items(asked: Asked) -> Frame:
-    words = asked.words(UNITS)
-    issuers = [each.issuer for each in rounding().issuers]
-    frame = asked.frame(ITEMS, _NAMES, units=list(words), electric=list(ELECTRIC), issuers=issuers)
-    return Frame(frame.columns, {"unit": words, "issuer": tuple(issuers)})
 
 
 def _records(items: Frame) -> Frame:

@@ -6,7 +6,6 @@ stock item has it as its type, else the type that the items of its rate have. Wh
 """
 
 from dataclasses import dataclass
-from datetime import date, timedelta
 from typing import Final
 
 import numpy as np
@@ -14,30 +13,13 @@ from numpy.typing import NDArray
 
 from central.checks.frame import MISSING, Frame, Numbers
 from central.checks.framework import Asked
-from central.checks.message_items import own_points
+from central.checks.received_items import RATES, days_of, own_points, read_items
 from central.platform.arrays import int_array
 from central.settlement.stock_items import OF_BASIS
 
-RATES: Final = (*range(5, 18), *range(19, 24), *range(25, 28), *range(1001, 1006), *range(1018, 1024), 1998, 1999)
-"""Electricity and gas; 18 and 24 are not in the specification."""
 WALKED: Final = (0, 3)
 """Services of bases: distribution, and what the superior distributor should bill (purchase)."""
-_EPOCH: Final = date(1970, 1, 1)
 
-LINES = """
-    -- lines of invoices for the points within the days of the bases; what a later invoice corrects or cancels does not
-    -- count, nor advances and what only tells the past
-    SELECT i.id AS invoice, t.place, t.supply_point, t.rate, array_position(%(types)s::text[], t.code) - 1 AS type,
-           (t.net * 100)::bigint AS net, (i.currency = 'CZK')::integer AS crowns,
-           lower(t.period) - DATE '1970-01-01' AS first, upper(t.period) - DATE '1970-01-01' AS end_
-      FROM received_invoice_item t
-      JOIN received_invoice i ON i.id = t.invoice
-     WHERE t.supply_point = ANY (%(points)s::bigint[])
-       AND t.period && daterange(%(first)s::date, %(end)s::date)
-       AND (t.rate = ANY (%(rates)s::integer[]) OR t.code = ANY (%(types)s::text[]))
-       AND i.kind NOT IN ('advance', 'cancel', 'historic')
-       AND NOT EXISTS (SELECT FROM received_invoice c WHERE c.issuer = i.issuer AND c.corrects = i.number)
-"""
 ITEMS = """
     -- stock items; specific: only of a component or of one who invoices
     SELECT k.id, k.rate, array_position(%(codes)s::text[], k.code) - 1 AS card,
@@ -63,18 +45,14 @@ BESIDE = f"""
       FROM billing_basis b LEFT JOIN LATERAL ({OF_BASIS}) k ON true
      WHERE b.supply_point = ANY (%(points)s::bigint[]) AND b.state <> 'cancelled'
        AND b.service IN ('distribution', 'purchase') AND b.rate = ANY (%(rates)s::integer[])
-       AND b.valid && tstzrange(%(first)s::timestamp AT TIME ZONE 'Europe/Prague',
-                                %(end)s::timestamp AT TIME ZONE 'Europe/Prague')
-       AND b.id <> ALL (%(bases)s::bigint[])
+       AND upper(b.valid) > %(first)s::timestamp AT TIME ZONE 'Europe/Prague'
+       AND lower(b.valid) < %(end)s::timestamp AT TIME ZONE 'Europe/Prague'
+       AND NOT b.id <@ %(bases)s::int8multirange
 """  # noqa: S608 - likewise
 RUNS = """
     SELECT DISTINCT b.run FROM billing_basis b WHERE b.id = ANY (%(bases)s::bigint[]) AND b.run IS NOT NULL
 """
 CODES = "SELECT code FROM stock_item ORDER BY 1"
-TYPES = f"""
-    SELECT DISTINCT ote_item_type FROM stock_item
-     WHERE ote_item_type IS NOT NULL AND rate = ANY (ARRAY{list(RATES)}) ORDER BY 1
-"""  # noqa: S608 - numbers of ours
 LINE_COLUMNS: Final = ("invoice", "place", "supply_point", "rate", "type", "net", "crowns", "first", "end_")
 BASE_COLUMNS: Final = (
     "supply_point", "rate", "service", "statement_type", "amount", "crowns", "item", "first", "end_", "draft",
@@ -96,18 +74,18 @@ class Received:
 def read_received(asked: Asked, bases: Frame) -> Received:
     """All of it for the points of the bases, by a few queries."""
     walked = bases.take(np.isin(bases["rate"], RATES) & np.isin(bases["service"], WALKED))
-    types, codes = asked.words(TYPES), asked.words(CODES)
+    lines = read_items(asked, bases)
+    codes, types = asked.words(CODES), lines.words["type"]
     given = {"rates": list(RATES), "types": list(types), "codes": list(codes)}
     items = asked.frame(ITEMS, ("id", "rate", "card", "type", "specific"), **given)
-    if not len(walked):
-        nothing = np.zeros(0, dtype=np.int64)
-        empty = Frame(dict.fromkeys(("id", "item", "card", "key", *LINE_COLUMNS, *BASE_COLUMNS), nothing))
-        return Received(empty, empty, codes, empty, nothing)
-    days, mine = {"first": _day(walked["first"].min()), "end": _day(walked["end_"].max())}, int_array(walked["id"])
-    lines = asked.frame(LINES, LINE_COLUMNS, **given, **days)
-    beside = _held(asked, asked.frame(BESIDE, BASE_COLUMNS, rates=list(RATES), bases=mine, **days), mine)
+    first, end = days_of(bases)
+    beside = asked.frame(BESIDE, BASE_COLUMNS, rates=list(RATES), bases=ranges(bases["id"]), first=first, end=end)
     return Received(
-        with_key(lines, items), _cards(asked, walked, items), codes, with_card(beside, items), own_points(asked)
+        with_key(lines.take(lines["counted"] == 1), items),
+        _cards(asked, walked, items),
+        codes,
+        with_card(_held(asked, beside, walked["id"]), items),
+        own_points(asked),
     )
 
 
@@ -158,14 +136,19 @@ def _cards(asked: Asked, walked: Frame, items: Frame) -> Frame:
     return with_card(cards.take(np.argsort(walked["id"])), items)
 
 
-def _held(asked: Asked, beside: Frame, bases: str) -> Frame:
+def _held(asked: Asked, beside: Frame, bases: Numbers) -> Frame:
     """Without what other drafts made: of bases that are not approved those of the runs being checked count."""
     draft = beside["draft"] != MISSING
     if not draft.any():
         return beside
-    runs = asked.frame(RUNS, ("run",), bases=bases)["run"]
+    runs = asked.frame(RUNS, ("run",), bases=int_array(bases))["run"]
     return beside.take(~draft | np.isin(beside["draft"], runs))
 
 
-def _day(number: int) -> date:
-    return _EPOCH + timedelta(days=int(number))
+def ranges(numbers: Numbers) -> str:
+    """Whole numbers as a multirange literal: those of bases made together are few ranges and quick to look into."""
+    ordered = np.unique(numbers)
+    breaks = np.flatnonzero(np.diff(ordered) > 1)
+    first = ordered[np.concatenate(([0], breaks + 1))] if len(ordered) else ordered
+    last = ordered[np.concatenate((breaks, [len(ordered) - 1]))] if len(ordered) else ordered
+    return "{" + ",".join(f"[{low},{high}]" for low, high in zip(first.tolist(), last.tolist(), strict=True)) + "}"

@@ -20,6 +20,8 @@ _THEIRS: Final[Mapping[str, _Measure]] = {
     "OPM_MONTH": ("point and month", 1), "MONTH": ("point and month", 1), "PAYMENT": ("point and month", 1),
     "1000M3_DAY": ("daily capacity", 1), "M3": ("volume", 1), "CZK": ("crowns", 1),
 }  # fmt: skip
+OF_MESSAGES: Final = tuple(_THEIRS)
+"""Units of messages whose measure is known, in capitals."""
 _MONTHLY: Final = "/měs"
 
 

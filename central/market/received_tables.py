@@ -8,11 +8,13 @@ from sqlalchemy import (
     DateTime,
     ForeignKey,
     Identity,
+    Index,
     Integer,
     Numeric,
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, DATERANGE
 
@@ -55,6 +57,7 @@ received_invoice = Table(
     CheckConstraint(f"commodity IN ({', '.join(repr(each) for each in COMMODITIES)})", name="commodity"),
     CheckConstraint("(source = 'message') = (inbox IS NOT NULL)", name="origin"),
     CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency"),
+    Index("received_invoice_corrects_ix", "issuer", "corrects", postgresql_where=text("corrects IS NOT NULL")),
     comment="Přijatá faktura za distribuci: from a market message (127, GP6), an ISDOC or by hand; one per issuer and "
     "number",
 )
@@ -84,8 +87,9 @@ received_invoice_item = Table(
         comment="Part of the price that counts: of a year, of months; amount = quantity x unit price x effect",
     ),
     Column("point_code", Text),
-    Column("supply_point", BigInteger, ForeignKey("supply_point.id"), index=True),
+    Column("supply_point", BigInteger, ForeignKey("supply_point.id")),
     CheckConstraint("NOT isempty(period)", name="period"),
+    Index("received_invoice_item_supply_point_ix", "supply_point", text("upper(period)")),
     comment="Položka přijaté faktury: a line with its item code",
 )
 

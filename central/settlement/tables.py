@@ -124,7 +124,7 @@ billing_basis = Table(
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     Column("run", BigInteger, ForeignKey("settlement_run.id"), comment="NULL: made by hand"),
     Column("input", BigInteger, ForeignKey("settlement_input.id"), index=True),
-    Column("supply_point", BigInteger, ForeignKey("supply_point.id"), nullable=False, index=True),
+    Column("supply_point", BigInteger, ForeignKey("supply_point.id"), nullable=False),
     Column("contract_item", BigInteger, ForeignKey("contract_item.id"), nullable=False, index=True),
     Column("contract", BigInteger, ForeignKey("contract.id"), nullable=False, index=True),
     Column("customer", BigInteger, ForeignKey("party.id"), nullable=False),
@@ -190,6 +190,7 @@ billing_basis = Table(
     CheckConstraint("statement_type NOT IN (7, 12, 13, 14, 16) OR original IS NOT NULL", name="cancelling"),
     CheckConstraint("statement_type NOT IN (7, 8, 9, 10, 12, 13, 14, 15, 16) OR reason IS NOT NULL", name="reason"),
     Index("billing_basis_run_ix", "run", "supply_point"),
+    Index("billing_basis_supply_point_ix", "supply_point", text("upper(valid)")),
     Index("billing_basis_original_ix", "original", postgresql_where=text("original IS NOT NULL")),
     Index(
         "billing_basis_earlier_runs_ix",

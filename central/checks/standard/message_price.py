@@ -11,16 +11,15 @@ from central.checks.message_items import (
     DIFFERS,
     EQUAL,
     NO_UNIT,
-    WHICH,
     Invoiced,
     Pairs,
-    chosen,
     convertible,
     measures,
     pair,
     price_findings,
     read_invoiced,
 )
+from central.checks.received_items import WHICH, chosen
 
 RATES: Final = (5, 6, 7, 8, 9, 10, 12, 13, 14, 15, 16, 17, 27, 1001, 1002, 1019, 1020, 1022, 1023)
 
@@ -79,7 +78,7 @@ class MessagePrice:
 
     def read(self, asked: Asked, bases: Frame) -> Invoiced:
         """Items of received invoices, shared with the other checks of prices."""
-        return read_invoiced(asked)
+        return read_invoiced(asked, bases)
 
     def verdict(self, bases: Frame, read: Invoiced, parameters: Mapping[str, Any]) -> Sequence[Findings]:
         """An info or an error for each item compared; OK where all are equal; a warning where there is none."""

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from central.checks.frame import MICRO, MISSING, Frame, Numbers, group, join, totals
 from central.checks.framework import Asked, Definition, Findings, Kind, Parameter, Text, Value, findings
-from central.checks.message_items import WHICH, chosen
 from central.checks.overlaps import Meeting, equal, exact, meet, together
-from central.checks.received_lines import RATES, WALKED, Received, read_received
+from central.checks.received_items import RATES, WHICH, chosen
+from central.checks.received_lines import WALKED, Received, read_received
 from central.checks.verdict import GROUPS, Result
 
 NO_CARD, NO_TYPE, EQUAL, SPLIT, PARTLY, NO_LINE_OF_MONTH, NO_LINE = range(7)

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from central.checks.bases import Scope
-from central.checks.received_lines import RATES
+from central.checks.received_items import RATES
 from central.checks.run import CheckRunMade, run_checks
 from central.checks.standard import STANDARD
 from central.platform.database import transaction

@@ -38,16 +38,31 @@ ALTER TABLE received_invoice ALTER COLUMN currency DROP DEFAULT;
 COMMENT ON COLUMN received_invoice.currency IS 'Of all its amounts and prices';
 """
 
+DAYS = """
+-- what is of a point within days is found without what was before
+DROP INDEX billing_basis_supply_point_ix;
+CREATE INDEX billing_basis_supply_point_ix ON billing_basis (supply_point, upper(valid));
+DROP INDEX received_invoice_item_supply_point_ix;
+CREATE INDEX received_invoice_item_supply_point_ix ON received_invoice_item (supply_point, upper(period));
+CREATE INDEX received_invoice_corrects_ix ON received_invoice (issuer, corrects) WHERE corrects IS NOT NULL;
+"""
+
 
 def upgrade() -> None:
     """Stock items begin empty: those of the product are installed with the law. Invoices there are in crowns."""
     op.execute(STOCK_ITEMS)
     op.execute(CURRENCY)
+    op.execute(DAYS)
 
 
 def downgrade() -> None:
     """An invoice in another currency has no place any more."""
     op.execute("""
+        DROP INDEX received_invoice_corrects_ix;
+        DROP INDEX received_invoice_item_supply_point_ix;
+        CREATE INDEX received_invoice_item_supply_point_ix ON received_invoice_item (supply_point);
+        DROP INDEX billing_basis_supply_point_ix;
+        CREATE INDEX billing_basis_supply_point_ix ON billing_basis (supply_point);
         DELETE FROM received_invoice_item
          WHERE invoice IN (SELECT id FROM received_invoice WHERE currency <> 'CZK');
         DELETE FROM received_invoice WHERE currency <> 'CZK';

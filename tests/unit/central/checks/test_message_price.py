@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from central.checks.framework import GAS
-from central.checks.message_items import ALL, FOREIGN, Invoiced
+from central.checks.message_items import Invoiced
+from central.checks.received_items import ALL, FOREIGN
 from central.checks.standard.message_price import MessagePrice
 from central.checks.verdict import Result
 from tests.unit.central.checks.columns import bases, frame, told

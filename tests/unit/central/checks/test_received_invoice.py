@@ -15,9 +15,17 @@ from hypothesis import strategies as st
 from central.checks.blocks import Finding
 from central.checks.frame import Frame
 from central.checks.framework import GAS
-from central.checks.message_items import ALL, FOREIGN
 from central.checks.overlaps import equal, exact, meet
-from central.checks.received_lines import BASE_COLUMNS, LINE_COLUMNS, RATES, Received, key_of_rates, with_card, with_key
+from central.checks.received_items import ALL, FOREIGN, RATES
+from central.checks.received_lines import (
+    BASE_COLUMNS,
+    LINE_COLUMNS,
+    Received,
+    key_of_rates,
+    ranges,
+    with_card,
+    with_key,
+)
 from central.checks.standard.received_invoice import ReceivedInvoices, more_than
 from central.checks.verdict import Result
 from tests.unit.central.checks.columns import bases, frame, told
@@ -299,6 +307,12 @@ def test_the_key_of_a_rate_with_several_items() -> None:
     ]  # fmt: skip
     items = frame(rows, ("id", "rate", "type", "specific"))
     assert key_of_rates(np.array([12, 13, 14, 15]), items).tolist() == [-12, 1, 2, -15]
+
+
+def test_ids_as_ranges() -> None:
+    assert ranges(np.array([7, 3, 4, 5, 9, 10])) == "{[3,5],[7,7],[9,10]}"
+    assert ranges(np.array([4])) == "{[4,4]}"
+    assert ranges(np.zeros(0, dtype=np.int64)) == "{}"
 
 
 _DAYS = st.tuples(st.integers(0, 9), st.integers(1, 5)).map(lambda each: (each[0], each[0] + each[1]))

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from central.checks.framework import ELECTRICITY
-from central.checks.message_items import ALL, FOREIGN, Invoiced
+from central.checks.message_items import Invoiced
+from central.checks.received_items import ALL, FOREIGN
 from central.checks.rounding import rounding
 from central.checks.standard.rounded_price import EXACT, RATES, RoundedPrice
 from central.checks.verdict import Result
