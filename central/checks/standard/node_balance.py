@@ -56,7 +56,11 @@ LINKS = """
           FROM down d
           JOIN collection_node n ON n.collection = d.collection AND n.parent = d.node AND n.valid && d.days
          WHERE d.channel IS NULL AND d.meter IS NULL)
-    SELECT d.top, d.channel, d.sign, c.supply_point, (c.direction = 'A+' AND d.sign = 1)::integer AS taken,
+    -- taken: all that its point takes; of a point with several such channels no bill says what each of them measured
+    SELECT d.top, d.channel, d.sign, c.supply_point,
+           (c.direction = 'A+' AND d.sign = 1
+            AND NOT EXISTS (SELECT FROM channel o WHERE o.supply_point = c.supply_point AND o.id <> c.id
+                               AND o.direction = 'A+' AND o.kind = 'interval'))::integer AS taken,
            CASE c.unit WHEN 'Wh' THEN 0 WHEN 'm3' THEN 1 ELSE 2 END AS unit,
            lower(d.days) - DATE '1970-01-01' AS first, upper(d.days) - DATE '1970-01-01' AS end_
       FROM down d JOIN channel c ON c.id = d.channel

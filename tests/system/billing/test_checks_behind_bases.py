@@ -219,6 +219,11 @@ NODE = """
      UNION ALL SELECT id, 'byt', 'rozvodna', :below, '[2026-01-01,)' FROM tree
 """
 
+SECOND = """
+    -- what the node measures becomes a second channel of the point below it
+    UPDATE channel SET supply_point = (SELECT supply_point FROM channel WHERE id = :below) WHERE point = 'MM Trafo 1'
+"""
+
 
 def test_balance_of_the_nodes_above_points(settled: BilledSite) -> None:
     electricity = settled.one(INTERVALS, commodity="electricity")
@@ -237,4 +242,10 @@ def test_balance_of_the_nodes_above_points(settled: BilledSite) -> None:
     for name, *_, result in nodes:
         about = [each.finding for each in told if name in each.finding.text.en]
         assert {each.result for each in about} == ({result} if result is not None else set())
-    assert any("of that billed 0)" not in each.finding.text.en for each in told if "Trafo 1" in each.finding.text.en)
+    assert {"of that billed 0)" in each.finding.text.en for each in told if "Trafo 1" in each.finding.text.en} == {
+        False
+    }
+    # no bill says what each of two channels of a point measured
+    settled.do(SECOND, below=electricity[0])
+    told = found(settled, NodeBalance())
+    assert {"of that billed 0)" in each.finding.text.en for each in told if "Trafo 1" in each.finding.text.en} == {True}
