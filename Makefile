@@ -11,7 +11,8 @@ PY := "$(VENV)/bin/python"
 yes = $(filter-out 0 no false,$(1))
 # Each worker has a database and a broker of its own; foreign servers are shared, so one test at a time uses them.
 WORKERS ?= $(if $(DATABASE_URL)$(MQTT_URL),0,2)
-PYTEST := -m pytest -n $(WORKERS) --dist loadfile
+# Files go to the workers in the order in which they are named: the long ones first, so that both end together.
+PYTEST := -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test unit system fuzz peers lint format bench schemas lock stack-up stack-down clean env-run env-dev
@@ -23,7 +24,7 @@ demo: env-run ## the whole path, from simulated meters to invoices and OTE; serv
 	@exec $(PY) -m deploy.cli demo $(if $(call yes,$(ONCE)),--once) $(ARGS)
 
 test: env-dev ## unit tests, fuzz targets, system tests (ARGS="-k name" goes to pytest)
-	@exec $(PY) $(PYTEST) tests/unit tests/fuzz tests/system $(ARGS)
+	@exec $(PY) $(PYTEST) tests/system tests/fuzz tests/unit $(ARGS)
 
 unit: env-dev ## the tests that need no database, in seconds
 	@exec $(PY) $(PYTEST) tests/unit $(ARGS)
