@@ -254,4 +254,4 @@ def test_traces_lead_from_a_line_to_the_readings_and_back(lived: Lived) -> None:
     assert [each["number"] for each in client["invoice"]["followed_by"]] == [correction.number]
     # and back: a state names the run that billed it
     (first, *_) = desk.get("meter-states", meter="M1")
-    assert first["locked_by"] == lived.closed["accrual"]["N/1"]["run_number"]
+    assert first["locked_by"] == lived.closed["accrual"]["N/1"]["runs"][0]["number"]
