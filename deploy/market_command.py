@@ -14,6 +14,7 @@ from pathlib import Path
 from central.market.channels.open_channels import leads_to_production
 from central.market.errors import MarketError
 from central.market.format_package import find_packages, load_package, look_into, package_valid_on
+from central.market.gas.by_hand import hand_over
 from central.market.gas.waiting import WHY, csv_pieces
 from central.market.months import data_month_of
 from central.market.official.install import Imported, import_schemas, parse_mappings
@@ -71,6 +72,8 @@ def _parser() -> argparse.ArgumentParser:
     gas.set_defaults(act=_export_gas)
     gas.add_argument("month", help="2026-03")
     gas.add_argument("file", type=Path, help="the CSV file to write")
+    text = "the file is for the market operator: what must be told of the month and is whole counts as handed over"
+    gas.add_argument("--hand-over", action="store_true", help=text)
     return parser
 
 
@@ -80,9 +83,12 @@ def _export_gas(options: argparse.Namespace, _folder: Path) -> int:
     try:
         with transaction(engine) as connection, options.file.open("wb") as file:
             file.writelines(csv_pieces(connection, month))
+            marked = hand_over(connection, month, get_clock().now(), SYSTEM) if options.hand_over else None
     finally:
         engine.dispose()
     print(f"{options.file} is written. {WHY}")
+    if marked is not None:
+        print(f"duties handed over by it: {marked}")
     return 0
 
 

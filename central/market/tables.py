@@ -117,6 +117,7 @@ market_duty = Table(
     Column("arose_at", DateTime(timezone=True), nullable=False),
     Column("deadline", DateTime(timezone=True)),
     Column("done_at", DateTime(timezone=True)),
+    Column("handed_over_by", Text, comment="Who handed the data over by hand; NULL: an accepted message told them"),
     UniqueConstraint("message_code", "subject_kind", "subject", "period", "why"),
     CheckConstraint(_one_of("subject_kind", SUBJECT_KINDS), name="subject_kind"),
     CheckConstraint(_one_of("state", DUTY_STATES), name="state"),

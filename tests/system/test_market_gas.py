@@ -10,9 +10,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from sqlalchemy import Engine, insert, update
+from sqlalchemy import Engine, insert, select, text, update
 
 from central.api.app import create_app
+from central.market.duties.overview import month_state
 from central.market.errors import InboundError
 from central.market.format_package import load_package
 from central.market.response import read_response
@@ -23,6 +24,7 @@ from central.platform.settings import Settings
 from central.readings.consolidate import consolidate_once
 from central.readings.testing import HOUR, Evidence, GivenBlock, make_channel, make_meter, map_channel
 from central.registry.tables import party, supply_point
+from central.workflow.telling.tell import tell
 from deploy import market_command
 from shared.metering_day import days_between
 from shared.quantities import Commodity
@@ -75,7 +77,7 @@ def engine(database_url: str) -> Engine:
 
 @pytest.fixture
 async def client(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[httpx.AsyncClient]:
-    monkeypatch.setenv("ROZVODNA_TOKENS", json.dumps([{"token": TOKEN, "name": "Anna", "rights": ["read"]}]))
+    monkeypatch.setenv("ROZVODNA_TOKENS", json.dumps([{"token": TOKEN, "name": "Anna", "rights": ["read", "market"]}]))
     monkeypatch.setenv("ROZVODNA_DATABASE_URL", database_url)
     app = create_app(Settings())
     app.dependency_overrides[get_clock] = lambda: ManualClock(datetime(2026, 4, 2, tzinfo=UTC))
@@ -105,9 +107,79 @@ async def test_gas_data_wait_and_are_exported(
     assert rows[-1]["period_to"] == "2026-03-30T06:00:00+02:00"
     assert (rows[0]["quality"], rows[0]["version"], rows[0]["gas_day"]) == ("MEASURED", "1", "2026-03-27")
 
-    assert market_command.main(["gas-export", "2026-03", str(tmp_path / "gas.csv")]) == 0
+    assert market_command.main(["gas-export", "2026-03", str(tmp_path / "gas.csv"), "--hand-over"]) == 0
     assert (tmp_path / "gas.csv").read_bytes() == answer.content
-    assert "EDIGAS" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "EDIGAS" in said
+    assert "duties handed over by it: 0" in said
+    engine.dispose()
+
+
+def duties(engine: Engine) -> list[tuple[str, str, str, str | None, str]]:
+    """Why, EIC, state, who handed over, problem."""
+    query = text("""
+        SELECT why, subject, state, handed_over_by, coalesce(problem, '') AS problem FROM market_duty
+         WHERE message_code = 'XGE' ORDER BY why, subject, period
+    """)
+    with engine.connect() as connection:
+        return [(row.why, row.subject, row.state, row.handed_over_by, row.problem) for row in connection.execute(query)]
+
+
+async def test_closed_gas_data_are_duties_that_wait_until_they_are_handed_over(
+    client: httpx.AsyncClient, engine: Engine
+) -> None:
+    clock = ManualClock(datetime(2026, 4, 2, tzinfo=UTC))
+    with transaction(engine) as connection:
+        number = connection.execute(select(supply_point.c.id).where(supply_point.c.ean == EICS[1])).scalar_one()
+        connection.execute(update(supply_point).where(supply_point.c.id == number).values(metering_type="C4"))
+        register = make_meter(connection, "G2", commodity="gas", kind="state", exponent=-3)
+        states = make_channel(connection, "PS", commodity="gas", kind="state", exponent=-3)
+        connection.execute(update(channel).where(channel.c.id == states).values(supply_point=number))
+        map_channel(connection, register, states, "[2025-01-01 00:00+00,)")
+        for at in ("2026-03-01 06:00+01", "2026-03-20 09:00+01", "2026-04-01 06:00+02"):
+            connection.execute(
+                text("""
+                    INSERT INTO meter_state (evidence_channel, at, value, kind, entered_at, entered_by)
+                    VALUES (:register, CAST(:at AS timestamptz), 10233400, 'own', now(), 'Jana')
+                """),
+                {"register": register, "at": at},
+            )
+        tell(connection, date(2026, 3, 27), clock, "test")
+        first = tell(connection, date(2026, 3, 1), clock, "test")
+    found = duties(engine)
+    days = [each for each in found if each[0] == "gas_day"]
+    assert len(days) == 31, "April's first gas day is over at six o'clock on the second"
+    whole = [each for each in days if "waits here" in each[4] or "wait here" in each[4]]
+    assert (len(whole), {each[2] for each in days}) == (3, {"open"})
+    assert sum("1 days and 0 hours are missing" in each[4] for each in days) == 28
+    (read,) = [each for each in found if each[0] == "gas_states"]
+    assert (read[1], read[2]) == (EICS[1], "open")
+    assert "wait here" in read[4]
+    assert first.made == 0
+
+    path = "/v1/market/gas/waiting/csv?month=2026-03"
+    before = await client.get(path)
+    assert {each[3] for each in duties(engine)} == {None}, "looking marks nothing"
+    answer = await client.post(path)
+    assert (answer.status_code, answer.headers["X-Handed-Over"]) == (200, "4")
+    assert answer.content == before.content
+    rows = [row for row in csv.DictReader(io.StringIO(answer.text)) if row["meter"]]
+    assert [(row["eic"], row["period_to"], row["state_m3"], row["quality"]) for row in rows] == [
+        (EICS[1], "2026-03-20T09:00:00+01:00", "10233.400", "own"),
+        (EICS[1], "2026-04-01T06:00:00+02:00", "10233.400", "own"),
+    ]
+    marked = [each for each in duties(engine) if each[2] == "done"]
+    assert ([each[0] for each in marked], {each[3] for each in marked}) == (["gas_day"] * 3 + ["gas_states"], {"Anna"})
+    with transaction(engine) as connection:
+        assert tell(connection, date(2026, 3, 1), clock, "test").changed == 0
+        (state,) = [each for each in month_state(connection, date(2026, 3, 1), clock.now()) if each.by_hand]
+        assert (state.message_code, state.by_hand, state.accepted, state.open) == ("XGE", 4, 0, 28)
+        # Another state makes it open again.
+        connection.execute(text("UPDATE meter_state SET value = value + 1 WHERE at = '2026-03-20 09:00+01'"))
+        assert tell(connection, date(2026, 3, 1), clock, "test").changed == 1
+    (read,) = [each for each in duties(engine) if each[0] == "gas_states"]
+    assert (read[2], read[3]) == ("open", None)
+    assert (await client.post(path)).headers["X-Handed-Over"] == "1"
     engine.dispose()
 
 

@@ -10,6 +10,7 @@ _SETTLE: Final = text("""
     UPDATE market_duty duty
        SET state = told.becomes,
            done_at = CASE told.becomes WHEN 'done' THEN told.answered_at END,
+           handed_over_by = NULL,
            problem = CASE WHEN told.state = 'rejected' THEN 'The message was rejected: ' || told.reasons END
       FROM (
         SELECT DISTINCT ON (m.duty) m.duty, m.state, m.answered_at,

@@ -62,7 +62,8 @@ _KEEP: Final = text("""
       FROM market_due
      ORDER BY month, deadline, message_code, subject
     ON CONFLICT (message_code, subject_kind, subject, period, why) DO UPDATE
-       SET cause = excluded.cause, state = 'open', problem = NULL, done_at = NULL, arose_at = excluded.arose_at
+       SET cause = excluded.cause, state = 'open', problem = NULL, done_at = NULL, handed_over_by = NULL,
+           arose_at = excluded.arose_at
      WHERE duty.cause <> excluded.cause OR duty.state = 'waived'
     RETURNING xmax = 0 AS is_new
 """)
@@ -103,7 +104,7 @@ def reconcile(
 _ELSEWHERE: Final = text("""
     -- duties of what was compared last that only a sandbox was told of
     UPDATE market_duty duty
-       SET state = 'open', problem = NULL, done_at = NULL, arose_at = :at
+       SET state = 'open', problem = NULL, done_at = NULL, handed_over_by = NULL, arose_at = :at
       FROM market_due due
      WHERE (duty.message_code, duty.subject_kind, duty.subject, duty.period, duty.why)
          = (due.message_code, due.subject_kind, due.subject, due.period, due.why)

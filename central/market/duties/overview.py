@@ -30,6 +30,7 @@ DUTIES: Final = Overview(
         Column("arose_at", market_duty.c.arose_at, Kind.INSTANT),
         Column("deadline", market_duty.c.deadline, Kind.INSTANT),
         Column("done_at", market_duty.c.done_at, Kind.INSTANT),
+        Column("handed_over_by", market_duty.c.handed_over_by),
     ),
     default_sort=(("deadline", False),),
 )
@@ -53,8 +54,9 @@ def shown(rows: Sequence[RowMapping]) -> list[dict[str, Any]]:
 class CodeState:
     """Duties of a message code in a month; `rejected` are those open ones whose last message was rejected.
 
-    `with_problem` are the open ones of which no message could be made, `late` those past their deadline, `warned`
-    those whose deadline is near; `deadline` is the nearest one that is not met yet.
+    `by_hand` were handed over by a person and not told by a message; `with_problem` are the open ones of which no
+    message could be made, `late` those past their deadline, `warned` those whose deadline is near; `deadline` is the
+    nearest one that is not met yet.
     """
 
     message_code: str
@@ -63,6 +65,7 @@ class CodeState:
     accepted: int
     rejected: int
     waived: int
+    by_hand: int
     with_problem: int
     late: int
     warned: int
@@ -72,7 +75,7 @@ class CodeState:
 _MONTH: Final = text("""
     -- duties of a month with the state of the last message of each
     SELECT d.message_code, d.why, d.state, last.state AS message, d.deadline, count(*) AS duties,
-           count(d.problem) AS problems
+           count(d.problem) AS problems, count(d.handed_over_by) AS by_hand
       FROM market_duty d LEFT JOIN LATERAL (
            SELECT m.state FROM market_message m WHERE m.duty = d.id AND m.made_at >= d.arose_at
             ORDER BY m.version DESC LIMIT 1) last ON true
@@ -90,7 +93,7 @@ def month_state(connection: Connection, month: date, at: datetime) -> list[CodeS
 
 
 def is_done(month: date, states: Sequence[CodeState], at: date) -> bool:
-    """Whether the month is over and every message that was due is accepted."""
+    """Whether the month is over and every message that was due is accepted, or its data were handed over by hand."""
     over = (at.year, at.month) > (month.year, month.month)
     return over and bool(states) and not any(state.open or state.told for state in states)
 
@@ -98,6 +101,7 @@ def is_done(month: date, states: Sequence[CodeState], at: date) -> bool:
 def _code_state(code: str, rows: Sequence[RowMapping], at: datetime) -> CodeState:
     known = rules()
     unmet = [row for row in rows if row["state"] in _UNMET]
+    done = [row for row in rows if row["state"] == "done"]
     near = [
         row
         for row in unmet
@@ -111,9 +115,10 @@ def _code_state(code: str, rows: Sequence[RowMapping], at: datetime) -> CodeStat
         message_code=code,
         open=count([row for row in rows if row["state"] == "open"]),
         told=count([row for row in rows if row["state"] == "told"]),
-        accepted=count([row for row in rows if row["state"] == "done"]),
+        accepted=count(done) - count(done, "by_hand"),
         rejected=count([row for row in rows if row["state"] == "open" and row["message"] == "rejected"]),
         waived=count([row for row in rows if row["state"] == "waived"]),
+        by_hand=count(done, "by_hand"),
         with_problem=count([row for row in rows if row["state"] == "open"], "problems"),
         late=count([row for row in near if row["deadline"] < at]),
         warned=count([row for row in near if row["deadline"] >= at]),

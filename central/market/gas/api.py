@@ -1,23 +1,28 @@
-"""Routes of gas data that wait for the operator's schemas: what there is, and the month as CSV."""
+"""Routes of gas data that wait for the operator's schemas: what there is, the month as CSV, its handing over."""
 
+import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import date
 from decimal import Decimal
-from typing import Annotated
+from typing import IO, Annotated, Final
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 from sqlalchemy import Engine
 
+from central.market.gas.by_hand import hand_over
 from central.market.gas.waiting import WHY, csv_pieces, find_waiting
 from central.market.months import data_month_of
 from central.platform.identity import Person, require
-from central.platform.web import Db
+from central.platform.web import Db, Now
 
 router = APIRouter(prefix="/gas/waiting")
 Reader = Annotated[Person, Depends(require("read"))]
+Actor = Annotated[Person, Depends(require("market"))]
+_IN_MEMORY: Final = 8_000_000
+_PIECE: Final = 1 << 16
 Month = Annotated[str, Query(description="2026-03")]
 
 
@@ -62,8 +67,38 @@ def waiting(
 def waiting_csv(request: Request, _: Reader, month: Month) -> StreamingResponse:
     """The month as CSV, a row an hour; days without a version are left out, a missing value is empty."""
     first = data_month_of(month)
-    headers = {"Content-Disposition": f'attachment; filename="gas-{first:%Y-%m}.csv"'}
-    pieces = _pieces(request.app.state.engine, first)
+    return _file(_pieces(request.app.state.engine, first), first)
+
+
+@router.post(
+    "/csv",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/csv": {"schema": {"type": "string", "format": "binary"}}}}},
+)
+def hand_over_csv(connection: Db, person: Actor, clock: Now, month: Month) -> StreamingResponse:
+    """The same file to be given to the market operator: duties of the month whose data are whole are done by it.
+
+    The header X-Handed-Over says how many; who did it and when stands at each of them and in the audit.
+    """
+    first = data_month_of(month)
+    kept = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - the answer closes it when it has left
+    for piece in csv_pieces(connection, first):
+        kept.write(piece)
+    marked = hand_over(connection, first, clock.now(), person)
+    kept.seek(0)
+    answer = _file(_read(kept), first)
+    answer.headers["X-Handed-Over"] = str(marked)
+    return answer
+
+
+def _read(kept: IO[bytes]) -> Iterator[bytes]:
+    with kept:
+        while piece := kept.read(_PIECE):
+            yield piece
+
+
+def _file(pieces: Iterator[bytes], month: date) -> StreamingResponse:
+    headers = {"Content-Disposition": f'attachment; filename="gas-{month:%Y-%m}.csv"'}
     return StreamingResponse(pieces, media_type="text/csv; charset=utf-8", headers=headers)
 
 

@@ -1,6 +1,7 @@
 """Meter data of gas that wait: they are told by EDIGAS messages, whose official schemas we do not have.
 
-Nothing is copied: what waits are the newest day profiles of the gas points. They can be handed over as CSV.
+Nothing is copied: what waits are the newest day profiles of the gas points, of type C the states read. They can be
+handed over as CSV, see `by_hand`.
 """
 
 import csv
@@ -13,6 +14,7 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
+from central.market.gas.closed import GasState, find_states
 from central.readings.profiles import Profiles, read_newest
 from shared.metering_day import PRAGUE, next_month
 from shared.quantities import MISSING_VALUE, Commodity, Quality
@@ -23,7 +25,9 @@ WHY: Final = (
 )
 HEADER: Final = (
     "eic", "metering_type", "channel", "gas_day", "period_from", "period_to", "volume_m3", "quality", "version",
+    "meter", "register", "state_m3",
 )  # fmt: skip
+NO_STATE: Final = ("", "", "")
 CHANNELS_AT_ONCE: Final = 50
 """Channels whose profiles are in memory together: 50 x 744 hours."""
 
@@ -85,11 +89,15 @@ def find_waiting(connection: Connection, month: date, after: str = "", limit: in
 
 
 def csv_pieces(connection: Connection, month: date) -> Iterator[bytes]:
-    """The month as a CSV file, a row an hour; days without a version are left out, a missing value is empty."""
+    """The month as a CSV file, a row an hour; days without a version are left out, a missing value is empty.
+
+    States of points of type C follow, a row a state: `period_to` is the instant of it, `quality` how it was read.
+    """
     yield _csv([HEADER])
     for some, profiles in _profiles(connection, find_channels(connection, month), month):
         for row, item in enumerate(some):
             yield _csv(_rows(item, profiles, row))
+    yield _csv([_state_row(state) for state in find_states(connection, month)])
 
 
 def _profiles(
@@ -130,7 +138,14 @@ def _rows(item: GasChannel, profiles: Profiles, row: int) -> Iterator[Sequence[o
                 "" if value == MISSING_VALUE else f"{Decimal(value).scaleb(item.exponent):f}",
                 Quality(quality).name,
                 version,
+                *NO_STATE,
             )
+
+
+def _state_row(state: GasState) -> Sequence[object]:
+    at = state.at.astimezone(PRAGUE).isoformat()
+    told = state.meter, state.register, f"{state.state_m3:f}"
+    return state.eic, state.metering_type, state.channel, "", "", at, "", state.kind, "", *told
 
 
 def _csv(rows: Iterator[Sequence[object]] | Sequence[Sequence[object]]) -> bytes:

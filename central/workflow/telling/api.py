@@ -51,6 +51,7 @@ class CodeOut(BaseModel):
     accepted: int
     rejected: int
     waived: int
+    by_hand: int
     with_problem: int
     late: int
     warned: int
@@ -58,7 +59,7 @@ class CodeOut(BaseModel):
 
 
 class MonthOut(BaseModel):
-    """A month is done when it is over and every message that was due is accepted."""
+    """A month is done when it is over and every due message is accepted, or its data were handed over by hand."""
 
     month: date
     done: bool

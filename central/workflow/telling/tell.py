@@ -40,7 +40,7 @@ from central.platform.errors import Refused
 from central.platform.identity import Person
 from central.registry.capacity_rules import months_later
 from central.workflow.report_month import DutyOf, report_period
-from central.workflow.telling import advances, bills, days, gas_bills, gas_registry, registry, reports, states
+from central.workflow.telling import advances, bills, days, gas_bills, gas_data, gas_registry, registry, reports, states
 from central.workflow.telling.model import Tellable, Window
 from shared.clock import Clock
 from shared.metering_day import PRAGUE
@@ -153,6 +153,8 @@ def tell(
         tellables = find(connection, window)
         _write(work, tellables, work.keep([each.due for each in tellables], whys))
     _report(work, work.keep(days.find(connection, window), days.WHYS))
+    gas = gas_data.find(connection, window, at)
+    _write(work, gas, work.keep([each.due for each in gas], gas_data.WHYS))
     withdraw_waived(connection, at, work.person)
     set_problems(connection, work.told.problems)
     told = work.told
