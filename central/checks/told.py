@@ -2,13 +2,15 @@
 
 from typing import Final
 
-ACCEPTED, RESERVED, WAITING, UNSENT, REJECTED = range(5)
-"""From the best to the worst: accepted, accepted with reservation, on its way, not sent yet, rejected."""
+ACCEPTED, BY_HAND, RESERVED, WAITING, UNSENT, REJECTED = range(6)
+"""From the best to the worst: accepted, handed over outside messages, accepted with reservation, on its way, not sent
+yet, rejected."""
 
 STATUS: Final = f"""
            CASE WHEN m.state = 'rejected' THEN {REJECTED}
                 WHEN m.state = 'accepted_with_reservation' THEN {RESERVED}
-                WHEN m.state = 'accepted' OR d.state = 'done' THEN {ACCEPTED}
+                WHEN m.state = 'accepted' THEN {ACCEPTED}
+                WHEN m.id IS NULL AND d.state = 'done' THEN {BY_HAND}
                 WHEN m.state IN ('sent', 'timed_out') THEN {WAITING}
                 ELSE {UNSENT} END"""
 """The status of duty `d` with its message `m`, as SQL."""

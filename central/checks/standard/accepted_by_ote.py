@@ -14,13 +14,13 @@ from central.checks.framework import Asked, Definition, Findings, Kind, Text, Va
 from central.checks.standard.measured_interval import read_measurements
 from central.checks.verdict import Result
 
-ACCEPTED, RESERVED, WAITING, UNSENT, REJECTED, PARTLY, NOT_TOLD = range(7)
-"""The first five in the order of `told`."""
+ACCEPTED, BY_HAND, RESERVED, WAITING, UNSENT, REJECTED, PARTLY, NOT_TOLD = range(8)
+"""The first six in the order of `told`."""
 RESULTS: Final = (
-    Result.OK, Result.INFO, Result.WARNING, Result.WARNING, Result.ERROR, Result.INFO, Result.INFO,
+    Result.OK, Result.INFO, Result.INFO, Result.WARNING, Result.WARNING, Result.ERROR, Result.INFO, Result.INFO,
 )  # fmt: skip
-WHYS: Final = ("day", "month", "states")
-"""Duties that tell what was measured: interval data (121) by day or month, states (122)."""
+WHYS: Final = ("day", "month", "states", "gas_day", "gas_month", "gas_states")
+"""Duties that tell what was measured: interval data (121) by day or month, states (122), of gas by EDIGAS."""
 
 DUTIES: Final = f"""
     -- what must be told of the points' readings, from when until when, with what became of it
@@ -48,12 +48,12 @@ class AcceptedByOte:
         number=1007,
         name=Text("Kontrola přijetí naměřených dat OTE", "Readings accepted by OTE"),
         rule=Text(
-            "Naměřená data místa (121, 122) za interval podkladu přijatá OTE: OK; přijatá s výhradou, sdělovaná jen "
-            "za část dnů nebo vůbec: informace; čekající na odpověď nebo neodeslaná: varování; odmítnutá: chyba. "
-            "Podklad bez měření se neposuzuje.",
-            "The point's measured data (121, 122) of the basis's interval accepted by OTE: OK; accepted with "
-            "reservation, told of some days only or not at all: info; waiting for an answer or not sent: warning; "
-            "rejected: error. A basis without measurements is not judged.",
+            "Naměřená data místa (121, 122, plyn EDIGAS) za interval podkladu přijatá OTE: OK; přijatá s výhradou, "
+            "předaná mimo zprávy, sdělovaná jen za část dnů nebo vůbec ne: informace; čekající na odpověď nebo "
+            "neodeslaná: varování; odmítnutá: chyba. Podklad bez měření se neposuzuje.",
+            "The point's measured data (121, 122, of gas EDIGAS) of the basis's interval accepted by OTE: OK; accepted "
+            "with reservation, handed over outside messages, told of some days only or not at all: info; waiting for "
+            "an answer or not sent: warning; rejected: error. A basis without measurements is not judged.",
         ),
         group="Aktualizace fakturačních podkladů",
         groups=("regular", "annual"),
@@ -62,6 +62,12 @@ class AcceptedByOte:
             Text(
                 "Naměřená data od {first} do {end} OTE přijal (zpráv: {all}).",
                 "The measured data from {first} to {end} were accepted by OTE (messages: {all}).",
+            ),
+            Text(
+                "Naměřená data byla OTE předána mimo zprávy ({many} z {all} sdělení, první za dny od {day}); zda je "
+                "přijal, není známo.",
+                "The measured data were handed over to OTE outside messages ({many} of {all}, the first of the days "
+                "from {day}); whether it accepted them is not known.",
             ),
             Text(
                 "OTE přijal s výhradou {many} z {all} zpráv s naměřenými daty, první za dny od {day}.",

@@ -17,8 +17,9 @@ from central.checks.frame import MISSING, Frame, Numbers, match
 from central.checks.framework import SERVICES, Asked, Definition, Findings, Kind, Text, Value, findings
 from central.checks.verdict import Result
 
-ACCEPTED, RESERVED, WAITING, UNSENT, REJECTED, NOT_LIVE, BEFORE, NOT_TOLD, UNKNOWN, DIFFERS = range(10)
-"""The first five in the order of `told`."""
+ACCEPTED, BY_HAND, RESERVED, WAITING, UNSENT, REJECTED, NOT_LIVE, BEFORE, NOT_TOLD, UNKNOWN, DIFFERS = range(11)
+"""The first six in the order of `told`."""
+RESULTS: Final = (Result.OK, Result.INFO, Result.INFO, Result.WARNING, Result.WARNING, Result.ERROR)
 REGISTRATION, END, CHANGE = range(3)
 ACTS: Final = ("registrace / registration", "ukončení / end", "změna / change")
 SERVED: Final = (SERVICES.index("distribution"), SERVICES.index("supply"))
@@ -111,6 +112,9 @@ class Registration:
                 "OTE má údaje místa jako evidence: {act} ke dni {day}, přijato.",
                 "OTE has the data of the point as the registry: {act} of {day}, accepted.",
             ),
+            Text(
+                "OTE předáno mimo zprávy: {act} ke dni {day}.", "Handed over to OTE outside messages: {act} of {day}."
+            ),
             Text("OTE přijal s výhradou: {act} ke dni {day}.", "OTE accepted with reservation: {act} of {day}."),
             Text("Na přijetí OTE čeká: {act} ke dni {day}.", "Waits to be accepted by OTE: {act} of {day}."),
             Text("OTE není odesláno: {act} ke dni {day}. Odešlete to.", "Not sent to OTE: {act} of {day}. Send it."),
@@ -197,8 +201,7 @@ def _told(judged: Frame, read: Registered) -> list[Findings]:
         "message": Value(Kind.LINK, worst["message"], ("market_message",)),
         "duty": Value(Kind.LINK, worst["duty"], ("market_duty",)),
     }
-    results = np.array([Result.OK, Result.INFO, Result.WARNING, Result.WARNING, Result.ERROR], dtype=np.int8)
-    result = results[worst["status"]]
+    result = np.array(RESULTS, dtype=np.int8)[worst["status"]]
     result[(worst["status"] == told.UNSENT) & (worst["act"] == REGISTRATION)] = Result.ERROR
     return [
         findings(judged["id"][there], result, worst["status"], values),

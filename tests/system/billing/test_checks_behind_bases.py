@@ -130,6 +130,7 @@ def test_readings_accepted_by_the_market_operator(settled: BilledSite) -> None:
         (("done", "rejected", "accepted"), AFTER, Result.OK),
         (("open", "accepted"), BEFORE, Result.WARNING),
         (("open",), AFTER, Result.WARNING),
+        (("done",), AFTER, Result.INFO),
         (("waived", "rejected"), AFTER, Result.INFO),
     ]
     for point, (states, made, _) in zip(points, told, strict=False):

@@ -17,16 +17,17 @@ from tests.unit.central.checks.columns import bases, frame, told
 CHECK = AcceptedByOte()
 MARCH = (date(2026, 3, 1), date(2026, 4, 1))
 NAMES = ("supply_point", "duty", "message", "status", "first", "end_")
-A, V, W, U, R = statuses.ACCEPTED, statuses.RESERVED, statuses.WAITING, statuses.UNSENT, statuses.REJECTED
+A, H, V = statuses.ACCEPTED, statuses.BY_HAND, statuses.RESERVED
+W, U, R = statuses.WAITING, statuses.UNSENT, statuses.REJECTED
 
 
 def judge(
     *duties: tuple[int, date, date], measured: bool = True, point: int = 1, basis: dict[str, Any] | None = None
 ) -> list[Finding]:
-    """What is said of a basis of March; duties with ids from 20 on have messages from 50 on, but those not sent."""
+    """What is said of a basis of March; duties from 20 on, with messages from 50 on but where none was made."""
     rows = [
-        {"supply_point": point, "duty": 20 + place, "message": None if status == U else 50 + place, "status": status,
-         "first": first, "end_": end}
+        {"supply_point": point, "duty": 20 + place, "message": None if status in (H, U) else 50 + place,
+         "status": status, "first": first, "end_": end}
         for place, (status, first, end) in enumerate(duties)
     ]  # fmt: skip
     read = Accepted(frame([{"basis": 1}] if measured else [], ("basis",)), frame(rows, NAMES))
@@ -38,6 +39,7 @@ def judge(
     ("status", "expected", "said"),
     [
         (A, Result.OK, "from 2026-03-01 to 2026-04-01 were accepted by OTE (messages: 1)"),
+        (H, Result.INFO, "handed over to OTE outside messages (1 of 1"),
         (V, Result.INFO, "accepted 1 of 1 messages of measured data with reservation"),
         (W, Result.WARNING, "1 of 1 messages of measured data wait"),
         (U, Result.WARNING, "not sent to OTE: 1 of 1"),
@@ -47,7 +49,7 @@ def judge(
 def test_a_month_that_is_told_whole(commodity: int, status: int, expected: Result, said: str) -> None:
     (finding,) = judge((status, *MARCH), basis={"commodity": commodity})
     assert (finding.result, said in finding.text.en) == (expected, True)
-    assert (("message", "market_message", 50) in finding.links) is (status != U)
+    assert (("message", "market_message", 50) in finding.links) is (status not in (H, U))
     assert ("duty", "market_duty", 20) in finding.links
 
 

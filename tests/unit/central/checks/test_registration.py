@@ -21,7 +21,8 @@ FIRST, END = date(2026, 3, 1), date(2026, 4, 1)
 FOREVER = 2_147_483_648
 EVER = (BEGINNING, FOREVER)
 BEGUN = date(2026, 1, 12)
-A, V, W, U, R = statuses.ACCEPTED, statuses.RESERVED, statuses.WAITING, statuses.UNSENT, statuses.REJECTED
+A, H, V = statuses.ACCEPTED, statuses.BY_HAND, statuses.RESERVED
+W, U, R = statuses.WAITING, statuses.UNSENT, statuses.REJECTED
 
 
 def judge(
@@ -60,6 +61,7 @@ def results(found: list[Finding]) -> list[Result]:
     ("act", "status", "expected", "said"),
     [
         (REG, A, Result.OK, "registration of 2026-01-12, accepted"),
+        (REG, H, Result.INFO, "Handed over to OTE outside messages"),
         (REG, V, Result.INFO, "with reservation"),
         (REG, W, Result.WARNING, "Waits to be accepted by OTE"),
         (REG, U, Result.ERROR, "Not sent to OTE"),
