@@ -21,6 +21,7 @@ from central.invoicing.standing import Standing
 from central.invoicing.tables import invoice, invoice_settled
 from central.platform.copy_text import copy_in
 from central.platform.identity import Person
+from central.platform.plans import plans_kept
 
 LINES = (
     "invoice", "line_no", "basis", "input", "supply_point", "rate", "name", "quantity", "unit", "unit_price",
@@ -73,7 +74,8 @@ class Writer:
         pairs = list(zip(documents, orders, strict=True))
         heads = [self._head(document, order) for document, order in pairs]
         inserted = insert(invoice).returning(invoice.c.id, sort_by_parameter_order=True)
-        ids = list(self._connection.execute(inserted, heads).scalars())
+        with plans_kept(self._connection):
+            ids = list(self._connection.execute(inserted, heads).scalars())
         copy_in(
             self._connection,
             "invoice_line",
@@ -132,7 +134,7 @@ class Writer:
         raw: psycopg.Connection[Any] = self._connection.connection.driver_connection  # type: ignore[assignment]  # psycopg is the driver
         statement = "COPY invoice_file (invoice, kind, content, digest) FROM STDIN (FORMAT BINARY)"
         files = list(made)
-        with raw.cursor() as cursor, cursor.copy(statement) as copy:
+        with plans_kept(self._connection), raw.cursor() as cursor, cursor.copy(statement) as copy:
             copy.set_types(("int8", "text", "bytea", "text"))
             for number, each in zip(ids, files, strict=True):
                 for file in each:

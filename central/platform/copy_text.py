@@ -7,6 +7,8 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import Connection
 
+from central.platform.plans import plans_kept
+
 
 def copy_in(
     connection: Connection, table: LiteralString, columns: Sequence[str], rows: Iterable[Sequence[Any]]
@@ -16,12 +18,8 @@ def copy_in(
     raw: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]  # psycopg is the driver
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
     statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table), names)
-    with raw.cursor() as cursor:
-        # every foreign key is looked up once a row: planned anew each time, that costs ten times the rest
-        cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
-        with cursor.copy(statement) as copy:
-            copy.write("".join(map(_line, rows)))
-        cursor.execute("SET LOCAL plan_cache_mode TO DEFAULT")
+    with plans_kept(connection), raw.cursor() as cursor, cursor.copy(statement) as copy:
+        copy.write("".join(map(_line, rows)))
 
 
 def _line(row: Sequence[Any]) -> str:

@@ -25,6 +25,7 @@ from central.invoicing.payments.tables import bank_file, bank_statement
 from central.platform import audit
 from central.platform.errors import BadInput
 from central.platform.identity import Person
+from central.platform.plans import plans_kept
 from shared.metering_day import PRAGUE
 
 MOST_OCTETS: Final = 300_000_000
@@ -273,7 +274,8 @@ def _book(connection: Connection, file: int, place: int, statement: Statement, o
         )
         .returning(bank_statement.c.id)
     ).scalar_one()
-    booked = connection.execute(BOOK, {"statement": identifier, **side})
+    with plans_kept(connection):
+        booked = connection.execute(BOOK, {"statement": identifier, **side})
     return identifier, booked.rowcount, len(again)
 
 

@@ -30,6 +30,8 @@ _DOMESTIC: Final = re.compile(
 """A Czech account as banks write it without its IBAN: prefix and number, or both in 16 digits."""
 _OPENING: Final = ("OPBD", "PRCD", "ITBD")
 _CLOSING: Final = ("CLBD", "ITBD")
+_APART: Final = frozenset({"TxDtls", "Ntry"})
+"""Elements that have a reader of their own; a batch has thousands."""
 _PARSER: Final[dict[str, Any]] = {"resolve_entities": False, "no_network": True, "load_dtd": False, "huge_tree": False}
 
 
@@ -43,17 +45,18 @@ def read_camt(content: bytes) -> list[Statement]:
     statements: list[Statement] = []
     try:
         space = _namespace(content)
+        names = _Names(space)
         items: list[Item] = []
         pending = 0
         parsed = etree.iterparse(io.BytesIO(content), events=("end",), tag=(space + "Ntry", space + "Stmt"), **_PARSER)
         for _, element in parsed:
             if element.tag == space + "Ntry":
-                entry = _Entry(element, space, len(items))
+                entry = _Entry(element, names, len(items))
                 pending += not entry.booked
                 items += entry.items()
                 element.clear()
             else:
-                statements.append(replace(_statement(element, space, items), pending=pending))
+                statements.append(replace(_statement(element, names, items), pending=pending))
                 items, pending = [], 0
                 element.clear()
     except etree.XMLSyntaxError as error:
@@ -76,19 +79,46 @@ def _namespace(content: bytes) -> str:
     raise BadInput("camt_empty", "The file has no statement (Stmt): it is no CAMT.053.")
 
 
-class _Reader:
-    """Texts at paths of local names below an element."""
+class _Names(dict[Any, str | None]):
+    """Local names by tag; None for what is of another namespace, a comment or an instruction."""
 
-    def __init__(self, element: Any, space: str) -> None:
-        self.element = element
-        self.space = space
+    def __init__(self, space: str) -> None:
+        super().__init__()
+        self._space = space
+
+    def __missing__(self, tag: Any) -> str | None:
+        name = tag.removeprefix(self._space) if isinstance(tag, str) and tag.startswith(self._space) else None
+        self[tag] = None if name is None or "{" in name else name
+        return self[tag]
+
+
+class _Reader:
+    """Texts at paths of local names below an element, which is walked through once; not below what is in _APART."""
+
+    def __init__(self, element: Any, names: _Names) -> None:
+        self._names = names
+        self._found: dict[str, list[Any]] = {}
+        self._walk(element, "")
+
+    def _walk(self, element: Any, path: str) -> None:
+        for child in element:
+            name = self._names[child.tag]
+            if name is None:
+                continue
+            self._found.setdefault(path + name, []).append(child)
+            if len(child) and name not in _APART:
+                self._walk(child, f"{path}{name}/")
+
+    def all(self, path: str) -> list[Any]:
+        return self._found.get(path, [])
 
     def find(self, path: str) -> Any:
-        return self.element.find("/".join(self.space + name for name in path.split("/")))
+        found = self._found.get(path)
+        return None if found is None else found[0]
 
     def each(self, path: str) -> Iterator["_Reader"]:
-        for found in self.element.iterfind("/".join(self.space + name for name in path.split("/"))):
-            yield _Reader(found, self.space)
+        for found in self.all(path):
+            yield _Reader(found, self._names)
 
     def text(self, *paths: str) -> str | None:
         """The first of the paths that has a text."""
@@ -102,8 +132,8 @@ class _Reader:
 class _Entry(_Reader):
     """One entry (Ntry): a movement, or a batch with its movements."""
 
-    def __init__(self, element: Any, space: str, before: int) -> None:
-        super().__init__(element, space)
+    def __init__(self, element: Any, names: _Names, before: int) -> None:
+        super().__init__(element, names)
         self.before = before
 
     @property
@@ -204,9 +234,9 @@ def _said(detail: _Reader, entry: _Reader, *, incoming: bool) -> dict[str, Any]:
         f"RltdPties/{side}Acct/Id/IBAN", f"RltdPties/{side}Acct/Id/Othr/Id", f"RltdPties/{side}Acct/Id/PrtryAcct/Id"
     )
     bank = detail.text(f"RltdAgts/{side}Agt/FinInstnId/Othr/Id", f"RltdAgts/{side}Agt/FinInstnId/ClrSysMmbId/MmbId")
-    message = " ".join(
-        clean(found.text) for found in detail.element.iterfind(f"{detail.space}RmtInf/{detail.space}Ustrd")
-    ) or (detail.text("AddtlTxInf") or entry.text("AddtlNtryInf") or "")
+    message = " ".join(clean(found.text) for found in detail.all("RmtInf/Ustrd")) or (
+        detail.text("AddtlTxInf") or entry.text("AddtlNtryInf") or ""
+    )
     structured = " ".join(reader.text("CdtrRefInf/Ref") or "" for reader in detail.each("RmtInf/Strd"))
     told = " ".join((structured, detail.text("Refs/EndToEndId") or "", message)).upper()
     symbols: dict[str, str] = {}
@@ -237,8 +267,8 @@ def _bban(prefix: str, number: str, whole: str, bank: str) -> str:
     return bank + (whole or f"{prefix:0>6}{number:0>10}")
 
 
-def _statement(element: Any, space: str, items: list[Item]) -> Statement:
-    reader = _Reader(element, space)
+def _statement(element: Any, names: _Names, items: list[Item]) -> Statement:
+    reader = _Reader(element, names)
     number = reader.text("LglSeqNb", "ElctrncSeqNb", "Id") or ""
     where = f"Statement {number}"
     account = reader.text("Acct/Id/IBAN", "Acct/Id/Othr/Id", "Acct/Id/PrtryAcct/Id")

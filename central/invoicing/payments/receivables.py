@@ -18,6 +18,7 @@ from central.invoicing.payments.tables import receivable, receivable_closing
 from central.platform import audit
 from central.platform.errors import NotFound
 from central.platform.identity import Person
+from central.platform.plans import plans_kept
 from central.registry.tables import contract
 from shared.metering_day import PRAGUE
 
@@ -92,7 +93,8 @@ def open_receivables(connection: Connection, new: Sequence[NewReceivable]) -> li
         if row["account"] is None:
             row["account"] = accounts.get(row["contract"])
     inserted = insert(receivable).returning(receivable.c.id, sort_by_parameter_order=True)
-    return list(connection.execute(inserted, rows).scalars())
+    with plans_kept(connection):
+        return list(connection.execute(inserted, rows).scalars())
 
 
 def close_by(connection: Connection, receivables: Sequence[int], reason: str, person: Person, now: datetime) -> Decimal:

@@ -89,6 +89,8 @@ def require_sums(statement: Statement) -> None:
 
 def clean(text: str | None) -> str:
     """Text of a bank without control characters, spaces at the ends and repeated ones."""
+    if text and text.isprintable() and "  " not in text:  # the usual one, in a tenth of the time
+        return text.strip()
     return _SPACES.sub(" ", _CONTROL.sub(" ", text or "")).strip()
 
 

@@ -91,6 +91,14 @@ def test_camt_is_read_by_local_names_and_a_batch_by_its_movements(version: str) 
     ]
 
 
+def test_only_elements_of_the_message_count_whatever_lies_between_them() -> None:
+    between = '<!-- x --><?x y?><y:Amt xmlns:y="urn:y" Ccy="EUR">9.00</y:Amt><Amt Ccy="EUR">9.00</Amt>'
+    entry = BATCH.replace("<x:Ntry>", f"<x:Ntry>{between}").replace("<x:TxDtls>", f"<x:TxDtls>{between}")
+    assert read_statements(camt("02", entry)) == read_statements(camt("02", BATCH))
+    plain = camt("02", BATCH).replace(b'xmlns:x="urn:iso:std:iso:20022:tech:xsd:camt.053.001.02"', b"")
+    assert read_statements(plain.replace(b"x:", b"")) == read_statements(camt("02", BATCH))
+
+
 @pytest.mark.parametrize(
     ("account", "read"),
     [
