@@ -238,10 +238,20 @@ def list_rows(
     return _page(ROWS, connection, request, response, asked)
 
 
-@router.get("/rows/{row}", summary="What a row was told without a basis")
-def show_row(row: Id, connection: Db, person: Reader) -> list[dict[str, Any]]:
+@router.get("/rows/{row}", summary="What a row was told without a basis, or with its bases")
+def show_row(
+    row: Id,
+    connection: Db,
+    person: Reader,
+    with_bases: Annotated[bool, Query(alias="all", description="what its bases were told, too (vše)")] = False,
+) -> list[dict[str, Any]]:
     """Bez vazby na podklad: the newest of every check."""
-    return [_told(each) for each in found.newest_findings(connection, Subject.CALENDAR_ROW, [row]).get(row, [])]
+    told = found.newest_findings(connection, Subject.CALENDAR_ROW, [row]).get(row, [])
+    if with_bases:
+        bases = found.bases_of_row(connection, row)
+        by_basis = found.newest_findings(connection, Subject.BASIS, bases)
+        told = [*told, *(each for basis in bases for each in by_basis.get(basis, []))]
+    return [_told(each) for each in told]
 
 
 @router.get("/objects", summary="What objects show: filter, sort, page")

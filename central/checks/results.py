@@ -42,6 +42,14 @@ _RUN_OF_MONTH = text("""
      WHERE r.kind <> 'recheck' AND r.scope ->> 'month' = :month
        AND EXISTS (SELECT FROM check_block b WHERE b.run = r.id AND b.about = 'supply_point')
 """)
+_OF_ROW = text("""
+    SELECT b.id
+      FROM payment_calendar r
+      JOIN billing_basis b ON b.contract = r.contract AND b.state <> 'cancelled'
+       AND ((upper(b.valid) AT TIME ZONE 'Europe/Prague')::date - 1) <@ r.period
+     WHERE r.id = :row
+     ORDER BY b.supply_point, b.rate, b.id
+""")
 _BLOCKS_ABOUT = text("""
     -- the blocks that may speak about these subjects, of runs that showed what they found, newest first
     SELECT DISTINCT b.run, b.check_number, b.part, b.about, b.statement_group, b.packed, p.texts
@@ -197,6 +205,11 @@ def eans(connection: Connection, points: Sequence[int]) -> dict[int, str]:
     if not points:
         return {}
     return {row.id: row.ean for row in connection.execute(_EANS, {"points": int_array(points)})}
+
+
+def bases_of_row(connection: Connection, row: int) -> Sequence[int]:
+    """The bases that a row of the payment calendar owns: those of its contract that end in its period."""
+    return connection.execute(_OF_ROW, {"row": row}).scalars().all()
 
 
 def about_bases(connection: Connection, bases: Sequence[int]) -> dict[int, Row[Any]]:

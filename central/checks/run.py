@@ -119,6 +119,7 @@ class _Pass:
         self._parts = parts
         self._slots = 1 + max((row.slot for row in get_definitions(connection)), default=0)
         self._rows: list[Numbers] = []
+        self._about_rows: dict[tuple[int, str], list[Findings]] = {}
         self._objects: set[str] = set()
 
     def go(self) -> int:
@@ -130,27 +131,41 @@ class _Pass:
         if self._scope.month is not None:
             self._check_once()
         if self._kind != RECHECK:
-            rows = np.unique(np.concatenate([*self._rows, self._rows_asked()]))
-            shown.refresh_rows(self._connection, rows[rows > 0])
+            self._show_rows()
             shown.refresh_objects(self._connection, sorted(self._objects))
         return bases
+
+    def _show_rows(self) -> None:
+        """What was said about rows, by points of several chunks where a contract has many, in place of what was before;
+        of groups that were not looked at it stays."""
+        told = [each.subjects for found in self._about_rows.values() for each in found]
+        rows = np.unique(np.concatenate([*self._rows, *told, self._rows_asked()]))
+        rows = rows[rows > 0]
+        looked = [part.number for part in self._parts if self._looked(part)]
+        shown.forget_rows(self._connection, looked, self._scope.groups, rows)
+        for (number, group), found in self._about_rows.items():
+            subjects = np.concatenate([each.subjects for each in found])
+            results = np.concatenate([each.results for each in found])
+            shown.store_row_findings(self._connection, self._run, number, group, subjects, results)
+        shown.refresh_rows(self._connection, rows)
+
+    def _looked(self, part: _Part) -> bool:
+        """Whether a check was asked for what the scope takes: one of a whole month only where there is a month."""
+        takes = bool(part.types & set(types_of(self._scope.groups)))
+        return takes and (self._scope.month is not None or not part.check.definition.once)
 
     def _rows_asked(self) -> Numbers:
         if self._scope.rows is not None:
             return np.asarray(self._scope.rows, dtype=np.int64)
         if self._scope.month is not None:
-            return self._rows_of_month()
+            found = self._connection.execute(_ROWS_OF_MONTH, {"month": self._scope.month}).scalars().all()
+            return np.asarray(found, dtype=np.int64)
         return np.zeros(0, dtype=np.int64)
-
-    def _rows_of_month(self) -> Numbers:
-        found = self._connection.execute(_ROWS_OF_MONTH, {"month": self._scope.month}).scalars().all()
-        return np.asarray(found, dtype=np.int64)
 
     def _check(self, chunk: Frame) -> None:
         points = np.unique(chunk["supply_point"])
         asked = Asked(self._connection, points, self._today, self._scope.month, self._kind == INVOICING)
         results: dict[int, NDArray[np.int8]] = {}
-        rows: list[tuple[int, str, Numbers, NDArray[np.int8]]] = []
         for part in self._parts:
             if part.check.definition.once:
                 continue
@@ -161,40 +176,29 @@ class _Pass:
             found = _found(part, asked, bases) if len(bases) else []
             for each in found:
                 self._store(part, each)
-                if each.about is Subject.CALENDAR_ROW and each.group is not None:
-                    rows.append((part.number, each.group, each.subjects, each.results))
             results[part.setting.slot] = _by_basis(chunk["id"], chosen, found)
             part.seconds += time.perf_counter() - begun
         if self._kind == RECHECK:
             return
         shown.store_results(self._connection, self._run, chunk["id"], results, self._slots)
-        calendar = np.unique(chunk["calendar_row"])
-        told = [part.number for part in self._parts if not part.check.definition.once]
-        shown.forget_rows(self._connection, told, calendar)
-        for number, group, subjects, worst in rows:
-            shown.store_row_findings(self._connection, self._run, number, group, subjects, worst)
-        self._rows += [calendar, *(subjects for _, _, subjects, _ in rows)]
+        self._rows.append(np.unique(chunk["calendar_row"]))
         self._objects |= set(shown.objects_of(self._connection, asked.points))
 
     def _check_once(self) -> None:
         """The checks that look at a whole month, whether there are bases or not."""
-        once = [part for part in self._parts if part.check.definition.once]
-        rows: list[tuple[int, str, Numbers, NDArray[np.int8]]] = []
-        for part in once:
+        for part in self._parts:
+            if not part.check.definition.once:
+                continue
             begun = time.perf_counter()
             nothing = Frame({name: np.zeros(0, dtype=np.int64) for name in COLUMNS}, {"unit": (), "price_unit": ()})
             asked = Asked(self._connection, np.zeros(0, dtype=np.int64), self._today, self._scope.month)
             for each in _found(part, asked, nothing):
                 self._store(part, each)
-                if each.about is Subject.CALENDAR_ROW and each.group is not None:
-                    rows.append((part.number, each.group, each.subjects, each.results))
             part.seconds += time.perf_counter() - begun
-        if once and self._kind != RECHECK:
-            shown.forget_rows(self._connection, [part.number for part in once], self._rows_of_month())
-            for number, group, subjects, worst in _worst_of_rows(rows):
-                shown.store_row_findings(self._connection, self._run, number, group, subjects, worst)
 
     def _store(self, part: _Part, found: Findings) -> None:
+        if found.about is Subject.CALENDAR_ROW and found.group is not None:
+            self._about_rows.setdefault((part.number, found.group), []).append(found)
         blocks = []
         for block in pack(found):
             part.counts += np.asarray(block.counts)
@@ -214,18 +218,6 @@ class _Pass:
             part.blocks += 1
         if blocks:
             self._connection.execute(insert(check_block), blocks)
-
-
-def _worst_of_rows(
-    rows: Sequence[tuple[int, str, Numbers, NDArray[np.int8]]],
-) -> list[tuple[int, str, Numbers, NDArray[np.int8]]]:
-    """Findings about rows put together by check and group: a row is stored once for both."""
-    keys = list(dict.fromkeys((number, group) for number, group, _, _ in rows))
-    found = []
-    for key in keys:
-        mine = [each for each in rows if each[:2] == key]
-        found.append((*key, np.concatenate([each[2] for each in mine]), np.concatenate([each[3] for each in mine])))
-    return found
 
 
 def _parts(connection: Connection, kind: str, checks: Sequence[Check]) -> list[_Part]:

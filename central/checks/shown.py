@@ -38,7 +38,9 @@ _ROW_FINDINGS = text("""
      ORDER BY n.calendar_row
 """)
 _FORGET_ROWS = text("""
-    DELETE FROM row_finding WHERE check_number = ANY (:numbers) AND calendar_row = ANY (CAST(:rows AS bigint[]))
+    DELETE FROM row_finding
+     WHERE check_number = ANY (:numbers) AND statement_group = ANY (:groups)
+       AND calendar_row = ANY (CAST(:rows AS bigint[]))
 """)
 _ROWS = text("""
     -- three columns of each row: the worst over its living bases of each group and over what is said without a basis
@@ -146,9 +148,10 @@ def store_row_findings(
     )
 
 
-def forget_rows(connection: Connection, numbers: Sequence[int], rows: Numbers) -> None:
-    """Take away what these checks said about rows without a basis."""
-    connection.execute(_FORGET_ROWS, {"numbers": list(numbers), "rows": int_array(rows)})
+def forget_rows(connection: Connection, numbers: Sequence[int], groups: Sequence[str], rows: Numbers) -> None:
+    """Take away what these checks said about rows without a basis, as far as it concerns these groups."""
+    given = {"numbers": list(numbers), "groups": list(groups), "rows": int_array(rows)}
+    connection.execute(_FORGET_ROWS, given)
 
 
 def refresh(connection: Connection, bases: Sequence[int]) -> None:

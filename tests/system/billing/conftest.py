@@ -9,7 +9,7 @@ from contextlib import ExitStack
 import pytest
 
 from deploy.stack.local import LocalStack
-from tests.system.billing.site import BilledSite, Skipped, billed_site, fill, true_month
+from tests.system.billing.site import BilledSite, Skipped, billed_site, fill, settle_with_rows, true_month
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +26,24 @@ def site(stack: LocalStack, filled_template: str) -> Iterator[BilledSite]:
     """The model site with a complete March, nothing settled."""
     name = f"test_{uuid.uuid4().hex[:12]}"
     with billed_site(stack.create_database(name, template=filled_template)) as built:
+        yield built
+    stack.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def settled_template(stack: LocalStack, filled_template: str) -> Iterator[str]:
+    """The name of a database in which March is settled, with a row of the payment calendar for each contract."""
+    name = f"settled_{uuid.uuid4().hex[:12]}"
+    settle_with_rows(stack.create_database(name, template=filled_template))
+    yield name
+    stack.drop_database(name)
+
+
+@pytest.fixture
+def settled_site(stack: LocalStack, settled_template: str) -> Iterator[BilledSite]:
+    """The model site with March settled in a draft run, unchecked."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    with billed_site(stack.create_database(name, template=settled_template)) as built:
         yield built
     stack.drop_database(name)
 

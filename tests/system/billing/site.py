@@ -27,6 +27,7 @@ from central.readings.vee.stage import validate_once
 from central.settlement.scope import Scope
 from central.settlement.write import RunMade
 from central.workflow.load_site import load_site
+from central.workflow.prepare import prepare
 from central.workflow.settle_month import Period, settle
 from deploy.demo import render
 from deploy.demo.scenario import render_scenario
@@ -113,6 +114,18 @@ def fill(url: str, skipped: Skipped | None = None, truth: Truth | None = None) -
         put_evidence(connection, skipped or Skipped(), truth)
     make_profiles(engine, ManualClock(NOW))
     engine.dispose()
+
+
+def settle_with_rows(url: str) -> None:
+    """Settle March in a filled database, and give each contract a row of the payment calendar for it."""
+    with billed_site(url) as built:
+        with transaction(built.engine) as connection:
+            prepare(connection, CLERK, NOW)
+            settle_march(connection, built.clock)
+        built.do("""
+            INSERT INTO payment_calendar (contract, period, advance_due, regular_due, annual_due)
+            SELECT DISTINCT contract, daterange('2026-03-01', '2026-04-01'), false, true, false FROM billing_basis
+        """)
 
 
 @dataclass(frozen=True)
