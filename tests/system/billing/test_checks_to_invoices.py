@@ -1,5 +1,5 @@
-"""From bases to invoices through the interface with every standard check on: refused while an error lives, cancelled by a
-named person, issued; all of it in the audit."""
+"""From bases to invoices through the interface with every standard check on: refused while an error lives, cancelled by
+a named person, issued; all of it in the audit."""
 
 from __future__ import annotations
 
