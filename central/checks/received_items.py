@@ -29,8 +29,9 @@ ELECTRIC: Final = ("127", "240")
 _EPOCH: Final = date(1970, 1, 1)
 
 ITEMS = """
-    -- items for the points within days, of invoices that no later one corrects; priced: of a message and with a price;
-    -- counted: their amount is for distribution, and is no advance and not only told about the past
+    -- items for the points within days. Priced: with a price, of a message that no later one corrects, no line that
+    -- takes another back. Counted: the amount is for distribution and holds: no advance, not only told about the past,
+    -- not cancelled. A correction with lines that take back counts beside what it corrects, another one in its place.
     SELECT i.id AS invoice, t.place, t.supply_point, t.rate, array_position(%(types)s::text[], t.code) - 1 AS type,
            micro(t.unit_price) AS price, CASE WHEN t.effect IS NULL THEN 1000000 ELSE micro(t.effect) END AS effect,
            array_position(%(units)s::text[], upper(t.unit)) - 1 AS unit,
@@ -38,16 +39,21 @@ ITEMS = """
            (m.message_code = ANY (%(electric)s::text[]))::integer AS electric,
            array_position(%(issuers)s::text[], i.issuer) - 1 AS issuer,
            (t.net * 100)::bigint AS net, (i.currency = 'CZK')::integer AS crowns,
-           (m.id IS NOT NULL AND t.rate IS NOT NULL AND t.unit_price IS NOT NULL)::integer AS priced,
+           (m.id IS NOT NULL AND t.rate IS NOT NULL AND t.unit_price IS NOT NULL AND c.replaces IS NULL
+            AND coalesce(t.quantity, 0) >= 0)::integer AS priced,
            ((t.rate = ANY (%(rates)s::integer[]) OR t.code = ANY (%(types)s::text[]))
-            AND i.kind NOT IN ('advance', 'cancel', 'historic'))::integer AS counted
+            AND i.kind NOT IN ('advance', 'cancel', 'historic') AND c.replaces IS NOT TRUE)::integer AS counted
       FROM received_invoice_item t
       JOIN received_invoice i ON i.id = t.invoice
       LEFT JOIN market_inbox m ON m.id = i.inbox
+      LEFT JOIN (SELECT l.issuer, l.corrects,
+                        bool_or(l.kind = 'cancel' OR NOT EXISTS (SELECT FROM received_invoice_item n
+                                                                  WHERE n.invoice = l.id AND n.net < 0)) AS replaces
+                   FROM received_invoice l WHERE l.corrects IS NOT NULL GROUP BY l.issuer, l.corrects) c
+        ON c.issuer = i.issuer AND c.corrects = i.number
      WHERE t.supply_point = ANY (%(points)s::bigint[])
        AND upper(t.period) > %(first)s::date AND lower(t.period) < %(end)s::date
        AND (t.rate IS NOT NULL OR t.code = ANY (%(types)s::text[]))
-       AND NOT EXISTS (SELECT FROM received_invoice c WHERE c.issuer = i.issuer AND c.corrects = i.number)
 """
 TYPES = f"""
     -- OTE invoice item types of the stock items of distribution

@@ -17,6 +17,10 @@ HEAD = {
     "issuer": "8591824003008", "kind": "regular", "commodity": "electricity", "first_day": "2026-03-01",
     "end_day": "2026-04-01", "issued": "2026-04-05",
 }  # fmt: skip
+LOW_VOLTAGE = """
+    SELECT array_agg(p.id) FROM (SELECT id FROM supply_point WHERE commodity = 'electricity' AND voltage_level = 'NN'
+                                  ORDER BY id LIMIT 6) p
+"""
 EAN = "SELECT ean FROM supply_point WHERE id = :point"
 OF_POINT = """
     SELECT json_agg(json_build_array(b.id, b.rate, b.amount) ORDER BY b.id) FROM billing_basis b
@@ -33,7 +37,7 @@ def check(site: BilledSite, scope: Scope) -> CheckRunMade:
 def test_what_was_received_is_compared_by_stock_item_and_point(site: BilledSite) -> None:
     with transaction(site.engine) as connection:
         prepare(connection, CLERK, NOW)
-        run = settle_march(connection, site.clock).id
+        run = settle_march(connection, site.clock, site.one(LOW_VOLTAGE)).id
     site.do("UPDATE check_definition SET active = true WHERE number IN (8, 26)")
     one, other = site.one("""
         SELECT array_agg(p ORDER BY p) FROM (
@@ -69,3 +73,24 @@ def test_what_was_received_is_compared_by_stock_item_and_point(site: BilledSite)
     assert alone.parts[8]["results"] == {"info": 0, "ok": 3, "warning": 0, "error_cancelled": 0, "error": 0}, (
         "the rest of the point, which the run made too, is added to the one that is checked"
     )
+    again = [
+        {"description": "zpět", "rate": lines[other][0][1], "net": str(-Decimal(str(lines[other][0][2])) - 2)},
+        {"description": "správně", "rate": lines[other][0][1], "net": str(Decimal(str(lines[other][0][2])))},
+    ]
+    corrected = HEAD | {
+        "number": "O-1", "kind": "correction", "corrects": f"F-{other}", "items": again, "net": "-2.00",
+        "point": site.one(EAN, point=other),
+    }  # fmt: skip
+    with site.client() as client:
+        assert client.post("/v1/received-invoices", json=corrected).status_code == 201
+    assert check(site, Scope(bases=second)).parts[8]["results"]["error"] == 0, "the difference counts with the rest"
+    cancelled = corrected | {
+        "number": "O-2",
+        "kind": "cancel",
+        "corrects": f"F-{one}",
+        "point": site.one(EAN, point=one),
+    }
+    with site.client() as client:
+        assert client.post("/v1/received-invoices", json=cancelled).status_code == 201
+    told_again = check(site, Scope(bases=first)).parts[8]["results"]
+    assert (told_again["warning"], told_again["ok"]) == (len(first), 0), "nothing of a cancelled invoice is left"
