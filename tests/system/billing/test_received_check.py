@@ -58,39 +58,36 @@ def test_what_was_received_is_compared_by_stock_item_and_point(site: BilledSite)
                 "net": str(sum(Decimal(each["net"]) for each in items)),
             }  # fmt: skip
             assert client.post("/v1/received-invoices", json=body).status_code == 201
-    made = check(site, Scope(run=run))
-    assert [part["failed"] for part in made.parts.values()] == [None, None]
-    verdicts = "SELECT array_agg(v.result ORDER BY v.basis) FROM basis_verdict v WHERE v.basis = ANY (:bases)"
-    first, second = ([number for number, _, _ in lines[point]] for point in (one, other))
-    # check 26 finds no message: a warning, the worst of both
-    assert set(site.one(verdicts, bases=first)) == {3}
-    assert site.one(verdicts, bases=second)[0] == 5
-    assert made.parts[8]["results"]["error"] >= 1
-    with site.client() as client:
+        made = check(site, Scope(run=run))
+        assert [part["failed"] for part in made.parts.values()] == [None, None]
+        verdicts = "SELECT array_agg(v.result ORDER BY v.basis) FROM basis_verdict v WHERE v.basis = ANY (:bases)"
+        first, second = ([number for number, _, _ in lines[point]] for point in (one, other))
+        # check 26 finds no message: a warning, the worst of both
+        assert set(site.one(verdicts, bases=first)) == {3}
+        assert site.one(verdicts, bases=second)[0] == 5
+        assert made.parts[8]["results"]["error"] >= 1
         told = client.get(f"/v1/checks/bases/{second[0]}").json()
-    assert "rozdíl 2.00 Kč je větší než 1 Kč" in str(told), told
-    alone = check(site, Scope(bases=[first[0]]))
-    assert alone.parts[8]["results"] == {"info": 0, "ok": 3, "warning": 0, "error_cancelled": 0, "error": 0}, (
-        "the rest of the point, which the run made too, is added to the one that is checked"
-    )
-    again = [
-        {"description": "zpět", "rate": lines[other][0][1], "net": str(-Decimal(str(lines[other][0][2])) - 2)},
-        {"description": "správně", "rate": lines[other][0][1], "net": str(Decimal(str(lines[other][0][2])))},
-    ]
-    corrected = HEAD | {
-        "number": "O-1", "kind": "correction", "corrects": f"F-{other}", "items": again, "net": "-2.00",
-        "point": site.one(EAN, point=other),
-    }  # fmt: skip
-    with site.client() as client:
+        assert "rozdíl 2.00 Kč je větší než 1 Kč" in str(told), told
+        alone = check(site, Scope(bases=[first[0]]))
+        assert alone.parts[8]["results"] == {"info": 0, "ok": 3, "warning": 0, "error_cancelled": 0, "error": 0}, (
+            "the rest of the point, which the run made too, is added to the one that is checked"
+        )
+        again = [
+            {"description": "zpět", "rate": lines[other][0][1], "net": str(-Decimal(str(lines[other][0][2])) - 2)},
+            {"description": "správně", "rate": lines[other][0][1], "net": str(Decimal(str(lines[other][0][2])))},
+        ]
+        corrected = HEAD | {
+            "number": "O-1", "kind": "correction", "corrects": f"F-{other}", "items": again, "net": "-2.00",
+            "point": site.one(EAN, point=other),
+        }  # fmt: skip
         assert client.post("/v1/received-invoices", json=corrected).status_code == 201
-    assert check(site, Scope(bases=second)).parts[8]["results"]["error"] == 0, "the difference counts with the rest"
-    cancelled = corrected | {
-        "number": "O-2",
-        "kind": "cancel",
-        "corrects": f"F-{one}",
-        "point": site.one(EAN, point=one),
-    }
-    with site.client() as client:
+        assert check(site, Scope(bases=second)).parts[8]["results"]["error"] == 0, "the difference counts with the rest"
+        cancelled = corrected | {
+            "number": "O-2",
+            "kind": "cancel",
+            "corrects": f"F-{one}",
+            "point": site.one(EAN, point=one),
+        }
         assert client.post("/v1/received-invoices", json=cancelled).status_code == 201
-    told_again = check(site, Scope(bases=first)).parts[8]["results"]
-    assert (told_again["warning"], told_again["ok"]) == (len(first), 0), "nothing of a cancelled invoice is left"
+        told_again = check(site, Scope(bases=first)).parts[8]["results"]
+        assert (told_again["warning"], told_again["ok"]) == (len(first), 0), "nothing of a cancelled invoice is left"
