@@ -155,6 +155,23 @@ def test_acts_at_a_gas_point_are_told_and_done_when_accepted(desk: Desk) -> None
     assert (more.first_day, more.consumption.reserved_daily_m3) == (date(2026, 3, 25), 30)
     assert (less.first_day, less.consumption.reserved_daily_m3) == (date(2026, 3, 30), None)
 
+    # The capacity was a mistake: both of its days are told as they were after all.
+    with transaction(desk.engine) as db:
+        db.execute(text("DELETE FROM gas_capacity"))
+    desk.clock.set(desk.clock.now() + timedelta(minutes=5))
+    assert desk.post("/tell", {})["made"] == 2
+    with transaction(desk.engine) as db:
+        rows = db.execute(
+            select(market_message.c.xml).where(
+                market_message.c.message_code == "XG1", market_message.c.state == "saved"
+            )
+        ).scalars()
+        points = [read_any(PACKAGE, bytes(content)).payload.points[0] for content in rows]
+    assert {(point.action, point.first_day, point.consumption.reserved_daily_m3) for point in points} == {
+        ("change", date(2026, 3, 25), None),
+        ("change", date(2026, 3, 30), None),
+    }
+
 
 def test_master_data_of_a_gas_point_wait_and_are_taken(desk: Desk) -> None:
     data = GasMasterData(

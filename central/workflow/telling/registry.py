@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from typing import Final
 
 from sqlalchemy import Connection, RowMapping, text
@@ -10,8 +11,9 @@ from sqlalchemy import Connection, RowMapping, text
 from central.market.duties.rules import rules
 from central.market.messages import Subject
 from central.workflow.telling import bulk, withdrawn
-from central.workflow.telling.acts import PointFacts, acts_of, lacking, record
+from central.workflow.telling.acts import LIVE, PointFacts, acts_of, lacking, record
 from central.workflow.telling.model import Tellable, Window, digest, due
+from central.workflow.telling.withdrawn import Live, Withdrawn
 from shared.quantities import Commodity
 
 CODE: Final = "111"
@@ -90,24 +92,20 @@ def find(connection: Connection, window: Window, bulk_from: int | None = None) -
         told = now if acts and acts != ["end"] else before
         if acts and told is not None:
             found.append(_tellable(each, acts, told))
-    found += _withdrawn(connection, window, [(each.due.subject.code, each.due.first_day) for each in found])
+    found += withdrawn.tell_anew(connection, window, CODE, found, partial(_live, connection))
     return bulk.gather(connection, found, window, bulk_from)
 
 
-def _withdrawn(connection: Connection, window: Window, there: Sequence[tuple[str, date]]) -> list[Tellable]:
-    """What was told of acts that are not `there` any more is put right, under the duty that told it."""
-    acts = withdrawn.find(connection, window, there)
-    facts = read_facts(connection, [(act.point, act.day) for act in acts])
-    found = []
-    for act in acts:
-        payload = withdrawn.correcting(act, facts)
-        if payload is None:
-            continue
-        cause = {"acts": [], "withdrawn": act.why, "supply_point": act.point, "day": act.day.isoformat()}
-        subject = Subject("supply_point", act.ean, act.point)
-        made = due(act.why, subject, act.day, None, {**cause, "told": digest(payload)})
-        found.append(Tellable(made, act.sender, payload))
-    return found
+def _live(connection: Connection, acts: Sequence[Withdrawn]) -> list[Live | None]:
+    """Of points that are live on the days of withdrawn acts: what they lack, and their records."""
+    facts = read_facts(connection, sorted({(act.point, act.day) for act in acts}))
+    return [_live_one(act, facts.get((act.point, act.day))) for act in acts]
+
+
+def _live_one(act: Withdrawn, now: PointFacts | None) -> Live | None:
+    if now is None or now.state not in LIVE:
+        return None
+    return lacking(now), lambda again: record(["registration" if again else "change"], now, act.day)
 
 
 def act_days(connection: Connection, window: Window, commodity: Commodity) -> list[ActDay]:

@@ -4,10 +4,10 @@ An act is withdrawn when the registry has nothing that began or ended on its day
 another day. What never left is waived by the pass; of what left, the operator has a wrong picture of that day.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 from sqlalchemy import Connection, text
@@ -16,22 +16,28 @@ from central.market.contents import read_any
 from central.market.envelope import root_name
 from central.market.errors import MarketError
 from central.market.format_package import package_of_root
-from central.market.payloads.master_data import MasterData, PointData
+from central.market.messages import Subject
+from central.market.payloads.gas_master_data import GasMasterData
+from central.market.payloads.master_data import MasterData
 from central.market.xml import parse_untrusted
-from central.workflow.telling.acts import LIVE, PointFacts, record
-from central.workflow.telling.model import Window
+from central.workflow.telling.model import Tellable, Window, digest, due
 
+_ENDS: Final = frozenset({"end", "gas_end"})
+Live = tuple[str | None, Callable[[bool], msgspec.Struct]]
+"""Of a point that is live on a day: what it lacks to be told, and its record (registered, or changed)."""
+Anew = Callable[[Sequence["Withdrawn"]], Sequence[Live | None]]
+"""Of each act, if its point is live on its day."""
 _TOLD: Final = text("""
     -- acts of the time that left for the operator and are not among those that there are, with the last message of each
     WITH told AS (
         SELECT duty.id, duty.why, duty.subject AS ean, duty.supply_point AS point, lower(duty.period) AS day
           FROM market_duty duty
-         WHERE duty.message_code = '111' AND duty.month BETWEEN :since AND :until
+         WHERE duty.message_code = :code AND duty.month BETWEEN :since AND :until
         UNION ALL
         SELECT duty.id, 'registration', point.ean, sp.id, lower(duty.period)
           FROM market_duty duty CROSS JOIN jsonb_array_elements_text(duty.cause -> 'points') AS point (ean)
           JOIN supply_point sp ON sp.ean = point.ean
-         WHERE duty.message_code = '194' AND duty.month BETWEEN :since AND :until)
+         WHERE duty.message_code = '194' AND :code = '111' AND duty.month BETWEEN :since AND :until)
     SELECT DISTINCT ON (told.ean, told.day) told.why, told.ean, told.point, told.day, message.xml, message.sender
       FROM told JOIN market_message message ON message.duty = told.id
      WHERE message.direction = 'out'
@@ -44,23 +50,61 @@ _TOLD: Final = text("""
 
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
-    """An act `why` of a point's day that was told by the message `last` under `sender` and is not there any more."""
+    """An act `why` of a point's day that was told under `sender` and is not there any more; `last` is what was told."""
 
     why: str
-    ean: str
+    code: str
     point: int
     day: date
-    last: PointData
+    last: MasterData | GasMasterData
     sender: str
 
 
-def find(connection: Connection, window: Window, there: Sequence[tuple[str, date]]) -> list[Withdrawn]:
-    """The acts of the window that were told and are not `there` (EAN and day) any more."""
+def tell_anew(
+    connection: Connection, window: Window, code: str, there: Sequence[Tellable], anew: Anew
+) -> list[Tellable]:
+    """What the messages `code` told of acts that are not `there` any more is put right, under the duty that told it.
+
+    A point that is live on the day is told as it stands (registered again, if its end was told); of one that is not,
+    what was told is cancelled.
+    """
+    found = []
+    acts = _find(connection, window, code, there)
+    for act, live in zip(acts, anew(acts) if acts else (), strict=True):
+        told = _put_right(act, live)
+        if told is None:
+            continue
+        problem, payload = told
+        cause = {"acts": [], "withdrawn": act.why, "supply_point": act.point, "day": act.day.isoformat()}
+        made = due(
+            act.why,
+            Subject("supply_point", act.code, act.point),
+            act.day,
+            None,
+            {**cause, "told": digest(payload)},
+        )
+        found.append(Tellable(made, act.sender, payload, problem))
+    return found
+
+
+def _put_right(act: Withdrawn, live: Live | None) -> tuple[str | None, msgspec.Struct | None] | None:
+    """A problem or a record; None where there is nothing to put right."""
+    if live is not None:
+        problem, record = live
+        return problem, None if problem else record(act.why in _ENDS)
+    if act.why in _ENDS:
+        return None
+    points = [msgspec.structs.replace(point, action="cancel", suspensions=[]) for point in act.last.points]
+    return None, msgspec.structs.replace(act.last, points=points)
+
+
+def _find(connection: Connection, window: Window, code: str, there: Sequence[Tellable]) -> list[Withdrawn]:
     asked = {
+        "code": code,
         "since": window.first_month,
         "until": window.last_month,
-        "eans": [ean for ean, _ in there],
-        "days": [day for _, day in there],
+        "eans": [each.due.subject.code for each in there],
+        "days": [each.due.first_day for each in there],
     }
     found = []
     for row in connection.execute(_TOLD, asked):
@@ -69,26 +113,12 @@ def find(connection: Connection, window: Window, there: Sequence[tuple[str, date
     return found
 
 
-def correcting(act: Withdrawn, facts: Mapping[tuple[int, date], PointFacts]) -> MasterData | None:
-    """What puts the operator's picture of the day right; None where there is nothing to put right.
-
-    A point that is live on the day is told as it stands (registered again, if its end was told); of one that is not,
-    what was told is cancelled.
-    """
-    now = facts.get((act.point, act.day))
-    if now is not None and now.state in LIVE:
-        return record(["registration" if act.why == "end" else "change"], now, act.day)
-    if act.why == "end":
-        return None
-    action: Literal["cancel"] = "cancel"
-    return MasterData(points=[msgspec.structs.replace(act.last, action=action, suspensions=[])])
-
-
-def _told(xml: bytes, ean: str, today: date) -> PointData | None:
-    """What the message told of the point; None where it cannot be read any more."""
+def _told(xml: bytes, code: str, today: date) -> MasterData | GasMasterData | None:
+    """What the message told of the point alone; None where it cannot be read any more."""
     try:
-        read = read_any(package_of_root(*root_name(parse_untrusted(xml)), today), xml)
+        payload = read_any(package_of_root(*root_name(parse_untrusted(xml)), today), xml).payload
     except MarketError:
         return None
-    assert isinstance(read.payload, MasterData)
-    return next((point for point in read.payload.points if point.opm == ean), None)
+    assert isinstance(payload, MasterData | GasMasterData)
+    points = [point for point in payload.points if point.opm == code]
+    return msgspec.structs.replace(payload, points=points) if points else None
