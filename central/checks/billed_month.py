@@ -115,7 +115,7 @@ LINES: Final = f"""
 """
 OTHERS: Final = f"""
     SELECT b.supply_point, b.rate, {_BASIS_DAYS}
-    {_BASES} AND b.service = 'other'
+    {_BASES} AND b.service = 'other' AND %(others)s
 """
 TAKEN: Final = """
     -- days without a contract on which a point took something: by values of profiles, and by states that went up since
@@ -216,6 +216,9 @@ def read_month(asked: Asked, start: date) -> BilledMonth:
         "firsts": int_array(bare["first"] + low),
         "ends": int_array(bare["end_"] + low),
     }
+    services = frame(SERVICES, "supply_point", "rate")
+    # no scan of the month's bases where no service is to be found on them
+    given["others"] = len(services) > 0
     taken = asked.frame(TAKEN, ("supply_point", "first", "days", "rise"), **given_taken)
     return BilledMonth(
         start=start, days=high - low, today=(asked.today - start).days, packages=packages, slots=slots, names=names,
@@ -224,7 +227,7 @@ def read_month(asked: Asked, start: date) -> BilledMonth:
         conditions=frame(CONDITIONS, "supply_point", "kind"),
         capacities=frame(CAPACITIES, "supply_point", "kind"),
         price_lists=frame(LISTS, "supply_point", "price_list", "priced"),
-        services=frame(SERVICES, "supply_point", "rate"),
+        services=services,
         rows=frame(ROWS, "contract", "calendar_row"),
         omitted=asked.frame(OMITTED, ("supply_point", "run"), **given),
         covers=covers, lines=lines, others=frame(OTHERS, "supply_point", "rate"),

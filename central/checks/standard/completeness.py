@@ -30,7 +30,7 @@ from central.settlement.law import Law, law_of
 from central.settlement.model import CannotPriceError, TariffPoint
 
 (COMPLETE, NOTHING_BILLED, NOT_BILLED, OMITTED, TWICE, SERVICE, TAKEN, NO_CONTRACT, NO_PAYER, NO_SUPPLIER, SUSPENDED,
- NOT_DUE) = range(12)  # fmt: skip
+ NOT_DUE, UNSUPPLIED) = range(13)  # fmt: skip
 REGULAR: Final = "regular"
 _EPOCH: Final = date(1970, 1, 1)
 _REASONS: Final = tuple(REASONS)
@@ -46,12 +46,13 @@ class Completeness:
         rule=Text(
             "Za měsíc, i bez řádku platebního kalendáře: každý den místa a každá složka, kterou účinný balíček vždy "
             "účtuje, je na právě jednom nezrušeném podkladu: OK; na žádném nebo na více: chyba; odběr bez smlouvy, bez "
-            "plátce nebo bez dodavatele: chyba; pojmenovaný důvod (přerušeno, bez smlouvy a odběru, ještě se "
-            "nevyúčtovává): informace.",
+            "plátce, sdružené služby bez dodavatele: chyba; jiný odběr bez dodavatele: varování; pojmenovaný důvod "
+            "(přerušeno, bez smlouvy a odběru, ještě se nevyúčtovává): informace.",
             "Over a month, also without a row of the payment calendar: each day of a point and each component that the "
             "package in force always bills is on exactly one basis that is not cancelled: OK; on none or several: "
-            "error; take-off without contract, payer or supplier: error; a named reason (suspended, without contract "
-            "and take-off, not to be billed yet): info.",
+            "error; take-off without contract or payer, combined services without supplier: error; other take-off "
+            "without supplier: warning; a named reason (suspended, without contract and take-off, not to be billed "
+            "yet): info.",
         ),
         group="Aktualizace fakturačních podkladů",
         groups=("regular", "accrual", "annual"),
@@ -113,6 +114,12 @@ class Completeness:
                 "{days} dnů od {first} se vyúčtuje až po {until}.",
                 "{days} days from {first} are billed only after {until}.",
             ),
+            Text(
+                "Odběr bez dodavatele: místo nemá {days} dnů od {first} dodavatele ani vlastní ceník dodávky. Doplňte "
+                "dodavatele.",
+                "Take-off without supplier: the point has neither a supplier nor an own price list of supply for "
+                "{days} days from {first}. Enter the supplier.",
+            ),
         ),
     )  # fmt: skip
 
@@ -123,7 +130,7 @@ class Completeness:
         return read_month(asked, asked.month)
 
     def verdict(self, bases: Frame, read: BilledMonth, parameters: Mapping[str, Any]) -> Sequence[Findings]:
-        """Findings about supply points; errors on the rows of the payment calendar, too, where there are any."""
+        """Findings about supply points; what is wrong on the rows of the payment calendar, too, where there are any."""
         billed = _Billed(read)
         found = [*_bare(read), *billed.findings()]
         wrong = {point for each in found for point in each.subjects[each.results == Result.ERROR].tolist()}
@@ -152,6 +159,12 @@ class _Billed:
         framework = month.items["framework"][self._item] == 1
         self._unpaid = self._terms < 0
         self._unsupplied = ~self._unpaid & framework & (taken(month.points["supplier"], self._point) != customer)
+        self._unsupplied_alone = (
+            ~framework
+            & (month.items["purchase"][self._item] == 0)
+            & (month.points["supplier"][self._point] == MISSING)
+            & (holding(self.segments, month.price_lists) < 0)
+        )
         lacking = self.due & ~masks(self.segments, month.covers)
         open_ = (lacking != 0) & ~self._unpaid & ~self._unsupplied
         self._until = self._billed_after()
@@ -164,6 +177,7 @@ class _Billed:
         month, lacking = self._month, self._lacking
         yield self._stretches(self._unpaid, Result.ERROR, NO_PAYER)
         yield self._stretches(self._unsupplied, Result.ERROR, NO_SUPPLIER)
+        yield self._stretches(self._unsupplied_alone, Result.WARNING, UNSUPPLIED)
         yield self._stretches(self._suspended, Result.INFO, SUSPENDED)
         yield self._stretches(self._early, Result.INFO, NOT_DUE, self._until)
         bare = (lacking & SOME) != 0
@@ -213,6 +227,7 @@ class _Billed:
             **{kind: holds.astype(np.int64) for kind, holds in at.items()},
             **{name: holds.astype(np.int64) for name, holds in zip(CAPACITY, agreed, strict=True)},
             "priced": taken(month.price_lists["priced"], holding(self.segments, month.price_lists)),
+            "supplier": (month.points["supplier"][self._point] != MISSING).astype(np.int64),
             "stretch": np.searchsorted(borders, self.segments["first"], "right"),
         }
         numbers, first = group(list(columns.values()))
@@ -242,7 +257,7 @@ class _Billed:
         if facts["priced"] != MISSING:
             priced = [name for bit, name in enumerate(COMPONENTS) if facts["priced"] >> bit & 1]
             rates |= supplied(commodity, priced, two_tariffs=_two_tariffs(law, point))
-        else:
+        elif facts["supplier"]:
             reasons.add("other_supplier")
         mask = SOME | sum(2 << month.slots.index(rate) for rate in rates)
         return mask, sum(1 << _REASONS.index(reason) for reason in reasons)
@@ -322,8 +337,8 @@ def _bare(month: BilledMonth) -> list[Findings]:
 
 
 def _on_rows(found: Findings, month: BilledMonth) -> Findings | None:
-    """The errors on the calendar rows of the contracts under which they arise."""
-    wrong = np.flatnonzero(found.results == Result.ERROR)
+    """What is wrong on the calendar rows of the contracts under which it arises."""
+    wrong = np.flatnonzero(found.results >= Result.WARNING)
     if not len(wrong):
         return None
     first = found.values["first"].data[wrong] - (month.start - _EPOCH).days

@@ -35,10 +35,10 @@ SELECT 'LDS', 'Operator', 'Hlavní 1', 'Brno', '602 00', ARRAY['operator']
 -- every second code is of the series of the distributor that the operator is, the others tell none
 UPDATE party SET ean13 = '8591824071502' WHERE code = 'LDS';
 INSERT INTO supply_point
-       (ean, name, object, street, city, postal_code, commodity, voltage_level, metering_type, operator)
+       (ean, name, object, street, city, postal_code, commodity, voltage_level, metering_type, operator, supplier)
 SELECT '8591824' || lpad((n + n %% 2 * 400000000)::text, 11, '0'), 'Místo ' || n, 'Objekt ' || n / 4, 'Dlouhá ' || n,
        'Brno', '602 00',
-       'electricity', 'VN', 'B', (SELECT id FROM party WHERE code = 'LDS')
+       'electricity', 'VN', 'B', (SELECT id FROM party WHERE code = 'LDS'), (SELECT id FROM party WHERE code = 'LDS')
   FROM generate_series(1, %(points)s) n;
 INSERT INTO contract (number, kind, customer, payer, valid)
 SELECT 'S/' || n, 'distribution', p.id, p.id, '[2025-01-01,)'::daterange

@@ -46,6 +46,10 @@ def test_a_month_is_billed_whole_or_says_why(site: BilledSite) -> None:
         prepare(connection, CLERK, NOW)
         settle_march(connection, site.clock)
     site.do("UPDATE check_definition SET active = number = 1001")
+    results = check(site)
+    assert (results["ok"], results["warning"], results["error"]) == (POINTS, POINTS, 0)
+    assert {each["text"]["en"].split(":")[0] for each in told(site, result="warning")} == {"Take-off without supplier"}
+    site.do("UPDATE supply_point SET supplier = operator")
     whole = {"info": 0, "ok": POINTS, "warning": 0, "error_cancelled": 0, "error": 0}
     assert check(site) == whole
     low = site.one("SELECT array_agg(DISTINCT supply_point) FROM billing_basis WHERE rate = 13")[:5]
