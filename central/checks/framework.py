@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -133,6 +133,8 @@ class Definition:
     once: bool = False
     """It looks at a whole month in one go, whether there are bases or not; it is handed none, and runs only where a
     month is asked for."""
+    whole_rows: bool = False
+    """It looks at all bases of the calendar rows that it comes upon, of points that nobody asked for, too."""
     version: int | None = None
     """Of a customer check: which of its versions this is."""
 
@@ -186,4 +188,13 @@ class Check(Protocol):
 
     def verdict(self, bases: Frame, read: Any, parameters: Mapping[str, Any]) -> Sequence[Findings]:
         """At most a few columns of findings; a basis that none speaks about shows no result of this check."""
+        ...
+
+
+@runtime_checkable
+class Refreshing(Protocol):
+    """A check that also keeps an attribute of what it compares; not when cancelled errors are only looked at."""
+
+    def refresh(self, asked: Asked, bases: Frame, read: Any, parameters: Mapping[str, Any]) -> None:
+        """Store the attribute by what was read for the verdict; a failure is one of the check."""
         ...

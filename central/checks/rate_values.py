@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from central.checks.frame import MICRO, MISSING, Frame, Numbers, match
+from central.checks.frame import MICRO, MISSING, Frame, Numbers, group, match
 from central.checks.framework import Asked
 from central.platform.arrays import int_array
 from central.readings.rows import driver
@@ -22,12 +22,14 @@ from central.tariffs.install import packages_in_force
 from central.tariffs.model import Rule
 from central.tariffs.package import Package
 
-_EPOCH: Final = date(1970, 1, 1).toordinal()
+EPOCH: Final = date(1970, 1, 1).toordinal()
 _EVER: Final = (date(1993, 1, 1), date(2200, 1, 1))
 _TAXES: Final = {named.code: named.component for named in TAXES.values()}
 _INSTEAD: Final = ("base", "reserved_price", "capacity_price")
 """Parameters of rules whose formula takes another component's price instead of its own."""
 _BESIDES: Final = ("measured_price", "networks_price", "electricity_price", "cap")
+PER_MONTH: Final = "CZK/month"
+PER_MWH: Final = "CZK/MWh"
 _WHERE_ANY: Final = "cap"
 """A parameter whose price is taken only where there is one: a price of 0 needs no cap."""
 
@@ -123,6 +125,27 @@ def values_of_rate(packages: Iterable[Package], pays: PaysBy, code: int) -> list
     return found
 
 
+def values_by_rate(regulated: Regulated, combination: Numbers, rates: Numbers) -> Frame:
+    """The values of each combination and rate that there is among these columns: combination, rate, [first, end_),
+    price in millionths (MISSING: of several values), unit."""
+    there = combination != MISSING
+    keys = [combination[there], rates[there]]
+    found: list[tuple[int, int, RateValue]] = []
+    if there.any():
+        _, distinct = group(keys)
+        for key, rate in zip(*(each[distinct].tolist() for each in keys), strict=True):
+            values = values_of_rate(regulated.packages, regulated.combinations[key], rate)
+            found += [(key, rate, value) for value in values]
+    units = tuple(sorted({value.unit for _, _, value in found}))
+    rows = [
+        (key, rate, days(value.first), days(value.end), micro(value.price), units.index(value.unit))
+        for key, rate, value in found
+    ]
+    columns = np.array(rows, dtype=np.int64).reshape(-1, 6).T
+    names = ("combination", "rate", "first", "end_", "price", "unit")
+    return Frame(dict(zip(names, columns, strict=True)), {"unit": units})
+
+
 def has_two_tariffs(packages: Iterable[Package], pays: PaysBy) -> bool:
     """Whether energy under the item's rate has a high and a low tariff."""
     if pays.level != "NN" or pays.rate is None:
@@ -133,7 +156,7 @@ def has_two_tariffs(packages: Iterable[Package], pays: PaysBy) -> bool:
 
 def days(value: date) -> int:
     """A day as checks count them."""
-    return value.toordinal() - _EPOCH
+    return value.toordinal() - EPOCH
 
 
 def micro(price: Decimal | None) -> int:
@@ -210,7 +233,9 @@ def _said(package: Package, rule: Rule, pays: PaysBy, day: date) -> tuple[Decima
     values = tuple((f"{price.component} {band}", price.value, price.source) for price in found)
     if len(found) > 1:
         return None, "", values
-    return _of_item(rule, pays, found[0].value), found[0].unit, values
+    if rule.formula == "per_started_unit_month":
+        return _of_started_units(rule, pays, found[0].value), PER_MONTH, values
+    return found[0].value, found[0].unit, values
 
 
 def _wanted(package: Package, rule: Rule, pays: PaysBy) -> Iterator[tuple[str, str | None]]:
@@ -223,13 +248,10 @@ def _wanted(package: Package, rule: Rule, pays: PaysBy) -> Iterator[tuple[str, s
             yield component, each
 
 
-def _of_item(rule: Rule, pays: PaysBy, price: Decimal) -> Decimal | None:
-    if rule.formula == "per_started_unit_month":
-        if pays.unmetered_w is None:
-            return None
-        started = (pays.unmetered_w / Decimal(rule.parameters["unit"])).to_integral_value(ROUND_CEILING)
-        return price * started
-    return price
+def _of_started_units(rule: Rule, pays: PaysBy, price: Decimal) -> Decimal | None:
+    if pays.unmetered_w is None:
+        return None
+    return price * (pays.unmetered_w / Decimal(rule.parameters["unit"])).to_integral_value(ROUND_CEILING)
 
 
 def _joined(values: Iterable[tuple[RateValue, _Said]]) -> list[RateValue]:

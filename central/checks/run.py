@@ -16,7 +16,7 @@ from central.checks.bases import COLUMNS, Scope, read_chunks, types_of
 from central.checks.blocks import pack
 from central.checks.customer.load import customer_checks
 from central.checks.frame import MISSING, Frame, Numbers
-from central.checks.framework import Asked, Check, CouldNotRunError, Findings, Kind, Subject, Text, findings
+from central.checks.framework import Asked, Check, CouldNotRunError, Findings, Kind, Refreshing, Subject, Text, findings
 from central.checks.settings import get_definitions, parameters_of
 from central.checks.standard import STANDARD
 from central.checks.tables import check_block, check_message, check_part, check_run
@@ -124,10 +124,12 @@ class _Pass:
 
     def go(self) -> int:
         """Bases that were looked at."""
-        bases = 0
+        bases, seen = 0, list[Numbers]()
         for chunk in read_chunks(self._connection, self._scope):
             bases += len(chunk)
-            self._check(chunk)
+            seen.append(chunk["id"])
+            self._check(chunk, self._parts)
+        self._check_others(seen)
         if self._scope.month is not None:
             self._check_once()
         if self._kind != RECHECK:
@@ -162,18 +164,30 @@ class _Pass:
             return np.asarray(found, dtype=np.int64)
         return np.zeros(0, dtype=np.int64)
 
-    def _check(self, chunk: Frame) -> None:
+    def _check_others(self, seen: Sequence[Numbers]) -> None:
+        """The other bases of the calendar rows that were come upon, for the checks that look at whole rows."""
+        parts = [part for part in self._parts if part.check.definition.whole_rows]
+        narrow = self._scope.run is not None or self._scope.bases is not None
+        if not parts or not narrow or self._kind in (RECHECK, INVOICING) or not seen:
+            return
+        known, rows = np.concatenate(seen), np.unique(np.concatenate(self._rows))
+        for chunk in read_chunks(self._connection, Scope(rows=rows[rows > 0].tolist(), groups=self._scope.groups)):
+            others = chunk.take(~np.isin(chunk["id"], known))
+            if len(others):
+                self._check(others, parts)
+
+    def _check(self, chunk: Frame, parts: Sequence[_Part]) -> None:
         points = np.unique(chunk["supply_point"])
         asked = Asked(self._connection, points, self._today, self._scope.month, self._kind == INVOICING)
         results: dict[int, NDArray[np.int8]] = {}
-        for part in self._parts:
+        for part in parts:
             if part.check.definition.once:
                 continue
             begun = time.perf_counter()
             chosen = _chosen(part, chunk)
             bases = chunk.take(chosen)
             part.bases += len(bases)
-            found = _found(part, asked, bases) if len(bases) else []
+            found = _found(part, asked, bases, keeps=self._kind != RECHECK) if len(bases) else []
             for each in found:
                 self._store(part, each)
             results[part.setting.slot] = _by_basis(chunk["id"], chosen, found)
@@ -192,7 +206,7 @@ class _Pass:
             begun = time.perf_counter()
             nothing = Frame({name: np.zeros(0, dtype=np.int64) for name in COLUMNS}, {"unit": (), "price_unit": ()})
             asked = Asked(self._connection, np.zeros(0, dtype=np.int64), self._today, self._scope.month)
-            for each in _found(part, asked, nothing):
+            for each in _found(part, asked, nothing, keeps=self._kind != RECHECK):
                 self._store(part, each)
             part.seconds += time.perf_counter() - begun
 
@@ -241,14 +255,18 @@ def _chosen(part: _Part, chunk: Frame) -> NDArray[np.bool_]:
     return np.isin(chunk["statement_type"], sorted(part.types)) & np.isin(chunk["commodity"], definition.commodities)
 
 
-def _found(part: _Part, asked: Asked, bases: Frame) -> list[Findings]:
-    """What the check finds about bases; where it fails, a warning about each of them."""
+def _found(part: _Part, asked: Asked, bases: Frame, *, keeps: bool) -> list[Findings]:
+    """What the check finds about bases; where it fails, a warning about each of them. `keeps`: it may refresh what it
+    keeps."""
     try:
         with asked.connection.begin_nested():
             read = part.check.read(asked, bases)
         found = [each for each in part.check.verdict(bases, read, part.parameters) if len(each)]
         for each in found:
             _require_whole(each, bases, len(part.check.definition.messages))
+        if keeps and isinstance(part.check, Refreshing):
+            with asked.connection.begin_nested():
+                part.check.refresh(asked, bases, read, part.parameters)
     except Exception as error:
         # whatever goes wrong inside one check must neither stop the others nor pass for OK
         log.exception("check failed", check=part.number)

@@ -29,6 +29,7 @@ PAYMENTS = ("transfer", "debit", "sipo", "cash")
 SPREADS = ("even", "manual", "curve", "expected")
 """How a year's advances lie over it: all alike, by hand, by the curve of consumption, by expected invoicing."""
 GAS_CATEGORIES = ("household", "low", "medium", "large")
+TARIFF_CHANGES = ("agrees", "differs")
 CHARACTERISTICS = ("A", "B", "C", "D", "K", "Z")
 
 contract = Table(
@@ -166,6 +167,20 @@ processing_period = Table(
     CheckConstraint("extract(day FROM month) = 1", name="month"),
     Index("processing_period_active_ix", "active", unique=True, postgresql_where=text("active")),
     comment="Měsíční období zpracování: one is active for invoicing, several may be active for checks",
+)
+
+item_tariff_change = Table(
+    "item_tariff_change",
+    metadata,
+    Column("contract_item", BigInteger, ForeignKey("contract_item.id", ondelete="CASCADE"), primary_key=True),
+    Column("tariff_change", Text, nullable=False),
+    Column("tariff_change_since", Date, nullable=False),
+    Column("received_rate", Text),
+    Column("received_breaker_phases", Integer),
+    Column("received_breaker_amps", Numeric(8, 1)),
+    Column("refreshed_on", Date, nullable=False),
+    CheckConstraint(one_of("tariff_change", TARIFF_CHANGES), name="tariff_change"),
+    comment="Změna jističe nebo distribuční sazby: what billing data received (DUF) say of a contract item (check 7)",
 )
 
 payment_calendar = Table(

@@ -89,7 +89,11 @@ class ItemRemoval(Body):
 
 
 class ItemOut(BaseModel):
-    """An item of a contract as stored; `operator` and `amendment` are ids."""
+    """An item of a contract as stored; `operator` and `amendment` are ids.
+
+    `tariff_change` says whether rate and breaker agree with the billing data received (DUF) since
+    `tariff_change_since`, as check 7 found it; the `received_` ones are what they say.
+    """
 
     id: int
     contract: int
@@ -112,6 +116,11 @@ class ItemOut(BaseModel):
     unmetered_flat: bool
     valid_from: date | None
     valid_to: date | None
+    tariff_change: Literal["agrees", "differs"] | None
+    tariff_change_since: date | None
+    received_rate: str | None
+    received_breaker_phases: int | None
+    received_breaker_amps: Decimal | None
 
 
 @router.get("/contract-items", summary="Contract items: filter, sort, page")
@@ -242,4 +251,6 @@ def _what(row: RowMapping) -> str:
 def _shown(connection: Db, response: Response, identifier: int) -> ItemOut:
     row = items.require_item(connection, identifier)
     show(response, row)
-    return ItemOut(**row, valid_from=row["valid"].lower, valid_to=row["valid"].upper)
+    # beside the row: what the check keeps is no part of what If-Match names
+    told = items.tariff_change_of(connection, identifier)
+    return ItemOut(**row, **told, valid_from=row["valid"].lower, valid_to=row["valid"].upper)

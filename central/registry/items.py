@@ -12,7 +12,14 @@ from central.platform.constraints import explain
 from central.platform.errors import BadInput, NotFound, Refused
 from central.platform.overview import Column, Kind, Overview
 from central.platform.reconcile import ids_of
-from central.registry.contract_tables import CONTRACT_KINDS, contract, contract_amendment, contract_item
+from central.registry.contract_tables import (
+    CONTRACT_KINDS,
+    TARIFF_CHANGES,
+    contract,
+    contract_amendment,
+    contract_item,
+    item_tariff_change,
+)
 from central.registry.form import check_contract_item
 from central.registry.party_tables import party
 from central.registry.point_tables import supply_point
@@ -23,6 +30,12 @@ ITEM_FACTS = (
     "reserved_output_kw", "annual_mwh", "gas_daily_capacity_m3", "operator", "gas_category", "amendment",
     "unmetered_w", "unmetered_flat",
 )  # fmt: skip
+_change = item_tariff_change.c
+TOLD_CHANGE = (
+    _change.tariff_change, _change.tariff_change_since, _change.received_rate, _change.received_breaker_phases,
+    _change.received_breaker_amps,
+)  # fmt: skip
+"""The attribute Změna jističe nebo distribuční sazby: what billing data received say of the item (check 7)."""
 _NUMBERS = {"reserved_input_kw", "reserved_output_kw", "annual_mwh", "gas_daily_capacity_m3", "unmetered_w"}
 _WHOLE = {"breaker_phases", "breaker_amps", "operator", "amendment"}
 
@@ -37,9 +50,9 @@ OVERVIEW = Overview(
     name="contract items",
     source=contract_item,
     key=contract_item.c.id,
-    joined=contract_item.join(contract, contract.c.id == contract_item.c.contract).join(
-        supply_point, supply_point.c.id == contract_item.c.supply_point
-    ),
+    joined=contract_item.join(contract, contract.c.id == contract_item.c.contract)
+    .join(supply_point, supply_point.c.id == contract_item.c.supply_point)
+    .outerjoin(item_tariff_change, _change.contract_item == contract_item.c.id),
     columns=(
         Column("id", contract_item.c.id, Kind.INTEGER),
         Column("contract", contract_item.c.contract, Kind.INTEGER),
@@ -50,6 +63,11 @@ OVERVIEW = Overview(
         *(Column(name, contract_item.c[name], _kind(name)) for name in ITEM_FACTS),
         Column("valid_from", starts(contract_item.c.valid), Kind.DATE),
         Column("valid_to", ends(contract_item.c.valid), Kind.DATE),
+        Column("tariff_change", _change.tariff_change, Kind.CHOICE, TARIFF_CHANGES),
+        Column("tariff_change_since", _change.tariff_change_since, Kind.DATE),
+        Column("received_rate", _change.received_rate),
+        Column("received_breaker_phases", _change.received_breaker_phases, Kind.INTEGER),
+        Column("received_breaker_amps", _change.received_breaker_amps, Kind.DECIMAL),
     ),
     default_sort=(("id", False),),
 )
@@ -66,8 +84,10 @@ def find_items(
             supply_point.c.ean,
             starts(contract_item.c.valid).label("valid_from"),
             ends(contract_item.c.valid).label("valid_to"),
+            *TOLD_CHANGE,
         )
         .join(supply_point, supply_point.c.id == contract_item.c.supply_point)
+        .outerjoin(item_tariff_change, _change.contract_item == contract_item.c.id)
         .order_by(contract_item.c.contract, supply_point.c.ean, starts(contract_item.c.valid))
     )
     if contract_id is not None:
@@ -75,6 +95,12 @@ def find_items(
     if valid_on is not None:
         query = query.where(contract_item.c.valid.contains(valid_on))
     return connection.execute(query).mappings().all()
+
+
+def tariff_change_of(connection: Connection, item: int) -> Mapping[str, Any]:
+    """What billing data received say of an item; None under each name where they said nothing yet."""
+    found = connection.execute(select(*TOLD_CHANGE).where(_change.contract_item == item)).mappings().first()
+    return dict(found) if found is not None else dict.fromkeys(column.name for column in TOLD_CHANGE)
 
 
 def require_item(connection: Connection, identifier: int, *, lock: bool = False) -> RowMapping:

@@ -5,6 +5,7 @@ from central.registry.contract_tables import contract as contract
 from central.registry.contract_tables import contract_amendment as contract_amendment
 from central.registry.contract_tables import contract_item as contract_item
 from central.registry.contract_tables import contract_past as contract_past
+from central.registry.contract_tables import item_tariff_change as item_tariff_change
 from central.registry.contract_tables import payment_calendar as payment_calendar
 from central.registry.contract_tables import processing_period as processing_period
 from central.registry.party_tables import contract_account as contract_account

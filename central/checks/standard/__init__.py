@@ -3,6 +3,7 @@
 from central.checks.framework import Check
 from central.checks.standard.accepted_by_ote import AcceptedByOte
 from central.checks.standard.amendment import Amendment
+from central.checks.standard.breaker import BreakerAndRate
 from central.checks.standard.completeness import Completeness
 from central.checks.standard.continuity import Continuity
 from central.checks.standard.deviation import Deviation
@@ -27,6 +28,7 @@ STANDARD: tuple[Check, ...] = (
     OnePrice(),
     MessagePrice(),
     UnitPriceNotZero(),
+    BreakerAndRate(),
     ReceivedInvoices(),
     Operators(),
     Duplicates(),

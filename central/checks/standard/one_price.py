@@ -6,10 +6,10 @@ from typing import Any, ClassVar, Final
 
 import numpy as np
 
-from central.checks.frame import MISSING, Frame, Numbers, group, match
+from central.checks.frame import MISSING, Frame, Numbers, match
 from central.checks.framework import Asked, Definition, Findings, Kind, Text, Value, findings
 from central.checks.own_values import is_own_service, own_component, read_lists, read_service_prices
-from central.checks.rate_values import Regulated, combination_of, days, read_regulated, values_of_rate
+from central.checks.rate_values import Regulated, combination_of, read_regulated, values_by_rate
 from central.checks.verdict import Result
 
 ONE, SEVERAL, NONE, PARTLY = range(4)
@@ -131,15 +131,9 @@ def keys_of(bases: Frame, combination: Numbers, component: Numbers) -> Frame:
 
 def _regulated(keys: Frame, regulated: Regulated) -> Frame:
     """The values of the packages for the combinations and rates that there are."""
-    asked = keys.take((keys["kind"] == REGULATED) & (keys["key"] != MISSING))
-    rows = []
-    if len(asked):
-        _, distinct = group([asked["key"], asked["part"]])
-        for key, part in zip(asked["key"][distinct].tolist(), asked["part"][distinct].tolist(), strict=True):
-            for value in values_of_rate(regulated.packages, regulated.combinations[key], part):
-                rows.append((key, part, days(value.first), days(value.end)))
-    columns = np.array(rows, dtype=np.int64).reshape(-1, 4).T
-    return _keyed(REGULATED, columns[0], columns[1], Frame({"first": columns[2], "end_": columns[3]}))
+    asked = keys.take(keys["kind"] == REGULATED)
+    values = values_by_rate(regulated, asked["key"], asked["part"])
+    return _keyed(REGULATED, values["combination"], values["rate"], values)
 
 
 def _keyed(kind: int, key: Numbers, part: Numbers, held: Frame) -> Frame:

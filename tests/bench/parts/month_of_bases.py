@@ -38,13 +38,15 @@ INSERT INTO supply_point
        (ean, name, object, street, city, postal_code, commodity, voltage_level, metering_type, operator, supplier)
 SELECT '8591824' || lpad((n + n %% 2 * 400000000)::text, 11, '0'), 'Místo ' || n, 'Objekt ' || n / 4, 'Dlouhá ' || n,
        'Brno', '602 00',
-       'electricity', 'VN', 'B', (SELECT id FROM party WHERE code = 'LDS'), (SELECT id FROM party WHERE code = 'LDS')
+       'electricity', CASE WHEN n %% 4 = 0 THEN 'NN' ELSE 'VN' END, 'B', (SELECT id FROM party WHERE code = 'LDS'),
+       (SELECT id FROM party WHERE code = 'LDS')
   FROM generate_series(1, %(points)s) n;
 INSERT INTO contract (number, kind, customer, payer, valid)
 SELECT 'S/' || n, 'distribution', p.id, p.id, '[2025-01-01,)'::daterange
   FROM generate_series(1, %(points)s) n JOIN party p ON p.code = 'C' || n;
-INSERT INTO contract_item (contract, supply_point, prices, reserved_input_kw, valid, kind, operator)
-SELECT c.id, s.id, 'CEZ', 400, '[2025-01-01,)'::daterange, 'distribution', s.operator
+INSERT INTO contract_item
+       (contract, supply_point, prices, rate, breaker_phases, breaker_amps, reserved_input_kw, valid, kind, operator)
+SELECT c.id, s.id, 'CEZ', 'D25d', 3, 25, 400, '[2025-01-01,)'::daterange, 'distribution', s.operator
   FROM generate_series(1, %(points)s) n
   JOIN contract c ON c.number = 'S/' || n
   JOIN supply_point s ON s.ean = '8591824' || lpad((n + n %% 2 * 400000000)::text, 11, '0');
@@ -90,6 +92,13 @@ SELECT supply_point, contract_item, contract, customer, payer, seller, service, 
   FROM billing_basis WHERE state = 'approved' AND rate IN (7, 13, 14);
 INSERT INTO market_inbox (received_at, person, sender, message_id, message_code, digest, xml, outcome, why, messages)
 SELECT %(now)s, 'bench', '8591824000007', 'bench', '127', ''::bytea, ''::bytea, 'applied', 'bench', '{}';
+-- what DUF say of each point: every tenth has another breaker
+INSERT INTO received_tariff
+       (inbox, document, segment, point_code, supply_point, valid, rate, breaker_phases, breaker_amps)
+SELECT (SELECT max(id) FROM market_inbox), 'DUF' || s.id, 'regular', s.ean, s.id,
+       daterange(%(month)s, (%(month)s + interval '1 month')::date), 'D25d', 3,
+       CASE WHEN s.id %% 10 = 0 THEN 32 ELSE 25 END
+  FROM supply_point s;
 INSERT INTO received_invoice
        (inbox, issuer, number, kind, point_code, supply_point, period, issued, net, problems, received_at, source,
         commodity, currency)

@@ -6,9 +6,12 @@ from collections import Counter
 
 from central.checks.bases import Scope
 from central.checks.results import find_results
+from central.checks.run import RECHECK, run_checks
+from central.checks.standard.breaker import BreakerAndRate
 from central.checks.standard.one_price import OnePrice
 from central.checks.standard.operator_of_code import OperatorOfCode
-from tests.system.billing.site import BilledSite
+from central.platform.database import transaction
+from tests.system.billing.site import CLERK, NOW, BilledSite
 from tests.system.billing.test_check_framework import check, settled
 
 SUPERIOR_EAN = "8591824071502"
@@ -84,3 +87,91 @@ def test_the_interval_lies_within_one_value_of_its_rate(site: BilledSite) -> Non
     told = results_of(site, check(site, Scope(run=run), [OnePrice()]).id, 3)
     for basis, (_, _, expected, said) in zip(bases, sold, strict=False):
         assert (told[basis][0], said in told[basis][1]) == (expected, True), told[basis]
+
+
+RECORD = """
+    INSERT INTO market_inbox
+           (received_at, person, sender, message_id, message_code, digest, xml, outcome, why, messages)
+    VALUES (now(), 't', '8591824071502', :number, '125', decode(md5(:number), 'hex'), ''::bytea, 'applied', '', '{}');
+    INSERT INTO received_tariff
+           (inbox, document, segment, point_code, supply_point, valid, rate, breaker_phases, breaker_amps)
+    SELECT (SELECT max(id) FROM market_inbox), :number, 'regular', p.ean, p.id, '[2026-03-01,2026-04-01)', i.rate,
+           i.breaker_phases, i.breaker_amps + :more
+      FROM contract_item i JOIN supply_point p ON p.id = i.supply_point WHERE i.id = :item
+"""
+
+
+def record(site: BilledSite, item: int, number: str, more: int) -> None:
+    """A DUF of the item's point that says what the item does, of a breaker larger by some amperes."""
+    given = {"number": number, "more": more, "item": item}
+    for statement in RECORD.split(";"):
+        site.do(statement, **{name: value for name, value in given.items() if f":{name}" in statement})
+
+
+def test_breaker_and_rate_against_the_billing_data_received(site: BilledSite) -> None:
+    run = settled(site)
+    site.do("UPDATE check_definition SET active = (number = 7)")
+    item = site.one("SELECT contract_item FROM billing_basis WHERE rate = 14 ORDER BY id LIMIT 1")
+    own = set(
+        site.one(
+            "SELECT array_agg(id) FROM billing_basis WHERE contract_item = :item AND rate IN (12, 13, 14)", item=item
+        )
+    )
+
+    def results(scope: Scope) -> dict[int, tuple[str, str]]:
+        return results_of(site, check(site, scope, [BreakerAndRate()]).id, 7)
+
+    told = results(Scope(run=run))
+    assert set(told) == set(site.one("SELECT array_agg(id) FROM billing_basis WHERE rate IN (12, 13, 14)"))
+    assert {result for result, _ in told.values()} == {"info"}
+
+    record(site, item, "DUF1", 0)
+    with site.client() as client:
+        answer = client.get(f"/v1/contract-items/{item}")
+        assert (answer.json()["tariff_change"], answer.json()["received_rate"]) == (None, None)
+        with transaction(site.engine) as connection:
+            run_checks(connection, Scope(run=run, cancelled=True), RECHECK, CLERK, NOW, [BreakerAndRate()])
+        assert client.get(f"/v1/contract-items/{item}").json()["tariff_change"] is None
+
+        told = results(Scope(run=run))
+        assert {told[basis][0] for basis in own} == {"ok"}
+        assert {result for basis, (result, _) in told.items() if basis not in own} == {"info"}
+        again = client.get(f"/v1/contract-items/{item}")
+        assert again.headers["ETag"] == answer.headers["ETag"]
+        body = again.json()
+        assert (body["tariff_change"], body["tariff_change_since"]) == ("agrees", "2026-03-01")
+        assert body["received_rate"] == body["rate"]
+        assert float(body["received_breaker_amps"]) == body["breaker_amps"]
+
+        record(site, item, "DUF2", 7)
+        told = results(Scope(run=run))
+        assert {told[basis][0] for basis in own} == {"error"}
+        (differing,) = client.get("/v1/contract-items", params={"tariff_change": "differs"}).json()
+        assert (differing["id"], float(differing["received_breaker_amps"])) == (item, body["breaker_amps"] + 7)
+
+
+def test_other_bases_of_the_calendar_row_are_checked_too(site: BilledSite) -> None:
+    settled(site)
+    site.do("UPDATE check_definition SET active = (number IN (6, 7))")
+    first = site.one("SELECT min(id) FROM billing_basis WHERE rate = 14")
+    contract = site.one("SELECT contract FROM billing_basis WHERE id = :id", id=first)
+    other = site.one("SELECT max(id) FROM billing_basis WHERE rate = 14")
+    item = site.one("SELECT contract_item FROM billing_basis WHERE id = :id", id=other)
+    for table, key in (("contract_item", "id"), ("billing_basis", "contract_item")):
+        site.do(f"UPDATE {table} SET contract = :contract WHERE {key} = :item", contract=contract, item=item)
+    site.do("""
+        INSERT INTO payment_calendar (contract, period, advance_due, regular_due, annual_due)
+        SELECT DISTINCT contract, daterange('2026-03-01', '2026-04-01'), false, true, false FROM billing_basis
+    """)
+    site.do("UPDATE billing_basis SET state = 'invoiced' WHERE contract_item = :item AND rate = 13", item=item)
+    made = check(site, Scope(bases=[first]))
+    assert made.parts[6]["bases"] == made.bases == 1
+    told = results_of(site, made.id, 7)
+    assert other in told
+    walked = site.one(
+        "SELECT array_agg(id) FROM billing_basis"
+        " WHERE contract = :contract AND rate IN (12, 13, 14) AND state <> 'invoiced'",
+        contract=contract,
+    )
+    assert set(told) == set(walked)
+    assert site.one("SELECT count(*) FROM basis_verdict WHERE basis = :other", other=other) == 1

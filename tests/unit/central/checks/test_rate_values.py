@@ -82,6 +82,8 @@ def test_what_a_value_costs_an_item() -> None:
     assert value(larger, 12).price == by_ampere.price.value * 200
     lamp = PaysBy("electricity", "CEZ", "NN", "C60d", unmetered_w=Decimal(15))
     assert value(lamp, 12).price == 2 * package.require_price("unmetered_10w", Y2026, operator="CEZ", rate="C60d").value
+    assert value(lamp, 12).unit == "CZK/month"
+    assert value(PaysBy("electricity", "CEZ", "NN", "C60d"), 12).price is None
     flat = PaysBy("electricity", "CEZ", "NN", "C60d", unmetered_flat=True)
     assert value(flat, 12).price == package.require_price("unmetered_flat", Y2026, operator="CEZ", rate="C60d").value
     assert value(HIGH, 8).price is None
