@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Connection, select, text, update
+from sqlalchemy import Connection, select, text
 
 from central.invoicing import states
 from central.invoicing.delivery.withdrawing import withdraw_document
@@ -50,9 +50,7 @@ def cancel_invoice(connection: Connection, number: str, reason: str, person: Per
     if issued.left_out or len(issued.numbers) != len(standing):
         reasons = "; ".join(entry["reason"] for entry in issued.left_out) or "its lines fall into several documents"
         raise Refused("not_cancelled_whole", f"Invoice {number} cannot be cancelled as a whole: {reasons}.")
-    # what bills nothing any more by others' lines is cancelled, too; what the credit notes of corrections leave is its
-    corrected = [each.id for each in family.values() if each.state == "corrected"]
-    connection.execute(update(invoice).where(invoice.c.id.in_(corrected)).values(state="cancelled"))
+    # what the credit notes of corrections leave is the document's
     about = select(invoice.c.id).where(invoice.c.number.in_(issued.numbers), invoice.c.original != row.id)
     for document in connection.execute(about.order_by(invoice.c.id)).scalars().all():
         settle_corrected(connection, [(document, row.id)], person, now)

@@ -4,7 +4,7 @@ A crash leaves neither a hole in the numbers nor half an invoice: everything bel
 A preview composes the same documents without numbers; its token says whether they are still the same.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -27,7 +27,7 @@ from central.invoicing.sources import (
     read_parties,
     read_points,
 )
-from central.invoicing.standing import Standing, read_standing
+from central.invoicing.standing import Standing, giving_back, read_standing
 from central.invoicing.token import token_of
 from central.invoicing.write import Writer
 from central.platform import audit
@@ -232,7 +232,7 @@ def _plan_deductions(work: _Work) -> None:
     deducts it anew.
     """
     taken: dict[int, tuple[Decimal, Decimal]] = {}
-    whole = giving_back(work.orders, work.standing.taken_back)
+    whole = giving_back(work.orders, work.standing)
     for row in work.connection.execute(DEDUCTED_BEFORE, {"invoices": list(whole)}).mappings():
         given_back = {name: value for name, value in row.items() if name != "invoice"}
         work.deducted.setdefault(whole[row["invoice"]], []).append(DeductedAdvance(**given_back))
@@ -259,18 +259,6 @@ def _plan_deductions(work: _Work) -> None:
                 taken[each.deposit] = gross + each.gross, vat + each.vat
             if planned:
                 work.deducted.setdefault(place, []).extend(planned)
-
-
-def giving_back(orders: Sequence[Order], taken_back: Collection[int]) -> dict[int, int]:
-    """By document that an act cancels: the place of the order that cancels it, and so gives its deductions back.
-
-    A corrective order about the same document (of another payer) gives back nothing.
-    """
-    return {
-        order.original: place
-        for place, order in enumerate(orders)
-        if order.kind == "cancelling" and order.original is not None and order.original in taken_back
-    }
 
 
 def deducting(order: Order, lines: Sequence[DocumentLine]) -> Iterator[tuple[list[int], Decimal | None]]:

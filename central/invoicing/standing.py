@@ -37,7 +37,7 @@ RELATED = text("""
 
 VAT = text("""
     -- what documents say of VAT, and of which ones they take lines back
-    SELECT i.id, i.vat_rows,
+    SELECT i.id, i.original, i.vat_rows,
            ARRAY(SELECT i.original WHERE i.original IS NOT NULL
                   UNION ALL
                  SELECT s.settled FROM invoice_settled s WHERE s.invoice = i.id) AS takes_back
@@ -45,27 +45,38 @@ VAT = text("""
 """)
 
 BILLED = text("""
-    -- bases that documents bill and no invoiced one has taken back yet; what itself takes back does not stand
-    SELECT l.invoice, array_agg(l.basis) AS bases
+    -- bases that documents bill, and those of them that no invoiced one has taken back yet; what itself takes back does
+    -- not stand
+    SELECT l.invoice, count(*) AS lines, array_agg(l.basis) FILTER (WHERE NOT EXISTS (
+               SELECT FROM billing_basis o
+                WHERE o.original = l.basis AND o.state = 'invoiced' AND o.statement_type = ANY (:cancelling))) AS bases
       FROM invoice_line l
       JOIN billing_basis b ON b.id = l.basis AND b.statement_type <> ALL (:cancelling)
      WHERE l.invoice = ANY (:originals)
-       AND NOT EXISTS (SELECT FROM billing_basis o
-                        WHERE o.original = l.basis AND o.state = 'invoiced' AND o.statement_type = ANY (:cancelling))
      GROUP BY l.invoice
 """)
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """The documents that the orders of an act are about, by id.
+class Billed:
+    """Of a document: the one that it is about, how many lines bill something, which of their bases still stand."""
 
-    `taken_back` are those of which the act leaves no line; `before` holds what an order's VAT is the difference to, by
-    the place of the order.
+    original: int | None
+    lines: int
+    standing: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The documents that the orders of an act are about, and all that these and theirs are about, by id.
+
+    `taken_back` are those of which the act leaves no line, nor one of what corrects them; `acts` says what is done to
+    which ones (`states.py`). `before` holds what an order's VAT is the difference to, by the place of the order.
     """
 
     originals: Mapping[int, Row[Any]] = field(default_factory=dict)
     taken_back: Collection[int] = frozenset()
+    acts: Mapping[int, str] = field(default_factory=dict)
     before: Mapping[int, Sequence[VatRow]] = field(default_factory=dict)
 
 
@@ -84,22 +95,50 @@ def read_standing(connection: Connection, orders: Sequence[Order]) -> Standing:
     if not about:
         return Standing()
     related = _locked(connection, about)
+    read = connection.execute(VAT, {"documents": related}).all()
     said = [
         Said(row.id, [VatRow(*(Decimal(each[name]) for name in ("percent", "base", "vat"))) for each in row.vat_rows],
              row.takes_back)
-        for row in connection.execute(VAT, {"documents": related})
+        for row in read
     ]  # fmt: skip
-    ids = sorted({order.original for order in orders if order.original is not None})
-    rows = {row.id: row for row in connection.execute(select(invoice).where(invoice.c.id.in_(ids)))}
+    named = {order.original for order in orders if order.original is not None}
+    if not named:
+        return Standing(before=vat_before(orders, said))
+    parents = {row.id: row.original for row in read}
+    billed = read_billed(connection, parents)
+    rows = {row.id: row for row in connection.execute(select(invoice).where(invoice.c.id.in_(billed)))}
+    gone, restored = after(orders, billed)
+    acts = {
+        **{each: "restore" for each in restored if rows[each].state == "corrected"},
+        **dict.fromkeys(named, "correct"),
+        **{each: "cancel" for each in gone if each in named or rows[each].state != "cancelled"},
+    }
     return Standing(
-        originals=rows, taken_back=taken_back(orders, standing_bases(connection, ids)), before=vat_before(orders, said)
+        originals=rows,
+        taken_back=frozenset(each for each, act in acts.items() if act == "cancel"),
+        acts=acts,
+        before=vat_before(orders, said),
     )
+
+
+def read_billed(connection: Connection, parents: Mapping[int, int | None]) -> dict[int, Billed]:
+    """What documents bill and what of it stands, by document; `parents` are those with what each is about."""
+    asked = {"originals": list(parents), "cancelling": sorted(CANCELLING)}
+    rows = {row.invoice: row for row in connection.execute(BILLED, asked)}
+    return {
+        document: Billed(
+            original,
+            rows[document].lines if document in rows else 0,
+            frozenset((rows[document].bases if document in rows else None) or ()),
+        )
+        for document, original in parents.items()
+    }
 
 
 def standing_bases(connection: Connection, documents: Sequence[int]) -> dict[int, frozenset[int]]:
     """By document: its bases that no invoiced one has taken back yet; documents without any are left out."""
-    billed = connection.execute(BILLED, {"originals": list(documents), "cancelling": sorted(CANCELLING)})
-    return {row.invoice: frozenset(row.bases) for row in billed}
+    billed = read_billed(connection, dict.fromkeys(documents))
+    return {document: each.standing for document, each in billed.items() if each.standing}
 
 
 def _locked(connection: Connection, about: Sequence[int]) -> list[int]:
@@ -117,15 +156,65 @@ def _locked(connection: Connection, about: Sequence[int]) -> list[int]:
         locked.update(new)
 
 
-def taken_back(orders: Sequence[Order], remaining: Mapping[int, Collection[int]]) -> frozenset[int]:
-    """The documents of whose `remaining` bases an order leaves none, and puts none in their place."""
-    return frozenset(
-        order.original
-        for order in orders
-        if order.original is not None
-        and order.kind == "cancelling"
-        and {basis.takes_back for basis in order.bases} >= set(remaining.get(order.original, ()))
+def after(orders: Sequence[Order], billed: Mapping[int, Billed]) -> tuple[frozenset[int], frozenset[int]]:
+    """What becomes of the documents of an act's families: those of which nothing stands any more, and the restored.
+
+    `billed` holds whole families. What stands of a document is what stands of it and of all that is about it; what an
+    order puts in the place of a line stands, too. A document that only takes others back never stood.
+    """
+    about: dict[int, list[int]] = {}
+    for document, each in billed.items():
+        if each.original is not None:
+            about.setdefault(each.original, []).append(document)
+    taken = {basis.takes_back for order in orders if order.original is not None for basis in order.bases}
+    replaced = {order.original for order in orders if order.original is not None and order.kind == "corrective"}
+    named = {order.original for order in orders if order.original is not None}
+    stands: dict[int, bool] = {}
+    below: dict[int, bool] = {}
+    for document in _deepest_first({_root(document, billed) for document in named}, about):
+        below[document] = document in replaced or any(stands[each] for each in about.get(document, ()))
+        stands[document] = below[document] or bool(billed[document].standing - taken)
+    gone = frozenset(document for document, does in stands.items() if not does and billed[document].lines)
+    restored = frozenset(
+        document
+        for document, does in below.items()
+        if not does and about.get(document) and billed[document].lines == len(billed[document].standing - taken) > 0
     )
+    return gone, restored
+
+
+def giving_back(orders: Sequence[Order], standing: Standing) -> dict[int, int]:
+    """By document that an act cancels: the place of the order that gives its deductions back.
+
+    That is the one that cancels it, or where others had corrected all its lines, what cancels the last of these.
+    """
+    found: dict[int, int] = {}
+    for place, order in enumerate(orders):
+        document = order.original
+        while order.kind == "cancelling" and document is not None and document in standing.originals:
+            row = standing.originals[document]
+            if document in standing.taken_back and row.payer == order.payer:
+                found = {**found, document: place} if document == order.original else {document: place, **found}
+            document = row.original
+    return found
+
+
+def family(document: int, about: Mapping[int, Sequence[int]]) -> list[int]:
+    """A document and all that is about it, over any number of steps, the nearest first."""
+    found = [document]
+    for each in found:
+        found += about.get(each, ())
+    return found
+
+
+def _root(document: int, billed: Mapping[int, Billed]) -> int:
+    while (original := billed[document].original) is not None and original in billed:
+        document = original
+    return document
+
+
+def _deepest_first(roots: Collection[int], about: Mapping[int, Sequence[int]]) -> list[int]:
+    return [each for root in sorted(roots) for each in reversed(family(root, about))]
 
 
 def vat_before(orders: Sequence[Order], said: Iterable[Said]) -> dict[int, list[VatRow]]:

@@ -9,6 +9,7 @@ TRANSITIONS: dict[tuple[str, str], str] = {
     ("issued", "correct"): "corrected",
     ("sent", "correct"): "corrected",
     ("corrected", "correct"): "corrected",
+    ("corrected", "restore"): "issued",
     ("issued", "cancel"): "cancelled",
     ("sent", "cancel"): "cancelled",
     ("corrected", "cancel"): "cancelled",

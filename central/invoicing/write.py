@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import psycopg
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, insert, text, update
 
 from central.invoicing import states
 from central.invoicing.advances.deductions import deduct, settle_period, undo_deductions
@@ -17,7 +17,7 @@ from central.invoicing.numbering import NumberSeries
 from central.invoicing.payments.receivables import NewReceivable, open_receivables, settle_corrected
 from central.invoicing.rendering import File, Renderer, renderer
 from central.invoicing.selection import Order
-from central.invoicing.standing import Standing
+from central.invoicing.standing import Standing, giving_back
 from central.invoicing.tables import invoice, invoice_settled
 from central.platform.copy_text import copy_in
 from central.platform.identity import Person
@@ -27,6 +27,8 @@ LINES = (
     "invoice", "line_no", "basis", "input", "supply_point", "rate", "name", "quantity", "unit", "unit_price",
     "price_unit", "amount", "vat_percent", "information",
 )  # fmt: skip
+
+SENT = text("SELECT FROM delivery WHERE invoice = :invoice AND state = 'sent' LIMIT 1")
 
 
 class Writer:
@@ -65,9 +67,9 @@ class Writer:
 
     def give_back(self) -> None:
         """What cancelled documents deducted is free, before a document of the same act deducts it anew."""
-        for order in self._orders:
-            if order.original is not None and order.original in self._standing.taken_back:
-                undo_deductions(self._connection, order.original, order.reason or "", self._person, self._now)
+        for document, place in giving_back(self._orders, self._standing).items():
+            reason = self._orders[place].reason or ""
+            undo_deductions(self._connection, document, reason, self._person, self._now)
 
     def add(self, documents: Sequence[InvoiceDocument], orders: Sequence[Order]) -> None:
         """Write a chunk of documents with the orders that they are of."""
@@ -110,13 +112,12 @@ class Writer:
         if settled:
             self._connection.execute(insert(invoice_settled), settled)
         settle_corrected(self._connection, corrections, self._person, self._now)
-        for order in self._orders:
-            if order.original is None:
-                continue
-            row = self._standing.originals[order.original]
-            act = "cancel" if order.original in self._standing.taken_back else "correct"
+        for document, act in self._standing.acts.items():
+            row = self._standing.originals[document]
             following = states.advance(row.state, act, row.number)
-            self._connection.execute(update(invoice).where(invoice.c.id == row.id).values(state=following))
+            if act == "restore" and self._connection.execute(SENT, {"invoice": document}).first() is not None:
+                following = states.advance(following, "send", row.number)
+            self._connection.execute(update(invoice).where(invoice.c.id == document).values(state=following))
 
     def _take_numbers(self) -> list[str]:
         kinds = sorted({order.kind for order in self._orders})

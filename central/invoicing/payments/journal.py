@@ -62,7 +62,13 @@ DOCUMENTS = text("""
              FROM (SELECT s.vat_percent, d.amount - d.vat AS base, d.vat,
                           CASE d.invoice WHEN i.id THEN 1 ELSE -1 END AS sign
                      FROM advance_deduction d JOIN advance_deposit s ON s.id = d.deposit
-                    WHERE d.invoice IN (i.id, i.original) AND s.document IS NOT NULL
+                    WHERE d.invoice IN (
+                          WITH RECURSIVE up AS (
+                              SELECT i.id, i.original
+                              UNION
+                              SELECT o.id, o.original FROM up JOIN invoice o ON o.id = up.original)
+                          SELECT id FROM up)
+                      AND s.document IS NOT NULL
                       AND (d.invoice = i.id OR i.deducted < 0 AND d.undone_at = i.issued_at)) t) taxed
      WHERE i.supplier = :seller AND i.issue_date < :until
        AND NOT EXISTS (SELECT FROM journal_mark m WHERE m.kind = 'invoice' AND m.item = i.id)

@@ -204,9 +204,27 @@ def test_twelve_advances_are_paid_taxed_and_deducted(site: BilledSite, leaver: s
         refund = ok(client.post("/v1/refunds", json=order), 201)
         assert Decimal(refund["amount"]) == -Decimal(bill["payable"])
 
-        # cancelled, it gives the advances back; the accounting is told their VAT once in both forms
+        # all its lines are corrected (another takes it); cancelled, it gives the advances back all the same, and
+        # the accounting is told their VAT once in both forms
         ok(client.post(f"/v1/refunds/{refund['id']}/cancel", json={"reason": "omyl"}))
-        ok(client.post(f"/v1/invoices/{bill['number']}/cancel", json={"reason": "omyl"}), 201)
+        site.do(
+            "UPDATE contract SET customer = (SELECT min(p.id) FROM party p WHERE p.id <> customer AND 'customer' ="
+            " ANY (p.roles)) WHERE number = :number",
+            number=leaver,
+        )
+        ok(client.post("/v1/corrections/look", json={"from": "2026-03-01", "to": "2026-04-01"}))
+        found = [each["id"] for each in ok(client.get("/v1/corrections", params={"state": "open"}))]
+        ordered = ok(client.post("/v1/corrections/order", json={"corrections": found, "why": "jiný odběratel"}), 201)
+        (corrective,) = ok(client.post("/v1/invoices", json={"run": ordered["runs"][0]}), 201)["invoices"]
+        numbers = {"numbers": [bill["number"], corrective]}
+        states = "SELECT array_agg(state ORDER BY id) FROM invoice WHERE number = ANY (:numbers)"
+        assert site.one(states, **numbers) == ["corrected", "issued"]
+        (storno,) = ok(client.post(f"/v1/invoices/{bill['number']}/cancel", json={"reason": "omyl"}), 201)["invoices"]
+        assert site.one(states, **numbers) == ["cancelled", "cancelled"]
+        assert ok(client.get(f"/v1/invoices/{storno}"))["original"]["number"] == corrective
+        assert site.one("SELECT deducted FROM invoice WHERE number = :n", n=storno) == -paid
+        assert site.one("SELECT sum(deducted) FROM advance_deposit") == 0
+        assert site.one("SELECT count(*) FROM receivable WHERE is_open AND kind <> 'advance'") == 0
         seller = site.one("SELECT p.code FROM party p JOIN invoice i ON i.supplier = p.id LIMIT 1")
         period = {"seller": seller, "since": "2026-01-01", "until": "2028-01-01"}
         made = ok(client.post("/v1/journal-exports", json=period), 201)

@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 from central.invoicing.compose import About, compose
 from central.invoicing.document import VatRow, recapitulate, vat_rows
-from central.invoicing.issue import giving_back
 from central.invoicing.selection import Order, orders
-from central.invoicing.standing import Said, taken_back, vat_before
+from central.invoicing.standing import Billed, Said, Standing, after, giving_back, vat_before
 from tests.unit.central.invoicing.test_documents import FIRM, SUPPLIER, TERMS, bases, high_voltage
 
 D = Decimal
@@ -38,11 +37,11 @@ def basis(identifier: int, amount: Decimal, **said: Any) -> Any:
 def correction(original: int, lines: Sequence[tuple[Decimal, Decimal]], percent: Decimal = VAT) -> list[Any]:
     """Lines of an original that are taken back, each with what comes in its place."""
     rows = []
-    for place, (before, after) in enumerate(lines):
+    for place, (before, instead) in enumerate(lines):
         number = original * 100 + place * 2
         common = {"original": original, "vat_percent": percent}
         rows.append(basis(number, -before, statement_type=CANCELLING, takes_back=number, **common))
-        rows.append(basis(number + 1, after, statement_type=CORRECTED, **common))
+        rows.append(basis(number + 1, instead, statement_type=CORRECTED, **common))
     return rows
 
 
@@ -236,12 +235,13 @@ def test_a_document_is_cancelled_when_no_line_of_it_stands(
     rows = [
         basis(90 + line, D(amount), statement_type=CANCELLING, takes_back=line, original=7) for line, amount in takes
     ]
-    assert taken_back(orders(rows, "contract"), {7: remaining}) == ({7} if whole else set())
+    gone, _ = after(orders(rows, "contract"), {7: Billed(None, 3, frozenset(remaining))})
+    assert gone == ({7} if whole else set())
 
 
 def test_what_puts_something_in_the_place_of_all_lines_corrects() -> None:
     made: list[Order] = orders(correction(7, [(D(1), D(2))]), "contract")
-    assert taken_back(made, {7: {700}}) == set()
+    assert after(made, {7: Billed(None, 1, frozenset({700}))}) == (frozenset(), frozenset())
 
 
 @pytest.mark.parametrize("turned", [False, True])
@@ -254,8 +254,88 @@ def test_a_payer_changed_for_the_past_gets_a_statement_and_the_one_before_what_h
     made = orders([other, first, second] if turned else [first, second, other], "contract")
     told = {order.payer: (order.kind, order.original, order.about, order.reason) for order in made}
     assert told == {2: ("cancelling", 7, {7}, "oprava"), 3: ("regular", None, frozenset(), None)}
-    whole = taken_back(made, {7: {1, 2}})
-    assert [made[place].payer for place in giving_back(made, whole).values()] == [2]
+    gone, _ = after(made, {7: Billed(None, 2, frozenset({1, 2}))})
+    standing = Standing({7: SimpleNamespace(payer=2, original=None)}, gone)  # type: ignore[dict-item]  # rows of a query
+    assert [made[place].payer for place in giving_back(made, standing).values()] == [2]
+
+
+ORIGINAL, CORRECTION, SECOND = 7, 8, 9
+FAMILIES: list[tuple[str, dict[int, Billed], dict[int, set[int]], set[int], set[int], dict[int, int]]] = [
+    # what is said, the family, lines taken by document, what is gone, what is restored, where deductions go back
+    (
+        "all lines were replaced by a correction, which is cancelled: nothing of the original stands any more",
+        {ORIGINAL: Billed(None, 2, frozenset()), CORRECTION: Billed(ORIGINAL, 2, frozenset({21, 22}))},
+        {CORRECTION: {21, 22}},
+        {ORIGINAL, CORRECTION},
+        set(),
+        {ORIGINAL: 0, CORRECTION: 0},
+    ),
+    (
+        "the rest of the original is taken back while its correction stands: it is not cancelled",
+        {ORIGINAL: Billed(None, 2, frozenset({11})), CORRECTION: Billed(ORIGINAL, 1, frozenset({21}))},
+        {ORIGINAL: {11}},
+        set(),
+        set(),
+        {},
+    ),
+    (
+        "a correction that only added is cancelled alone: the original is as it was issued",
+        {ORIGINAL: Billed(None, 2, frozenset({11, 12})), CORRECTION: Billed(ORIGINAL, 1, frozenset({21}))},
+        {CORRECTION: {21}},
+        {CORRECTION},
+        {ORIGINAL},
+        {CORRECTION: 0},
+    ),
+    (
+        "one that had replaced a line is: that line stays taken back, so the original stays corrected",
+        {ORIGINAL: Billed(None, 2, frozenset({11})), CORRECTION: Billed(ORIGINAL, 1, frozenset({21}))},
+        {CORRECTION: {21}},
+        {CORRECTION},
+        set(),
+        {CORRECTION: 0},
+    ),
+    (
+        "original and corrections over two steps go by documents about each: its deductions go by its own",
+        {
+            ORIGINAL: Billed(None, 2, frozenset({11})),
+            CORRECTION: Billed(ORIGINAL, 1, frozenset()),
+            SECOND: Billed(CORRECTION, 1, frozenset({31})),
+        },
+        {SECOND: {31}, ORIGINAL: {11}},
+        {ORIGINAL, CORRECTION, SECOND},
+        set(),
+        {ORIGINAL: 1, CORRECTION: 0, SECOND: 0},
+    ),
+    (
+        "a document that only takes back stood never, so it is not cancelled",
+        {ORIGINAL: Billed(None, 2, frozenset({11})), CORRECTION: Billed(ORIGINAL, 0, frozenset())},
+        {ORIGINAL: {11}},
+        {ORIGINAL},
+        set(),
+        {ORIGINAL: 0},
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("billed", "taken", "gone", "restored", "back"), [case[1:] for case in FAMILIES], ids=[case[0] for case in FAMILIES]
+)
+def test_what_stands_of_a_family_says_what_becomes_of_its_documents(
+    billed: dict[int, Billed],
+    taken: dict[int, set[int]],
+    gone: set[int],
+    restored: set[int],
+    back: dict[int, int],
+) -> None:
+    rows = [
+        basis(100 + line, D(-1), statement_type=CANCELLING, takes_back=line, original=document)
+        for document, lines in taken.items()
+        for line in lines
+    ]
+    made = orders(rows, "contract")
+    assert after(made, billed) == (gone, restored)
+    heads: Any = {each: SimpleNamespace(payer=2, original=billed[each].original) for each in billed}
+    assert giving_back(made, Standing(heads, frozenset(gone))) == back
 
 
 @pytest.mark.parametrize(

@@ -294,6 +294,7 @@ def test_the_states_are_a_table() -> None:
     assert states.advance("issued", "send", "1") == "sent"
     assert states.advance("sent", "correct", "1") == "corrected"
     assert states.advance("corrected", "cancel", "1") == "cancelled"
+    assert states.advance("corrected", "restore", "1") == "issued"
     with pytest.raises(Refused, match="Invoice 1 is cancelled and cannot correct"):
         states.advance("cancelled", "correct", "1")
 
