@@ -20,6 +20,7 @@ from central.invoicing.wording import SPACE, wording
 from central.platform.errors import BadInput
 from shared.metering_day import month_bounds
 from shared.quantities import Commodity
+from tests.unit.central.invoicing.pages import dark, holds_qr, ppi_of, texts_of
 
 SUPPLIER = PartyDetails(
     name="Energie Vlčí Důl, s.r.o.",
@@ -313,15 +314,41 @@ def test_money() -> None:
     assert wording("cs").money(Decimal("1E+2")) == "100,00"
 
 
-def test_pdf_is_the_same_every_time_and_long_invoices_have_pages() -> None:
+def test_pdf_is_the_same_every_time() -> None:
     document = worked()
     pdf = render_pdf(document, write_isdoc(document))
     assert pdf[:5] == b"%PDF-"
     assert render_pdf(document, write_isdoc(document)) == pdf
-    assert len(render_pages(document, ppi=20)) == 1
-    pages = render_pages(worked(points=8), ppi=20)
-    assert len(pages) > 2
-    assert all(page[:8] == b"\x89PNG\r\n\x1a\n" for page in pages)
+
+
+def test_pages_show_what_the_document_says_within_their_margins() -> None:
+    document = worked(points=5)
+    texts = texts_of(render_pdf(document, write_isdoc(document)))
+    words, payment = wording("cs"), payment_text(document)
+    assert len(texts) > 2
+    assert payment is not None
+    shown = [document.number, SUPPLIER.name, FIRM.name, words.money(document.payable), words.day_of(document.due_date)]
+    assert all(each in texts[0] for each in shown)
+    assert all(each in texts[-1] for each in (words.money(document.net), words.money(document.vat), document.number))
+    whole = "".join(texts)
+    assert whole.count(words.money(bases()[0].amount)) == whole.count("EAN 859182400941700026") == 5
+    assert not any("�" in text for text in texts)
+    ppi = ppi_of(payment)
+    pages = [dark(page) for page in render_pages(document, ppi)]
+    assert len(pages) == len(texts)
+    for number, page in enumerate(pages):
+        assert 0.01 < page.mean() < 0.2, f"page {number + 1} is nearly blank or black"
+        (rows, columns), per_mm = page.nonzero(), ppi / 25.4
+        assert columns.min() / per_mm > 17
+        assert columns.max() / per_mm < 210 - 17
+        assert 10 < rows.min() / per_mm < 297 / 4
+        assert 297 - 12 < rows.max() / per_mm < 297 - 5  # the foot
+    assert holds_qr(pages[0], payment) == pytest.approx(1)
+    assert holds_qr(pages[1], payment) < 0.8
+
+
+def test_a_short_document_has_one_page() -> None:
+    assert len(render_pages(worked(), ppi=20)) == 1
 
 
 KEPT = ("regular", "annual", "regular", "collective")
