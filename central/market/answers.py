@@ -21,6 +21,7 @@ from central.market.duties import settle_answered
 from central.market.envelope import root_name
 from central.market.errors import FormatError, InboundError
 from central.market.format_package import FormatPackage, load_package, package_of_root
+from central.market.gas import edigas
 from central.market.inbox import Kept, keep_all, lock_identities
 from central.market.response import Response, read_response_root, verdict
 from central.market.states import ANSWER_ACTS, Act, State, TransitionError, advance
@@ -232,7 +233,10 @@ def _steps(response: Response, meant: State, ours: Iterable[Answered]) -> tuple[
 def _read(content: bytes, at: datetime) -> Response | InboundError | FormatError:
     try:
         root = parse_untrusted(content, ANSWER_LIMITS)
-        return read_response_root(package_of_root(*root_name(root), at.date()), root)
+        package = package_of_root(*root_name(root), at.date())
+        if package.is_bare(edigas.ANSWER) and package.format_of_root(*root_name(root)) == edigas.ANSWER:
+            return edigas.read_aperak(package, root)
+        return read_response_root(package, root)
     except (InboundError, FormatError) as error:
         return error
 

@@ -11,6 +11,7 @@ from central.market.cdsdata_reader import read_interval_root
 from central.market.envelope import Envelope, read_envelope
 from central.market.errors import FormatError, InboundError, OutboundError
 from central.market.format_package import FormatPackage
+from central.market.gas import edigas
 from central.market.mapping.read import Read, read_root
 from central.market.mapping.write import write_message
 from central.market.payloads import (
@@ -80,6 +81,8 @@ def write_any(package: FormatPackage, envelope: Envelope, payload: Payload) -> b
         return cdsdata.write_interval_data(package, replace(payload, envelope=envelope))
     if isinstance(payload, response.Response):
         return response.write_response(package, replace(payload, envelope=envelope))
+    if isinstance(payload, edigas.GasMeterData):
+        return edigas.write(package, envelope, payload)
     content = content_of(package, envelope.code)
     if not isinstance(payload, content.kind):
         raise OutboundError(

@@ -138,6 +138,23 @@ class FormatPackage:
             raise FormatError("no_mapping", f"The format package {self.name} has no element mapping of {format_name}.")
         return self.mappings[format_name]
 
+    def root(self, format_name: str) -> str:
+        """Local name of the document element of a format."""
+        found = self.mappings.get(format_name)
+        return format_name if found is None or found.root is None else found.root
+
+    def is_bare(self, format_name: str) -> bool:
+        """Whether the format has not the common envelope: its mapping names a document element of its own."""
+        found = self.mappings.get(format_name)
+        return found is not None and found.root is not None
+
+    def format_of_root(self, namespace: str | None, root: str) -> str | None:
+        """The format whose documents begin so."""
+        for entry in self.data.formats:
+            if entry.namespace == (namespace or "") and self.root(entry.name) == root:
+                return entry.name
+        return None
+
     @cached_property
     def _schemas(self) -> dict[str, etree.XMLSchema]:
         return {}
@@ -277,11 +294,7 @@ def package_of_root(namespace: str | None, format_name: str, day: date) -> Forma
 
     Where none has the root, the one valid on `day`, which says what it expects; FormatError.
     """
-    having = [
-        package
-        for package in usable_packages()[0]
-        if any(entry.name == format_name and entry.namespace == namespace for entry in package.data.formats)
-    ]
+    having = [package for package in usable_packages()[0] if package.format_of_root(namespace, format_name) is not None]
     if not having:
         return package_valid_on(day)
 

@@ -16,6 +16,7 @@ from central.market.contents import problems_of, read_any
 from central.market.envelope import Envelope, root_name
 from central.market.errors import MarketError
 from central.market.format_package import FormatPackage, package_of_root
+from central.market.gas import edigas
 from central.market.inbox import Kept, keep_all, lock_all, lock_identities
 from central.market.received import Effect, Message, effects_of, propose
 from central.market.tables import market_inbox
@@ -59,7 +60,8 @@ def take_messages(connection: Connection, brought: Sequence[Brought], at: dateti
 def _is_answer(content: bytes) -> bool:
     """Whether it says that it is an answer; what cannot be read is none."""
     try:
-        return root_name(parse_untrusted(content))[1] in response.FORMATS
+        name = root_name(parse_untrusted(content))
+        return name[1] in response.FORMATS or edigas.is_aperak(*name)
     except (MarketError, ValueError, ArithmeticError, RecursionError):
         return False
 

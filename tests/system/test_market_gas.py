@@ -13,10 +13,16 @@ import pytest
 from sqlalchemy import Engine, insert, select, text, update
 
 from central.api.app import create_app
+from central.market import format_package
+from central.market.answers import Brought
 from central.market.duties.overview import month_state
 from central.market.errors import InboundError
 from central.market.format_package import load_package
+from central.market.incoming import take_message
 from central.market.response import read_response
+from central.market.send import send_due
+from central.market.tables import market_message
+from central.market.testing import FakeChannel
 from central.network.tables import channel
 from central.platform.clock import get_clock
 from central.platform.database import make_engine, transaction
@@ -29,6 +35,8 @@ from deploy import market_command
 from shared.metering_day import days_between
 from shared.quantities import Commodity
 from shared.testing import ManualClock
+from tests.unit.central.market.edigas_examples import NAME, take_in
+from tests.unit.central.market.test_edigas import APERAK
 
 EICS = ("27ZG600Z0012345N", "27ZG600Z0067890H")
 TOKEN = "token-of-anna-0123"
@@ -181,6 +189,48 @@ async def test_closed_gas_data_are_duties_that_wait_until_they_are_handed_over(
     assert (read[2], read[3]) == ("open", None)
     assert (await client.post(path)).headers["X-Handed-Over"] == "1"
     engine.dispose()
+
+
+async def test_by_an_imported_schema_the_data_leave_and_an_aperak_answers(
+    client: httpx.AsyncClient, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = ManualClock(datetime(2026, 4, 2, tzinfo=UTC))
+    monkeypatch.setattr(format_package, "_FOLDERS", {})
+    folder = format_package.look_into(tmp_path)
+    with transaction(engine) as connection:
+        tell(connection, date(2026, 3, 27), clock, "test")
+    assert {each[2] for each in duties(engine)} == {"open"}
+    take_in(folder)
+    with transaction(engine) as connection:
+        told = tell(connection, date(2026, 3, 27), clock, "test")
+    assert told.made == 3
+    assert [each[2] for each in duties(engine)].count("told") == 3
+    with engine.connect() as connection:
+        rows = connection.execute(select(market_message).order_by(market_message.c.period)).mappings().all()
+    assert {row["format_package"] for row in rows} == {NAME}
+    assert rows[0]["xml"].count(b"<Quantity") == 24
+    assert rows[1]["xml"].count(b"<Quantity") == 23, "summer time begins on the morning of the 29th"
+    assert b'<Quantity pos="1" v="2" status="M"/>' in bytes(rows[0]["xml"])
+    send_due(engine, FakeChannel(), clock, "test")
+    with transaction(engine) as connection:
+        taken = [
+            take_message(connection, Brought(aperak(row["message_id"], number, kind)), clock.now(), "test")
+            for number, (row, kind) in enumerate(zip(rows, ("01G", "01G", "02G"), strict=True))
+        ]
+        assert [each.outcome for each in taken] == ["applied"] * 3
+        again = take_message(connection, Brought(aperak(rows[0]["message_id"], 0, "01G")), clock.now(), "test")
+        assert again.outcome == "duplicate"
+        stranger = take_message(connection, Brought(aperak("XGE-NEVER", 9, "01G")), clock.now(), "test")
+        assert stranger.outcome == "unknown_reference"
+    states = [(each[2], each[3]) for each in duties(engine) if each[0] == "gas_day"]
+    assert states.count(("done", None)) == 2
+    assert sum("A02 0200 ok" in each[4] for each in duties(engine)) == 1
+    engine.dispose()
+
+
+def aperak(reference: str, number: int, kind: str) -> bytes:
+    content = APERAK.format(kind=kind).replace("XGE-1", reference).replace("AP-1", f"AP-{number}")
+    return content.encode()
 
 
 @pytest.mark.parametrize("month", ["2026-13", "9999-12", "0001-01", "x"])

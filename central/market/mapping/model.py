@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from central.market.format_data import Mark
+from central.market.format_data import ListedCode, Mark
 
 LexicalType = Literal[
     "string",
@@ -71,11 +71,17 @@ class Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Mapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The payload of a format: what follows the envelope's own elements."""
+    """The payload of a format: what follows the envelope's own elements.
+
+    With `root` the format has not the common envelope (EDIGAS, APERAK): `root` is its document element, and who sends
+    what to whom stands in the payload's own fields. `code_lists` come into the package that is made with the mapping.
+    """
 
     format: str
     source: str
     payload: tuple[Node, ...]
+    root: str | None = None
+    code_lists: dict[str, tuple[ListedCode, ...]] = {}
 
 
 def _fields(nodes: tuple[Node, ...]) -> Iterator[str]:

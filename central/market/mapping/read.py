@@ -53,7 +53,8 @@ def read_fields(
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """The payload's fields by our names, nested as the mapping says, and what the mapping does not know."""
     reader = _Reader(package, package.format(format_name).namespace)
-    fields = reader.children(root, package.mapping(format_name).payload, format_name, ENVELOPE_ELEMENTS)
+    passed = frozenset[str]() if package.is_bare(format_name) else ENVELOPE_ELEMENTS
+    fields = reader.children(root, package.mapping(format_name).payload, format_name, passed)
     return fields, reader.unknown
 
 

@@ -9,7 +9,7 @@ from central.market.errors import InboundError
 from central.market.format_package import FormatPackage
 from central.market.mapping.model import Node
 from central.market.mapping.read import read_fields
-from central.market.mapping.write import write_message
+from central.market.mapping.write import write_document, write_message
 from central.market.xml import parse_untrusted
 
 
@@ -38,6 +38,14 @@ def _addressed(envelope: Envelope, target: FormatPackage) -> Envelope:
         dtd_version=rules.dtd_version,
         dtd_release=rules.dtd_release,
     )
+
+
+def rewrite_document(package: FormatPackage, format_name: str, name: str, content: bytes) -> bytes:
+    """A document without the common envelope, read and written anew: InboundError or OutboundError where it cannot."""
+    fields, unknown = read_fields(package, parse_untrusted(content), format_name)
+    if unknown:
+        raise InboundError("unknown_content", f"{format_name} {name} has unknown {', '.join(sorted(unknown))}.")
+    return write_document(package, format_name, name, _record(package.mapping(format_name).payload, fields))
 
 
 def _record(nodes: Sequence[Node], fields: Mapping[str, Any]) -> SimpleNamespace:

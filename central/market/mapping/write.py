@@ -31,6 +31,29 @@ def write_message(package: FormatPackage, envelope: Envelope, payload: object) -
     return content
 
 
+def write_document(package: FormatPackage, format_name: str, name: str, record: object) -> bytes:
+    """A document of a format without the common envelope, valid by its schema; `name` is what errors call it.
+
+    Raises OutboundError as `write_message`, also where the mapping asks for a field that the record has not.
+    """
+    root, namespace = package.root(format_name), package.format(format_name).namespace
+    declared = f" xmlns={quote(namespace)}" if namespace else ""
+    try:
+        payload = "".join(
+            _Writer(package, f"{format_name} {name}").elements(package.mapping(format_name).payload, record)
+        )
+    except AttributeError as error:
+        raise OutboundError(
+            "unknown_field", f"The element mapping of {format_name} asks for a field that is not there: {error}."
+        ) from None
+    content = f'<?xml version="1.0" encoding="UTF-8"?>\n<{root}{declared}>{payload}</{root}>\n'.encode()
+    if errors := schema_errors(package.schema(format_name), parse_untrusted(content)):
+        raise OutboundError(
+            "schema", f"The message {name} does not satisfy the schema of {format_name}: {'; '.join(errors)}."
+        )
+    return content
+
+
 class _Writer:
     def __init__(self, package: FormatPackage, message: str) -> None:
         self._package = package

@@ -54,11 +54,12 @@ def root_names(schema: xmlschema.XMLSchema10) -> dict[str, str]:
 def compare(package: FormatPackage, format_name: str, schema: xmlschema.XMLSchema10) -> Iterator[Difference]:
     """What differs between the payload that we map and the one that the schema describes."""
     ours = package.format(format_name).namespace
-    root = next(element for element in schema.elements.values() if element.local_name == format_name)
+    root = next(element for element in schema.elements.values() if element.local_name == package.root(format_name))
     if str(root.target_namespace) != ours:
         yield Difference(format_name, "", f"the namespace is {root.target_namespace}, we wrote {ours}")
     if format_name in package.mappings:
-        theirs = [child for child in _children(root) if child.local_name not in ENVELOPE_ELEMENTS]
+        passed = frozenset[str]() if package.is_bare(format_name) else ENVELOPE_ELEMENTS
+        theirs = [child for child in _children(root) if child.local_name not in passed]
         yield from _nodes(package, format_name, "", package.mapping(format_name).payload, theirs, 0)
 
 

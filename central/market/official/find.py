@@ -22,21 +22,26 @@ class Found:
 
 
 def find_schemas(
-    base: FormatPackage, folder: Path, archives: Mapping[str, Mapping[PurePosixPath, bytes]]
+    base: FormatPackage,
+    folder: Path,
+    archives: Mapping[str, Mapping[PurePosixPath, bytes]],
+    roots: Mapping[str, str] | None = None,
 ) -> dict[str, Found]:
-    """By format of `base`: the schema whose document element has its name; the archives lie unpacked in `folder`.
+    """By format of `base`: the schema that has its document element; the archives lie unpacked in `folder`.
+
+    The document element has the format's name, or the one of `roots`, by format.
 
     FormatError where none has any, or where two schemas describe one format in different words: two releases.
     """
-    known = {entry.name for entry in base.data.formats}
+    known = {(roots or {}).get(entry.name, base.root(entry.name)): entry.name for entry in base.data.formats}
     candidates: dict[str, list[Found]] = {}
     for place, files in archives.items():
         for path in sorted(files):
             file = folder / place / path
             parts = frozenset(each.resolve() for each in files_of_schema(file))
             schema = load_schema(file)
-            for name in known & set(root_names(schema)):
-                candidates.setdefault(name, []).append(Found(path, f"{place}/{path}", parts, schema))
+            for name in known.keys() & set(root_names(schema)):
+                candidates.setdefault(known[name], []).append(Found(path, f"{place}/{path}", parts, schema))
     if not candidates:
         count = sum(map(len, archives.values()))
         raise FormatError(

@@ -28,6 +28,7 @@ from central.market.format_package import (
     find_packages,
     read_package,
 )
+from central.market.gas import edigas
 from central.market.mapping.model import Mapping as ElementMapping
 from central.market.mapping.transfer import transfer
 from central.market.official.archive import read_archive
@@ -114,8 +115,10 @@ def _make(
             file = folder / place / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
-    official = find_schemas(base, folder, archives)
-    formats = [_format(base, entry, official, folder, mappings) for entry in base.data.formats]
+    given = {name: _mapping(name, content) for name, content in mappings.items()}
+    roots = {name: mapping.root for name, mapping in given.items() if mapping.root is not None}
+    official = find_schemas(base, folder, archives, roots)
+    formats = [_format(base, entry, official, folder, mappings, roots) for entry in base.data.formats]
     messages = [msgspec.structs.replace(entry, status="sandbox") for entry in base.data.messages]
     for message in messages:
         if message.sample is not None:
@@ -128,6 +131,7 @@ def _make(
         source=source,
         formats=formats,
         messages=messages,
+        code_lists=base.data.code_lists | {k: v for mapping in given.values() for k, v in mapping.code_lists.items()},
     )
     _write(folder, name, data)
     trial = read_package(folder / f"{name}.json")
@@ -160,10 +164,10 @@ def _format(
     official: Mapping[str, Found],
     folder: Path,
     mappings: Mapping[str, bytes],
+    roots: Mapping[str, str],
 ) -> Format:
     if entry.name in mappings:
         mapping = f"{entry.name.lower()}.json"
-        msgspec.json.decode(mappings[entry.name], type=ElementMapping)
         (folder / mapping).write_bytes(mappings[entry.name])
         entry = msgspec.structs.replace(entry, mapping=mapping)
     elif entry.mapping is not None:
@@ -171,12 +175,28 @@ def _format(
     if entry.name in official:
         found = official[entry.name]
         return msgspec.structs.replace(
-            entry, schema=found.file, namespace=root_names(found.schema)[entry.name], mark="documented"
+            entry,
+            schema=found.file,
+            namespace=_namespace(found, roots.get(entry.name, base.root(entry.name))),
+            mark="documented",
         )
     if entry.schema is not None:
         for file in files_of_schema(base.folder / entry.schema):
             _copy(base.folder, folder, str(file.relative_to(base.folder)))
     return entry
+
+
+def _mapping(name: str, content: bytes) -> ElementMapping:
+    try:
+        return msgspec.json.decode(content, type=ElementMapping)
+    except msgspec.DecodeError as error:
+        raise FormatError("bad_mapping", f"The element mapping of {name} cannot be read: {error}.") from None
+
+
+def _namespace(found: Found, root: str) -> str:
+    """The namespace of the document element; "" where it has none."""
+    told = root_names(found.schema)[root]
+    return "" if told == "None" else told
 
 
 def _copy(source: Path, target: Path, name: str) -> None:
@@ -191,6 +211,12 @@ def _write(folder: Path, name: str, data: msgspec.Struct) -> None:
 def _try(base: FormatPackage, trial: FormatPackage, message: MessageKind, official: Mapping[str, Found]) -> Tried:
     if message.format not in official:
         return Tried(message.code, message.format, False, f"the archive has no schema of {message.format}")
+    if trial.is_bare(message.format):
+        try:
+            edigas.try_samples(trial, message.format)
+        except MarketError as error:
+            return Tried(message.code, message.format, False, error.message)
+        return Tried(message.code, message.format, True, "our samples satisfy the operator's schema")
     if message.sample is None:
         return Tried(message.code, message.format, False, "there is no sample of it")
     content = (base.folder / message.sample).read_bytes()

@@ -1,19 +1,45 @@
-"""Meter data of gas that must be told: closed days, months and states, each a duty that says what it waits for."""
+"""Meter data of gas that must be told: closed days, months and states, each a duty.
 
+While no official schema of EDIGAS is taken in, a duty says that it waits for it; then its data are a message. Records
+are made of open duties only.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
-from typing import Final
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Final, NamedTuple
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, RowMapping, text
 
+from central.market.duties.keep import Due
 from central.market.duties.rules import deadline_of, rules
+from central.market.format_package import FormatPackage
 from central.market.gas import closed
 from central.market.gas.closed import Closed
-from central.market.gas.waiting import WHY
+from central.market.gas.edigas import GasMeterData, GasSeries, GasShown, GasValue, can_write
+from central.market.gas.waiting import CHANNELS_AT_ONCE, WHY
 from central.market.messages import Subject
+from central.readings.profiles import Profiles, read_newest
 from central.workflow.telling.model import Tellable, Window, due, following
+from shared.metering_day import MeteringDay
+from shared.quantities import MISSING_VALUE, Commodity, Quality
 
 WHYS: Final = closed.WHYS
+_TYPES: Final = {closed.DAY: "A", closed.MONTH: "B", closed.STATES: "C"}
+_CHANNELS: Final = text("""
+    SELECT supply_point AS point, id, exponent FROM channel
+     WHERE supply_point = ANY (:points) AND commodity = 'gas' AND kind = 'interval' ORDER BY supply_point, id
+""")
+Key = tuple[str, str, date, date | None]
+"""Why, EIC, first day, the day after the last one."""
+
+
+class _Channel(NamedTuple):
+    point: int
+    id: int
+    exponent: int
 
 
 def find(connection: Connection, window: Window, at: datetime) -> list[Tellable]:
@@ -24,6 +50,90 @@ def find(connection: Connection, window: Window, at: datetime) -> list[Tellable]
         if following(month) <= today:
             found += closed.find_month(connection, month)
     return [_tellable(each) for each in found]
+
+
+def with_records(
+    connection: Connection, package: FormatPackage, found: Sequence[Tellable], rows: Sequence[RowMapping]
+) -> Sequence[Tellable]:
+    """The same, those of the open duties `rows` with their records where the package has schema and mapping."""
+    if not can_write(package):
+        return found
+    wanted: set[Key] = {(row["why"], row["subject"], row["first_day"], row["end_day"]) for row in rows}
+    dues = [each.due for each in found if each.problem == WHY and _key(each.due) in wanted]
+    records: dict[Key, GasMeterData] = {}
+    states = [each for each in dues if each.why == closed.STATES]
+    for month in sorted({each.first_day for each in states}):
+        records.update(_of_states(connection, month))
+    periods: defaultdict[tuple[str, date, date], list[Due]] = defaultdict(list)
+    for each in dues:
+        if each.why != closed.STATES and each.end_day is not None:
+            periods[each.why, each.first_day, each.end_day].append(each)
+    for (_, first, stop), some in periods.items():
+        records.update(_of_values(connection, some, first, stop))
+    return [
+        replace(each, payload=record, problem=None) if (record := records.get(_key(each.due))) is not None else each
+        for each in found
+    ]
+
+
+def _key(each: Due) -> Key:
+    return each.why, each.subject.code, each.first_day, each.end_day
+
+
+def _of_states(connection: Connection, month: date) -> Iterator[tuple[Key, GasMeterData]]:
+    shown: defaultdict[str, list[GasShown]] = defaultdict(list)
+    for state in closed.find_states(connection, month):
+        shown[state.eic].append(GasShown(meter=state.meter, at=state.at, state_m3=state.state_m3, reading=state.kind))
+    stop = following(month)
+    for eic, states in shown.items():
+        series = GasSeries(opm=eic, metering_type="C", first=_begin(month), stop=_begin(stop), states=states)
+        yield (closed.STATES, eic, month, stop), GasMeterData(series=[series])
+
+
+def _of_values(
+    connection: Connection, dues: Sequence[Due], first: date, stop: date
+) -> Iterator[tuple[Key, GasMeterData]]:
+    by_point = {each.subject.supply_point: each for each in dues}
+    channels = [_Channel(*row) for row in connection.execute(_CHANNELS, {"points": sorted(filter(None, by_point))})]
+    found: defaultdict[int, list[GasSeries]] = defaultdict(list)
+    for begin in range(0, len(channels), CHANNELS_AT_ONCE):
+        some = channels[begin : begin + CHANNELS_AT_ONCE]
+        profiles = read_newest(connection, Commodity.GAS, [each.id for each in some], first, stop)
+        for row, each in enumerate(some):
+            told = by_point[each.point]
+            found[each.point].append(
+                GasSeries(
+                    opm=told.subject.code,
+                    metering_type=_TYPES[told.why],
+                    first=_begin(first),
+                    stop=_begin(stop),
+                    values=list(_values(profiles, row, each.exponent)),
+                )
+            )
+    for point, series in found.items():
+        yield _key(by_point[point]), GasMeterData(series=series)
+
+
+def _values(profiles: Profiles, row: int, exponent: int) -> Iterator[GasValue]:
+    place = 0
+    for index, day in enumerate(profiles.days):
+        columns = slice(int(profiles.offset[index]), int(profiles.offset[index + 1]))
+        told = zip(profiles.values[row, columns].tolist(), profiles.quality[row, columns].tolist(), strict=True)
+        for hour, (value, quality) in enumerate(told):
+            place += 1
+            if value != MISSING_VALUE:
+                begin = day.instant(hour)
+                yield GasValue(
+                    place=place,
+                    first=begin,
+                    stop=begin + day.step,
+                    volume_m3=Decimal(value).scaleb(exponent),
+                    quality=Quality(quality).name,
+                )
+
+
+def _begin(day: date) -> datetime:
+    return MeteringDay(Commodity.GAS, day).start
 
 
 def _tellable(each: Closed) -> Tellable:

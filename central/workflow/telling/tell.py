@@ -154,7 +154,8 @@ def tell(
         _write(work, tellables, work.keep([each.due for each in tellables], whys))
     _report(work, work.keep(days.find(connection, window), days.WHYS))
     gas = gas_data.find(connection, window, at)
-    _write(work, gas, work.keep([each.due for each in gas], gas_data.WHYS))
+    rows = work.keep([each.due for each in gas], gas_data.WHYS)
+    _write(work, gas_data.with_records(connection, work.package, gas, rows), rows)
     withdraw_waived(connection, at, work.person)
     set_problems(connection, work.told.problems)
     told = work.told

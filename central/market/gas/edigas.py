@@ -1,0 +1,227 @@
+"""Meter data of gas as EDIGAS, answered by APERAK: written and read by the element mappings of an official package.
+
+We ship neither schemas nor mappings of them (documented is that both exist, and that a document is known by its
+`Identification`). What a mapping can name are the fields of the records below; who imports the operator's schemas says
+in it which element holds which. A code of the operator's is given to ours by the mapping's own code lists: the type of
+an APERAK's reason must come out as A01 (accepted), A02 (rejected), A03 (with reservation) or A04.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+from lxml import etree
+
+from central.market.envelope import Envelope, Participant
+from central.market.errors import FormatError, InboundError, OutboundError
+from central.market.format_package import FormatPackage, usable_packages
+from central.market.mapping.model import Node
+from central.market.mapping.read import read_fields
+from central.market.mapping.transfer import rewrite_document
+from central.market.mapping.write import write_document
+from central.market.response import Reason, Response
+
+FORMAT: Final = "EDIGAS"
+ANSWER: Final = "APERAK"
+CODE: Final = "XGE"
+ANSWER_CODE: Final = "XGA"
+
+
+class GasValue(msgspec.Struct, frozen=True, kw_only=True):
+    """The volume of an hour, the `place`-th of its series from 1 on; `quality` is the name of ours."""
+
+    place: int
+    first: datetime
+    stop: datetime
+    volume_m3: Decimal
+    quality: str
+
+
+class GasShown(msgspec.Struct, frozen=True, kw_only=True):
+    """A state that a meter showed; `reading` is how it was read."""
+
+    meter: str
+    at: datetime
+    state_m3: Decimal
+    reading: str
+
+
+class GasSeries(msgspec.Struct, frozen=True, kw_only=True):
+    """What was measured at a point (EIC) from `first` to `stop`: hours of types A and B, states of type C."""
+
+    opm: str
+    metering_type: str
+    first: datetime
+    stop: datetime
+    values: list[GasValue] = []
+    states: list[GasShown] = []
+
+
+class GasMeterData(msgspec.Struct, frozen=True, kw_only=True):
+    """The document; identification, instant, sender and receiver are those of the envelope that it is written under."""
+
+    series: list[GasSeries]
+    version: int = 1
+    identification: str = ""
+    made_at: datetime | None = None
+    sender: str = ""
+    receiver: str = ""
+
+
+class Referred(msgspec.Struct, frozen=True, kw_only=True):
+    """A document of ours that is answered, by its identification."""
+
+    reference: str
+
+
+class AperakReason(msgspec.Struct, frozen=True, kw_only=True):
+    """Why: its type as one of A01 to A04, the operator's code, text for people."""
+
+    type: str
+    code: str = ""
+    text: str = ""
+
+
+class Aperak(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to documents."""
+
+    identification: str
+    made_at: datetime
+    sender: str
+    receiver: str
+    references: list[Referred]
+    reasons: list[AperakReason]
+
+
+_ESSENTIAL: Final = {
+    FORMAT: frozenset({"identification", "sender", "receiver", "series", "opm", "values", "volume_m3"}),
+    ANSWER: frozenset(
+        {"identification", "made_at", "sender", "receiver", "references", "reference", "reasons", "type"}
+    ),
+}
+"""Fields without which a document says nothing."""
+
+
+def can_write(package: FormatPackage) -> bool:
+    """Whether the package has schema and mapping of the meter data."""
+    return package.is_bare(FORMAT) and package.format(FORMAT).schema is not None
+
+
+def write(package: FormatPackage, envelope: Envelope, data: GasMeterData) -> bytes:
+    """The document under its envelope, valid by the operator's schema; OutboundError."""
+    if not can_write(package):
+        raise OutboundError("no_schema", f"The format package {package.name} has no official schema of {FORMAT}.")
+    told = msgspec.structs.replace(
+        data, identification=envelope.id, made_at=envelope.at, sender=envelope.sender.id, receiver=envelope.receiver.id
+    )
+    return write_document(package, FORMAT, envelope.id, told)
+
+
+def is_aperak(namespace: str | None, root: str) -> bool:
+    """Whether a document that begins so is an APERAK by an official package."""
+    return any(
+        package.is_bare(ANSWER) and package.format_of_root(namespace, root) == ANSWER
+        for package in usable_packages()[0]
+    )
+
+
+def read_aperak(package: FormatPackage, root: etree._Element) -> Response:
+    """An APERAK as an answer, read tolerantly; InboundError where it cannot be understood."""
+    fields, _ = read_fields(package, root, ANSWER)
+    try:
+        answer = msgspec.convert(fields, Aperak)
+    except msgspec.ValidationError as error:
+        raise InboundError("incomplete", f"The {ANSWER} is not whole: {error}.") from None
+    if not answer.references or not answer.reasons:
+        raise InboundError("no_reference", f"The {ANSWER} {answer.identification} names no document, or no reason.")
+    for reason in answer.reasons:
+        if reason.type not in package.reason_types:
+            raise InboundError(
+                "unknown_reason_type",
+                f"The {ANSWER} {answer.identification} has a reason of type {reason.type!r}, expected A01, A02, A03 "
+                "or A04: correct the code list of its element mapping.",
+            )
+    envelope = Envelope(
+        answer.identification,
+        ANSWER_CODE,
+        answer.made_at,
+        Participant(answer.sender),
+        Participant(answer.receiver),
+        tuple(each.reference for each in answer.references),
+    )
+    return Response(envelope, [Reason(each.type, each.code, each.text) for each in answer.reasons])
+
+
+def try_samples(package: FormatPackage, format_name: str) -> None:
+    """Write our samples under the package and read them back: MarketError says why the format is not official.
+
+    The mapping must hold what a document is nothing without.
+    """
+    held = frozenset(_fields(package.mapping(format_name).payload))
+    if missing := sorted(_ESSENTIAL[format_name] - held):
+        raise FormatError("mapping", f"The element mapping of {format_name} has no place for {', '.join(missing)}.")
+    for place, sample in enumerate(_SAMPLES[format_name]):
+        name = f"sample-{place + 1}"
+        written = write_document(package, format_name, name, sample)
+        if rewrite_document(package, format_name, name, written) != written:
+            raise FormatError("round_trip", f"What is read of the {format_name} {name} is not what was written.")
+
+
+def _fields(nodes: Sequence[Node]) -> Iterator[str]:
+    for node in nodes:
+        if node.field is not None:
+            yield node.field
+        yield from (value.field for value in node.attributes)
+        if node.text is not None:
+            yield node.text.field
+        yield from _fields(node.children)
+
+
+_AT: Final = datetime(2026, 3, 2, 5, tzinfo=UTC)
+_HOUR: Final = timedelta(hours=1)
+_HOURS: Final = [
+    GasValue(
+        place=place + 1,
+        first=_AT + place * _HOUR,
+        stop=_AT + (place + 1) * _HOUR,
+        volume_m3=Decimal(place) / 8,
+        quality="MEASURED" if place else "SUBSTITUTE",
+    )
+    for place in range(24)
+]
+_SHOWN: Final = [GasShown(meter="78112044", at=_AT, state_m3=Decimal("10233.4"), reading="own")]
+
+
+def _data(series: GasSeries) -> GasMeterData:
+    return GasMeterData(
+        series=[series],
+        identification="XGE-SAMPLE-1",
+        made_at=_AT,
+        sender="8591824556207",
+        receiver="8591824000007",
+    )
+
+
+def _aperak(kind: str) -> Aperak:
+    return Aperak(
+        identification="XGA-SAMPLE-1",
+        made_at=_AT,
+        sender="8591824000007",
+        receiver="8591824556207",
+        references=[Referred(reference="XGE-SAMPLE-1")],
+        reasons=[AperakReason(type=kind, code="0200", text="zpráva")],
+    )
+
+
+def _series(kind: str, values: list[GasValue], states: list[GasShown]) -> GasSeries:
+    return GasSeries(
+        opm="27ZG600Z0012345N", metering_type=kind, first=_AT, stop=_AT + 24 * _HOUR, values=values, states=states
+    )
+
+
+_SAMPLES: Final[dict[str, Sequence[msgspec.Struct]]] = {
+    FORMAT: (_data(_series("A", _HOURS, [])), _data(_series("C", [], _SHOWN))),
+    ANSWER: (_aperak("A01"), _aperak("A02")),
+}
