@@ -116,10 +116,21 @@ def _codes(keys: Sequence[Numbers], others: Sequence[Numbers]) -> tuple[Numbers,
     return codes[: len(keys[0])], codes[len(keys[0]) :]
 
 
+_CODES: Final = 2**62
+
+
 def _code(keys: Sequence[Numbers]) -> Numbers:
     """One number for each combination of values, equal exactly where all of them are."""
     codes = keys[0]
     for key in keys[1:]:
+        if not len(codes):
+            return codes
+        least, width = int(key.min()), int(key.max()) - int(key.min()) + 1
+        low, high = int(codes.min()), int(codes.max())
+        if (high - low + 1) * width < _CODES:
+            # numbers of narrow ranges are digits as they are: sorting them first took most of the time
+            codes = (codes - low) * width + (key - least)
+            continue
         first = np.unique(codes, return_inverse=True)[1].astype(np.int64)
         values, second = np.unique(key, return_inverse=True)
         codes = first * len(values) + second

@@ -180,6 +180,8 @@ class _Pass:
         points = np.unique(chunk["supply_point"])
         asked = Asked(self._connection, points, self._today, self._scope.month, self._kind == INVOICING)
         results: dict[int, NDArray[np.int8]] = {}
+        order = np.argsort(chunk["id"])
+        ordered = chunk["id"][order]
         for part in parts:
             if part.check.definition.once:
                 continue
@@ -190,7 +192,7 @@ class _Pass:
             found = _found(part, asked, bases, keeps=self._kind != RECHECK) if len(bases) else []
             for each in found:
                 self._store(part, each)
-            results[part.setting.slot] = _by_basis(chunk["id"], chosen, found)
+            results[part.setting.slot] = _by_basis(order, ordered, chosen, found)
             part.seconds += time.perf_counter() - begun
         if self._kind == RECHECK:
             return
@@ -317,13 +319,15 @@ def _are_days(data: Numbers) -> bool:
     return bool((((data > -700_000) & (data < 2_900_000)) | (data == MISSING)).all())
 
 
-def _by_basis(ids: Numbers, chosen: NDArray[np.bool_], found: Sequence[Findings]) -> NDArray[np.int8]:
-    """The worst result of each basis; below 0 where the check did not look at it."""
+def _by_basis(
+    order: NDArray[np.intp], ordered: Numbers, chosen: NDArray[np.bool_], found: Sequence[Findings]
+) -> NDArray[np.int8]:
+    """The worst result of each basis; below 0 where the check did not look at it. `ordered` are the ids of the chunk,
+    ascending, `order` their places."""
     results = np.where(chosen, 0, -1).astype(np.int8)
-    order = np.argsort(ids)
     for each in found:
         if each.about is Subject.BASIS:
-            np.maximum.at(results, order[np.searchsorted(ids[order], each.subjects)], each.results)
+            np.maximum.at(results, order[np.searchsorted(ordered, each.subjects)], each.results)
     return results
 
 

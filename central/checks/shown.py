@@ -14,12 +14,15 @@ from sqlalchemy import Connection, text
 from central.checks.frame import Numbers, read_frame
 from central.checks.verdict import GROUPS
 from central.platform.arrays import int_array
+from central.platform.copy_binary import HEADER, TRAILER, Column, pack_rows
+from central.readings.rows import driver
 
 LOCK: Final = 0x727A760055
 
 _WORD: Final = 8
 """Results travel as whole numbers of eight octets."""
 _NEWEST = "SELECT v.basis, {words} FROM basis_verdict v WHERE v.basis = ANY (%(bases)s::bigint[])"
+_COPY: Final = "COPY basis_verdict (basis, run, result, results) FROM STDIN (FORMAT binary)"
 _STORE = text("""
     -- in the order of bases, so that two writers lock alike; a cancelled error stays what it is
     INSERT INTO basis_verdict AS v (basis, run, result, results)
@@ -115,7 +118,10 @@ def store_results(
     for slot, results in found.items():
         looked = results >= 0
         after[looked, slot] = results[looked]
-    changed = np.flatnonzero(~known | (after != before).any(axis=1))
+    new = np.flatnonzero(~known)
+    if len(new):
+        _copy_in(connection, run, bases[new], after[new, :slots])
+    changed = np.flatnonzero(known & (after != before).any(axis=1))
     if len(changed):
         rows = after[changed, :slots]
         connection.execute(
@@ -179,6 +185,19 @@ def refresh_objects(connection: Connection, objects: Sequence[str] | None) -> No
 def objects_of(connection: Connection, points: Numbers) -> list[str]:
     """The objects of supply points."""
     return connection.execute(_OBJECTS_OF, {"points": int_array(points)}).scalar() or []
+
+
+def _copy_in(connection: Connection, run: int, bases: Numbers, rows: NDArray[np.uint8]) -> None:
+    """The results of bases that show nothing yet: whoever stores some has its turn, so nobody else brings them."""
+    order = np.argsort(bases)
+    columns = [
+        Column("int8", bases[order]),
+        Column("int8", np.full(len(bases), run)),
+        Column("int2", rows.max(axis=1)[order]),
+        Column("bytea", rows[order]),
+    ]
+    with driver(connection).cursor() as cursor, cursor.copy(_COPY) as copy:
+        copy.write(HEADER + pack_rows(len(bases), columns) + TRAILER)
 
 
 def _before(connection: Connection, bases: Numbers, width: int) -> tuple[NDArray[np.bool_], NDArray[np.uint8]]:
