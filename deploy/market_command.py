@@ -17,7 +17,8 @@ from central.market.format_package import find_packages, load_package, look_into
 from central.market.gas.by_hand import hand_over
 from central.market.gas.waiting import WHY, csv_pieces
 from central.market.months import data_month_of
-from central.market.official.install import Imported, import_schemas, parse_mappings
+from central.market.official.bounded import import_bounded
+from central.market.official.install import Imported, parse_mappings
 from central.market.sandbox import main as sandbox
 from central.platform.clock import get_clock
 from central.platform.database import make_engine, transaction
@@ -118,9 +119,9 @@ def _tell(options: argparse.Namespace, _folder: Path) -> int:
 def _import(options: argparse.Namespace, folder: Path) -> int:
     day = options.valid_from or get_clock().now().astimezone(PRAGUE).date()
     base = load_package(options.base) if options.base else package_valid_on(day)
-    imported = import_schemas(
-        base,
-        [archive.read_bytes() for archive in options.archives],
+    imported = import_bounded(
+        base.name,
+        options.archives,
         options.name or f"official-{day.isoformat()}",
         day,
         folder,

@@ -4,7 +4,7 @@ import io
 import struct
 import zipfile
 import zlib
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from central.market.errors import FormatError, InboundError
@@ -12,10 +12,25 @@ from central.market.xml import XmlLimits, parse_untrusted
 
 LARGEST_ARCHIVE: Final = 100_000_000
 MOST_MEMBERS: Final = 2_000
+MOST_SCHEMAS: Final = 500
+MOST_PARTS: Final = 20
+"""Folders that a schema may lie in, one within the other."""
+LARGEST_MAPPING: Final = 1_000_000
 MOST_OCTETS: Final = 50_000_000
 """What the schemas may unpack to together; the operator's whole documentation has a tenth of it."""
 _PIECE: Final = 1 << 16
-_LIMITS: Final = XmlLimits(size_bytes=MOST_OCTETS, depth=60)
+_LIMITS: Final = XmlLimits(size_bytes=MOST_OCTETS, depth=60, tags=1_000_000)
+_METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+"""The others (bzip2, LZMA) ask for as much memory as their own header says."""
+
+
+def read_bounded(path: Path, at_most: int) -> bytes:
+    """The octets of a file, no more than `at_most`; FormatError for a larger one, OSError where it cannot be read."""
+    with path.open("rb") as file:
+        content = file.read(at_most + 1)
+    if len(content) > at_most:
+        raise FormatError("too_large", f"The file {path.name} has more than {at_most} octets; that many are read.")
+    return content
 
 
 def read_archive(content: bytes) -> dict[PurePosixPath, bytes]:
@@ -35,6 +50,16 @@ def read_archive(content: bytes) -> dict[PurePosixPath, bytes]:
         path = PurePosixPath(member.filename.replace("\\", "/"))
         if member.is_dir() or path.suffix.lower() != ".xsd":
             continue
+        if len(found) == MOST_SCHEMAS:
+            raise FormatError("bad_archive", f"The archive has more than {MOST_SCHEMAS} schemas; that many are read.")
+        if len(path.parts) > MOST_PARTS:
+            raise FormatError("bad_archive", f"The archive's member {member.filename[:200]!r} lies too deep.")
+        if member.compress_type not in _METHODS:
+            raise FormatError(
+                "bad_archive",
+                f"The archive's member {member.filename[:200]!r} is packed by the method {member.compress_type}; "
+                "expected stored or deflated.",
+            )
         if path.is_absolute() or ".." in path.parts or ":" in member.filename:
             raise FormatError("bad_archive", f"The archive's member {member.filename!r} would lie outside its folder.")
         if path in found or any(parent in found for parent in path.parents):

@@ -31,7 +31,7 @@ from central.market.format_package import (
 from central.market.gas import edigas
 from central.market.mapping.model import Mapping as ElementMapping
 from central.market.mapping.transfer import transfer
-from central.market.official.archive import read_archive
+from central.market.official.archive import LARGEST_MAPPING, read_archive, read_bounded
 from central.market.official.compare import Difference, compare, root_names
 from central.market.official.find import Found, find_schemas
 from central.market.response import FORMATS as ANSWERS
@@ -75,13 +75,12 @@ def import_schemas(
 
     A package of that name must not be there yet. Raises FormatError; then nothing is left behind.
     """
-    if not name.replace("-", "").isalnum() or not name.isascii():
-        raise FormatError("bad_name", f"The package's name {name[:80]!r} must be letters, digits and '-'.")
+    require_name(name)
     if name in find_packages():
         raise FormatError("package_exists", f"There is a format package {name} already: choose another name.")
     files = {f"{SCHEMAS}/{_digest(archive)[:12]}": read_archive(archive) for archive in archives}
     target = folder / name
-    making = folder / f".{name}.making"
+    making = making_folder(folder, name)
     shutil.rmtree(making, ignore_errors=True)
     try:
         making.mkdir(parents=True)
@@ -95,6 +94,17 @@ def import_schemas(
     finally:
         shutil.rmtree(making, ignore_errors=True)
     return Imported(name, target, imported.schemas, imported.differences, imported.messages)
+
+
+def require_name(name: str) -> None:
+    """FormatError for a package's name that could be anything but the name of a folder."""
+    if not name.replace("-", "").isalnum() or not name.isascii():
+        raise FormatError("bad_name", f"The package's name {name[:80]!r} must be letters, digits and '-'.")
+
+
+def making_folder(folder: Path, name: str) -> Path:
+    """Where a package lies while it is made."""
+    return folder / f".{name}.making"
 
 
 def _digest(archive: bytes) -> str:
@@ -264,6 +274,6 @@ def parse_mappings(arguments: list[str]) -> Iterator[tuple[str, bytes]]:
         if not name or not path:
             raise FormatError("bad_mapping", f"The mapping {argument!r} must be written FORMAT=FILE.")
         try:
-            yield name, Path(path).read_bytes()
+            yield name, read_bounded(Path(path), LARGEST_MAPPING)
         except OSError as error:
             raise FormatError("bad_mapping", f"The mapping file {path} cannot be read: {error.strerror}.") from None

@@ -20,8 +20,9 @@ from central.market.format_package import (
     package_valid_on,
     read_package,
 )
-from central.market.official.archive import read_archive
-from central.market.official.install import Imported, import_schemas
+from central.market.official.archive import read_archive, read_bounded
+from central.market.official.bounded import Bounds, import_bounded
+from central.market.official.install import Imported, import_schemas, parse_mappings
 from central.platform.settings import Settings
 from deploy import market_command
 
@@ -292,6 +293,60 @@ def test_a_bomb_and_a_way_out_of_the_folder_are_refused() -> None:
         made.writestr("../../evil.xsd", "<x/>")
     with pytest.raises(FormatError, match="outside its folder"):
         read_archive(held.getvalue())
+
+
+def packed(method: int) -> bytes:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", method) as made:
+        made.writestr("a.xsd", "<x/>")
+    return held.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (archive(**{f"s{number}_xsd": "<x/>" for number in range(501)}), "more than 500 schemas"),
+        (archive(**{f"f{number}": "" for number in range(2_001)}), "has 2001 members"),
+        (archive(**{"a__" * 20 + "b_xsd": "<x/>"}), "lies too deep"),
+        (packed(zipfile.ZIP_LZMA), "packed by the method 14"),
+        (packed(zipfile.ZIP_BZIP2), "packed by the method 12"),
+        (archive(a_xsd="<a>" + "<b/>" * 1_000_000 + "</a>"), "at most 1000000 are taken"),
+    ],
+)
+def test_more_than_anybody_means_is_refused(content: bytes, sentence: str) -> None:
+    with pytest.raises(FormatError, match=sentence):
+        read_archive(content)
+
+
+def test_files_are_read_up_to_their_bounds(tmp_path: Path) -> None:
+    file = tmp_path / "a.zip"
+    file.write_bytes(b"1234")
+    assert read_bounded(file, 4) == b"1234"
+    with pytest.raises(FormatError, match=r"a\.zip has more than 3 octets"):
+        read_bounded(file, 3)
+    file.write_bytes(b" " * 1_000_001)
+    with pytest.raises(FormatError, match="more than 1000000 octets"):
+        dict(parse_mappings([f"EDIGAS={file}"]))
+    with pytest.raises(FormatError, match="11 archives are given; at most 10"):
+        import_bounded("sandbox-2026", [file] * 11, "official-2027", DAY, tmp_path, {})
+
+
+@pytest.mark.parametrize(
+    ("bounds", "sentence"),
+    [
+        (Bounds(seconds=0.01), "not taken in within 0.01 seconds"),
+        (Bounds(memory=30_000_000), "more than 240 seconds of work or 30000000 octets"),
+    ],
+)
+def test_what_takes_too_long_or_too_much_installs_nothing(tmp_path: Path, bounds: Bounds, sentence: str) -> None:
+    file, folder = tmp_path / "a.zip", tmp_path / "formats"
+    file.write_bytes(archive(envelope_xsd=schema("envelope.xsd"), cdsreq_xsd=schema("cdsreq.xsd")))
+    (folder / ".official-2027.making").mkdir(parents=True)
+    with pytest.raises(FormatError, match=sentence):
+        import_bounded("sandbox-2026", [file], "official-2027", DAY, folder, {}, bounds)
+    assert not list(folder.iterdir()), "what was being made is gone"
+    with pytest.raises(FormatError, match="letters, digits"):
+        import_bounded("sandbox-2026", [file], "./../x", DAY, folder, {})
 
 
 def test_a_name_is_used_once(tmp_path: Path) -> None:
