@@ -1,8 +1,7 @@
 """What check 8 compares with: lines of received invoices, stock items of bases, what is billed beside them.
 
 Lines and bases meet under a *key*: the OTE invoice item type of the basis's stock item, of a line its code where some
-stock item has it as its type, else the type that the items of its rate have. Where there is no type, the rate (below
-0).
+stock item has it as its type; where there is none, the type that the items of the rate have, or the rate (below 0).
 """
 
 from dataclasses import dataclass
@@ -61,7 +60,7 @@ BASE_COLUMNS: Final = (
 
 @dataclass(frozen=True)
 class Received:
-    """Lines of received invoices with their key; the stock item (`item`, `card`: place in `codes`) and key of each
+    """Lines of received invoices with their key; stock item (`item`, `card`: place in `codes`, `type`) and key of each
     basis, by ascending `id`; other bases that hold, with their key; points of our own networks."""
 
     lines: Frame
@@ -89,10 +88,10 @@ def read_received(asked: Asked, bases: Frame) -> Received:
     )
 
 
-def with_key(lines: Frame, items: Frame) -> Frame:
-    """Lines with the key that they meet bases under."""
-    by_rate = key_of_rates(lines["rate"], items)
-    return Frame({**lines.columns, "key": np.where(lines["type"] == MISSING, by_rate, lines["type"])}, lines.words)
+def with_key(rows: Frame, items: Frame) -> Frame:
+    """Lines, or bases, with the key that they meet under: their `type`, or that of their rate."""
+    by_rate = key_of_rates(rows["rate"], items)
+    return Frame({**rows.columns, "key": np.where(rows["type"] == MISSING, by_rate, rows["type"])}, rows.words)
 
 
 def key_of_rates(rates: Numbers, items: Frame) -> Numbers:
@@ -108,16 +107,13 @@ def key_of_rates(rates: Numbers, items: Frame) -> Numbers:
 
 
 def with_card(bases: Frame, items: Frame) -> Frame:
-    """Bases that have an `item` with its `card` and their key."""
-    order = np.argsort(items["id"])
-    known = items.take(order)
+    """Bases that have an `item` with its `card` and `type`, and their key."""
+    known = items.take(np.argsort(items["id"]))
     there = bases["item"] != MISSING
     places = np.searchsorted(known["id"], bases["item"][there])
-    card, key = np.full(len(bases), MISSING, dtype=np.int64), -bases["rate"]
-    card[there] = known["card"][places]
-    types = known["type"][places]
-    key[there] = np.where(types == MISSING, key[there], types)
-    return Frame({**bases.columns, "card": card, "key": key}, bases.words)
+    card, kind = np.full((2, len(bases)), MISSING, dtype=np.int64)
+    card[there], kind[there] = known["card"][places], known["type"][places]
+    return with_key(Frame({**bases.columns, "card": card, "type": kind}, bases.words), items)
 
 
 def _cards(asked: Asked, walked: Frame, items: Frame) -> Frame:

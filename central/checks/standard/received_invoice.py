@@ -170,7 +170,7 @@ def _summed(bases: Frame) -> Frame:
 
 
 def _about_cards(judged: Frame, cards: Frame, codes: tuple[str, ...]) -> Findings:
-    lacks = cards["key"] < 0
+    lacks = cards["type"] == MISSING
     messages = np.where(cards["item"][lacks] == MISSING, NO_CARD, NO_TYPE)
     values = {
         "rate": Value(Kind.COUNT, cards["rate"][lacks]),

@@ -82,6 +82,19 @@ def test_what_was_received_is_compared_by_stock_item_and_point(site: BilledSite)
         }  # fmt: skip
         assert client.post("/v1/received-invoices", json=corrected).status_code == 201
         assert check(site, Scope(bases=second)).parts[8]["results"]["error"] == 0, "the difference counts with the rest"
+        component = site.one("SELECT component FROM billing_basis WHERE id = :id", id=first[0])
+        own = {"code": "900", "name_cs": "vlastní", "name_en": "own", "rate": lines[one][0][1], "source": "účtárna"}
+        assert client.post("/v1/stock-items", json=own | {"component": component}).status_code == 201
+        check(site, Scope(bases=first))
+        told = client.get(f"/v1/checks/bases/{first[0]}").json()
+        assert "The stock item 900 has no OTE invoice item type. Set it." in str(told), told
+        assert "Stock item 900, the point in all" in str(told), "without a type the rate's lines count"
+        foreign = {**HEAD, "currency": "EUR", "number": "E-1", "point": site.one(EAN, point=other), "net": "5.00"}
+        line = {"description": "v eurech", "rate": lines[other][0][1], "net": "5.00"}
+        assert client.post("/v1/received-invoices", json=foreign | {"items": [line]}).status_code == 201
+        check(site, Scope(bases=second))
+        told = client.get(f"/v1/checks/bases/{second[0]}").json()
+        assert "have no currency in common" in str(told), told
         cancelled = corrected | {
             "number": "O-2",
             "kind": "cancel",

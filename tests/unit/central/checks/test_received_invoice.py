@@ -113,6 +113,14 @@ def test_a_stock_item_without_the_type_and_a_rate_without_one_are_errors() -> No
     assert said[0].text.en == "The rate 7 has no stock item. Create one."
 
 
+def test_a_basis_whose_own_item_has_no_type_meets_the_lines_of_its_rate() -> None:
+    own = {"id": 71, "rate": 7, "card": 3, "type": None, "specific": 1}
+    items = frame([*CARDS, own], ("id", "rate", "card", "type", "specific"))
+    rows = frame([{"id": 1, "rate": 7, "item": 71}, {"id": 2, "rate": 7, "item": 70}], ("id", "rate", "item"))
+    cards = with_card(rows, items)
+    assert (cards["key"].tolist(), cards["type"].tolist()[1]) == ([1, 1], 1)
+
+
 @pytest.mark.parametrize(
     ("days", "lines", "expected"),
     [
