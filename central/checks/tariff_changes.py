@@ -6,18 +6,18 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, text
 
 from central.checks.frame import MICRO, MISSING, Frame, Numbers, group, match
 from central.checks.rate_values import EPOCH, Regulated, days, micro
 from central.market.received_tariffs import ReceivedTariff, standing_tariffs
 from central.platform.arrays import int_array
-from central.registry.tables import supply_point
 
 FACTS: Final = ("rate", "phases", "amperes")
 """What is compared: a place in the vocabulary of rates, a number, millionths."""
 _SAID: Final = ("supply_point", "first", "end_", "message", *FACTS)
 
+_CODES = text("SELECT ean, id FROM supply_point WHERE id = ANY (CAST(:points AS bigint[]))")
 _KEEP = text("""
     -- the attribute Změna jističe nebo distribuční sazby of contract items, where it becomes another
     INSERT INTO item_tariff_change AS s
@@ -43,9 +43,8 @@ def read_standing(connection: Connection, bases: Frame) -> dict[int, list[Receiv
     """What stands of the billing data received, by supply point, over the days that the bases cover."""
     if not len(bases):
         return {}
-    points = np.unique(bases["supply_point"]).tolist()
-    rows = connection.execute(select(supply_point.c.ean, supply_point.c.id).where(supply_point.c.id.in_(points)))
-    by_code = {row.ean: row.id for row in rows}
+    points = int_array(np.unique(bases["supply_point"]))
+    by_code: dict[str, int] = dict(connection.execute(_CODES, {"points": points}).tuples().all())
     first, end = (date.fromordinal(EPOCH + int(day)) for day in (bases["first"].min(), bases["end_"].max()))
     found: dict[int, list[ReceivedTariff]] = {}
     for tariff in standing_tariffs(connection, by_code, first, end):

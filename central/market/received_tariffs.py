@@ -66,6 +66,8 @@ def standing_tariffs(connection: Connection, points: Iterable[str], first: date,
 
 def latest(said: list[ReceivedTariff]) -> list[ReceivedTariff]:
     """Spans in the order in which they were received made one answer: each day has the last that covers it."""
+    if len(said) == 1:
+        return said
     borders = sorted({day for each in said for day in (each.first, each.stop)})
     found: list[ReceivedTariff] = []
     for first, stop in pairwise(borders):
