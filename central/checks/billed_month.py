@@ -11,16 +11,16 @@ from central.checks.due import DUE
 from central.checks.frame import Frame, Numbers, group
 from central.checks.framework import Asked
 from central.checks.segments import cut, holding, within
+from central.checks.verdict import TAKING_BACK
 from central.platform.arrays import int_array
 from central.registry.capacity_rules import months_later
-from central.settlement.statements import CANCELS, StatementType
+from central.settlement.statements import StatementType
 from central.settlement.supply import GAS, SINGLE_TARIFF, TWO_TARIFFS
 from central.tariffs.install import packages_in_force
 from central.tariffs.package import Package
 
 LEVELS: Final = ("VVN", "VN", "NN")
-STORNO: Final = sorted({int(kind) for kind in CANCELS.values()} | {int(StatementType.NEGATIVE_SETTLEMENT), 15})
-BILLED: Final = sorted({int(kind) for kind in StatementType} - set(STORNO) - {4, 11})
+BILLED: Final = sorted({int(kind) for kind in StatementType} - set(TAKING_BACK) - {4, 11})
 """Statements that bill a day: an accrual does not, nor what takes back."""
 SOME: Final = 1
 """The bit of any basis of network services or supply."""
@@ -195,7 +195,7 @@ def read_month(asked: Asked, start: date) -> BilledMonth:
         "month": f"[{start},{end})", "instants": f"[{start} Europe/Prague,{end} Europe/Prague)",
         "levels": list(LEVELS), "lists": list(lists), "rates": list(rates),
         "kinds": list(KINDS), "components": list(COMPONENTS), "slots": list(slots),
-        "bits": [2 << place for place in range(len(slots))], "billed": BILLED, "storno": STORNO,
+        "bits": [2 << place for place in range(len(slots))], "billed": BILLED, "storno": TAKING_BACK,
     }  # fmt: skip
 
     def frame(query: str, *columns: str) -> Frame:

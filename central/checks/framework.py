@@ -151,8 +151,8 @@ class Asked:
     points: Numbers
     today: date
     month: date | None = None
-    invoicing: bool = False
-    """The bases are about to be invoiced together."""
+    together: Numbers = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    """The bases that are about to be invoiced together; those with a cancelled error, too, which are not looked at."""
     shared: dict[str, Any] = field(default_factory=dict)
 
     def frame(self, query: str, names: Sequence[str], **parameters: Any) -> Frame:

@@ -116,6 +116,8 @@ class _Pass:
     ) -> None:
         self._connection, self._run, self._scope, self._kind = connection, run, scope, kind
         self._today = at.astimezone(PRAGUE).date()
+        invoiced = scope.bases or () if kind == INVOICING else ()
+        self._together = np.asarray(invoiced, dtype=np.int64)
         self._parts = parts
         self._slots = 1 + max((row.slot for row in get_definitions(connection)), default=0)
         self._rows: list[Numbers] = []
@@ -178,7 +180,7 @@ class _Pass:
 
     def _check(self, chunk: Frame, parts: Sequence[_Part]) -> None:
         points = np.unique(chunk["supply_point"])
-        asked = Asked(self._connection, points, self._today, self._scope.month, self._kind == INVOICING)
+        asked = Asked(self._connection, points, self._today, self._scope.month, self._together)
         results: dict[int, NDArray[np.int8]] = {}
         order = np.argsort(chunk["id"])
         ordered = chunk["id"][order]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from enum import IntEnum
+from typing import Final
 
 from central.settlement import statements
 
@@ -49,6 +50,13 @@ GROUPS: dict[str, frozenset[int]] = {
     group: frozenset(int(kind) for kind in kinds) for group, kinds in statements.GROUPS.items()
 }
 """Statement types (typ vyúčtování) by the manual run that takes them."""
+
+
+TAKING_BACK: Final = sorted(
+    {int(kind) for kind in statements.CANCELS.values()}
+    | {int(statements.StatementType.NEGATIVE_SETTLEMENT), int(statements.StatementType.CORRECTS_NEGATIVE)}
+)
+"""Statement types that take other lines back; what they say is neither billed anew nor entered."""
 
 
 def worst_of(results: Iterable[Result]) -> Result:

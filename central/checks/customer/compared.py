@@ -16,12 +16,11 @@ from central.checks import units
 from central.checks.customer.columns import APART, COLUMNS
 from central.checks.frame import MISSING, Frame, Numbers, group, match, totals
 from central.checks.framework import SERVICES, Asked
+from central.checks.verdict import TAKING_BACK
 from central.registry.point_tables import METERING_TYPES, VOLTAGE_LEVELS
-from central.settlement.statements import CANCELS
 
 BACK: Final = 400
 """Days that an earlier basis may lie back."""
-TAKING_BACK: Final = sorted({int(kind) for kind in CANCELS.values()} | {5})
 
 _HISTORY: Final = """
     -- the bases of the points that hold and that no other takes back, and those that are checked

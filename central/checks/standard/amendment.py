@@ -9,13 +9,11 @@ from numpy.typing import NDArray
 
 from central.checks.frame import MISSING, Chosen, Frame, Numbers, group, match
 from central.checks.framework import Asked, Definition, Findings, Kind, Parameter, Subject, Text, Value, findings
-from central.checks.verdict import GROUPS, Result
+from central.checks.verdict import GROUPS, TAKING_BACK, Result
 from central.platform.arrays import int_array
-from central.settlement.statements import CANCELS
 
 UNAMENDED, SIGNED, BELONGS, OTHER, EARLY = range(5)
 METERS: Final = ("bez měřidla / without a meter", "s měřidlem / with a meter")
-TAKING_BACK: Final = sorted({int(kind) for kind in CANCELS.values()} | {5, 15})
 _EVER: Final = 2**22
 """Days before and after 1970-01-01 within which everything lies: ten thousand years."""
 

@@ -2,17 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 import numpy as np
 
 from central.checks.frame import MISSING, Frame, Numbers, match
 from central.checks.framework import SERVICES, Asked, Definition, Findings, Kind, Text, Value, findings
-from central.checks.verdict import Result
-from central.settlement.statements import CANCELS
+from central.checks.verdict import TAKING_BACK, Result
 
 FOLLOWS, GAP, FIRST, BEGINS, LONG = range(5)
-TAKING_BACK: Final = sorted({int(kind) for kind in CANCELS.values()} | {5})
 
 BILLED = """
     -- the days that each point was billed for a service, by lines that hold and that no other takes back

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from central.checks.frame import MICRO, MISSING, Chosen, Frame, Numbers, group, match, totals
 from central.checks.framework import SERVICES, Asked, Definition, Findings, Kind, Parameter, Text, Value, findings
-from central.checks.verdict import Result
+from central.checks.verdict import TAKING_BACK, Result
 from central.settlement.statements import CANCELS, StatementType
 
 INSIDE, OUTSIDE, SMALL, NO_HISTORY, INCOMPARABLE = range(5)
@@ -30,7 +30,6 @@ SHOWN: Final = tuple(dict.fromkeys(unit for unit, _ in UNITS.values()))
 LAST_MONTHS: Final = 3
 LONGEST: Final = 92
 """Days of an interval at most that months beside it say something about; a year is compared with a year."""
-TAKING_BACK: Final = sorted({int(kind) for kind in CANCELS.values()} | {5, 15})
 STORNO: Final = sorted({int(kind) for kind in CANCELS.values()})
 BILLED: Final = sorted(
     int(kind)

@@ -14,12 +14,10 @@ from numpy.typing import NDArray
 from central.checks.documents import documents_of
 from central.checks.frame import MISSING, Frame, Numbers, group, match
 from central.checks.framework import Asked, Definition, Findings, Kind, Text, Value, findings
-from central.checks.verdict import GROUPS, Result
-from central.settlement.statements import CANCELS
+from central.checks.verdict import GROUPS, TAKING_BACK, Result
 
 ONCE, INVOICED, TOGETHER, OTHER = range(4)
 _INVOICED: Final = 1
-CANCELLING: Final = sorted({int(kind) for kind in CANCELS.values()})
 
 LINES = """
     -- lines of the points that hold and that no other takes back; the meter is the channel they were measured by
@@ -30,21 +28,21 @@ LINES = """
            (b.state = 'invoiced')::integer AS invoiced
       FROM billing_basis b
      WHERE b.supply_point = ANY (%(points)s::bigint[]) AND b.state <> 'cancelled'
-       AND b.statement_type <> ALL (%(cancelling)s::integer[]) AND b.statement_type <> 5
+       AND b.statement_type <> ALL (%(taking_back)s::integer[])
        AND NOT EXISTS (SELECT FROM billing_basis o
                         WHERE o.original = b.id AND o.state <> 'cancelled'
-                          AND (o.statement_type = 5 OR o.statement_type = ANY (%(cancelling)s::integer[])))
+                          AND o.statement_type = ANY (%(taking_back)s::integer[]))
 """
 
 
 @dataclass(frozen=True)
 class Lines:
-    """Lines that could be duplicates, the documents that overlapping invoiced ones stand in, whether the bases are
-    being invoiced together."""
+    """Lines that could be duplicates, the documents that overlapping invoiced ones stand in, the bases that are being
+    invoiced together (none outside of invoicing)."""
 
     lines: Frame
     documents: Mapping[int, tuple[str, int]]
-    invoicing: bool
+    together: Numbers
 
 
 class Duplicates:
@@ -90,11 +88,11 @@ class Duplicates:
     def read(self, asked: Asked, bases: Frame) -> Lines:
         """Living lines of the points, and the documents of those that overlap a basis."""
         names = ("id", "supply_point", "rate", "component", "channel", "statement_type", "first", "end_", "invoiced")
-        lines = with_group(asked.frame(LINES, names, cancelling=CANCELLING))
+        lines = with_group(asked.frame(LINES, names, taking_back=TAKING_BACK))
         places, others = overlapping(lines)
         wanted = np.isin(lines["id"][places], bases["id"]) & (lines["invoiced"][others] == _INVOICED)
         found = documents_of(asked.connection, np.unique(lines["id"][others[wanted]]))
-        return Lines(lines, found, asked.invoicing)
+        return Lines(lines, found, asked.together)
 
     def verdict(self, bases: Frame, read: Lines, parameters: Mapping[str, Any]) -> Sequence[Findings]:
         """OK, or a finding for each overlapping line; lines that take others back are not judged."""
@@ -104,7 +102,7 @@ class Duplicates:
         mine = np.isin(lines["id"][places], judged["id"])
         places, others = places[mine], others[mine]
         invoiced = lines["invoiced"][others] == _INVOICED
-        together = np.isin(lines["id"][others], judged["id"]) & read.invoicing
+        together = np.isin(lines["id"][others], read.together)
         messages = np.where(invoiced, INVOICED, np.where(together, TOGETHER, OTHER))
         results = np.where(messages == OTHER, Result.WARNING, Result.ERROR)
         told = [read.documents.get(number, ("–", 0)) for number in lines["id"][others].tolist()]

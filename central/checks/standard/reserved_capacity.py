@@ -2,20 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from central.checks.frame import MISSING, Chosen, Frame, Numbers, group, match, totals
 from central.checks.framework import ELECTRICITY, Asked, Definition, Findings, Kind, Subject, Text, Value, findings
-from central.checks.verdict import GROUPS, Result
-from central.settlement.statements import CANCELS
+from central.checks.verdict import GROUPS, TAKING_BACK, Result
 
 ENTERED, NOTHING, CHANGED, NO_MONTHLY, NO_YEARLY, ZERO_MONTHLY, ZERO_YEARLY = range(7)
 MONTHLY, YEARLY = 5, 6
-TAKING_BACK: Final = sorted({int(kind) for kind in CANCELS.values()} | {5})
-"""Statements that take back: what they say is no capacity entered."""
 
 ITEMS = """
     -- items of points at a level whose reserved capacity a package in force prices, without the exempt ones

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
+import numpy as np
 import pytest
 
 from central.checks.frame import Frame
@@ -23,8 +25,9 @@ def lines(*rows: dict[str, Any]) -> Frame:
     return with_group(frame(numbered, NAMES))
 
 
-def found(*rows: dict[str, Any], asked: int = 1, invoicing: bool = False) -> list[tuple[int, Result, str]]:
-    told_ = told(CHECK, CHECK.verdict(bases(*[{}] * asked), Lines(lines(*rows), {2: ("2620000001", 3)}, invoicing), {}))
+def found(*rows: dict[str, Any], asked: int = 1, together: Sequence[int] = ()) -> list[tuple[int, Result, str]]:
+    invoiced = np.array(together, dtype=np.int64)
+    told_ = told(CHECK, CHECK.verdict(bases(*[{}] * asked), Lines(lines(*rows), {2: ("2620000001", 3)}, invoiced), {}))
     return [(each.subject, each.result, each.text.en) for each in told_]
 
 
@@ -54,8 +57,10 @@ def test_one_that_is_not_invoiced_is_a_warning_unless_both_are_being_invoiced() 
         (1, Result.WARNING),
         (2, Result.WARNING),
     ]
-    assert [result for _, result, _ in found({}, {}, asked=2, invoicing=True)] == [Result.ERROR, Result.ERROR]
-    assert [result for _, result, _ in found({}, {}, invoicing=True)] == [Result.WARNING]
+    assert [result for _, result, _ in found({}, {}, asked=2, together=(1, 2))] == [Result.ERROR, Result.ERROR]
+    assert [result for _, result, _ in found({}, {}, together=(1,))] == [Result.WARNING]
+    # the other is not looked at: its error was cancelled
+    assert [result for _, result, _ in found({}, {}, together=(1, 2))] == [Result.ERROR]
 
 
 def test_a_long_line_overlaps_several_and_each_is_named() -> None:
@@ -65,4 +70,4 @@ def test_a_long_line_overlaps_several_and_each_is_named() -> None:
 
 def test_a_line_that_takes_back_is_not_judged() -> None:
     assert found({}, asked=2) == [(1, Result.OK, "No other basis overlaps.")]
-    assert told(CHECK, CHECK.verdict(bases({}), Lines(lines(), {}, False), {})) == []
+    assert told(CHECK, CHECK.verdict(bases({}), Lines(lines(), {}, np.zeros(0, dtype=np.int64)), {})) == []
