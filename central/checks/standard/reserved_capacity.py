@@ -2,16 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from datetime import timedelta
+from typing import Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from central.checks.frame import MISSING, Chosen, Frame, Numbers, group, match, totals
 from central.checks.framework import ELECTRICITY, Asked, Definition, Findings, Kind, Subject, Text, Value, findings
+from central.checks.received_items import days_of
+from central.checks.received_lines import RUNS
 from central.checks.verdict import GROUPS, TAKING_BACK, Result
+from central.platform.arrays import int_array
+from central.registry.capacity_rules import months_later
 
-ENTERED, NOTHING, CHANGED, NO_MONTHLY, NO_YEARLY, ZERO_MONTHLY, ZERO_YEARLY = range(7)
+ENTERED, NOTHING, CHANGED, NO_MONTHLY, NO_YEARLY, ZERO_MONTHLY, ZERO_YEARLY, NO_UNIT = range(8)
 MONTHLY, YEARLY = 5, 6
 
 ITEMS = """
@@ -31,28 +36,31 @@ ITEMS = """
        AND NOT EXISTS (SELECT FROM point_condition c
                         WHERE c.supply_point = p.id AND c.kind = 'capacity_exempt' AND c.valid @> i.valid)
 """
-EARLIER = """
-    -- what stands for the two capacities in the month before each row of the payment calendar
-    SELECT b.contract_item, r.id AS calendar_row, sum(micro(b.quantity)) AS quantity
-      FROM unnest(%(rows)s::bigint[]) AS wanted (id)
-      JOIN payment_calendar r ON r.id = wanted.id
-      JOIN billing_basis b ON b.contract = r.contract AND b.rate IN (5, 6) AND b.state <> 'cancelled'
+LINES = """
+    -- lines of the two capacities that hold, by the month in which they end, of all groups and states
+    SELECT b.id, b.contract_item, b.rate, b.statement_type,
+           date_trunc('month', (upper(b.valid) AT TIME ZONE 'Europe/Prague') - interval '1 day')::date
+               - DATE '1970-01-01' AS month,
+           micro(b.quantity * CASE b.unit WHEN 'MW' THEN 1000 WHEN 'kW' THEN 1 END) AS kilowatts,
+           CASE WHEN b.state = 'new' THEN b.run END AS draft
+      FROM billing_basis b
+     WHERE b.supply_point = ANY (%(points)s::bigint[]) AND b.rate IN (5, 6) AND b.state <> 'cancelled'
        AND b.statement_type <> ALL (%(taking_back)s::integer[])
-       AND ((upper(b.valid) AT TIME ZONE 'Europe/Prague')::date - 1)
-           <@ daterange((lower(r.period) - interval '1 month')::date, lower(r.period))
+       AND upper(b.valid) > %(since)s::timestamp AT TIME ZONE 'Europe/Prague'
+       AND upper(b.valid) <= %(until)s::timestamp AT TIME ZONE 'Europe/Prague'
        AND NOT EXISTS (SELECT FROM billing_basis o WHERE o.original = b.id AND o.state <> 'cancelled'
                           AND o.statement_type = ANY (%(taking_back)s::integer[]))
-     WHERE b.supply_point = ANY (%(points)s::bigint[])
-     GROUP BY b.contract_item, r.id
 """
+_NAMES: Final = ("id", "contract_item", "rate", "statement_type", "month", "kilowatts", "draft")
 
 
 @dataclass(frozen=True)
 class Reserved:
-    """Items that pay reserved capacity, and what stood for them in the month before each row."""
+    """Items that pay reserved capacity, and all lines of it that hold in the months looked at and the ones before: also
+    those that are invoiced, or whose error was cancelled, so that they are not checked."""
 
     items: Frame
-    earlier: Frame
+    lines: Frame
 
 
 class ReservedCapacity:
@@ -97,15 +105,24 @@ class ReservedCapacity:
             Text("Chybí podklad roční rezervované kapacity.", "There is no basis of the yearly reserved capacity."),
             Text("Měsíční rezervovaná kapacita je nulová.", "The monthly reserved capacity is zero."),
             Text("Roční rezervovaná kapacita je nulová.", "The yearly reserved capacity is zero."),
+            Text(
+                "Kontrola se nemohla provést: množství rezervované kapacity není v MW ani v kW, nebo má víc než šest "
+                "desetinných míst.",
+                "The check could not run: a quantity of reserved capacity is neither in MW nor in kW, or has more than "
+                "six decimals.",
+            ),
         ),
     )
 
     def read(self, asked: Asked, bases: Frame) -> Reserved:
-        """Items that pay it, and last month's quantities."""
-        rows = np.unique(bases["calendar_row"])
-        given = {"rows": "{" + ",".join(map(str, rows[rows != MISSING].tolist())) + "}", "taking_back": TAKING_BACK}
-        earlier = asked.frame(EARLIER, ("contract_item", "calendar_row", "quantity"), **given)
-        return Reserved(asked.frame(ITEMS, ("contract_item",)), earlier)
+        """Items that pay it, and the lines of it; of bases that are not approved those of the runs being checked."""
+        first, end = days_of(bases)
+        since = months_later(first.replace(day=1), -1)
+        until = months_later((end - timedelta(days=1)).replace(day=1), 1)
+        lines = asked.frame(LINES, _NAMES, taking_back=TAKING_BACK, since=since, until=until)
+        runs = asked.frame(RUNS, ("run",), bases=int_array(bases["id"]))["run"]
+        held = lines.take((lines["draft"] == MISSING) | np.isin(lines["draft"], runs))
+        return Reserved(asked.frame(ITEMS, ("contract_item",)), held)
 
     def verdict(self, bases: Frame, read: Reserved, parameters: Mapping[str, Any]) -> Sequence[Findings]:
         """Findings about the bases of both capacities; where an item has neither, about its calendar row."""
@@ -113,31 +130,40 @@ class ReservedCapacity:
             np.isin(bases["contract_item"], read.items["contract_item"])
             & ~np.isin(bases["statement_type"], TAKING_BACK)
         )
-        statement = _groups(judged)
-        numbers, first = group([judged["contract_item"], judged["calendar_row"], statement])
+        statement, month = _groups(judged), months_of(judged["end_"] - 1)
+        numbers, first = group([judged["contract_item"], month, statement])
         many = len(first)
-        of = {rate: judged["rate"] == rate for rate in (MONTHLY, YEARLY)}
-        sums = {rate: totals(numbers[chosen], judged["quantity"][chosen], many) for rate, chosen in of.items()}
-        there = {rate: np.bincount(numbers[chosen], minlength=many) > 0 for rate, chosen in of.items()}
+        keys = [judged["contract_item"][first], month[first], statement[first]]
+        lines = read.lines
+        lacks = lines["kilowatts"] == MISSING
+        by = [lines["contract_item"], lines["month"], _groups(lines)]
+        places, others = match(keys, by)
+        sums, there = {}, {}
+        for rate in (MONTHLY, YEARLY):
+            mine = lines["rate"][others] == rate
+            sums[rate] = totals(places[mine], np.where(lacks, 0, lines["kilowatts"])[others[mine]], many)
+            there[rate] = np.bincount(places[mine], minlength=many) > 0
+        strange = np.bincount(places[lacks[others]], minlength=many) > 0
         total = sums[MONTHLY] + sums[YEARLY]
-        earlier = _earlier(judged, first, read.earlier)
+        earlier = _earlier([keys[0], months_of(keys[1] - 1), keys[2]], by, lines["kilowatts"])
         conditions = (
-            (ENTERED, Result.OK, total != 0),
-            (NOTHING, Result.ERROR, total == 0),
-            (CHANGED, Result.WARNING, (earlier != MISSING) & (earlier != total)),
+            (NO_UNIT, Result.WARNING, strange),
+            (ENTERED, Result.OK, ~strange & (total != 0)),
+            (NOTHING, Result.ERROR, ~strange & (total == 0)),
+            (CHANGED, Result.WARNING, ~strange & (earlier != MISSING) & (earlier != total)),
             (NO_MONTHLY, Result.INFO, ~there[MONTHLY]),
             (NO_YEARLY, Result.INFO, ~there[YEARLY]),
-            (ZERO_MONTHLY, Result.INFO, there[MONTHLY] & (sums[MONTHLY] == 0)),
-            (ZERO_YEARLY, Result.INFO, there[YEARLY] & (sums[YEARLY] == 0)),
+            (ZERO_MONTHLY, Result.INFO, ~strange & there[MONTHLY] & (sums[MONTHLY] == 0)),
+            (ZERO_YEARLY, Result.INFO, ~strange & there[YEARLY] & (sums[YEARLY] == 0)),
         )
         numbers_shown = {
-            "monthly": np.where(there[MONTHLY], sums[MONTHLY], MISSING),
-            "yearly": np.where(there[YEARLY], sums[YEARLY], MISSING),
-            "sum": total,
-            "earlier": earlier,
+            "monthly": np.where(there[MONTHLY], sums[MONTHLY] // 1_000, MISSING),
+            "yearly": np.where(there[YEARLY], sums[YEARLY] // 1_000, MISSING),
+            "sum": total // 1_000,
+            "earlier": np.where(earlier == MISSING, MISSING, earlier // 1_000),
         }
-        lines = np.flatnonzero(of[MONTHLY] | of[YEARLY])
-        found = _told(judged["id"][lines], numbers[lines], conditions, numbers_shown)
+        own = np.flatnonzero(np.isin(judged["rate"], (MONTHLY, YEARLY)) & np.isin(judged["id"], lines["id"]))
+        found = _told(judged["id"][own], numbers[own], conditions, numbers_shown)
         bare = ~there[MONTHLY] & ~there[YEARLY] & (judged["calendar_row"][first] != MISSING)
         for place, name in enumerate(GROUPS):
             chosen = np.flatnonzero(bare & (statement[first] == place))
@@ -163,13 +189,20 @@ def _told(
     return found
 
 
-def _earlier(judged: Frame, first: NDArray[np.intp], earlier: Frame) -> Numbers:
-    """What stood last month for each group; MISSING where nothing did."""
-    found = np.full(len(first), MISSING, dtype=np.int64)
-    keys = [judged["contract_item"][first], judged["calendar_row"][first]]
-    places, others = match(keys, [earlier["contract_item"], earlier["calendar_row"]])
-    found[places] = earlier["quantity"][others]
+def _earlier(keys: Sequence[Numbers], by: Sequence[Numbers], kilowatts: Numbers) -> Numbers:
+    """What stood for each group the month before; MISSING where nothing did, or what cannot be added."""
+    places, others = match(keys, by)
+    found = np.full(len(keys[0]), MISSING, dtype=np.int64)
+    there = kilowatts[others] != MISSING
+    sums = totals(places[there], kilowatts[others[there]], len(found))
+    found[places] = sums[places]
+    found[places[~there]] = MISSING
     return found
+
+
+def months_of(days: Numbers) -> Numbers:
+    """The first day of the month of each day."""
+    return days.astype("datetime64[D]").astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
 
 
 def _groups(bases: Frame) -> Numbers:

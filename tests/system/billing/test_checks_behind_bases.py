@@ -15,6 +15,7 @@ from central.checks.run import run_checks
 from central.checks.standard.accepted_by_ote import AcceptedByOte
 from central.checks.standard.node_balance import NodeBalance
 from central.checks.standard.registration import Registration
+from central.checks.standard.reserved_capacity import ReservedCapacity
 from central.checks.standard.verification import Verification
 from central.checks.verdict import Result
 from central.platform.database import transaction
@@ -36,13 +37,35 @@ def settled(stack: LocalStack, filled_template: str) -> Iterator[BilledSite]:
     stack.drop_database(name)
 
 
-def found(site: BilledSite, check: Check) -> list[Told]:
-    """What the check finds over all bases of the month."""
+def found(site: BilledSite, check: Check, bases: list[int] | None = None) -> list[Told]:
+    """What the check finds over these bases, or all of the month."""
     run: int = site.one("SELECT max(id) FROM settlement_run")
     with transaction(site.engine) as connection:
-        made = run_checks(connection, Scope(run=run), "manual", CLERK, NOW, (check,))
+        made = run_checks(connection, Scope(run=run, bases=bases), "manual", CLERK, NOW, (check,))
         assert made.parts[check.definition.number]["failed"] is None
         return find_results(connection, made.id, None, None, 0, 10_000)
+
+
+def test_reserved_capacity_counts_what_is_not_checked_and_the_month_before(settled: BilledSite) -> None:
+    item = settled.one("SELECT min(contract_item) FROM billing_basis WHERE rate = 5")
+    mine = "SELECT id FROM billing_basis WHERE contract_item = :item AND rate = :rate"
+    monthly, yearly = (settled.one(mine, item=item, rate=rate) for rate in (5, 6))
+    settled.do("UPDATE billing_basis SET quantity = 0 WHERE id = :basis", basis=yearly)
+    told = [each.finding for each in found(settled, ReservedCapacity(), [yearly])]
+    assert [(each.subject, each.result) for each in told] == [(yearly, Result.OK), (yearly, Result.INFO)]
+    assert "monthly 0.02 MW, yearly 0 MW" in told[0].text.en
+
+    settled.do(
+        """
+        UPDATE billing_basis SET quantity = 30, unit = 'kW',
+               valid = tstzrange('2026-02-01 Europe/Prague', '2026-03-01 Europe/Prague') WHERE id = :basis
+        """,
+        basis=monthly,
+    )
+    settled.do("UPDATE billing_basis SET quantity = 0.05 WHERE id = :basis", basis=yearly)
+    told = [each.finding for each in found(settled, ReservedCapacity(), [yearly])]
+    assert [each.result for each in told] == [Result.OK, Result.WARNING, Result.INFO]
+    assert "The sum of 0.05 MW differs from last month's (0.03 MW)." in told[1].text.en
 
 
 METERS = """
