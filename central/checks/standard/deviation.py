@@ -44,7 +44,8 @@ EARLIER = """
     SELECT b.id AS basis, b.supply_point, array_position(%(services)s::text[], b.service) - 1 AS service, b.rate,
            micro(b.quantity) AS quantity, array_position(%(units)s::text[], b.unit) - 1 AS unit,
            (lower(b.valid) AT TIME ZONE 'Europe/Prague')::date - DATE '1970-01-01' AS first,
-           (upper(b.valid) AT TIME ZONE 'Europe/Prague')::date - DATE '1970-01-01' AS end_
+           (upper(b.valid) AT TIME ZONE 'Europe/Prague')::date - DATE '1970-01-01' AS end_,
+           (b.statement_type IN (6, 10))::integer AS settled
       FROM billing_basis b
      WHERE b.supply_point = ANY (%(points)s::bigint[]) AND b.rate = ANY (%(rates)s::integer[])
        AND b.state IN ('approved', 'invoiced') AND b.statement_type = ANY (%(billed)s::integer[])
@@ -53,7 +54,7 @@ EARLIER = """
                           AND o.statement_type = ANY (%(storno)s::integer[]))
 """
 _USED: Final = ("id", "supply_point", "service", "rate", "quantity", "unit", "first", "end_")
-NAMES: Final = ("basis", "supply_point", "service", "rate", "quantity", "unit", "first", "end_")
+NAMES: Final = ("basis", "supply_point", "service", "rate", "quantity", "unit", "first", "end_", "settled")
 
 
 class Deviation:
@@ -229,7 +230,8 @@ def _summed(numbers: NDArray[np.intp], quantity: Numbers, unit: Numbers, groups:
 def _billed(
     ours: Frame, read: Frame, pairs: tuple[NDArray[np.intp], NDArray[np.intp]], low: Numbers, high: Numbers
 ) -> _Earlier:
-    """The lines at least half of which lie in the window and that end before the interval begins."""
+    """The lines at least half of which lie in the window and that end before the interval begins. Days that a line
+    of a settlement of the year and one before it tell of count twice, as their quantity does."""
     places, others = pairs
     begin, end = read["first"][others], read["end_"][others]
     shared = np.minimum(high[places], end) - np.maximum(low[places], begin)
@@ -237,7 +239,7 @@ def _billed(
     places, others, begin, end = places[inside], others[inside], begin[inside], end[inside]
     many = len(ours)
     quantity, unit = _summed(places, *_converted(read["quantity"][others], read["unit"][others], tuple(UNITS)), many)
-    _, once = group([places, begin, end])
+    _, once = group([places, begin, end, read["settled"][others]])
     basis = np.full(many, MISSING, dtype=np.int64)
     np.maximum.at(basis, places, read["basis"][others])
     return _Earlier(basis != MISSING, quantity, unit, totals(places[once], (end - begin)[once], many), basis)

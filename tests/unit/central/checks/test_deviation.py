@@ -24,7 +24,7 @@ WORDS = tuple(UNITS)
 
 def billed(*rows: dict[str, Any]) -> Frame:
     """Earlier lines with ids from 101 on."""
-    plain = {"supply_point": 1, "service": 0, "rate": 7, "quantity": Decimal(31), "unit": "MWh"}
+    plain = {"supply_point": 1, "service": 0, "rate": 7, "quantity": Decimal(31), "unit": "MWh", "settled": 0}
     numbered = [{"basis": 101 + place, **plain, **row} for place, row in enumerate(rows)]
     for row in numbered:
         row["first"], row["end_"] = row.pop("valid", YEAR_BEFORE)
@@ -125,6 +125,13 @@ def test_lines_that_stand_beside_each_other_are_one_quantity() -> None:
     assert {each.text.en.split(" Check")[0] for each in found} == {found[0].text.en}
     assert "31 MWh in 31 days; " in found[0].text.en
     assert ": 31 MWh in 31 days, scaled 31 MWh" in found[0].text.en
+
+
+def test_a_month_that_a_settlement_of_the_year_bills_again_is_no_double_take_off() -> None:
+    earlier = billed(quantity("31"), quantity("30", settled=1), quantity("1", settled=1))
+    (found,) = told(CHECK, CHECK.verdict(bases(quantity("31")), earlier, PLAIN))
+    assert found.result is Result.OK
+    assert ": 62 MWh in 62 days, scaled 31 MWh" in found.text.en
 
 
 @pytest.mark.parametrize(
