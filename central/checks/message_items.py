@@ -117,7 +117,9 @@ def _records(items: Frame) -> Frame:
     sums = np.zeros(len(first), dtype=object)
     np.add.at(sums, numbers, product)
     added = some.take(first)
-    price = np.array([each // MICRO if each % MICRO == 0 else MISSING for each in sums], dtype=np.int64)
+    # half up to six places, which is all that a basis's price has
+    rounded = [(2 * each + MICRO) // (2 * MICRO) for each in sums.tolist()]
+    price = np.array([each if abs(each) < LARGEST else MISSING for each in rounded], dtype=np.int64)
     columns = {**added.columns, "price": price}
     np.minimum.at(first_days := added["first"].copy(), numbers, some["first"])
     np.maximum.at(ends := added["end_"].copy(), numbers, some["end_"])

@@ -53,8 +53,4 @@ def test_longer_than_the_calendar_row_is_a_warning_but_of_a_year() -> None:
 
 def test_a_line_that_takes_back_is_not_judged() -> None:
     assert found(BEFORE, statement_type=7) == []
-
-
-def test_a_line_that_takes_back_is_not_judged() -> None:
-    assert found(BEFORE, statement_type=5) == []
     assert found(BEFORE, statement_type=15) == []

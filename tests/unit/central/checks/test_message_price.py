@@ -94,6 +94,12 @@ def test_gas_capacity_is_multiplied_by_its_share_and_added_within_an_invoice() -
     assert results(basis, *parts) == [Result.INFO, Result.OK]
     assert results({**basis, "price": Decimal("200")}, *parts) == [Result.ERROR]
     assert results(basis, parts[0], {**parts[1], "invoice": 41}) == [Result.ERROR, Result.ERROR]
+    # a twelfth of a price has more places than a basis; an amount beyond all sense stops nobody
+    twelfth = {"rate": 1019, "unit": "1000M3_DAY", "price": Decimal("115933.79"), "effect": Decimal("0.083333")}
+    assert results({**basis, "price": Decimal("9661.110522")}, twelfth) == [Result.INFO, Result.OK]
+    assert results({**basis, "price": Decimal("9661.110523")}, twelfth) == [Result.ERROR]
+    huge = {**twelfth, "price": Decimal("9000000000000"), "effect": Decimal("9000000000000")}
+    assert results(basis, huge) == [Result.WARNING]
 
 
 def test_1020_is_compared_with_the_price_of_1001() -> None:
