@@ -59,6 +59,8 @@ class _Part:
     types: frozenset[int]
     parameters: Mapping[str, Any]
     messages: list[Text]
+    unfit: str | None = None
+    """Why it cannot run as it is set."""
     bases: int = 0
     blocks: int = 0
     seconds: float = 0.0
@@ -249,8 +251,13 @@ def _parts(connection: Connection, kind: str, checks: Sequence[Check]) -> list[_
         types = set(types_of(setting.groups))
         if kind == INVOICING:
             types &= set(types_of([group for statement in setting.statements for group in GUARDED[statement]]))
-        parameters = parameters_of(check.definition, setting.parameters)
-        parts.append(_Part(check, setting, frozenset(types), parameters, [*check.definition.messages]))
+        unfit = None
+        try:
+            parameters = parameters_of(check.definition, setting.parameters)
+        except ValueError as error:  # set for an earlier version, which took other parameters
+            unfit = f"a parameter cannot be what it is set to: {error}".rstrip(".")
+            parameters = parameters_of(check.definition, {})
+        parts.append(_Part(check, setting, frozenset(types), parameters, [*check.definition.messages], unfit))
     return parts
 
 
@@ -263,6 +270,8 @@ def _found(part: _Part, asked: Asked, bases: Frame, *, keeps: bool) -> list[Find
     """What the check finds about bases; where it fails, a warning about each of them. `keeps`: it may refresh what it
     keeps."""
     try:
+        if part.unfit is not None:
+            raise CouldNotRunError(part.unfit)
         with asked.connection.begin_nested():
             read = part.check.read(asked, bases)
         found = [each for each in part.check.verdict(bases, read, part.parameters) if len(each)]

@@ -329,3 +329,15 @@ def test_the_example_of_period_2013_08(settled_site: BilledSite, client: Any) ->
     }
     (told,) = client.get("/v1/checks/results?result=error").json()
     assert (told["result_cs"], told["verdict"]) == ("chyba", "error")
+
+
+def test_a_parameter_of_another_version_stops_its_check_only(settled_site: BilledSite, client: Any) -> None:
+    switch(client, 6)
+    switch(client, 1003)
+    settled_site.do("""UPDATE check_definition SET parameters = '{"against": "decade"}' WHERE number = 1003""")
+    made = run(client)
+    parts = {each["check"]: each for each in made["checks"]}
+    assert parts[6]["failed"] is None
+    assert parts[1003]["failed"].startswith("a parameter cannot be what it is set to: one of year_or_months, year")
+    assert parts[1003]["results"]["warning"] == parts[1003]["bases"] > 0
+    assert parts[1003]["results"]["ok"] == 0
