@@ -8,12 +8,13 @@ import numpy as np
 from central.checks.frame import Frame, match
 from central.checks.framework import Asked, Definition, Findings, Kind, Text, Value, findings
 from central.checks.verdict import Result
-from shared.quantities import Quality
+from shared.quantities import Flag, Quality
 
 MEASURED, USED, SETTLED = range(3)
 FINAL: Final = (6, 10)
 """Statements that settle a year for good."""
 ESTIMATES: Final = tuple(each.name.lower() for each in (Quality.PROVISIONAL, Quality.ESTIMATED, Quality.SUBSTITUTE))
+"""Of values of profiles; states have the flags of their meter instead."""
 
 MADE_UP = """
     -- of each basis how many values of its profiles, and how many of its states, were not measured but made up
@@ -28,7 +29,8 @@ MADE_UP = """
              FROM jsonb_array_elements(coalesce(m.source -> 'periods', '[]')) AS p (period)
             CROSS JOIN LATERAL (VALUES (p.period -> 'from'), (p.period -> 'to')) AS e (state)
             WHERE m.source ->> 'kind' = 'state' AND jsonb_typeof(e.state) = 'object'
-              AND (e.state ? 'split' OR (e.state ->> 'quality')::integer = ANY (%(qualities)s::integer[]))
+              AND (e.state ? 'split' OR e.state ->> 'kind' = 'estimate'
+                   OR (e.state ->> 'quality')::integer & %(substituted)s <> 0)
            ) AS s (number, states)
      WHERE b.supply_point = ANY (%(points)s::bigint[]) AND b.state IN ('new', 'approved')
        AND jsonb_array_length(b.measurements) > 0
@@ -70,7 +72,7 @@ class Estimates:
 
     def read(self, asked: Asked, bases: Frame) -> Frame:
         """Values and states that were made up, by basis with measurements."""
-        given = {"estimates": list(ESTIMATES), "qualities": [int(Quality[name.upper()]) for name in ESTIMATES]}
+        given = {"estimates": list(ESTIMATES), "substituted": int(Flag.SUBSTITUTED)}
         return asked.frame(MADE_UP, ("basis", "values_", "states"), **given)
 
     def verdict(self, bases: Frame, read: Frame, parameters: Mapping[str, Any]) -> Sequence[Findings]:

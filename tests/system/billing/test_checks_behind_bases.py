@@ -13,6 +13,7 @@ from central.checks.framework import Check
 from central.checks.results import Told, find_results
 from central.checks.run import run_checks
 from central.checks.standard.accepted_by_ote import AcceptedByOte
+from central.checks.standard.estimates import Estimates
 from central.checks.standard.node_balance import NodeBalance
 from central.checks.standard.registration import Registration
 from central.checks.standard.reserved_capacity import ReservedCapacity
@@ -66,6 +67,33 @@ def test_reserved_capacity_counts_what_is_not_checked_and_the_month_before(settl
     told = [each.finding for each in found(settled, ReservedCapacity(), [yearly])]
     assert [each.result for each in told] == [Result.OK, Result.WARNING, Result.INFO]
     assert "The sum of 0.05 MW differs from last month's (0.03 MW)." in told[1].text.en
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        ('{"quality": 0}', Result.OK),
+        ('{"quality": 3}', Result.OK),  # power failed, clock adjusted: measured all the same
+        ('{"quality": 258}', Result.WARNING),
+        ('{"kind": "estimate"}', Result.WARNING),
+        ('{"split": {}}', Result.WARNING),
+    ],
+)
+def test_a_state_that_nobody_read_is_an_estimate(settled: BilledSite, state: str, expected: Result) -> None:
+    basis = settled.one("SELECT min(id) FROM billing_basis WHERE rate = 13")
+    kept = settled.one("SELECT measurements::text FROM billing_basis WHERE id = :basis", basis=basis)
+    settled.do(
+        """
+        UPDATE billing_basis SET measurements = jsonb_set(measurements, '{0,periods,0,to}',
+               measurements #> '{0,periods,0,to}' || CAST(:state AS jsonb)) WHERE id = :basis
+        """,
+        basis=basis,
+        state=state,
+    )
+    (told,) = found(settled, Estimates(), [basis])
+    restore = "UPDATE billing_basis SET measurements = CAST(:kept AS jsonb) WHERE id = :basis"
+    settled.do(restore, kept=kept, basis=basis)
+    assert told.finding.result is expected
 
 
 METERS = """
