@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from central.platform.database import transaction
 from central.workflow.load_site import load_site
@@ -38,6 +39,19 @@ SEED = 20260401
 PATIENCE_S = 60.0
 ISSUE_S = 400.0
 """Issuing them takes about 15 s; on a busy machine much more."""
+ADVANCES = """
+    -- every fourth contract has paid something in advance
+    INSERT INTO advance (number, contract, seller, payer, period, due, amount, vat_percent, currency, state, issued_on,
+                         made_at, made_by)
+    SELECT '265' || lpad(billed.contract::text, 7, '0'), billed.contract, billed.seller, billed.payer,
+           '[2026-03-01,2026-04-01)', '2026-03-15', 100, 21, 'CZK', 'paid', '2026-03-01', :at, 'test'
+      FROM (SELECT DISTINCT contract, seller, payer FROM billing_basis WHERE run = :run) billed
+     WHERE billed.contract % 4 = 0
+"""
+DEPOSITS = """
+    INSERT INTO advance_deposit (advance, allocation, received_on, amount, vat_percent, vat)
+    SELECT id, id, '2026-03-15', amount, 21, 0 FROM advance
+"""
 NUMBERS = [f"{number:08d}" for number in range(1, DOCUMENTS + 1)]
 
 
@@ -89,9 +103,10 @@ def is_issuing(site: BilledSite) -> bool:
 
 
 def counts(site: BilledSite) -> dict[str, int]:
-    tables = ("invoice", "invoice_line", "invoice_file", "invoice_series", "receivable")
+    tables = ("invoice", "invoice_line", "invoice_file", "invoice_series", "receivable", "advance_deduction")
     found = {table: int(site.one(f"SELECT count(*) FROM {table}")) for table in tables}
     found["invoiced"] = site.one("SELECT count(*) FROM billing_basis WHERE state = 'invoiced'")
+    found["deducted"] = int(site.one("SELECT sum(deducted) FROM advance_deposit"))
     found["acts"] = site.one("SELECT count(*) FROM audit WHERE act = 'invoice.issue'")
     return found
 
@@ -112,6 +127,8 @@ def thousand(stack: LocalStack, migrated_template: str) -> Iterator[tuple[Billed
             load_site(connection, generate(2 * DOCUMENTS), CLERK, NOW)
             prepare(connection, CLERK, NOW)
             run = put_approved(connection, DOCUMENTS)
+            connection.execute(text(ADVANCES), {"run": run, "at": NOW})
+            connection.execute(text(DEPOSITS))
         yield built, run
     stack.drop_database(name)
 
@@ -145,6 +162,11 @@ def test_a_killed_issuer_leaves_nothing_behind(
     assert (whole["invoice"], whole["invoice_file"]) == (DOCUMENTS, 2 * DOCUMENTS)
     assert (whole["invoiced"], whole["acts"]) == (LINES * DOCUMENTS, 1)
     assert whole["receivable"] == DOCUMENTS
+    # what was paid in advance is deducted once, whoever was killed meanwhile
+    deposits = site.one("SELECT count(*) FROM advance_deposit")
+    assert DOCUMENTS // 5 < deposits == whole["advance_deduction"]
+    assert site.one("SELECT count(*) FROM invoice WHERE deducted = 100 AND payable = gross - 100") == deposits
+    assert whole["deducted"] == 100 * deposits == site.one("SELECT sum(deducted) FROM invoice")
     assert site.one("SELECT count(*) FROM invoice_line WHERE NOT information") == LINES * DOCUMENTS
     assert site.one("SELECT last FROM invoice_series") == DOCUMENTS
     assert site.one("SELECT count(DISTINCT number) FROM invoice") == DOCUMENTS
