@@ -245,20 +245,30 @@ def _plan_deductions(work: _Work) -> None:
     }
     if not paid:
         return
-    for place, order in enumerate(work.orders):
-        if order.original is not None or not any(
-            (each, order.supplier, order.payer) in paid for each in order.contracts
-        ):
-            continue
-        (composed,) = _compose(work, [place], [""])
-        for contracts, limit in deducting(order, composed.document.lines):
-            until = order.until(contracts)
-            planned = plan_for(work.connection, contracts, order.supplier, order.payer, until, limit, taken)
-            for each in planned:
-                gross, vat = taken.get(each.deposit, (Decimal("0.00"), Decimal("0.00")))
-                taken[each.deposit] = gross + each.gross, vat + each.vat
-            if planned:
-                work.deducted.setdefault(place, []).extend(planned)
+    places = [
+        place
+        for place, order in enumerate(work.orders)
+        if order.original is None and any((each, order.supplier, order.payer) in paid for each in order.contracts)
+    ]
+    for first in range(0, len(places), CHUNK):
+        part = places[first : first + CHUNK]
+        for place, composed in zip(part, _compose(work, part, [""] * len(part)), strict=True):
+            _plan_order(work, place, composed.document.lines, taken)
+
+
+def _plan_order(
+    work: _Work, place: int, lines: Sequence[DocumentLine], taken: dict[int, tuple[Decimal, Decimal]]
+) -> None:
+    """What one document deducts, beside what others of the act take of the same deposits."""
+    order = work.orders[place]
+    for contracts, limit in deducting(order, lines):
+        until = order.until(contracts)
+        planned = plan_for(work.connection, contracts, order.supplier, order.payer, until, limit, taken)
+        for each in planned:
+            gross, vat = taken.get(each.deposit, (Decimal("0.00"), Decimal("0.00")))
+            taken[each.deposit] = gross + each.gross, vat + each.vat
+        if planned:
+            work.deducted.setdefault(place, []).extend(planned)
 
 
 def deducting(order: Order, lines: Sequence[DocumentLine]) -> Iterator[tuple[list[int], Decimal | None]]:
