@@ -12,11 +12,10 @@ from central.market.duties.rules import rules
 from central.market.messages import Subject
 from central.readings.states import find_states
 from central.workflow.telling import withdrawn
-from central.workflow.telling.acts import LIVE
 from central.workflow.telling.gas_acts import GasFacts, acts_of, lacking, record
 from central.workflow.telling.model import Tellable, Window, digest, due
 from central.workflow.telling.registry import ActDay, act_days
-from central.workflow.telling.withdrawn import Live, Withdrawn
+from central.workflow.telling.withdrawn import anew_by
 from shared.metering_day import MeteringDay
 from shared.quantities import Commodity
 
@@ -71,19 +70,8 @@ def find(connection: Connection, window: Window) -> list[Tellable]:
     suspended = [(each.point, each.day) for each, acts, _ in told if "gas_suspension" in acts]
     readings = _readings(connection, suspended)
     found = [_tellable(each, acts, stands, readings.get((each.point, each.day))) for each, acts, stands in told]
-    return found + withdrawn.tell_anew(connection, window, CODE, found, partial(_live, connection))
-
-
-def _live(connection: Connection, acts: Sequence[Withdrawn]) -> list[Live | None]:
-    """Of points that are live on the days of withdrawn acts: what they lack, and their records."""
-    facts = _read_facts(connection, sorted({(act.point, act.day) for act in acts}))
-    return [_live_one(act, facts.get((act.point, act.day))) for act in acts]
-
-
-def _live_one(act: Withdrawn, now: GasFacts | None) -> Live | None:
-    if now is None or now.state not in LIVE:
-        return None
-    return lacking(now), lambda again: record(["gas_registration" if again else "gas_change"], now, act.day)
+    anew = anew_by(partial(_read_facts, connection), lacking, record, ("gas_registration", "gas_change"))
+    return found + withdrawn.tell_anew(connection, window, CODE, found, anew)
 
 
 def _read_facts(connection: Connection, asked: Sequence[tuple[int, date]]) -> dict[tuple[int, date], GasFacts]:

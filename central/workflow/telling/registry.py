@@ -11,9 +11,9 @@ from sqlalchemy import Connection, RowMapping, text
 from central.market.duties.rules import rules
 from central.market.messages import Subject
 from central.workflow.telling import bulk, withdrawn
-from central.workflow.telling.acts import LIVE, PointFacts, acts_of, lacking, record
+from central.workflow.telling.acts import PointFacts, acts_of, lacking, record
 from central.workflow.telling.model import Tellable, Window, digest, due
-from central.workflow.telling.withdrawn import Live, Withdrawn
+from central.workflow.telling.withdrawn import anew_by
 from shared.quantities import Commodity
 
 CODE: Final = "111"
@@ -92,20 +92,9 @@ def find(connection: Connection, window: Window, bulk_from: int | None = None) -
         told = now if acts and acts != ["end"] else before
         if acts and told is not None:
             found.append(_tellable(each, acts, told))
-    found += withdrawn.tell_anew(connection, window, CODE, found, partial(_live, connection))
+    anew = anew_by(partial(read_facts, connection), lacking, record, ("registration", "change"))
+    found += withdrawn.tell_anew(connection, window, CODE, found, anew)
     return bulk.gather(connection, found, window, bulk_from)
-
-
-def _live(connection: Connection, acts: Sequence[Withdrawn]) -> list[Live | None]:
-    """Of points that are live on the days of withdrawn acts: what they lack, and their records."""
-    facts = read_facts(connection, sorted({(act.point, act.day) for act in acts}))
-    return [_live_one(act, facts.get((act.point, act.day))) for act in acts]
-
-
-def _live_one(act: Withdrawn, now: PointFacts | None) -> Live | None:
-    if now is None or now.state not in LIVE:
-        return None
-    return lacking(now), lambda again: record(["registration" if again else "change"], now, act.day)
 
 
 def act_days(connection: Connection, window: Window, commodity: Commodity) -> list[ActDay]:

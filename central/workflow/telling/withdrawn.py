@@ -4,10 +4,10 @@ An act is withdrawn when the registry has nothing that began or ended on its day
 another day. What never left is waived by the pass; of what left, the operator has a wrong picture of that day.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 import msgspec
 from sqlalchemy import Connection, text
@@ -20,8 +20,18 @@ from central.market.messages import Subject
 from central.market.payloads.gas_master_data import GasMasterData
 from central.market.payloads.master_data import MasterData
 from central.market.xml import parse_untrusted
+from central.workflow.telling.acts import LIVE
 from central.workflow.telling.model import Tellable, Window, digest, due
 
+
+class Standing(Protocol):
+    """Facts of a point on a day."""
+
+    @property
+    def state(self) -> str: ...
+
+
+F = TypeVar("F", bound=Standing)
 _ENDS: Final = frozenset({"end", "gas_end"})
 Live = tuple[str | None, Callable[[bool], msgspec.Struct]]
 """Of a point that is live on a day: what it lacks to be told, and its record (registered, or changed)."""
@@ -85,6 +95,27 @@ def tell_anew(
         )
         found.append(Tellable(made, act.sender, payload, problem))
     return found
+
+
+def anew_by(
+    read: Callable[[Sequence[tuple[int, date]]], Mapping[tuple[int, date], F]],
+    lacking: Callable[[F], str | None],
+    record: Callable[[Sequence[str], F, date], msgspec.Struct],
+    names: tuple[str, str],
+) -> Anew:
+    """By facts of points on days; `names` of the acts that register a point and that change it."""
+    registers, changes = names
+
+    def one(act: "Withdrawn", now: F | None) -> Live | None:
+        if now is None or now.state not in LIVE:
+            return None
+        return lacking(now), lambda again: record([registers if again else changes], now, act.day)
+
+    def anew(acts: Sequence["Withdrawn"]) -> list[Live | None]:
+        facts = read(sorted({(act.point, act.day) for act in acts}))
+        return [one(act, facts.get((act.point, act.day))) for act in acts]
+
+    return anew
 
 
 def _put_right(act: Withdrawn, live: Live | None) -> tuple[str | None, msgspec.Struct | None] | None:
