@@ -154,5 +154,5 @@ def keep_changes(connection: Connection, changes: Frame, rates: Sequence[str], t
     )
 
 
-def _nullable(column: Numbers) -> list[int | None]:
-    return [None if number == MISSING else number for number in column.tolist()]
+def _nullable(column: Numbers) -> str:
+    return int_array(column).replace(str(MISSING), "NULL")
