@@ -110,7 +110,7 @@ COVERS: Final = f"""
      GROUP BY b.supply_point, b.valid
 """
 LINES: Final = f"""
-    SELECT b.id AS basis, b.supply_point, b.rate, {_BASIS_DAYS}
+    SELECT b.id AS basis, b.supply_point, b.rate, (b.state = 'new')::integer AS draft, {_BASIS_DAYS}
     {_BASES} AND b.supply_point = ANY (%(doubtful)s::bigint[]) AND d.bit IS NOT NULL AND b.service <> 'other'
 """
 OTHERS: Final = f"""
@@ -209,7 +209,7 @@ def read_month(asked: Asked, start: date) -> BilledMonth:
     )
     covers = frame(COVERS, "supply_point", "mask", "lines")
     given["doubtful"] = int_array(doubtful(covers))
-    lines = frame(LINES, "basis", "supply_point", "rate")
+    lines = frame(LINES, "basis", "supply_point", "rate", "draft")
     bare = uncontracted(points, items)
     given_taken = {
         "bare": int_array(bare["supply_point"]),

@@ -45,14 +45,15 @@ class Completeness:
         name=Text("Kontrola úplnosti vyúčtování", "Completeness of billing"),
         rule=Text(
             "Za měsíc, i bez řádku platebního kalendáře: každý den místa a každá složka, kterou účinný balíček vždy "
-            "účtuje, je na právě jednom nezrušeném podkladu: OK; na žádném nebo na více: chyba; odběr bez smlouvy, bez "
-            "plátce, sdružené služby bez dodavatele: chyba; jiný odběr bez dodavatele: varování; pojmenovaný důvod "
-            "(přerušeno, bez smlouvy a odběru, ještě se nevyúčtovává): informace.",
+            "účtuje, je na právě jednom nezrušeném podkladu: OK; na žádném nebo na více: chyba (je-li některý ještě v "
+            "návrhu: varování); odběr bez smlouvy, bez plátce, sdružené služby bez dodavatele: chyba; jiný odběr bez "
+            "dodavatele: varování; pojmenovaný důvod (přerušeno, bez smlouvy a odběru, ještě se nevyúčtovává): "
+            "informace.",
             "Over a month, also without a row of the payment calendar: each day of a point and each component that the "
             "package in force always bills is on exactly one basis that is not cancelled: OK; on none or several: "
-            "error; take-off without contract or payer, combined services without supplier: error; other take-off "
-            "without supplier: warning; a named reason (suspended, without contract and take-off, not to be billed "
-            "yet): info.",
+            "error (where one is a draft: warning); take-off without contract or payer, combined services without "
+            "supplier: error; other take-off without supplier: warning; a named reason (suspended, without contract "
+            "and take-off, not to be billed yet): info.",
         ),
         group="Aktualizace fakturačních podkladů",
         groups=("regular", "accrual", "annual"),
@@ -133,8 +134,8 @@ class Completeness:
         """Findings about supply points; what is wrong on the rows of the payment calendar, too, where there are any."""
         billed = _Billed(read)
         found = [*_bare(read), *billed.findings()]
-        wrong = {point for each in found for point in each.subjects[each.results == Result.ERROR].tolist()}
-        complete = billed.complete(np.array(sorted(wrong), dtype=np.int64))
+        wrong = [each.subjects[(each.results == Result.ERROR) | (each.messages == TWICE)] for each in found]
+        complete = billed.complete(np.unique(np.concatenate(wrong)))
         on_rows = [row for each in found if (row := _on_rows(each, read)) is not None]
         return [complete, *found, *on_rows]
 
@@ -307,7 +308,10 @@ class _Billed:
         values = _days(self._month, points, first[chosen], days[chosen]) | _named(self._month, lines["rate"][one])
         values["basis"] = Value(Kind.LINK, lines["basis"][one], ("billing_basis",))
         values["other"] = Value(Kind.LINK, lines["basis"][other], ("billing_basis",))
-        return findings(points, Result.ERROR, TWICE, values, about=Subject.SUPPLY_POINT)
+        # of two drafts only one can be approved
+        draft = (lines["draft"][one] == 1) | (lines["draft"][other] == 1)
+        results = np.where(draft, Result.WARNING, Result.ERROR)
+        return findings(points, results, TWICE, values, about=Subject.SUPPLY_POINT)
 
     def _services(self, excused: Numbers) -> Findings:
         wanted, others = self._month.services, self._month.others

@@ -34,7 +34,7 @@ AGAIN = """
             unit, unit_price, price_unit, amount, vat_percent, valid, statement_type, measurements, why, state,
             fingerprint, reason, made_at, made_by)
     SELECT supply_point, contract_item, contract, customer, payer, seller, service, rate, component, name, quantity,
-           unit, unit_price, price_unit, amount, vat_percent, valid, statement_type, '[]', why, 'new', fingerprint,
+           unit, unit_price, price_unit, amount, vat_percent, valid, statement_type, '[]', why, 'approved', fingerprint,
            'test', made_at, made_by
       FROM billing_basis WHERE supply_point = :point AND rate = 13
     RETURNING id
@@ -46,6 +46,7 @@ def test_a_month_is_billed_whole_or_says_why(site: BilledSite) -> None:
         prepare(connection, CLERK, NOW)
         settle_march(connection, site.clock)
     site.do("UPDATE check_definition SET active = number = 1001")
+    site.do("UPDATE billing_basis SET state = 'approved'")
     results = check(site)
     assert (results["ok"], results["warning"], results["error"]) == (POINTS, POINTS, 0)
     assert {each["text"]["en"].split(":")[0] for each in told(site, result="warning")} == {"Take-off without supplier"}

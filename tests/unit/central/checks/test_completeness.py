@@ -35,7 +35,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "conditions": ("supply_point", "kind"), "capacities": ("supply_point", "kind"),
     "price_lists": ("supply_point", "price_list", "priced"), "services": ("supply_point", "rate"),
     "rows": ("contract", "calendar_row"), "covers": ("supply_point", "mask", "lines"),
-    "lines": ("basis", "supply_point", "rate"), "others": ("supply_point", "rate"),
+    "lines": ("basis", "supply_point", "rate", "draft"), "others": ("supply_point", "rate"),
 }  # fmt: skip
 
 
@@ -198,7 +198,11 @@ def test_two_bases_for_the_same_days_are_named() -> None:
         {"basis": 104, "supply_point": 1, "rate": 7, "days": REST},
         {"basis": 105, "supply_point": 2, "rate": 9, "days": MARCH},
     ]
-    (twice,) = found(month(lines=lines))
+    plain = [{"draft": 0, **line} for line in lines]
+    (twice,) = found(month(lines=plain))
+    for draft in (0, 1):
+        one = [line | {"draft": int(place == draft)} for place, line in enumerate(plain)]
+        assert [each.result for each in found(month(lines=one))] == [WARNING]
     assert twice.result is ERROR
     assert "rate 9 (rate 9) is on two bases for 11 days from 2026-03-21" in twice.text.en
     assert [(kind, number) for _, kind, number in twice.links] == [
