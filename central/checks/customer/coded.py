@@ -22,6 +22,7 @@ from central.checks.customer.code import (
     send_frame,
 )
 from central.checks.customer.compared import read_compared
+from central.checks.customer.declared import allowed
 from central.checks.customer.process import CodeFailedError, WorkerProcess
 from central.checks.customer.store import PYTHON, Stored
 from central.checks.frame import Frame
@@ -76,7 +77,7 @@ class PythonCheck:
         try:
             plain = {name: str(value) for name, value in parameters.items() if name != TIME_LIMIT.name}
             question = Question(send_frame(bases), send_frame(read), plain)
-            answer = self._worker().ask(question, float(parameters[TIME_LIMIT.name]))
+            answer = self._worker().ask(question, allowed(float(parameters[TIME_LIMIT.name]), bases))
             found = [receive_findings(each) for each in answer.findings]
             for each in found:
                 self._require_sound(each, bases)

@@ -16,7 +16,12 @@ from central.checks.framework import SERVICES, Asked, Definition, Findings, Text
 from central.checks.verdict import Result
 
 SECONDS: Final = 10.0
-"""How long the conditions may take for the bases of a chunk (100,000)."""
+"""How long the conditions may take for 100,000 bases."""
+
+
+def allowed(seconds: float, bases: Frame) -> float:
+    """Seconds for these bases, of those for 100,000; never less."""
+    return seconds * max(1.0, len(bases) / 100_000)
 
 
 class DeclaredCheck:
@@ -41,7 +46,7 @@ class DeclaredCheck:
         holds and some cannot be judged."""
         own = of_bases(bases, self._columns)
         frame = Frame({**own.columns, **read.columns}, {**own.words, **read.words})
-        rows = Rows(frame, bases, time.monotonic() + self._seconds)
+        rows = Rows(frame, bases, time.monotonic() + allowed(self._seconds, bases))
         looked = np.isin(bases["service"], [SERVICES.index(each) for each in self._form.services])
         unjudged, apart = np.zeros(len(bases), dtype=np.bool_), np.zeros(len(bases), dtype=np.bool_)
         if self._form.applies is not None:
