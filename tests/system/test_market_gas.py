@@ -238,6 +238,8 @@ async def test_a_month_without_data_is_refused(client: httpx.AsyncClient, month:
     for path in ("", "/csv"):
         answer = await client.get(f"/v1/market/gas/waiting{path}?month={month}")
         assert (answer.status_code, answer.json()["code"]) == (422, "bad_month")
+    handed = await client.post(f"/v1/market/gas/waiting/csv?month={month}")
+    assert (handed.status_code, handed.json()["code"]) == (422, "bad_month")
     assert market_command.main(["gas-export", month, "never.csv"]) == 2
     assert not Path("never.csv").exists()
 
