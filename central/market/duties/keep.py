@@ -108,7 +108,7 @@ _ELSEWHERE: Final = text("""
       FROM market_due due
      WHERE (duty.message_code, duty.subject_kind, duty.subject, duty.period, duty.why)
          = (due.message_code, due.subject_kind, due.subject, due.period, due.why)
-       AND duty.message_code = ANY (:codes) AND duty.state <> 'waived'
+       AND duty.message_code = ANY (:codes) AND duty.state <> 'waived' AND duty.handed_over_by IS NULL
        AND (SELECT m.environment FROM market_message m
              WHERE m.duty = duty.id AND m.direction = 'out' AND m.made_at >= duty.arose_at
              ORDER BY m.version DESC LIMIT 1) = 'sandbox'
