@@ -1,12 +1,7 @@
-"""Make the files of documents: ISDOC checked against its schema, and the PDF that holds it; many of them by a pool.
-
-A worker of the pool ends when the process that began it is gone, however that died.
-"""
+"""Make the files of documents: ISDOC checked against its schema, and the PDF that holds it; many of them by a pool."""
 
 import hashlib
-import multiprocessing
 import os
-import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -17,6 +12,7 @@ from central.invoicing.document import InvoiceDocument, PartyDetails
 from central.invoicing.isdoc import require_valid, write_isdoc
 from central.invoicing.pdf import render_pdf
 from central.platform.errors import BadInput
+from central.platform.workers import worker_pool
 
 WORKERS = 2
 POOL_FROM = 200
@@ -75,28 +71,10 @@ def renderer(count: int) -> Iterator[Renderer]:
     if count < POOL_FROM:
         yield Renderer(None)
         return
-    # spawned, not forked: this process has threads and open connections
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(WORKERS, os.cpu_count() or 1), context, initializer=_begin_worker) as pool:
-        try:
-            yield Renderer(pool)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    with worker_pool(WORKERS, _use_one_core) as pool:
+        yield Renderer(pool)
 
 
-def _begin_worker() -> None:
+def _use_one_core() -> None:
     # the workers take the cores: threads of typst beside them would only wait for each other
     os.environ.setdefault("RAYON_NUM_THREADS", "1")
-    _end_with_parent()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-
-        def watch() -> None:
-            parent.join()
-            os._exit(1)
-
-        threading.Thread(target=watch, daemon=True, name="end-with-parent").start()
