@@ -1,7 +1,8 @@
 """Check 10: duplicate invoicing (Kontrola duplicitní fakturace).
 
 The source names the check and when it runs; what it compares is ours: the same point, service, component, rate, meter
-and group of statements over overlapping days, where nothing takes the earlier line back.
+and group of statements over overlapping days, where nothing takes the earlier line back; a line made by hand is the
+same as any of its rate.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,13 +16,16 @@ from central.checks.documents import documents_of
 from central.checks.frame import MISSING, Frame, Numbers, group, match
 from central.checks.framework import Asked, Definition, Findings, Kind, Text, Value, findings
 from central.checks.verdict import GROUPS, TAKING_BACK, Result
+from central.settlement.by_hand import COMPONENT
 
 ONCE, INVOICED, TOGETHER, OTHER = range(4)
 _INVOICED: Final = 1
 
 LINES = """
-    -- lines of the points that hold and that no other takes back; the meter is the channel they were measured by
-    SELECT b.id, b.supply_point, b.rate, hashtextextended(b.service || ' ' || b.component, 0) AS component,
+    -- lines of the points that hold and that no other takes back; the meter is the channel they were measured by. One
+    -- made by hand says neither its component nor its meter.
+    SELECT b.id, b.supply_point, b.rate, hashtextextended(b.service, 0) AS service,
+           hashtextextended(b.component, 0) AS component, (b.component = %(by_hand)s)::integer AS by_hand,
            coalesce((b.measurements -> 0 ->> 'channel')::bigint, 0) AS channel, b.statement_type,
            (lower(b.valid) AT TIME ZONE 'Europe/Prague')::date - DATE '1970-01-01' AS first,
            (upper(b.valid) AT TIME ZONE 'Europe/Prague')::date - DATE '1970-01-01' AS end_,
@@ -33,6 +37,10 @@ LINES = """
                         WHERE o.original = b.id AND o.state <> 'cancelled'
                           AND o.statement_type = ANY (%(taking_back)s::integer[]))
 """
+NAMES: Final = (
+    "id", "supply_point", "rate", "service", "component", "by_hand", "channel", "statement_type", "first", "end_",
+    "invoiced",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -55,12 +63,14 @@ class Duplicates:
             "Stejné odběrné místo, služba, složka, sazba, měření a skupina vyúčtování v překrývajících se dnech, bez "
             "storna "
             "dřívějšího: s fakturovaným podkladem nebo s jiným v téže fakturaci chyba; jen s podkladem, který se "
-            "nefakturuje, varování; jinak OK. Podklady různých měřidel místa nejsou duplicita.",
+            "nefakturuje, varování; jinak OK. Podklady různých měřidel místa nejsou duplicita; ruční podklad je "
+            "duplicita kteréhokoli podkladu téže sazby.",
             "The same supply point, service, component, rate, measurement and group of statements over overlapping "
             "days, the "
             "earlier not taken back: with an invoiced basis, or another in the same invoicing, error; only with one "
             "that is "
-            "not being invoiced, warning; else OK. Bases of different meters of a point are no duplicate.",
+            "not being invoiced, warning; else OK. Bases of different meters of a point are no duplicate; one made by "
+            "hand is that of any of its rate.",
         ),
         group="Aktualizace fakturačních podkladů",
         groups=("regular", "accrual", "annual"),
@@ -87,8 +97,7 @@ class Duplicates:
 
     def read(self, asked: Asked, bases: Frame) -> Lines:
         """Living lines of the points, and the documents of those that overlap a basis."""
-        names = ("id", "supply_point", "rate", "component", "channel", "statement_type", "first", "end_", "invoiced")
-        lines = with_group(asked.frame(LINES, names, taking_back=TAKING_BACK))
+        lines = with_group(asked.frame(LINES, NAMES, taking_back=TAKING_BACK, by_hand=COMPONENT))
         places, others = overlapping(lines)
         wanted = np.isin(lines["id"][places], bases["id"]) & (lines["invoiced"][others] == _INVOICED)
         found = documents_of(asked.connection, np.unique(lines["id"][others[wanted]]))
@@ -119,8 +128,11 @@ class Duplicates:
 
 
 def overlapping(lines: Frame) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """All ordered pairs of places of lines that are the same thing over common days."""
-    keys: list[Numbers] = [lines[name] for name in ("supply_point", "rate", "component", "channel", "group")]
+    """All ordered pairs of places of lines that are the same thing over common days.
+
+    Of one made by hand nobody knows its component and its meter: it is the same as any of its rate.
+    """
+    keys: list[Numbers] = [lines[name] for name in ("supply_point", "rate", "service", "group")]
     if not len(lines):
         return np.zeros(0, dtype=np.intp), np.zeros(0, dtype=np.intp)
     # only keys of which some line begins before an earlier one has ended are looked at pair by pair
@@ -134,7 +146,11 @@ def overlapping(lines: Frame) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     left, right = match([numbers[some]], [numbers[some]])
     left, right = some[left], some[right]
     common = (lines["first"][left] < lines["end_"][right]) & (lines["first"][right] < lines["end_"][left])
-    chosen = common & (left != right)
+    alike = (lines["component"][left] == lines["component"][right]) & (
+        lines["channel"][left] == lines["channel"][right]
+    )
+    by_hand = (lines["by_hand"][left] == 1) | (lines["by_hand"][right] == 1)
+    chosen = common & (left != right) & (alike | by_hand)
     return left[chosen], right[chosen]
 
 

@@ -13,6 +13,7 @@ from central.checks.framework import Check
 from central.checks.results import Told, find_results
 from central.checks.run import run_checks
 from central.checks.standard.accepted_by_ote import AcceptedByOte
+from central.checks.standard.duplicates import Duplicates
 from central.checks.standard.estimates import Estimates
 from central.checks.standard.node_balance import NodeBalance
 from central.checks.standard.registration import Registration
@@ -94,6 +95,26 @@ def test_a_state_that_nobody_read_is_an_estimate(settled: BilledSite, state: str
     restore = "UPDATE billing_basis SET measurements = CAST(:kept AS jsonb) WHERE id = :basis"
     settled.do(restore, kept=kept, basis=basis)
     assert told.finding.result is expected
+
+
+BY_HAND = """
+    INSERT INTO billing_basis (supply_point, contract_item, contract, customer, payer, seller, service, rate, component,
+                               name, quantity, unit, unit_price, price_unit, amount, vat_percent, valid,
+                               statement_type, measurements, why, state, fingerprint, reason, made_at, made_by)
+    SELECT supply_point, contract_item, contract, customer, payer, seller, service, rate, 'by_hand', name, quantity,
+           unit, unit_price, price_unit, amount, vat_percent, valid, 0, '[]', '{}', 'invoiced', '', 'znovu', now(),
+           'test'
+      FROM billing_basis WHERE id = :basis
+"""
+
+
+def test_what_was_invoiced_by_hand_is_no_other_thing(settled: BilledSite) -> None:
+    basis = settled.one("SELECT min(id) FROM billing_basis WHERE rate = 13")
+    settled.do(BY_HAND, basis=basis)
+    (told,) = found(settled, Duplicates(), [basis])
+    settled.do("UPDATE billing_basis SET state = 'cancelled' WHERE component = 'by_hand'")
+    (after,) = found(settled, Duplicates(), [basis])
+    assert (told.finding.result, after.finding.result) == (Result.ERROR, Result.OK)
 
 
 METERS = """

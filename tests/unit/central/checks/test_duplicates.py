@@ -10,14 +10,16 @@ import numpy as np
 import pytest
 
 from central.checks.frame import Frame
-from central.checks.standard.duplicates import Duplicates, Lines, with_group
+from central.checks.standard.duplicates import NAMES, Duplicates, Lines, with_group
 from central.checks.verdict import Result
 from tests.unit.central.checks.columns import bases, frame, told
 
 CHECK = Duplicates()
 MARCH = {"first": date(2026, 3, 1), "end_": date(2026, 4, 1)}
-LINE = {"supply_point": 1, "rate": 7, "component": 1, "channel": 6, "statement_type": 0, **MARCH, "invoiced": 0}
-NAMES = ("id", *LINE)
+LINE = {
+    "supply_point": 1, "rate": 7, "service": 1, "component": 1, "by_hand": 0, "channel": 6, "statement_type": 0,
+    **MARCH, "invoiced": 0,
+}  # fmt: skip
 
 
 def lines(*rows: dict[str, Any]) -> Frame:
@@ -38,10 +40,26 @@ def test_nothing_overlaps() -> None:
 
 
 @pytest.mark.parametrize(
-    "other", [{"supply_point": 2}, {"rate": 8}, {"component": 2}, {"channel": 9}, {"statement_type": 4}]
+    "other",
+    [{"supply_point": 2}, {"rate": 8}, {"service": 2}, {"component": 2}, {"channel": 9}, {"statement_type": 4}],
 )
 def test_another_thing_is_no_duplicate(other: dict[str, Any]) -> None:
     assert [result for _, result, _ in found({}, {**other, "invoiced": 1})] == [Result.OK]
+
+
+@pytest.mark.parametrize(
+    ("other", "expected"),
+    [
+        ({"channel": 0}, Result.ERROR),
+        ({"component": 2}, Result.ERROR),
+        ({"rate": 8}, Result.OK),
+        ({"service": 2}, Result.OK),
+        ({"supply_point": 2}, Result.OK),
+    ],
+)
+def test_one_made_by_hand_is_the_same_as_any_of_its_rate(other: dict[str, Any], expected: Result) -> None:
+    assert [result for _, result, _ in found({"by_hand": 1}, {**other, "invoiced": 1})] == [expected]
+    assert [result for _, result, _ in found({}, {**other, "by_hand": 1, "invoiced": 1})] == [expected]
 
 
 def test_an_invoiced_line_is_an_error_that_names_document_line_and_days() -> None:
