@@ -10,6 +10,7 @@ import numpy as np
 from sqlalchemy import Connection, Row, select, text
 
 from central.checks.blocks import Finding, spell, unpack
+from central.checks.frame import Numbers
 from central.checks.framework import Subject, Text
 from central.checks.tables import check_block, check_message, check_run
 from central.checks.texts import read_texts
@@ -59,6 +60,19 @@ _BLOCKS_ABOUT = text("""
       JOIN check_run r ON r.id = b.run AND r.kind <> 'recheck'
      ORDER BY b.run DESC, b.check_number, b.part
 """)
+_STANDING = {
+    Subject.BASIS: text("""
+        -- the checks that a basis shows a result of: one that has nothing to say of it any more is not among them
+        SELECT v.basis AS subject, d.number AS check_number, NULL AS statement_group
+          FROM basis_verdict v
+          JOIN check_definition d ON d.slot < length(v.results)
+         WHERE v.basis = ANY (CAST(:subjects AS bigint[])) AND get_byte(v.results, d.slot) > 0
+    """),
+    Subject.CALENDAR_ROW: text("""
+        SELECT f.calendar_row AS subject, f.check_number, f.statement_group
+          FROM row_finding f WHERE f.calendar_row = ANY (CAST(:subjects AS bigint[]))
+    """),
+}
 _HEADS = text("""
     SELECT b.run, b.check_number, b.part, b.about, b.statement_group, b.counts, p.texts, p.output
       FROM check_block b JOIN check_part p ON p.run = b.run AND p.check_number = b.check_number
@@ -159,23 +173,24 @@ def process_log(connection: Connection, run: int, limit: int) -> list[tuple[int 
 
 
 def newest_findings(connection: Connection, about: Subject, subjects: Sequence[int]) -> dict[int, list[Told]]:
-    """What each subject was last told by each check, the worst first."""
+    """What each subject was last told by each check, the worst first; without what no longer stands."""
     said: dict[int, list[Told]] = defaultdict(list)
     if not subjects:
         return said
     wanted = np.unique(np.asarray(subjects, dtype=np.int64))
-    newest: dict[tuple[int, int], int] = {}
+    newest: dict[tuple[int, int, str | None], int] = {}
+    standing = _standing(connection, about, wanted)
     rows = connection.execute(_BLOCKS_ABOUT, {"subjects": int_array(wanted), "about": str(about)}).all()
     for row in rows:
         found = unpack(row.packed, about, row.statement_group)
         places = np.flatnonzero(np.isin(found.subjects, wanted))
-        places = np.array(
-            [each for each in places.tolist()
-             if newest.setdefault((int(found.subjects[each]), row.check_number), row.run) == row.run],
-            dtype=np.intp,
-        )  # fmt: skip
-        if len(places):
-            for finding in spell(found, places.tolist(), read_texts(connection, row.texts)):
+        chosen = []
+        for place in places.tolist():
+            key = int(found.subjects[place]), row.check_number, row.statement_group
+            if (standing is None or key in standing) and newest.setdefault(key, row.run) == row.run:
+                chosen.append(place)
+        if chosen:
+            for finding in spell(found, chosen, read_texts(connection, row.texts)):
                 said[finding.subject].append(Told(row.run, row.check_number, about, row.statement_group, finding))
     for told in said.values():
         told.sort(key=lambda each: (-each.finding.result, each.check))
@@ -215,6 +230,14 @@ def bases_of_row(connection: Connection, row: int) -> Sequence[int]:
 def about_bases(connection: Connection, bases: Sequence[int]) -> dict[int, Row[Any]]:
     """EAN, rate, name and what each basis shows now."""
     return {row.id: row for row in connection.execute(_ABOUT_BASES, {"bases": int_array(bases)})}
+
+
+def _standing(connection: Connection, about: Subject, wanted: Numbers) -> set[tuple[int, int, str | None]] | None:
+    """Subject, check and group of what is shown; None: all that was told is."""
+    if about not in _STANDING:
+        return None
+    rows = connection.execute(_STANDING[about], {"subjects": int_array(wanted)})
+    return {(row.subject, row.check_number, row.statement_group) for row in rows}
 
 
 def _texts(told: Sequence[Told], result: Result) -> Text:

@@ -145,6 +145,22 @@ def test_a_row_tells_what_it_was_told_without_a_basis_and_with_all_of_them(
     mine = "SELECT count(*) FROM billing_basis b JOIN payment_calendar r ON r.contract = b.contract WHERE r.id = :row"
     assert len({each["subject"] for each in everything if each["about"] == "basis"}) <= settled_site.one(mine, row=row)
     assert client.get("/v1/checks/rows/999999999?all=true").json() == []
+    settled_site.do("UPDATE billing_basis SET state = 'new' WHERE rate IN (5, 6)")
+    run(client, month=MONTH)
+    assert client.get(f"/v1/checks/rows/{row}").json() == []
+
+
+def test_what_a_check_does_not_say_any_more_is_not_told(settled_site: BilledSite, client: Any) -> None:
+    basis = free(settled_site)
+    switch(client, 4)
+    run(client, bases=[basis])
+    assert [each["check"] for each in client.get(f"/v1/checks/bases/{basis}").json()] == [6, 4]
+    switch(client, 4, parameters={"which": "foreign_operator"})
+    run(client, bases=[basis])
+    assert [each["check"] for each in client.get(f"/v1/checks/bases/{basis}").json()] == [6]
+    switch(client, 6, active=False)
+    run(client, bases=[basis])
+    assert [each["result"] for each in client.get(f"/v1/checks/bases/{basis}").json()] == ["error"]
 
 
 def test_an_object_shows_the_latest_active_month_over_all_contracts(settled_site: BilledSite, client: Any) -> None:
