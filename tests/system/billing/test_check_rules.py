@@ -134,7 +134,10 @@ def test_a_row_tells_what_it_was_told_without_a_basis_and_with_all_of_them(
     basis = free(settled_site, 7)
     row = row_of(settled_site, basis)
     switch(client, 1)
-    settled_site.do("UPDATE billing_basis SET state = 'cancelled' WHERE rate IN (5, 6)")
+    settled_site.do(
+        "UPDATE billing_basis SET state = 'cancelled', cancelled_at = made_at, cancelled_by = 'x', cancelled_why = 'x'"
+        " WHERE rate IN (5, 6)"
+    )
     run(client, month=MONTH)
     alone = client.get(f"/v1/checks/rows/{row}").json()
     everything = client.get(f"/v1/checks/rows/{row}?all=true").json()
@@ -145,7 +148,10 @@ def test_a_row_tells_what_it_was_told_without_a_basis_and_with_all_of_them(
     mine = "SELECT count(*) FROM billing_basis b JOIN payment_calendar r ON r.contract = b.contract WHERE r.id = :row"
     assert len({each["subject"] for each in everything if each["about"] == "basis"}) <= settled_site.one(mine, row=row)
     assert client.get("/v1/checks/rows/999999999?all=true").json() == []
-    settled_site.do("UPDATE billing_basis SET state = 'new' WHERE rate IN (5, 6)")
+    settled_site.do(
+        "UPDATE billing_basis SET state = 'new', cancelled_at = NULL, cancelled_by = NULL, cancelled_why = NULL"
+        " WHERE rate IN (5, 6)"
+    )
     run(client, month=MONTH)
     assert client.get(f"/v1/checks/rows/{row}").json() == []
 

@@ -112,7 +112,10 @@ def test_what_was_invoiced_by_hand_is_no_other_thing(settled: BilledSite) -> Non
     basis = settled.one("SELECT min(id) FROM billing_basis WHERE rate = 13")
     settled.do(BY_HAND, basis=basis)
     (told,) = found(settled, Duplicates(), [basis])
-    settled.do("UPDATE billing_basis SET state = 'cancelled' WHERE component = 'by_hand'")
+    settled.do(
+        "UPDATE billing_basis SET state = 'cancelled', cancelled_at = made_at, cancelled_by = 'x', cancelled_why = 'x'"
+        " WHERE component = 'by_hand'"
+    )
     (after,) = found(settled, Duplicates(), [basis])
     assert (told.finding.result, after.finding.result) == (Result.ERROR, Result.OK)
 
