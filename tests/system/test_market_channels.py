@@ -145,6 +145,21 @@ def test_what_comes_is_archived_and_read_once(engine: Engine, database_url: str)
     _check_routes(engine, database_url)
 
 
+def test_what_the_database_does_not_take_keeps_nothing_beside_and_behind_it(engine: Engine) -> None:
+    channel, reads = FakeChannel(), Reads()
+
+    def read(connection: Connection, incomings: Sequence[Incoming], at: datetime) -> None:
+        if any(incoming.identity == "<2@ote>" for incoming in incomings):
+            connection.execute(text("SELECT 1 / 0"))
+        reads(connection, incomings, at)
+
+    for number in (1, 2, 3):
+        channel.offer(f"<{number}@ote>", f"<RESPONSE id='{number}'/>".encode())
+    report = receive_all(engine, channel, lambda: AT, read)
+    assert (report.opened, report.left, list(channel.waiting)) == (2, 1, ["<2@ote>"])
+    assert reads.contents == [b"<RESPONSE id='1'/>", b"<RESPONSE id='3'/>"]
+
+
 def test_a_channel_knows_its_own_traffic_and_strangers_have_a_quota(engine: Engine) -> None:
     here, reads = FakeChannel(), Reads()
     there = FakeChannel(replace(here.destination, name="other"))

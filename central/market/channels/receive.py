@@ -91,9 +91,9 @@ def _take_each(
     try:
         with transaction(engine) as connection:
             taken = take_set(connection, incomings, now(), read)
-    except DBAPIError:
-        raise
-    except Exception:
+    except Exception as error:
+        if isinstance(error, DBAPIError) and not _is_of_data(error):
+            raise
         if len(incomings) == 1:
             _log.exception("a received message is left", channel=incomings[0].channel, identity=incomings[0].identity)
             yield incomings[0], None
@@ -103,6 +103,12 @@ def _take_each(
             yield from _take_each(engine, [incoming], now, read)
         return
     yield from zip(incomings, taken, strict=True)
+
+
+def _is_of_data(error: DBAPIError) -> bool:
+    """Whether the database refuses what it was given (classes of SQLSTATE), rather than being away or in a conflict."""
+    state = getattr(error.orig, "sqlstate", None) or ""
+    return state[:2] in {"22", "23", "54"}
 
 
 @dataclass(frozen=True, slots=True)
