@@ -101,6 +101,9 @@ def _lapse(engine: Engine, clock: Clock) -> None:
             lapse_silent(connection, clock.now(), PERSON)
     except DBAPIError as error:
         _log.warning("market conversations have to wait", error=str(error.orig))
+    except Exception:
+        # the channels' threads live on only as long as this one
+        _log.exception("market conversations stumble")
 
 
 def callback_main(settings: Settings) -> None:
