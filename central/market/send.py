@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
-from threading import Lock
+from threading import Condition
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Engine, and_, exists, func, literal_column, or_, select, update
@@ -174,6 +174,8 @@ def retire_overtaken(engine: Engine, clock: Clock, person: str, carried: Carried
 class _Claimed:
     number: int
     attempts: int
+    about: tuple[str, str]
+    """Kind and code of its subject; of all that concerns a supply point: the point."""
     outgoing: Outgoing
     may_leave: bool
 
@@ -188,7 +190,9 @@ class _Round:
     carried: Carried
     stopped: Callable[[], bool]
     report: SendReport = field(default_factory=SendReport)
-    turn: Lock = field(default_factory=Lock)
+    turn: Condition = field(default_factory=Condition)
+    under_way: dict[int, tuple[str, str]] = field(default_factory=dict)
+    """What they are about, of the messages that were claimed and are not delivered yet."""
     last: int = 0
     """Number of the message that was claimed last."""
     in_a_row: int = 0
@@ -218,12 +222,24 @@ class _Round:
                 if claimed is None:
                     return
                 self.last = claimed.number
-            if not claimed.may_leave:
-                self.report.held_back.append(claimed.number)
-                continue
-            there = self._deliver(claimed)
-            with self.turn:
-                self.in_a_row = 0 if there else self.in_a_row + 1
+                if not claimed.may_leave:
+                    self.report.held_back.append(claimed.number)
+                    continue
+                self.under_way[claimed.number] = claimed.about
+                # what concerns the same leaves in its order: a cancellation never overtakes its registration
+                while self._is_behind(claimed):
+                    self.turn.wait()
+            there = False
+            try:
+                there = self._deliver(claimed)
+            finally:
+                with self.turn:
+                    self.in_a_row = 0 if there else self.in_a_row + 1
+                    del self.under_way[claimed.number]
+                    self.turn.notify_all()
+
+    def _is_behind(self, claimed: _Claimed) -> bool:
+        return any(number < claimed.number and about == claimed.about for number, about in self.under_way.items())
 
     def _claim_after(self, last: int) -> _Claimed | None:
         """The next due message behind `last`; marked sent and leased if it may leave for the channel's address."""
@@ -235,6 +251,9 @@ class _Round:
                     table.c.attempts,
                     table.c.message_id,
                     table.c.message_code,
+                    table.c.subject_kind,
+                    table.c.subject,
+                    table.c.supply_point,
                     table.c.format_package,
                     table.c.format_digest,
                     table.c.xml,
@@ -247,11 +266,13 @@ class _Round:
             if row is None:
                 return None
             outgoing = Outgoing(row.message_id, row.message_code, row.format_package, bytes(row.xml), row.format_digest)
+            point = row.supply_point
+            about = (row.subject_kind, row.subject) if point is None else ("supply_point", str(point))
             try:
                 self.channel.require_may_leave(outgoing)
             except MarketError:
                 # A format package that is broken or missing holds back its own messages only.
-                return _Claimed(row.id, row.attempts, outgoing, may_leave=False)
+                return _Claimed(row.id, row.attempts, about, outgoing, may_leave=False)
             move(
                 connection,
                 row.id,
@@ -265,7 +286,7 @@ class _Round:
                 attempts=row.attempts + 1,
                 due_at=_NOW + self.pace.lease,
             )
-            return _Claimed(row.id, row.attempts + 1, outgoing, may_leave=True)
+            return _Claimed(row.id, row.attempts + 1, about, outgoing, may_leave=True)
 
     def _deliver(self, claimed: _Claimed) -> bool:
         """Hand over and write down what came of it; whether the other end is there."""

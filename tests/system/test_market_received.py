@@ -7,6 +7,7 @@ import io
 import zipfile
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
+from threading import Event
 from typing import Any
 
 import msgspec
@@ -15,7 +16,7 @@ from sqlalchemy import func, select, update
 
 from central.market.answers import Brought
 from central.market.channels.allowed import Environment
-from central.market.channels.port import Outgoing, Sealed
+from central.market.channels.port import Outgoing, Receipt, Sealed
 from central.market.contents import write_any
 from central.market.envelope import Envelope, Participant
 from central.market.incoming import take_message
@@ -164,6 +165,33 @@ def test_what_cannot_be_sealed_does_not_hold_up_the_others(desk: Desk) -> None:
         db.execute(update(market_message).values(subject=market_message.c.message_id, version=1))
     report = send_due(desk.engine, KeylessForFirst(), desk.clock, "Jana")
     assert (report.undelivered, report.sent) == (numbers[:4], numbers[4:])
+
+
+class TwoAtOnce(FakeChannel):
+    """Its first delivery gives the second one time to overtake it."""
+
+    at_once = 2
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.second = Event()
+        self.done: list[str] = []
+
+    def _transmit(self, message: Outgoing, sealed: Sealed) -> Receipt:
+        if message.id == "M-1":
+            self.second.wait(0.2)
+        else:
+            self.second.set()
+        receipt = super()._transmit(message, sealed)
+        self.done.append(message.id)
+        return receipt
+
+
+def test_what_concerns_one_point_leaves_in_its_order(desk: Desk) -> None:
+    numbers = [make(desk, "M-1"), make(desk, "M-2", "127")]
+    channel = TwoAtOnce()
+    assert send_due(desk.engine, channel, desk.clock, "Jana").sent == numbers
+    assert channel.done == ["M-1", "M-2"]
 
 
 def test_a_change_of_supplier_is_a_conversation_from_the_request_to_the_assignment(desk: Desk) -> None:
