@@ -11,7 +11,7 @@ from psycopg.types.range import Range
 from sqlalchemy import Connection, RowMapping, func, insert, select, text, update
 
 from central.market.conversation.processes import OfMessage, processes_of
-from central.market.states import Act, State, advance
+from central.market.states import TRANSITIONS, Act, State, advance
 from central.market.tables import market_inbox, market_message, market_message_event
 from central.platform.copy_text import copy_in
 from central.platform.errors import NotFound
@@ -159,7 +159,10 @@ _MOVE: Final = text("""
 
 
 def move_all(connection: Connection, whys: Mapping[int, str], act: Act, at: datetime, person: str) -> None:
-    """Change the states of messages by the same act, as a set; each for its reason."""
+    """Change the states of messages by the same act, as a set; each for its reason.
+
+    One whose state does not allow the act any more stays as it is: since the caller looked it was sent, or answered.
+    """
     if not whys:
         return
     rows = connection.execute(
@@ -168,11 +171,15 @@ def move_all(connection: Connection, whys: Mapping[int, str], act: Act, at: date
         .order_by(market_message.c.id)
         .with_for_update()
     ).all()
-    after = {number: advance(State(state), act) for number, state in rows}
+    after = {number: advance(State(state), act) for number, state in rows if act in TRANSITIONS[State(state)]}
     connection.execute(_MOVE, {"numbers": list(after), "states": [state.value for state in after.values()]})
     _write_events(
         connection,
-        ((number, at, person, act.value, state, after[number].value, whys[number]) for number, state in rows),
+        (
+            (number, at, person, act.value, state, after[number].value, whys[number])
+            for number, state in rows
+            if number in after
+        ),
     )
 
 

@@ -5,12 +5,13 @@ from typing import Final
 
 from sqlalchemy import Connection, RowMapping, text
 
+from central.market.duties.rules import rules
 from central.market.messages import Subject
 from central.workflow.telling.advance_records import AdvancePart, advance_invoice, lacking
-from central.workflow.telling.model import Tellable, Window, digest, due
+from central.workflow.telling.model import IS_KNOWN, Tellable, Window, digest, due
 
 WHYS: Final = ("advance",)
-_PARTS: Final = text("""
+_PARTS_SQL: Final = """
     -- parts of advances of distribution that were sent in a time, of framework contracts; of cancelled ones those that
     -- were told
     SELECT a.id AS advance, a.number, a.issued_on AS issued, a.due, lower(a.period) AS first, upper(a.period) AS stop,
@@ -26,11 +27,12 @@ _PARTS: Final = text("""
      WHERE a.issued_on BETWEEN :first AND :today AND k.kind = 'framework'
        AND sp.commodity = 'electricity' AND p.amount > 0
        AND (a.state <> 'cancelled' OR EXISTS (
-            SELECT FROM market_message m
-             WHERE m.message_code = '127' AND m.subject_kind = 'document' AND m.subject = a.number || '/' || sp.ean
-               AND m.direction = 'out' AND m.state IN ('sent', 'timed_out', 'accepted', 'accepted_with_reservation')))
+            SELECT FROM market_message message
+             WHERE message.message_code = '127' AND message.subject_kind = 'document'
+               AND message.subject = a.number || '/' || sp.ean AND {is_known}))
      ORDER BY a.id, sp.ean
-""")
+"""
+_PARTS: Final = text(_PARTS_SQL.format(is_known=IS_KNOWN))
 
 
 def find(connection: Connection, window: Window) -> list[Tellable]:
@@ -38,7 +40,8 @@ def find(connection: Connection, window: Window) -> list[Tellable]:
 
     One that was cancelled after it was told is taken back by the next version of what told it.
     """
-    asked = {"first": window.first, "today": window.today}
+    to_production = window.is_production(rules()[WHYS[0]].code)
+    asked = {"first": window.first, "today": window.today, "to_production": to_production}
     return [_tellable(row) for row in connection.execute(_PARTS, asked).mappings()]
 
 

@@ -1,16 +1,26 @@
 """What the sources of duties share: the days looked at, and a duty with the record that would tell it."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from central.market.duties.keep import Due
 from central.market.duties.rules import deadline_of, rules
 from central.market.messages import Subject
+
+IS_KNOWN: Final = """
+       message.direction = 'out'
+   AND NOT (:to_production AND message.environment IS NOT DISTINCT FROM 'sandbox')
+   AND (message.state IN ('sent', 'timed_out', 'accepted', 'accepted_with_reservation')
+        OR message.state = 'repaired'
+           AND EXISTS (SELECT FROM market_message_event e WHERE e.message = message.id AND e.act = 'expire'))
+"""
+"""Of a message: whoever its code goes to now may know what it tells. One that got a receipt and no answer counts, also
+when a later version took its place that has not left yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +29,8 @@ class Window:
 
     first: date
     today: date
+    is_production: Callable[[str], bool] = lambda code: False
+    """Of a message code: whether it goes to the market operator itself, who knows nothing of what a sandbox is told."""
 
     @property
     def first_month(self) -> date:

@@ -93,8 +93,9 @@ def find(connection: Connection, window: Window, bulk_from: int | None = None) -
         if acts and told is not None:
             found.append(_tellable(each, acts, told))
     anew = anew_by(partial(read_facts, connection), lacking, record, ("registration", "change"))
-    found += withdrawn.tell_anew(connection, window, CODE, found, anew)
-    return bulk.gather(connection, found, window, bulk_from)
+    right = withdrawn.tell_anew(connection, window, CODE, found, anew)
+    # a registration of many takes no cancellation: what is put right is told point by point
+    return bulk.gather(connection, found, window, bulk_from) + right
 
 
 def act_days(connection: Connection, window: Window, commodity: Commodity) -> list[ActDay]:

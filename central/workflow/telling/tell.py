@@ -6,7 +6,7 @@ nothing. Everything happens in the caller's transaction: a pass that dies leaves
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import partial
 from typing import Final
@@ -144,7 +144,7 @@ def tell(
     """
     at = clock.now()
     lock_generation(connection)
-    window = window_of(since, at, oldest_open(connection))
+    window = replace(window_of(since, at, oldest_open(connection)), is_production=is_production)
     work = _Pass(connection, package_valid_on(at.date()), at, by, sender, window, again, is_production, Told())
     settle_left(connection)
     reports.settle_sent(connection, at, work.person)

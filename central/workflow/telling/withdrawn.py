@@ -21,7 +21,7 @@ from central.market.payloads.gas_master_data import GasMasterData
 from central.market.payloads.master_data import MasterData
 from central.market.xml import parse_untrusted
 from central.workflow.telling.acts import LIVE
-from central.workflow.telling.model import Tellable, Window, digest, due
+from central.workflow.telling.model import IS_KNOWN, Tellable, Window, digest, due
 
 
 class Standing(Protocol):
@@ -37,25 +37,28 @@ Live = tuple[str | None, Callable[[bool], msgspec.Struct]]
 """Of a point that is live on a day: what it lacks to be told, and its record (registered, or changed)."""
 Anew = Callable[[Sequence["Withdrawn"]], Sequence[Live | None]]
 """Of each act, if its point is live on its day."""
-_TOLD: Final = text("""
-    -- acts of the time that left for the operator and are not among those that there are, with the last message of each
+_TOLD_SQL: Final = """
+    -- acts of the time that left for the operator and are not among those that there are, with its last message;
+    -- what is being put right stays so: a registration of many does not name the point any more
     WITH told AS (
-        SELECT duty.id, duty.why, duty.subject AS ean, duty.supply_point AS point, lower(duty.period) AS day
+        SELECT duty.id, duty.why, duty.subject AS ean, duty.supply_point AS point, lower(duty.period) AS day,
+               duty.cause -> 'withdrawn' IS NOT NULL AS put_right
           FROM market_duty duty
          WHERE duty.message_code = :code AND duty.month BETWEEN :since AND :until
         UNION ALL
-        SELECT duty.id, 'registration', point.ean, sp.id, lower(duty.period)
+        SELECT duty.id, 'registration', point.ean, sp.id, lower(duty.period), false
           FROM market_duty duty CROSS JOIN jsonb_array_elements_text(duty.cause -> 'points') AS point (ean)
           JOIN supply_point sp ON sp.ean = point.ean
          WHERE duty.message_code = '194' AND :code = '111' AND duty.month BETWEEN :since AND :until)
     SELECT DISTINCT ON (told.ean, told.day) told.why, told.ean, told.point, told.day, message.xml, message.sender
       FROM told JOIN market_message message ON message.duty = told.id
-     WHERE message.direction = 'out'
-       AND message.state IN ('sent', 'timed_out', 'accepted', 'accepted_with_reservation')
+     WHERE ({is_known}
+            OR told.put_right AND message.direction = 'out' AND message.state IN ('saved', 'rejected'))
        AND NOT EXISTS (SELECT FROM unnest(CAST(:eans AS text[]), CAST(:days AS date[])) AS there (ean, day)
                         WHERE there.ean = told.ean AND there.day = told.day)
      ORDER BY told.ean, told.day, message.version DESC, message.id DESC
-""")
+"""
+_TOLD: Final = text(_TOLD_SQL.format(is_known=IS_KNOWN))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +135,7 @@ def _put_right(act: Withdrawn, live: Live | None) -> tuple[str | None, msgspec.S
 def _find(connection: Connection, window: Window, code: str, there: Sequence[Tellable]) -> list[Withdrawn]:
     asked = {
         "code": code,
+        "to_production": window.is_production(code),
         "since": window.first_month,
         "until": window.last_month,
         "eans": [each.due.subject.code for each in there],

@@ -168,6 +168,18 @@ def test_advances_under_combined_services_are_told_point_by_point(site: BilledSi
     assert [(row.version, row.state) for row in rows] == [(1, "accepted"), (2, "saved"), (1, "repaired")]
     told, taken_back = (read_any(PACKAGE, bytes(row.xml)).payload.invoices[0] for row in rows[:2])
     assert (taken_back.gross, taken_back.net, taken_back.corrects) == (-told.gross, -told.net, "ADV1")
+    # What left got no answer and was replaced: what takes it back waits until it leaves, too.
+    site.do(
+        f"""
+        WITH replaced AS (
+            UPDATE market_message SET state = 'repaired' WHERE subject = {left} AND version = 1 RETURNING id)
+        INSERT INTO market_message_event (message, at, person, act, from_state, to_state, why)
+        SELECT id, now(), 'test', 'expire', 'sent', 'timed_out', 'no answer' FROM replaced
+        """
+    )
+    with transaction(site.engine) as connection:
+        assert tell(connection, SINCE, site.clock, CLERK).waived == 0
+    assert site.one(f"SELECT state FROM market_message WHERE subject = {left} AND version = 2") == "saved"
 
 
 ADVANCE = (
