@@ -219,8 +219,10 @@ def list_verdicts(
     connection: Db, person: Reader, request: Request, response: Response,
     asked: Annotated[Asked, Depends(VERDICTS.asked())],
 ) -> list[dict[str, Any]]:  # fmt: skip
-    """Výsledek kontroly of every checked basis, with its colour."""
-    return _page(VERDICTS, connection, request, response, asked)
+    """Výsledek kontroly and Text výsledku kontroly of every checked basis, with its colour."""
+    rows = _page(VERDICTS, connection, request, response, asked)
+    texts = found.worst_texts(connection, [row["basis"] for row in rows])
+    return [{**row, "text": _text(texts[row["basis"]]) if row["basis"] in texts else None} for row in rows]
 
 
 @router.get("/bases/{basis}", summary="Everything that a basis was told")

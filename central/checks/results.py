@@ -204,6 +204,12 @@ def bases_in_error(connection: Connection, bases: Sequence[int]) -> list[InError
     return [InError(**row._mapping, text=_texts(told[row.id], Result.ERROR)) for row in rows]
 
 
+def worst_texts(connection: Connection, bases: Sequence[int]) -> dict[int, Text]:
+    """Text výsledku kontroly: of each basis the texts of its worst result."""
+    told = newest_findings(connection, Subject.BASIS, bases)
+    return {basis: _texts(each, each[0].finding.result) for basis, each in told.items()}
+
+
 def run_of_month(connection: Connection, month: date) -> int:
     """The newest run that looked at the supply points of a month; NotFound where there is none."""
     run: int | None = connection.execute(_RUN_OF_MONTH, {"month": month.isoformat()}).scalar()
