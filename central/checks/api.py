@@ -273,8 +273,14 @@ def cancel_marked(order: CancelOrder, connection: Db, clock: Now, person: Settle
 
 @router.post("/rows/{row}/cancel-errors", summary="Cancel the errors of a calendar row")
 def cancel_of_row(row: Id, group: Group, connection: Db, clock: Now, person: Settler) -> dict[str, int]:
-    """Of its regular, accrual or annual bases."""
+    """Of its regular, accrual or annual bases, and what it shows without a basis."""
     return {"cancelled": cancelling.cancel_errors_of_row(connection, row, group, person, clock.now())}
+
+
+@router.post("/rows/{row}/restore-errors", summary="Restore what a calendar row shows without a basis")
+def restore_of_row(row: Id, group: Group, connection: Db, clock: Now, person: Settler) -> dict[str, int]:
+    """The row is looked at again; errors of its bases are restored by the basis."""
+    return {"restored": cancelling.restore_errors_of_row(connection, row, group, person, clock.now())}
 
 
 @router.post("/bases/{basis}/cancel-error", status_code=204, summary="Cancel the error of a basis")

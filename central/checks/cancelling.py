@@ -28,7 +28,18 @@ _OF_ROW = text("""
      WHERE r.id = :row
      ORDER BY v.basis
 """)
+_CANCEL_ROW = text("""
+    UPDATE row_finding SET result = :cancelled, cancelled_at = :at, cancelled_by = :by
+     WHERE calendar_row = :row AND statement_group = :group AND result = :error
+""")
+_RESTORE_ROW = text("""
+    UPDATE row_finding SET result = :error, cancelled_at = NULL, cancelled_by = NULL
+     WHERE calendar_row = :row AND statement_group = :group AND result = :cancelled
+""")
 _KNOWN_ROW = text("SELECT 1 FROM payment_calendar WHERE id = :row")
+
+
+_RESULTS = {"error": int(Result.ERROR), "cancelled": int(Result.ERROR_CANCELLED)}
 
 
 def cancel_errors(connection: Connection, bases: Sequence[int], person: Person, at: datetime) -> int:
@@ -52,14 +63,36 @@ def cancel_errors(connection: Connection, bases: Sequence[int], person: Person, 
 
 
 def cancel_errors_of_row(connection: Connection, row: int, group: str, person: Person, at: datetime) -> int:
-    """Cancel the errors of all bases of a group (regular, accrual, annual) of a row of the payment calendar."""
-    if connection.execute(_KNOWN_ROW, {"row": row}).scalar() is None:
-        raise NotFound("calendar_row_not_found", f"There is no row {row} of a payment calendar.")
+    """Cancel the errors of all bases of a group (regular, accrual, annual) of a row of the payment calendar, and those
+    that it shows without a basis. How many there were."""
+    _require_row(connection, row)
     values = {"row": row, "types": sorted(GROUPS[group]), "error": int(Result.ERROR)}
     bases = connection.execute(_OF_ROW, values).scalars().all()
-    if not bases:
+    given = {"row": row, "group": group, "at": at, "by": person.name, **_RESULTS}
+    without = connection.execute(_CANCEL_ROW, given).rowcount
+    if not bases and not without:
         raise Refused("no_error", f"No {group} basis of calendar row {row} shows an error; there is nothing to cancel.")
-    return cancel_errors(connection, bases, person, at)
+    if without:
+        audit.record(connection, person, "check.cancel_error", f"payment_calendar/{row}", {"group": group}, at)
+        shown.refresh_rows(connection, [row])
+    return without + (cancel_errors(connection, bases, person, at) if bases else 0)
+
+
+def restore_errors_of_row(connection: Connection, row: int, group: str, person: Person, at: datetime) -> int:
+    """Take back the cancelling of what a row shows of a group without a basis; the next run looks again."""
+    _require_row(connection, row)
+    restored = connection.execute(_RESTORE_ROW, {"row": row, "group": group, **_RESULTS}).rowcount
+    if not restored:
+        raise Refused("no_cancelled_error", f"Calendar row {row} has no cancelled {group} error without a basis.")
+    audit.record(connection, person, "check.restore_error", f"payment_calendar/{row}", {"group": group}, at)
+    shown.refresh_rows(connection, [row])
+    return restored
+
+
+def _require_row(connection: Connection, row: int) -> None:
+    shown.take_turn(connection)
+    if connection.execute(_KNOWN_ROW, {"row": row}).scalar() is None:
+        raise NotFound("calendar_row_not_found", f"There is no row {row} of a payment calendar.")
 
 
 def restore_error(connection: Connection, basis: int, person: Person, at: datetime) -> None:

@@ -14,7 +14,7 @@ from central.checks.frame import Numbers
 from central.checks.framework import Subject, Text
 from central.checks.tables import check_block, check_message, check_run
 from central.checks.texts import read_texts
-from central.checks.verdict import Result
+from central.checks.verdict import GROUPS, Result
 from central.platform.arrays import int_array
 from central.platform.errors import NotFound
 
@@ -33,6 +33,26 @@ _IN_ERROR = text("""
       JOIN supply_point p ON p.id = b.supply_point
      WHERE b.id = ANY (CAST(:bases AS bigint[]))
      ORDER BY p.ean, b.rate, b.id
+""")
+_ROWS_OF = text("""
+    -- rows of the payment calendar with the groups of these bases, and all bases of them that are not invoiced
+    WITH shown AS (
+        SELECT DISTINCT r.id, r.contract, r.period, g.grp
+          FROM billing_basis b
+          JOIN payment_calendar r ON r.contract = b.contract
+           AND ((upper(b.valid) AT TIME ZONE 'Europe/Prague')::date - 1) <@ r.period
+          JOIN unnest(CAST(:types AS integer[]), CAST(:groups AS text[])) AS g (type, grp) ON g.type = b.statement_type
+         WHERE b.id = ANY (CAST(:bases AS bigint[])))
+    SELECT s.id AS calendar_row, s.grp, k.number AS contract, lower(s.period) AS first,
+           EXISTS (SELECT FROM row_finding f WHERE f.calendar_row = s.id AND f.statement_group = s.grp
+                      AND f.result = :error) AS itself,
+           (SELECT array_agg(b.id) FROM billing_basis b
+              JOIN unnest(CAST(:types AS integer[]), CAST(:groups AS text[])) AS g (type, grp)
+                ON g.type = b.statement_type AND g.grp = s.grp
+             WHERE b.contract = s.contract AND b.state IN ('new', 'approved')
+               AND ((upper(b.valid) AT TIME ZONE 'Europe/Prague')::date - 1) <@ s.period) AS bases
+      FROM shown s JOIN contract k ON k.id = s.contract
+     ORDER BY s.id, s.grp
 """)
 _EANS = text("""
     SELECT id, ean FROM supply_point WHERE id = ANY (CAST(:points AS bigint[]))
@@ -102,6 +122,16 @@ class InError:
     ean: str
     rate: int
     name: str
+    text: Text
+
+
+@dataclass(frozen=True, slots=True)
+class RowInError:
+    """A row of the payment calendar with a live error without a basis, and why."""
+
+    id: int
+    contract: str
+    first: date
     text: Text
 
 
@@ -202,6 +232,32 @@ def bases_in_error(connection: Connection, bases: Sequence[int]) -> list[InError
     rows = connection.execute(_IN_ERROR, {"bases": int_array(bases), "error": int(Result.ERROR)}).all()
     told = newest_findings(connection, Subject.BASIS, [row.id for row in rows])
     return [InError(**row._mapping, text=_texts(told[row.id], Result.ERROR)) for row in rows]
+
+
+def rows_in_error(connection: Connection, bases: Sequence[int]) -> tuple[list[InError], list[RowInError]]:
+    """Live errors on the calendar rows of bases, in the bases' groups: of all their bases that are not invoiced, of the
+    bases themselves, and of the rows without a basis."""
+    pairs = [(kind, group) for group, kinds in GROUPS.items() for kind in sorted(kinds)]
+    asked = {
+        "bases": int_array(bases),
+        "types": [kind for kind, _ in pairs],
+        "groups": [group for _, group in pairs],
+        "error": int(Result.ERROR),
+    }
+    rows = connection.execute(_ROWS_OF, asked).all()
+    wanted = sorted({*bases, *(basis for row in rows for basis in row.bases or ())})
+    shown = {(row.calendar_row, row.grp): row for row in rows if row.itself}
+    told = newest_findings(connection, Subject.CALENDAR_ROW, sorted({number for number, _ in shown}))
+    of_rows = [
+        RowInError(
+            number,
+            row.contract,
+            row.first,
+            _texts([each for each in told[number] if each.group == group], Result.ERROR),
+        )
+        for (number, group), row in shown.items()
+    ]
+    return bases_in_error(connection, wanted), of_rows
 
 
 def worst_texts(connection: Connection, bases: Sequence[int]) -> dict[int, Text]:

@@ -34,16 +34,17 @@ _STORE = text("""
      WHERE v.cancelled_at IS NULL
 """)
 _ROW_FINDINGS = text("""
-    -- the newest results about rows without a basis; NULL: the check has nothing to say any more
+    -- the newest results about rows without a basis; a cancelled error stays what it is
     INSERT INTO row_finding (calendar_row, check_number, statement_group, run, result)
     SELECT n.calendar_row, :number, CAST(:group AS text), :run, n.result
       FROM unnest(CAST(:rows AS bigint[]), CAST(:results AS smallint[])) AS n (calendar_row, result)
      ORDER BY n.calendar_row
+    ON CONFLICT (calendar_row, check_number, statement_group) DO NOTHING
 """)
 _FORGET_ROWS = text("""
     DELETE FROM row_finding
      WHERE check_number = ANY (:numbers) AND statement_group = ANY (:groups)
-       AND calendar_row = ANY (CAST(:rows AS bigint[]))
+       AND calendar_row = ANY (CAST(:rows AS bigint[])) AND cancelled_at IS NULL
 """)
 _ROWS = text("""
     -- three columns of each row: the worst over its living bases of each group and over what is said without a basis

@@ -168,8 +168,12 @@ row_finding = Table(
     Column("statement_group", Text, primary_key=True),
     Column("run", BigInteger, ForeignKey("check_run.id"), nullable=False),
     Column("result", SmallInteger, nullable=False),
+    Column("cancelled_at", DateTime(timezone=True)),
+    Column("cancelled_by", Text),
     CheckConstraint("statement_group IN ('regular', 'accrual', 'annual')", name="statement_group"),
     CheckConstraint("result BETWEEN 1 AND 5", name="result"),
+    CheckConstraint("(result = 4) = (cancelled_at IS NOT NULL)", name="cancelled"),
+    CheckConstraint("(cancelled_at IS NULL) = (cancelled_by IS NULL)", name="cancelled_by"),
     comment="The newest result of a check about a row of the payment calendar without a basis",
 )
 

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from central.checks.bases import Scope
-from central.checks.results import bases_in_error
+from central.checks.results import bases_in_error, rows_in_error
 from central.checks.run import INVOICING, run_checks
 from central.checks.settings import PreventInvoicing, prevent_invoicing
 from central.invoicing.advances.deductions import DeductedAdvance, plan_for
@@ -189,18 +189,26 @@ def _nothing(selection: Selection, left_out: int) -> Refused:
     )
 
 
-def _left_out(connection: Connection, bases: Sequence[int]) -> list[dict[str, Any]]:
-    prevent = prevent_invoicing(connection)
-    errors = [] if prevent is PreventInvoicing.DO_NOT else bases_in_error(connection, bases)
-    if errors and prevent is PreventInvoicing.FORBID:
-        named = "; ".join(
-            f"basis {error.id} of {error.ean}, rate {error.rate}: {error.text.cs}" for error in errors[:10]
-        )
+def _require_no_error(connection: Connection, bases: Sequence[int]) -> None:
+    """Refused where a live error stands on a calendar row of the bases: on a basis of it, or on the row itself."""
+    errors, rows = rows_in_error(connection, bases)
+    named = [f"basis {error.id} of {error.ean}, rate {error.rate}: {error.text.cs}" for error in errors]
+    named += [f"calendar row {row.id} of contract {row.contract} from {row.first}: {row.text.cs}" for row in rows]
+    if named:
         raise Refused(
             "checks_in_error",
-            f"Invoicing is refused: {len(errors)} bases are in error. {named} "
-            "Mend them, or cancel their errors, and issue again.",
+            f"Invoicing is refused: {len(errors)} bases and {len(rows)} calendar rows are in error. "
+            f"{'; '.join(named[:10])} Mend them, or cancel their errors, and issue again.",
         )
+
+
+def _left_out(connection: Connection, bases: Sequence[int]) -> list[dict[str, Any]]:
+    prevent = prevent_invoicing(connection)
+    if prevent is PreventInvoicing.FORBID:
+        _require_no_error(connection, bases)
+    if prevent is not PreventInvoicing.LEAVE_OUT:
+        return []
+    errors = bases_in_error(connection, bases)
     return [
         {
             "supply_point": error.supply_point,

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import replace
+from datetime import date
+from typing import Any, ClassVar
 
 import pytest
 from sqlalchemy import event
 
 from central.checks.bases import Scope
-from central.checks.framework import Check
+from central.checks.frame import Frame
+from central.checks.framework import Check, Definition, Findings, Subject, Text, findings
 from central.checks.run import run_checks
 from central.checks.standard import STANDARD
-from central.checks.verdict import GROUPS
+from central.checks.standard.unit_price import UnitPriceNotZero
+from central.checks.verdict import GROUPS, Result
+from central.invoicing.issue import issue_invoices
+from central.invoicing.selection import Selection
 from central.platform.database import transaction
+from central.platform.errors import Refused
 from tests.system.billing.site import CLERK, NOW, BilledSite
 
 MONTH = "2026-03-01"
@@ -102,6 +109,7 @@ def test_a_basis_shows_the_worst_of_all_checks_that_ran_on_it(settled_site: Bill
     assert [(each["check"], each["result"]) for each in told] == [(6, "warning"), (10, "ok")]
     (shown,) = client.get(f"/v1/checks/bases?basis={basis}").json()
     assert (shown["result"], shown["colour"]) == ("warning", "orange")
+    assert shown["text"] == told[0]["text"]
 
 
 def test_a_basis_that_no_check_applies_to_shows_none(settled_site: BilledSite, client: Any) -> None:
@@ -242,6 +250,60 @@ def test_errors_are_cancelled_in_bulk_with_who_and_when(settled_site: BilledSite
     assert {(each["cancelled_by"], each["verdict"]) for each in told} == {(CLERK.name, "error_cancelled")}
     acts = "SELECT array_agg(DISTINCT person || ' ' || act) FROM audit WHERE act LIKE 'check.cancel%'"
     assert settled_site.one(acts) == [f"{CLERK.name} check.cancel_error"]
+
+
+class OfRows(UnitPriceNotZero):
+    """Finds an error of the first row, whatever its bases are."""
+
+    definition: ClassVar[Definition] = replace(UnitPriceNotZero.definition, number=19, messages=(Text("řádek", "row"),))
+
+    def verdict(self, bases: Frame, read: Any, parameters: Mapping[str, Any]) -> Sequence[Findings]:
+        rows = bases["calendar_row"][bases["calendar_row"] > 0]
+        return [findings(rows[:1], Result.ERROR, 0, about=Subject.CALENDAR_ROW, group="regular")]
+
+
+def test_an_error_of_a_row_without_a_basis_forbids_until_it_is_cancelled(settled_site: BilledSite, client: Any) -> None:
+    switch(client, 6, active=False)
+    switch(client, 19, statements=[])
+    assert client.put("/v1/checks/settings/prevent-invoicing", json={"value": "forbid"}).status_code == 204
+    month = Scope(month=date.fromisoformat(MONTH))
+    with transaction(settled_site.engine) as connection:
+        run_checks(connection, month, "manual", CLERK, NOW, [OfRows()])
+    row = settled_site.one("SELECT calendar_row FROM row_finding")
+    settlement = settled_site.one("SELECT max(id) FROM settlement_run")
+    assert client.post(f"/v1/settlement/runs/{settlement}/approve", json={}).status_code in (200, 409)
+    refused = client.post("/v1/invoices", json={"run": settlement}).json()
+    assert refused["code"] == "checks_in_error"
+    assert f"0 bases and 1 calendar rows are in error. calendar row {row} of contract" in refused["message"]
+
+    cancel = f"/v1/checks/rows/{row}/cancel-errors?group=regular"
+    assert client.post(cancel).json() == {"cancelled": 1}
+    assert client.post(cancel).status_code == 409
+    with transaction(settled_site.engine) as connection:
+        run_checks(connection, month, "manual", CLERK, NOW, [OfRows()])
+    assert settled_site.one("SELECT regular FROM row_verdict WHERE calendar_row = :row", row=row) == 4, "it stays so"
+    kept = "SELECT result || ' ' || cancelled_by FROM row_finding"
+    assert settled_site.one(kept) == f"4 {CLERK.name}"
+
+    restore = f"/v1/checks/rows/{row}/restore-errors?group=regular"
+    assert client.post(restore).json() == {"restored": 1}
+    assert client.post(restore).status_code == 409
+    assert client.post("/v1/invoices", json={"run": settlement}).status_code == 409
+    client.post(cancel)
+    assert client.post("/v1/invoices", json={"run": settlement}).status_code == 201
+
+
+def test_an_error_of_another_basis_of_the_row_forbids(settled_site: BilledSite, client: Any) -> None:
+    """What is invoiced is right; beside it on the row something waits that is not."""
+    assert client.put("/v1/checks/settings/prevent-invoicing", json={"value": "forbid"}).status_code == 204
+    settlement = settled_site.one("SELECT max(id) FROM settlement_run")
+    assert client.post(f"/v1/settlement/runs/{settlement}/approve", json={}).status_code in (200, 409)
+    basis = free(settled_site)
+    run(client, month=MONTH)
+    others = settled_site.one("SELECT array_agg(id) FROM billing_basis WHERE id <> :basis", basis=basis)
+    with transaction(settled_site.engine) as connection, pytest.raises(Refused) as refused:
+        issue_invoices(connection, Selection(run=settlement, bases=others), CLERK, NOW)
+    assert f"1 bases and 0 calendar rows are in error. basis {basis} of" in refused.value.message
 
 
 def test_a_check_has_a_group_and_parameters_of_its_own(settled_site: BilledSite, client: Any) -> None:

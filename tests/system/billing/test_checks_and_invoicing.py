@@ -122,7 +122,7 @@ def test_an_error_can_forbid_the_whole_invoicing(site: BilledSite) -> None:
     run = approved_run(site)
     basis = break_one_price(site)
     set_prevention(site, PreventInvoicing.FORBID)
-    with pytest.raises(Refused, match=f"1 bases are in error. basis {basis} of"):
+    with pytest.raises(Refused, match=f"1 bases and 0 calendar rows are in error. basis {basis} of"):
         issue_all(site, run)
     assert site.one("SELECT count(*) FROM invoice") == 0
     assert site.one("SELECT count(*) FROM invoice_series") == 0

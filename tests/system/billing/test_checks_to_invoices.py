@@ -45,7 +45,7 @@ def test_nothing_wrong_is_invoiced_unless_a_named_person_says_so(site: BilledSit
         told = settler.get(f"/v1/checks/bases/{free}").json()
         assert (told[0]["check"], told[0]["result_cs"]) == (6, "chyba")
         named = clerk.post("/v1/invoices", json={"run": made["id"]}).json()["message"]
-        assert f"{len(in_error)} bases are in error" in named
+        assert f"{len(in_error)} bases and 0 calendar rows are in error" in named
         assert f"basis {in_error[0]} of" in named
 
         assert reader.post(f"/v1/checks/bases/{free}/cancel-error").status_code == 403
