@@ -68,7 +68,7 @@ def _document(made: CheckRunMade, names: dict[int, str]) -> dict[str, Any]:
 def _text(told: dict[str, Any]) -> str:
     lines = [f"run {told['run']}: {told['bases']} bases"]
     if not told["bases"]:
-        lines.append("      No basis that waits to be invoiced lies in a payment calendar row of the period: make both first.")
+        lines.append("      No basis that waits to be invoiced lies in a row of the payment calendar in that period.")
     for check in told["checks"]:
         counted = ", ".join(f"{key} {number}" for key, number in check["results"].items() if number) or "nothing"
         failed = "" if check["failed"] is None else f"; could not run: {check['failed']}"
