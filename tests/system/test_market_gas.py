@@ -18,6 +18,7 @@ from central.market.answers import Brought
 from central.market.duties.overview import month_state
 from central.market.errors import InboundError
 from central.market.format_package import load_package
+from central.market.gas.closed import find_states
 from central.market.incoming import take_message
 from central.market.response import read_response
 from central.market.send import send_due
@@ -188,6 +189,23 @@ async def test_closed_gas_data_are_duties_that_wait_until_they_are_handed_over(
     (read,) = [each for each in duties(engine) if each[0] == "gas_states"]
     assert (read[2], read[3]) == ("open", None)
     assert (await client.post(path)).headers["X-Handed-Over"] == "1"
+    # A point that ended within the month tells what was shown until then.
+    this = supply_point.c.id == number
+    with transaction(engine) as connection:
+        connection.execute(update(supply_point).where(this).values(since=date(2026, 3, 25)))
+        connection.execute(
+            text("""
+                INSERT INTO supply_point_past (supply_point, commodity, valid, name, object, street, city, postal_code,
+                       metering_type, category, operator, state)
+                SELECT id, commodity, daterange(NULL, '2026-03-25'), name, object, street, city, postal_code,
+                       metering_type, category, operator, state
+                  FROM supply_point WHERE id = :point
+            """),
+            {"point": number},
+        )
+        connection.execute(update(supply_point).where(this).values(state="ended"))
+        (shown,) = find_states(connection, date(2026, 3, 1))
+    assert shown.at == datetime(2026, 3, 20, 8, tzinfo=UTC)
     engine.dispose()
 
 

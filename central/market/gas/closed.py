@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, text
 
-from shared.metering_day import MeteringDay, day_of, next_month
+from shared.metering_day import day_of, next_month
 from shared.quantities import Commodity, Flag
 
 CODE: Final = "XGE"
@@ -101,26 +101,37 @@ _MONTHLY: Final = text(
     )
 )
 _STATES: Final = text("""
-    -- what the meters of gas points of type C showed: all that people entered, of what came by itself the last
-    WITH registers AS (
+    -- what the meters of gas points of type C showed: all that people entered, of what came by itself the
+    -- last one, within the days of the month on which the point is live and of that type
+    WITH live AS (
+        SELECT id, max(ean) AS ean, (array_agg(operator ORDER BY lower(valid) DESC NULLS LAST))[1] AS operator,
+               (array_agg(metering_type ORDER BY lower(valid) DESC NULLS LAST))[1] AS metering_type,
+               range_agg(valid * daterange(:first, :stop)) AS days
+          FROM supply_point_valid
+         WHERE commodity = 'gas' AND metering_type LIKE 'C%' AND point_type <> 'entry'
+           AND valid && daterange(:first, :stop) AND state IN ('connected', 'suspended')
+         GROUP BY id),
+    registers AS (
         SELECT sp.id AS point, sp.ean AS eic, operator.ean13 AS operator, sp.metering_type, c.id AS channel,
-               e.id AS evidence, e.device AS meter, e.register, e.exponent, m.valid
-          FROM supply_point_valid sp
+               e.id AS evidence, e.device AS meter, e.register, e.exponent, m.valid,
+               (lower(sp.days) + time '06:00') AT TIME ZONE 'Europe/Prague' AS since,
+               (upper(sp.days) + time '06:00') AT TIME ZONE 'Europe/Prague' AS until
+          FROM live sp
           JOIN party operator ON operator.id = sp.operator
           JOIN channel c ON c.supply_point = sp.id AND c.commodity = 'gas' AND c.kind = 'state' AND c.unit = 'm3'
           JOIN channel_mapping m ON m.channel = c.id
           JOIN evidence_channel e ON e.id = m.evidence_channel AND e.unit = 'm3'
-         WHERE sp.commodity = 'gas' AND sp.metering_type LIKE 'C%' AND sp.point_type <> 'entry'
-           AND sp.valid @> CAST(:last_day AS date) AND sp.state IN ('connected', 'suspended'))
+    )
     SELECT point, eic, operator, metering_type, channel, meter, register, at, value, exponent, kind FROM (
         SELECT r.*, s.at, s.value, s.kind
           FROM registers r JOIN meter_state s ON s.evidence_channel = r.evidence AND s.revoked_at IS NULL
-           AND s.at > :begin AND s.at <= :end
+           AND s.at > r.since AND s.at <= r.until
         UNION ALL
         SELECT r.*, s.at, s.value, 'remote'
           FROM registers r CROSS JOIN LATERAL (
                SELECT d.at, d.value FROM register_reading d
-                WHERE d.evidence_channel = r.evidence AND d.at > :begin AND d.at <= :end AND d.quality & :unusable = 0
+                WHERE d.evidence_channel = r.evidence AND d.at > r.since AND d.at <= r.until
+                  AND d.quality & :unusable = 0
                   AND NOT EXISTS (SELECT FROM batch b WHERE b.id = d.batch_id AND b.revoked_at IS NOT NULL)
                 ORDER BY d.at DESC, d.batch_id DESC LIMIT 1) s) shown
      WHERE valid @> at OR at = upper(valid)
@@ -150,12 +161,7 @@ def find_month(connection: Connection, month: date) -> list[Closed]:
 def find_states(connection: Connection, month: date) -> list[GasState]:
     """What the meters of points of type C showed in a month, by EIC and time."""
     stop = next_month(month.year, month.month)
-    asked = {
-        "last_day": date.fromordinal(stop.toordinal() - 1),
-        "begin": MeteringDay(Commodity.GAS, month).start,
-        "end": MeteringDay(Commodity.GAS, stop).start,
-        "unusable": _UNUSABLE,
-    }
+    asked = {"first": month, "stop": stop, "unusable": _UNUSABLE}
     return [
         GasState(
             row.point, row.eic, row.operator, row.metering_type, row.channel, row.meter, row.register, row.at,
