@@ -29,7 +29,7 @@ from central.market.sandbox.secure import USER
 log = structlog.get_logger("central.market.sandbox")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: aiosmtpd looks at all members, which Python before 3.11.3 cannot do with them
 class Door:
     """What mail is taken: of whom, opened by which key."""
 
