@@ -96,7 +96,7 @@ class Rig:
         process.send_signal(signal.SIGKILL)
         process.wait()
 
-    def stop(self, name: str, timeout: float = 10.0) -> int:
+    def stop(self, name: str, timeout: float = 60.0) -> int:
         process = self.processes.pop(name)
         process.terminate()
         return process.wait(timeout)

@@ -113,7 +113,7 @@ class IngestProcess:
         found: dict[str, object] = json.loads(path.read_bytes()) if path.exists() else {}
         return found
 
-    def wait_until_ready(self, within_s: float = 30.0) -> None:
+    def wait_until_ready(self, within_s: float = 60.0) -> None:
         """Until it is subscribed."""
         end = time.monotonic() + within_s
         while not self.status().get("broker_connected"):

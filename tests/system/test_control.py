@@ -141,7 +141,7 @@ def central(tmp_path: Path, database_url: str, broker: BrokerAccess, rig: Rig) -
     found.engine.dispose()
 
 
-def wait(rig: Rig, what: str, holds: Callable[[], bool], timeout: float = 40.0) -> None:
+def wait(rig: Rig, what: str, holds: Callable[[], bool], timeout: float = 60.0) -> None:
     rig.wait(what, holds, timeout)
 
 
@@ -153,7 +153,7 @@ def retained(broker: BrokerAccess, topic: str) -> bytes:
     client.on_connect = lambda *_: client.subscribe(topic, 1)
     client.on_message = lambda _client, _data, message: found.append(bytes(message.payload))
     client.connect(broker.host, broker.port, clean_start=True)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not found and time.monotonic() < deadline:
         client.loop(0.1)
     client.disconnect()

@@ -59,7 +59,7 @@ TOKENS = (
 IMPATIENT = Pace(answer=timedelta(milliseconds=300), first_pause=timedelta(milliseconds=50))
 
 
-def wait_for(what: Callable[[], Any], seconds: float = 20.0) -> Any:
+def wait_for(what: Callable[[], Any], seconds: float = 60.0) -> Any:
     """The first true result of `what`."""
     deadline = time.monotonic() + seconds
     while not (result := what()):

@@ -583,7 +583,7 @@ def installation(database_url: str, tmp_path: Path) -> Iterator[Installation]:
         )
 
 
-def wait_for(what: Callable[[], Any], seconds: float = 30.0) -> Any:
+def wait_for(what: Callable[[], Any], seconds: float = 60.0) -> Any:
     deadline = time.monotonic() + seconds
     while not (result := what()):
         assert time.monotonic() < deadline, "waited in vain"

@@ -169,7 +169,7 @@ def test_two_edits_at_once_do_not_slip_under_the_limit_together(site: Site) -> N
         limits = Limits(Decimal(1), Decimal(1))
         first = propose(connection, Wanted(1, DAY.date, 20, [700]), 1, "x", limits, SYSTEM, site.clock.now())
         thread.start()
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not waiting(site) and time.monotonic() < deadline and thread.is_alive():
             time.sleep(0.01)
     thread.join(20)

@@ -48,7 +48,7 @@ def running(url: str, *arguments: str, **environment: str) -> Iterator[subproces
         process.wait()
 
 
-def wait_for(condition: Callable[[], bool], timeout: float = 40) -> None:
+def wait_for(condition: Callable[[], bool], timeout: float = 60.0) -> None:
     deadline = time.monotonic() + timeout
     while not condition():
         assert time.monotonic() < deadline

@@ -48,7 +48,7 @@ def meanwhile(site: BilledSite, act: Callable[[Connection], Any]) -> Iterator[li
 
     other = threading.Thread(target=run)
     other.start()
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while not site.one(WAITING):
         assert other.is_alive() and time.monotonic() < until, f"it did not wait: {found}"
         time.sleep(0.01)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from decimal import Decimal
 from typing import Any
 
@@ -52,9 +51,7 @@ def set_prevention(site: BilledSite, value: PreventInvoicing) -> None:
 
 def test_one_invoice_a_point_numbered_without_holes(site: BilledSite) -> None:
     run = approved_run(site)
-    begun = time.monotonic()
     issued = issue_all(site, run)
-    assert time.monotonic() - begun < 15
     assert issued.numbers == NUMBERS
     assert issued.left_out == []
     assert issued.checks["error"] == issued.checks["warning"] == 0
