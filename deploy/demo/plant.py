@@ -15,6 +15,8 @@ from urllib.parse import quote
 
 from sqlalchemy import Engine, text
 
+from central.market.sandbox import secure as sandbox
+from central.market.sandbox.secure import Ports, make_doors
 from central.network.keys import signing_key
 from central.platform.database import make_engine, transaction
 from central.platform.identity import SYSTEM
@@ -26,7 +28,7 @@ from deploy.demo.processes import Child
 from deploy.demo.scenario import render_scenario
 from deploy.demo.site import CONC_ESTATE, CONC_SUBSTATION, FIRST, Site
 from deploy.stack.local import LocalStack
-from deploy.stack.ports import find_free_port
+from deploy.stack.ports import LOOPBACK, find_free_port
 from edge.status import status_path
 from shared.clock import ENVIRONMENT_VARIABLE, EPOCH, SharedClockControl
 from shared.control.keys import key_text, signing_public
@@ -35,6 +37,9 @@ RIGHTS: Final = ["read", "operate", "switch", "settle", "invoice", "pay", "marke
 HDLC_BAUD: Final = 115_200
 RTU_BAUD: Final = 19_200
 POLL_S: Final = 0.05
+MARKET: Final = ("sandbox", "market-callback", "market-channels")
+"""Processes between us and the market operator, and its sandbox."""
+MARKET_POLL_S: Final = 0.5
 
 _UNCONSOLIDATED: Final = text("""
     SELECT (SELECT count(*) FROM batch WHERE consolidated_at IS NULL AND NOT closed) + (SELECT count(*) FROM vee_work)
@@ -57,9 +62,10 @@ class Plant:
     ingests: int = 1
     clock: SharedClockControl = field(init=False)
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
-    callback_token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     api_port: int = field(default_factory=find_free_port)
     sandbox_port: int = field(default_factory=find_free_port)
+    """For people, and where the sandbox is told what it shall bring."""
+    market_ports: Ports = field(default_factory=lambda: Ports(*(find_free_port() for _ in range(4))))
     children: dict[str, Child] = field(default_factory=dict)
     scenario: dict[str, Any] = field(init=False)
     broker_kills: int = 0
@@ -78,6 +84,11 @@ class Plant:
     def truth_log(self) -> Path:
         """What the simulators logged as true of meters without memory."""
         return self.folder / "truth.jsonl"
+
+    @property
+    def ote(self) -> Path:
+        """What the sandbox of OTE keeps, and the keys of both ends."""
+        return self.folder / "ote"
 
     @property
     def control_key(self) -> Path:
@@ -123,15 +134,12 @@ class Plant:
         tokens.touch(mode=0o600)
         _write_json(
             tokens,
-            [
-                {"token": self.token, "name": "Předvádění", "rights": RIGHTS},
-                {"token": self.callback_token, "name": "Pískoviště OTE", "rights": ["market-callback"]},
-            ],
+            [{"token": self.token, "name": "Předvádění", "rights": RIGHTS}],
         )
         _write_json(self.folder / "ote.json", {"senders": [self.site.operator_ean]})
-        callback = self.folder / "callback-token"
-        callback.touch(mode=0o600)
-        callback.write_text(self.callback_token)
+        # its keys and ours, made here: the services of the market need not wait for the sandbox
+        site, at = self.site, self.now
+        make_doors(self.ote, LOOPBACK, self.market_ports, site.operator_ean, site.market_operator_ean, at, ())
 
     # Processes
 
@@ -147,7 +155,8 @@ class Plant:
             "ROZVODNA_MQTT_URL": f"mqtt://{user}:{password}@{state.mqtt_host}:{state.mqtt_port}",
             "ROZVODNA_CONTROL_KEY_FILE": str(self.control_key),
             "ROZVODNA_TOKENS_FILE": str(self.folder / "tokens.json"),
-            "ROZVODNA_OTE_URL": f"sandbox+http://127.0.0.1:{self.sandbox_port}/messages",
+            "ROZVODNA_MARKET_CHANNELS_FILE": str(self.ote / sandbox.FOLDER / sandbox.SETTINGS_NAME),
+            "ROZVODNA_MARKET_POLL_S": str(MARKET_POLL_S),
             "ROZVODNA_OTE_SENDER": self.site.operator_ean,
             "ROZVODNA_API_PORT": str(self.api_port),
         }
@@ -169,21 +178,21 @@ class Plant:
         child("control", "central", "control")
         child("housekeeping", "central", "housekeeping")
         child("api", "central", "api", "--port", str(self.api_port))
-        child(
-            "sandbox",
-            "central",
-            "ote-sandbox",
-            "--port",
-            str(self.sandbox_port),
-            "--callback",
-            f"http://127.0.0.1:{self.api_port}/v1/market/callback",
-            "--token-file",
-            str(self.folder / "callback-token"),
-            "--scenario",
-            str(self.folder / "ote.json"),
-            "--folder",
-            str(self.folder / "ote"),
-        )
+        ports = self.market_ports
+        words = {
+            "--port": self.sandbox_port,
+            "--soap-port": ports.soap,
+            "--smtp-port": ports.smtp,
+            "--imap-port": ports.imap,
+            "--callback-port": ports.callback,
+            "--sender": self.site.operator_ean,
+            "--mail-codes": "",
+            "--scenario": self.folder / "ote.json",
+            "--folder": self.ote,
+        }
+        child("market-callback", "central", "market-callback")
+        child("sandbox", "central", "ote-sandbox", "--secure", *(str(word) for pair in words.items() for word in pair))
+        child("market-channels", "central", "market-channels")
         for concentrator in self.concentrators:
             child(concentrator, "edge", str(self.folder / concentrator / "config.json"))
 

@@ -30,7 +30,7 @@ def broken(result: dict[str, Any], comparison: Comparison, plant: Plant) -> list
     """The invariants that do not hold, as sentences; empty if all hold."""
     site = plant.site
     invoices = len(site.of(Metering.PROFILE, Metering.TWO_TARIFF, Metering.SINGLE_TARIFF, Metering.GAS))
-    messages = len(
+    messages = 1 + len(  # one more: the day that OTE asks for
         [point for point in site.points if point.metering_type in ("A", "B") and point.metering is not Metering.GAS]
     )
     rules = [
@@ -51,6 +51,8 @@ def broken(result: dict[str, Any], comparison: Comparison, plant: Plant) -> list
         (result["checks"]["ok"] > 0, "No billing basis was checked."),
         (result["ote"]["sent"] == messages, f"{result['ote']['sent']} messages to OTE instead of {messages}."),
         (result["ote"]["accepted"] == messages, f"OTE accepted {result['ote']['accepted']} of {messages} messages."),
+        (result["ote"]["by_soap"] == messages, f"OTE called back {result['ote']['by_soap']} times."),
+        (result["ote"]["by_mail"] == 1, f"{result['ote']['by_mail']} questions of OTE came by mail instead of 1."),
         (min(plant.kills().values(), default=0) >= 1, f"Not everybody was killed who should be: {plant.kills()}."),
     ]
     examples = [f"{fault}: {place}" for fault, places in comparison.examples.items() for place in places]
@@ -72,6 +74,7 @@ def show(console: Console, result: dict[str, Any], output: Path, invoices: Path)
         ("checks", ", ".join(f"{number} {name}" for name, number in checks.items())),
         ("invoices, valid ISDOC", f"{result['invoices']}, {result['isdoc_valid']}"),
         ("messages to OTE", f"{ote['sent']} sent, {ote['accepted']} accepted, {ote['rejected']} rejected"),
+        ("messages from OTE", f"{ote['by_soap']} by SOAP call-back, {ote['by_mail']} by S/MIME mail"),
         ("seconds", f"{result['seconds']['total']:.0f}"),
         ("invoices in", _short(invoices)),
         ("figures in", _short(output)),

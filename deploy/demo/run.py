@@ -13,12 +13,13 @@ from typing import Any, Final
 
 import httpx
 from rich.console import Console
-from sqlalchemy import Engine, TextClause, text
+from sqlalchemy import Engine, text
 
 from central.platform.database import make_engine
 from deploy.demo import expected, report
 from deploy.demo.compare import Comparison, compare, read_committed, read_stored
-from deploy.demo.plant import Plant
+from deploy.demo.market import converse
+from deploy.demo.plant import MARKET, Plant
 from deploy.demo.render import evidence_of
 from deploy.demo.site import CONC_SUBSTATION, FIRST, MONTH, NEXT, YEAR, Metering, build_site
 from deploy.stack import process
@@ -75,7 +76,8 @@ class Demo:
             start = MeteringDay(Commodity.ELECTRICITY, FIRST).start
             self.plant.set_clock(start)
             self.plant.load()
-            self.plant.start(*(name for name in self.plant.children if name not in self.plant.concentrators))
+            later = {*self.plant.concentrators, *MARKET}
+            self.plant.start(*(name for name in self.plant.children if name not in later))
             self.api = self._connect()
         with self.phase("states", "States at 1 March 00:00"):
             self.plant.start(*self.plant.concentrators)
@@ -91,7 +93,7 @@ class Demo:
             run = self._settle()
         with self.phase("invoices", "Invoices: PDF, ISDOC, QR payment"):
             self._invoice(run)
-        with self.phase("ote", "Interval data to the sandbox of OTE"):
+        with self.phase("ote", "OTE: interval data by SOAP, a question by mail"):
             self._report_to_ote()
         with self.phase("compare", "What the meters hold against what is stored"):
             comparison = self._compare()
@@ -118,7 +120,7 @@ class Demo:
     def first_invoice(self) -> str:
         """The number of the first invoice of an electricity point (gas is priced by an example only)."""
         gas = {point.id for point in self.plant.site.of(Metering.GAS)}
-        listed = self._get("/v1/invoices")
+        listed = self.get("/v1/invoices")
         return str(next(found["number"] for found in listed if not gas.intersection(found["supply_points"])))
 
     # Phases
@@ -164,6 +166,7 @@ class Demo:
         gas_end = MeteringDay(Commodity.GAS, NEXT).start
         self.plant.set_clock(gas_end)
         self.plant.wait_for_round()
+        self.plant.start(*MARKET)
         self.plant.wait_for(
             "a third of the month in evidence", lambda: self._stored_days(show) >= self._expected_days() // 3, 120
         )
@@ -174,22 +177,22 @@ class Demo:
         self.plant.wait_until_consolidated(self.engine, 60)
 
         def complete() -> bool:
-            found = self._get(f"/v1/completeness?from={FIRST}&to={NEXT}")
+            found = self.get(f"/v1/completeness?from={FIRST}&to={NEXT}")
             return bool(found["days"]) and found["missing"] == 0
 
         self.plant.wait_for("complete day profiles", complete, 60)
 
     def _settle(self) -> int:
-        run = self._post("/v1/settlement/runs", {"month": MONTH_TEXT})
-        approved = self._post(f"/v1/settlement/runs/{run['id']}/approve", {})
+        run = self.post("/v1/settlement/runs", {"month": MONTH_TEXT})
+        approved = self.post(f"/v1/settlement/runs/{run['id']}/approve", {})
         self.result["billing_bases"] = approved["billing_bases"]
         self.result["omitted"] = run["omitted"]
-        checks = self._post("/v1/checks/runs", {"run": run["id"]})
+        checks = self.post("/v1/checks/runs", {"run": run["id"]})
         self.result["checks"] = {name: checks["results"].get(name, 0) for name in ("ok", "info", "warning", "error")}
         return int(run["id"])
 
     def _invoice(self, run: int) -> None:
-        issued = self._post("/v1/invoices", {"run": run})
+        issued = self.post("/v1/invoices", {"run": run})
         numbers = issued["invoices"]
         self.result["invoices"] = len(numbers)
         self.result["isdoc_valid"] = sum(report.isdoc_is_valid(self._bytes(f"/v1/invoices/{n}/isdoc")) for n in numbers)
@@ -199,29 +202,16 @@ class Demo:
             (folder / f"{number}.pdf").write_bytes(self._bytes(f"/v1/invoices/{number}/pdf"))
 
     def _report_to_ote(self) -> None:
-        self._post(f"/v1/market/months/{MONTH_TEXT}", {})
-        self._post("/v1/market/send", {})
-
-        def answered() -> bool:
-            states = self._get("/v1/market/messages")["states"]
-            self.result["ote"] = {
-                "sent": sum(states.values()),
-                "accepted": states.get("accepted", 0),
-                "rejected": states.get("rejected", 0),
-            }
-            return not any(states.get(state, 0) for state in ("generated", "saved", "sent"))
-
-        self.plant.wait_for("OTE's answers", answered, 60)
+        self.result["ote"] = converse(self, self.plant, MONTH_TEXT)
 
     def _compare(self) -> Comparison:
         outboxes = [self.plant.outbox(concentrator) for concentrator in self.plant.concentrators]
         return compare(expected.values_of(self.plant, FIRST, NEXT), read_stored(self.engine), read_committed(outboxes))
 
     def _finish(self, comparison: Comparison, total: float) -> dict[str, Any]:
-        channels = int(_answer(self.api.get("/v1/channels?limit=1")).headers["X-Total-Count"])
         result = {
             "meters": len(self.plant.site.points),
-            "channels": channels,
+            "channels": self.count("/v1/channels?limit=1"),
             "values_expected": comparison.expected,
             "values_stored": comparison.stored,
             "lost": comparison.lost,
@@ -236,12 +226,9 @@ class Demo:
 
     # Calls
 
-    def _count(self, query: TextClause) -> int:
-        with self.engine.connect() as connection:
-            return int(connection.execute(query).scalar_one())
-
     def _stored_days(self, show: Callable[[str], None]) -> int:
-        stored = self._count(_STORED_DAYS)
+        with self.engine.connect() as connection:
+            stored = int(connection.execute(_STORED_DAYS).scalar_one())
         show(f"{stored} of {self._expected_days()} days")
         return stored
 
@@ -249,13 +236,19 @@ class Demo:
         channels = sum(kind == "interval" for point in self.plant.site.points for *_, kind in evidence_of(point))
         return channels * (NEXT - FIRST).days
 
-    def _get(self, path: str) -> Any:
+    def get(self, path: str) -> Any:
+        """The JSON that our API answers."""
         return _answer(self.api.get(path)).json()
+
+    def count(self, path: str) -> int:
+        """How many rows an overview of our API has."""
+        return int(_answer(self.api.get(path)).headers["X-Total-Count"])
 
     def _bytes(self, path: str) -> bytes:
         return _answer(self.api.get(path)).content
 
-    def _post(self, path: str, body: Any) -> Any:
+    def post(self, path: str, body: Any) -> Any:
+        """The JSON that our API answers."""
         return _answer(self.api.post(path, json=body)).json()
 
 

@@ -17,6 +17,6 @@ compile() {
   "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
     --no-emit-index-url --no-emit-find-links "$@"
 }
-compile "$@" --output-file deploy/locks/run.lock pyproject.toml
+compile "$@" --extra sandbox --output-file deploy/locks/run.lock pyproject.toml
 compile "$@" --extra dev --constraint deploy/locks/run.lock --output-file deploy/locks/dev.lock pyproject.toml
 compile "$@" --output-file deploy/locks/peers.lock deploy/locks/peers.in

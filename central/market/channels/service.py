@@ -33,6 +33,8 @@ PERSON: Final = "market-channels"
 
 MOST_CALLS: Final = 32
 """At the same time of the call-back service."""
+STOP_S: Final = 5
+"""So long the call-back service waits at its end for a caller that keeps its connection open."""
 _log = structlog.get_logger(__name__)
 
 
@@ -128,6 +130,7 @@ def uvicorn_config(found: ChannelSettings, app: FastAPI) -> uvicorn.Config:
     # each may hold a call of the largest size in memory
     common = {"host": source.host, "port": source.port, "log_config": None, "access_log": False}
     common["limit_concurrency"] = MOST_CALLS
+    common["timeout_graceful_shutdown"] = STOP_S
     if source.tls_key is None:
         if source.host not in {"127.0.0.1", "::1", "localhost"}:
             raise BadInput(

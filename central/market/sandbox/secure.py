@@ -95,9 +95,18 @@ def make_doors(
         password_file.touch(mode=0o600)
         password_file.write_text(secrets.token_urlsafe(18), encoding="ascii")
     doors = Doors(authority, host, ports, participant, operator, password_file.read_text("ascii").strip(), mail_server)
-    settings = json.dumps(_settings(doors, mail_codes), ensure_ascii=False, indent=2)
-    (authority.folder / SETTINGS_NAME).write_text(settings + "\n", encoding="utf-8")
+    _write_settings(authority.folder / SETTINGS_NAME, _settings(doors, mail_codes))
     return doors
+
+
+def _write_settings(path: Path, settings: dict[str, Any]) -> None:
+    """Whole or not at all: the participant's services may read it at this moment."""
+    text = json.dumps(settings, ensure_ascii=False, indent=2) + "\n"
+    if path.exists() and path.read_text(encoding="utf-8") == text:
+        return
+    begun = path.with_suffix(".tmp")
+    begun.write_text(text, encoding="utf-8")
+    begun.replace(path)
 
 
 def _settings(doors: Doors, mail_codes: Sequence[str]) -> dict[str, Any]:
@@ -109,6 +118,7 @@ def _settings(doors: Doors, mail_codes: Sequence[str]) -> dict[str, Any]:
         "name": "CDSService", "url": f"https://{host}:{ports.soap}{SOAP_PATH}/CDSService", "codes": ["*"]
     }  # fmt: skip
     return {
+        "participants": [doors.participant],
         "keys": [
             {"name": "ours", "roles": ["sign", "decrypt"], "certificate": "ours.pem", "key": "ours.key"},
             {"name": "ours-tls", "roles": ["tls"], "certificate": "ours-tls.pem", "key": "ours-tls.key"},
