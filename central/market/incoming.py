@@ -18,6 +18,7 @@ from central.market.errors import MarketError
 from central.market.format_package import FormatPackage, package_of_root
 from central.market.gas import edigas
 from central.market.inbox import Kept, keep_all, lock_all, lock_identities
+from central.market.mapping.read import told_unknown
 from central.market.received import Effect, Message, effects_of, propose
 from central.market.tables import market_inbox
 from central.market.xml import parse_untrusted
@@ -138,7 +139,7 @@ def _let_have_effect(connection: Connection, format_name: str, message: Message,
 
 
 def _apply(connection: Connection, message: Message, effect: Effect, at: datetime, person: str) -> Taken:
-    why = " ".join([effect.why, *message.problems])
+    why = " ".join(filter(None, [effect.why, *message.problems, told_unknown(message.read)]))
     kept = Kept(message.content, effect.outcome, why, message.read.envelope)
     taken = _keep(connection, kept, effect.outcome, at, person)
     if effect.write is not None:

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from types import MappingProxyType
 
-from central.platform.errors import Refused
+from central.platform.transitions import reached
 
 
 class State(StrEnum):
@@ -41,11 +41,4 @@ TRANSITIONS = MappingProxyType(
 
 def advance(ean: str, state: str, act: Act) -> State:
     """The state after the act, or Refused with the acts that are possible."""
-    reached = TRANSITIONS.get((State(state), act))
-    if reached is None:
-        possible = sorted(str(known) for (before, known) in TRANSITIONS if before == state)
-        raise Refused(
-            "state",
-            f"The supply point {ean} is {state}: it cannot {act}; possible is {', '.join(possible) or 'nothing'}.",
-        )
-    return reached
+    return reached(TRANSITIONS, State(state), act, "state", f"The supply point {ean}")

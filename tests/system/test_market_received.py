@@ -70,6 +70,10 @@ def test_every_kind_of_message_has_an_effect_and_is_taken_once(desk: Desk) -> No
             for table in (received_invoice, received_invoice_item, received_tariff)
         ]
     assert all(counted), counted
+    stranger = message("249", PAYLOADS["249"], "IN-249-2").replace(b"<Finding ", b'<Finding mood="good" ', 1)
+    assert desk.bring(stranger) == "proposed"
+    (told,) = (each["why"] for each in desk.get("/received") if each["message_id"] == "IN-249-2")
+    assert told.endswith("Not understood in the message: CDSMONITOR/Finding[1]/@mood = 'good'.")
     assert desk.bring(b"<CDSDATA/>") == "refused"
     assert desk.bring(b"no xml at all") == "refused"
     assert len(desk.get("/received", outcome="refused")) == 2

@@ -5,6 +5,7 @@ values in the text (numbers, codes) are looked for among the message's attribute
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -18,7 +19,8 @@ _PATH: Final = re.compile(
 )
 _LINE: Final = re.compile(r"\b(?:line|řádek|řádku|row)\s*:?\s*(\d{1,9})", re.IGNORECASE)
 _VALUE: Final = re.compile(r"[0-9A-Za-z][0-9A-Za-z.:_-]{3,}")
-_SAFE_STEP: Final = re.compile(r"[^/\[\]]+")
+_STEP: Final = re.compile(r"/(?P<name>@?[A-Za-z_][\w.:-]*)(?:\[(?P<which>[^\]]*)\])?")
+_BY_VALUE: Final = re.compile(r"\s*@(?P<attribute>[\w.:-]+)\s*=\s*(?P<quote>['\"])(?P<value>[^'\"]*)(?P=quote)\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +44,54 @@ def find_place(xml: bytes, said: str) -> Place | None:
 
 
 def _by_path(root: etree._Element, said: str) -> Place | None:
-    """Steps are compared by local name, so that any prefix in the text fits."""
+    """Steps are compared by local name, so that any prefix in the text fits; a place among alike ones by its number."""
     for found in _PATH.findall(said):
-        steps = [step.rsplit(":", 1)[-1].split("[")[0] for step in _SAFE_STEP.findall(re.sub(r"\[[^\]]*\]", "", found))]
-        attribute = steps.pop()[1:] if steps and steps[-1].startswith("@") else None
-        wanted = [step for step in steps if step]
+        steps = [_step(written) for written in _STEP.finditer(found)]
+        attribute = steps.pop().name.removeprefix("@") if steps[-1].name.startswith("@") else None
         for element in root.iter():
-            names = [etree.QName(each).localname for each in [*reversed(list(element.iterancestors())), element]]
-            if names[-len(wanted) :] == wanted and (attribute is None or attribute in element.attrib):
-                value = element.get(attribute) if attribute else None
-                return _place(element, "path", attribute, value)
+            if (attribute is None or attribute in element.attrib) and _leads_to(element, steps):
+                return _place(element, "path", attribute, element.get(attribute) if attribute else None)
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A step of a path: local name, and of several alike ones which, by its number or by an attribute's value."""
+
+    name: str
+    number: int | None = None
+    attribute: str | None = None
+    value: str | None = None
+
+
+def _step(written: re.Match[str]) -> _Step:
+    name = written["name"].rstrip(".:-")  # a path may end a sentence
+    name = name if name.startswith("@") else name.rpartition(":")[2]
+    which = written["which"] or ""
+    if which.strip().isdecimal():
+        return _Step(name, int(which))
+    by_value = _BY_VALUE.fullmatch(which)
+    return _Step(name) if by_value is None else _Step(name, None, by_value["attribute"], by_value["value"])
+
+
+def _leads_to(element: etree._Element, steps: Sequence[_Step]) -> bool:
+    """Whether the last steps of the way to the element are these."""
+    here: etree._Element | None = element
+    for step in reversed(steps):
+        if here is None or not _fits(here, step):
+            return False
+        here = here.getparent()
+    return True
+
+
+def _fits(element: etree._Element, step: _Step) -> bool:
+    if etree.QName(element).localname != step.name:
+        return False
+    if step.attribute is not None:
+        return bool(element.get(step.attribute) == step.value)
+    if step.number is None:
+        return True
+    return step.number == 1 + sum(1 for _ in element.itersiblings(element.tag, preceding=True))
 
 
 def _by_line(root: etree._Element, said: str) -> Place | None:
@@ -65,17 +104,21 @@ def _by_line(root: etree._Element, said: str) -> Place | None:
 
 
 def _by_value(root: etree._Element, said: str) -> Place | None:
-    values = sorted({each.rstrip(".:-") for each in _VALUE.findall(said)}, key=len, reverse=True)
+    """The longest value first: the code of a point says more than a day, which stands in every point of a message."""
+    values = {each.rstrip(".:-") for each in _VALUE.findall(said)}
     wanted = {value for value in values if any(letter.isdigit() for letter in value)}
-    for element in root.iter():
-        if element is root:
-            continue
+    found: dict[str, tuple[etree._Element, str | None]] = {}
+    for element in root.iterdescendants():
         for name, value in element.attrib.items():
             if value in wanted:
-                return _place(element, "value", str(name), str(value))
-        if element.text and element.text.strip() in wanted:
-            return _place(element, "value", None, element.text.strip())
-    return None
+                found.setdefault(str(value), (element, str(name)))
+        if element.text and (text := element.text.strip()) in wanted:
+            found.setdefault(text, (element, None))
+    if not found:
+        return None
+    value = min(found, key=lambda each: (-len(each), said.index(each)))
+    element, attribute = found[value]
+    return _place(element, "value", attribute, value)
 
 
 def _place(element: etree._Element, by: str, attribute: str | None = None, value: str | None = None) -> Place:

@@ -16,6 +16,8 @@ from central.market.xml import DEFAULT_LIMITS, XmlLimits, attributes_of, parse_u
 
 ENVELOPE_ELEMENTS: Final = frozenset({"SenderIdentification", "ReceiverIdentification", "Reference"})
 ANY_NAME: Final = "*"
+_MOST_TOLD: Final = 5
+_TOLD_OF_TEXT: Final = 40
 Payload = TypeVar("Payload", bound=msgspec.Struct)
 
 
@@ -26,6 +28,17 @@ class Read(Generic[Payload]):
     envelope: Envelope
     payload: Payload
     unknown: dict[str, str]
+
+
+def told_unknown(read: Read[Any]) -> str:
+    """A sentence on what the mapping and the envelope do not know, for a person; empty where they know everything."""
+    found = {**{f"@{name}": text for name, text in read.envelope.extra.items()}, **read.unknown}
+    if not found:
+        return ""
+    named = ["; ".join(f"{path} = {text[:_TOLD_OF_TEXT]!r}" for path, text in [*found.items()][:_MOST_TOLD])]
+    if len(found) > _MOST_TOLD:
+        named.append(f"and {len(found) - _MOST_TOLD} more")
+    return f"Not understood in the message: {' '.join(named)}."
 
 
 def read_message(
@@ -101,13 +114,23 @@ class _Reader:
             if spec is None:
                 self._keep(f"{path}/@{name}", text)
             elif text != "" or spec.type == "flag":
-                record[spec.field] = self._value(spec, text, f"{path}/@{name}")
+                self._put(record, spec, text, f"{path}/@{name}", element)
         text = element.text or ""
         if node.text is not None and text.strip():
             record[node.text.field] = self._value(node.text, text, f"{path}/text()")
         elif text.strip():
             self._keep(f"{path}/text()", text.strip())
         return record
+
+    def _put(self, record: dict[str, Any], spec: Value, text: str, where: str, element: etree._Element) -> None:
+        """A value under its field; of two spellings of a name both may stand there if they say the same."""
+        value = self._value(spec, text, where)
+        if record.setdefault(spec.field, value) != value:
+            raise InboundError(
+                "doubled_value",
+                f"{where} on line {element.sourceline} is {text[:40]!r}, and {spec.name} stands there with another "
+                "value in another spelling: it cannot be told which holds.",
+            )
 
     def _value(self, spec: Value, text: str, where: str) -> Any:
         return from_text(self._package, spec, text, where)

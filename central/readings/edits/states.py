@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Final
 
-from central.platform.errors import Refused
+from central.platform.transitions import reached
 
 
 class EditState(StrEnum):
@@ -32,11 +32,4 @@ TRANSITIONS: Final = {
 
 def advance(edit: int, state: EditState, step: EditStep) -> EditState:
     """The state after a step; Refused where the table has none."""
-    found = TRANSITIONS.get((state, step))
-    if found is None:
-        possible = [each.value for (before, each) in TRANSITIONS if before is state]
-        raise Refused(
-            "edit_state",
-            f"Edit {edit} is {state}; {step} is not possible, only {' or '.join(possible) if possible else 'nothing'}.",
-        )
-    return found
+    return reached(TRANSITIONS, state, step, "edit_state", f"The edit {edit}")

@@ -4,7 +4,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from central.platform.errors import Refused
+from central.platform.transitions import reached
 
 
 class State(StrEnum):
@@ -48,11 +48,4 @@ TRANSITIONS: Final = MappingProxyType(
 
 def advance(number: int, state: str, act: Act) -> State:
     """The state of report `number` after the act, or Refused with the acts that are possible."""
-    reached = TRANSITIONS.get((State(state), act))
-    if reached is None:
-        possible = sorted(str(known) for (before, known) in TRANSITIONS if before == state)
-        raise Refused(
-            "report_state",
-            f"The report {number} is {state}: {act} is not possible; possible is {', '.join(possible) or 'nothing'}.",
-        )
-    return reached
+    return reached(TRANSITIONS, State(state), act, "report_state", f"The report {number}")

@@ -14,7 +14,7 @@ from central.market.contents import CONTENTS, content_of, problems_of, read_any,
 from central.market.errors import FormatError, InboundError, OutboundError
 from central.market.format_package import load_package
 from central.market.mapping.model import Node
-from central.market.mapping.read import ENVELOPE_ELEMENTS, read_message
+from central.market.mapping.read import ENVELOPE_ELEMENTS, read_message, told_unknown
 from central.market.mapping.write import write_message
 from central.market.payloads.requests import DataRequest
 from central.market.response import FORMATS, Response
@@ -64,6 +64,14 @@ def test_the_golden_sample_is_what_its_record_writes(code: str) -> None:
     assert (read.envelope, read.payload) == (envelope, payload)
 
 
+def test_no_format_is_without_a_round_trip() -> None:
+    """Those of the mapping below, 121 in test_cdsdata, answers in test_response, EDIGAS and APERAK in test_edigas."""
+    formats = {entry.format for entry in PACKAGE.data.messages}
+    assert formats == CONTENTS.keys() | FORMATS | {"EDIGAS", "APERAK"}
+    assert formats == {entry.name for entry in PACKAGE.data.formats}
+    assert {entry.code for entry in PACKAGE.data.messages if entry.format == "CDSDATA"} == {"121", "122"}
+
+
 @pytest.mark.parametrize("name", sorted(CONTENTS.keys() - {"CDSDATA"}))
 @given(data=st.data())
 @settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
@@ -98,6 +106,7 @@ def test_any_prefix_is_read_and_the_unknown_is_kept(entry: Any) -> None:
     marked = [element for child in payload for element in child.iter()]
     for element in marked:
         element.set("mood", "good")
+    other.set("split-counter", "2")
     etree.cleanup_namespaces(other)
     content = etree.tostring(other, encoding="utf-8")
     assert f"<n0:{entry.format} ".encode() in content
@@ -105,6 +114,12 @@ def test_any_prefix_is_read_and_the_unknown_is_kept(entry: Any) -> None:
     assert read.payload == payload_of(PACKAGE, entry.code)
     assert len(read.unknown) == len(marked)
     assert set(read.unknown.values()) == {"good"}
+    assert read.envelope.extra == {"split-counter": "2"}
+    told, more = told_unknown(read), len(marked) + 1 - 5
+    assert told.startswith("Not understood in the message: @split-counter = '2'; ")
+    assert told.count("/@mood = 'good'") == min(len(marked), 4)
+    assert told.endswith(f" and {more} more." if more > 0 else "'.")
+    assert told_unknown(read_any(PACKAGE, sample_of(entry.code))) == ""
 
 
 def _required(nodes: tuple[Node, ...]) -> list[tuple[str, str, str]]:

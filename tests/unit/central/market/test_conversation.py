@@ -49,7 +49,7 @@ def test_a_term_is_local_time() -> None:
 
 
 XML = b"""<CDSDATA xmlns="http://example" id="M-1">
-<Location opm-id="859182400211637793"><Profile unit="KWH"/></Location>
+<Location opm-id="859182400211637793"><Profile unit="KWH" day="2026-03-31"/></Location>
 <Location opm-id="859182400211958560"><Profile unit="MWH"/></Location>
 </CDSDATA>"""
 
@@ -59,7 +59,16 @@ XML = b"""<CDSDATA xmlns="http://example" id="M-1">
     [
         ("unknown OPM 859182400211958560", ("/CDSDATA/Location[2]", 3, "value")),
         ("error at /n0:CDSDATA/n0:Location/@opm-id", ("/CDSDATA/Location[1]", 2, "path")),
+        ("error at /n0:CDSDATA/n0:Location[2]/@opm-id", ("/CDSDATA/Location[2]", 3, "path")),
+        ("no unit in //Location[2]/Profile[1]", ("/CDSDATA/Location[2]/Profile", 3, "path")),
+        ("no unit in /CDSDATA[1]/Location[ 2 ]/Profile", ("/CDSDATA/Location[2]/Profile", 3, "path")),
+        ("something is wrong in /CDSDATA/Location/Profile.", ("/CDSDATA/Location[1]/Profile", 2, "path")),
+        ("see /CDSDATA/Location[2]/@opm-id.", ("/CDSDATA/Location[2]", 3, "path")),
+        ("/CDSDATA/Location[3] is unknown", None),
+        ("/Location[@opm-id='859182400211958560'] is unknown", ("/CDSDATA/Location[2]", 3, "path")),
         ("cvc-complex-type on line 3: no", ("/CDSDATA/Location[2]", 3, "line")),
+        ("KWH1 (A+12) of OPM 859182400211958560 is not allowed", ("/CDSDATA/Location[2]", 3, "value")),
+        ("2026-03-31: unknown OPM 859182400211958560.", ("/CDSDATA/Location[2]", 3, "value")),
         ("nothing to hold on to", None),
         ("", None),
     ],

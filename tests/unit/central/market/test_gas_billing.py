@@ -151,6 +151,16 @@ def test_both_spellings_and_any_container_are_read() -> None:
     assert (read.payload, read.unknown, problems_of(read)) == (PAYLOADS["GP6"], {}, [])
 
 
+@pytest.mark.parametrize("other", [b'flueGasHeat="%s" flueGasHead="%s"', b'flueGasHead="%s" flueGasHeat="%s"'])
+def test_both_spellings_at_once_are_read_only_if_they_say_the_same(other: bytes) -> None:
+    head = b'flueGasHead="10.6412"'
+    assert head in GP6
+    same = read_any(PACKAGE, GP6.replace(head, other % (b"10.6412", b"10.64120"), 1))
+    assert (same.payload, same.unknown) == (PAYLOADS["GP6"], {})
+    with pytest.raises(InboundError, match="stands there with another value in another spelling"):
+        read_any(PACKAGE, GP6.replace(head, other % (b"10.6412", b"10.6413"), 1))
+
+
 def test_it_is_written_with_the_documented_spelling_and_local_time() -> None:
     assert GP6.count(b"flueGasHead=") == GP6.count(b"flueGasHeat=") == 2
     assert b'gasDay="2018-01-01T06:00:00+01:00" reductionConsumption="276"' in GP6

@@ -105,5 +105,5 @@ def test_every_step_in_every_state(state: EditState, step: EditStep) -> None:
     if (state, step) in TRANSITIONS:
         assert advance(1, state, step) is TRANSITIONS[state, step]
     else:
-        with pytest.raises(Refused, match=f"Edit 1 is {state}; {step} is not possible"):
+        with pytest.raises(Refused, match=f"The edit 1 is {state}: {step} is not possible; possible is "):
             advance(1, state, step)

@@ -58,6 +58,26 @@ def test_both_layouts_allocate_what_was_computed() -> None:
         assert totals(taken) == ours | {(SHOP, "consumer", DAYS[0].date): 0}
 
 
+def test_the_two_layouts_as_the_portal_writes_them() -> None:
+    members, pairs = list(write_portal(shared(), "all")), list(write_portal(shared(), "pairs"))
+    assert members[0] == (
+        f"Datum;Cas od;Cas do;IN-{ROOF}-D;OUT-{ROOF}-D;IN-{FLAT}-O;OUT-{FLAT}-O;IN-{SHOP}-O;OUT-{SHOP}-O\r\n"
+    )
+    assert members[1] == "25.10.2026;00:00;00:15;1,00;0,40;-0,60;0,00;-0,60;-0,60\r\n"
+    assert members[196] == "26.10.2026;23:45;00:00;1,00;0,00;-0,60;-0,10;-0,60;-0,10\r\n"
+    assert pairs[0] == f"Datum;Cas od;Cas do;{ROOF}-{FLAT};{ROOF}-{SHOP}\r\n"
+    assert (pairs[1], pairs[196]) == ("25.10.2026;00:00;00:15;0,60;0,00\r\n", "26.10.2026;23:45;00:00;0,50;0,50\r\n")
+    assert [line[:16] for line in (members[9], members[13])] == ["25.10.2026;02:00"] * 2, "the hour that comes twice"
+
+
+def test_a_key_holds_up_to_its_end_which_is_no_day_of_it() -> None:
+    ended = [HeldKey(ROOF, FLAT, 5000, date(2026, 10, 1), DAYS[1].date), KEYS[1]]
+    assert {(ean, day) for ean, role, day in totals(of_computed(shared(), ended)) if role == "consumer"} == {
+        (FLAT, DAYS[0].date),
+        (SHOP, DAYS[1].date),
+    }
+
+
 def test_a_day_that_is_there_in_part_only_is_left_out_and_told() -> None:
     lines = exported("pairs").splitlines(keepends=True)
     taken, left = of_export(read_export(b"".join([lines[0], *lines[3:]])))
@@ -84,14 +104,25 @@ HEADER = row("Datum", "Cas od", "Cas do", f"{ROOF}-{FLAT}")
         (HEADER + row("24.10.2026", "12:00", "12:15", "0,10") * 2, "2 values at 2026-10-24 12:00"),
         (HEADER + row("24.10.2026", "12:00", "12:15", "-0,10"), "would share -0.1 kWh at 2026-10-24 12:00"),
         (HEADER + row("24.10.2026", "12:00", "12:15", "99999999,00"), "would share 99999999 kWh"),
+        (HEADER + row("24.10.2026", "12:00", "12:15", "21474836,48"), "from 0 to 21474836 kWh"),
         (HEADER.replace(FLAT, f"{FLAT};IN-{FLAT}-O") + row("24.10.2026", "12:00", "12:15", "1", "-1"), "mixes columns"),
         (row("Datum", "Cas od", "Cas do", f"IN-{FLAT}-O") + row("24.10.2026", "12:00", "12:15", "-1"), "only"),
+        (row("Datum", "Cas od", "Cas do", f"OUT-{FLAT}-O") + row("24.10.2026", "12:00", "12:15", "-1"), "only"),
         (HEADER, "cannot be read"),
     ],
 )
 def test_what_edc_never_writes_is_refused(text: str, sentence: str) -> None:
     with pytest.raises(BadInput, match=sentence):
         of_export(read_export(text.encode()))
+
+
+def test_the_most_that_a_quarter_hour_can_have_is_taken() -> None:
+    text = HEADER + "".join(
+        row(f"{at:%d.%m.%Y}", f"{at:%H:%M}", "", "21474836,47")
+        for at in (datetime(2026, 10, 24, tzinfo=PRAGUE) + timedelta(minutes=15 * place) for place in range(96))
+    )
+    taken, left = of_export(read_export(text.encode()))
+    assert (left, {max(each.units) for each in taken}) == ([], {2**31 - 1})
 
 
 def test_the_example_of_the_portal_is_read_with_consumption_below_zero() -> None:

@@ -1,5 +1,7 @@
 """The static method: hand-made rounds, and what must hold for any group."""
 
+from random import Random
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from central.readings.sharing.rules import rules_on
-from central.readings.sharing.static import WHOLE, share, share_one
+from central.readings.sharing.static import LARGEST, WHOLE, share, share_one
 
 
 def column(*values: int) -> np.ndarray:
@@ -25,6 +27,8 @@ def column(*values: int) -> np.ndarray:
         (100, (10, 1000), (5000, 5000), 1, (10, 50)),
         (100, (10, 1000), (5000, 5000), 2, (10, 70)),
         (100, (10, 1000), (5000, 5000), 5, (10, 87)),
+        # 12.34 kWh: 493 + 100 + 308, then of 333, 117, 42 and 16 what is left; 6 go to who buys the rest.
+        (1234, (900, 100, 700), (4000, 3500, 2500), 5, (694, 100, 434)),
         # A key of 0 gets nothing, a whole one gets all in the first round.
         (100, (1000, 1000), (0, 10000), 5, (0, 100)),
         # Nothing needed, nothing produced.
@@ -103,9 +107,45 @@ def test_keys_that_do_not_fit_are_refused(keys: tuple[int, ...]) -> None:
         share_one(np.array([100]), column(1, 1), keys, 5)
 
 
-def test_energy_that_cannot_be_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("produced", "demand"), [(-1, (1, 1)), (1, (1, -1)), (LARGEST + 1, (1, 1)), (1, (1, LARGEST + 1))]
+)
+def test_energy_that_cannot_be_is_refused(produced: int, demand: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="between 0 and"):
-        share_one(np.array([-1]), column(1, 1), (1, 1), 5)
+        share_one(np.array([produced]), column(*demand), (1, 1), 5)
+
+
+def test_the_most_energy_is_shared_without_overflow() -> None:
+    found = share_one(np.array([LARGEST]), column(LARGEST, LARGEST), (6000, 4000), 5)
+    assert found[:, 0].tolist() == [LARGEST * 6000 // WHOLE, LARGEST * 4000 // WHOLE]
+    assert share_one(np.array([LARGEST]), column(LARGEST), (WHOLE,), 1)[0, 0] == LARGEST
+
+
+@given(groups(), st.randoms(use_true_random=False))
+def test_the_order_of_consumers_means_nothing(
+    group: tuple[np.ndarray, np.ndarray, list[list[int]], int], chance: Random
+) -> None:
+    """Everyone is offered a part of what is there at the round's begin, whoever stands before."""
+    produced, demanded, keys, rounds = group
+    order = list(range(len(demanded)))
+    chance.shuffle(order)
+    mixed = share(produced, demanded[order], [[row[place] for place in order] for row in keys], rounds)
+    assert (mixed == share(produced, demanded, keys, rounds)[:, order]).all()
+
+
+@given(groups())
+def test_what_is_given_and_what_is_left_are_what_was_there(
+    group: tuple[np.ndarray, np.ndarray, list[list[int]], int],
+) -> None:
+    """A producer alone, once with all rounds at hand: what is left after the last one is less than a unit a key."""
+    produced, demanded, keys, _ = group
+    plenty = np.full_like(demanded, produced[0].max() + 1)
+    whole = [WHOLE // len(demanded)] * len(demanded)
+    whole[0] += WHOLE - sum(whole)
+    found = share_one(produced[0], plenty, whole, 60)
+    left = produced[0] - found.sum(axis=0)
+    assert (left >= 0).all()
+    assert all((left * key < WHOLE).all() for key in whole), "nothing that a round could still give is left"
 
 
 def test_rounds_and_limits_are_data() -> None:
