@@ -138,7 +138,7 @@ def test_what_is_given_and_what_is_left_are_what_was_there(
     group: tuple[np.ndarray, np.ndarray, list[list[int]], int],
 ) -> None:
     """A producer alone, once with all rounds at hand: what is left after the last one is less than a unit a key."""
-    produced, demanded, keys, _ = group
+    produced, demanded, _, _ = group
     plenty = np.full_like(demanded, produced[0].max() + 1)
     whole = [WHOLE // len(demanded)] * len(demanded)
     whole[0] += WHOLE - sum(whole)
