@@ -308,22 +308,74 @@ def test_what_takes_back_a_message_without_an_answer_waits_until_it_leaves(desk:
     assert _told_of(desk, desk.eans[2], date(2026, 3, 2)) == [(1, "repaired", "register"), (2, "saved", "cancel")]
 
 
-def test_what_takes_a_point_out_of_a_registration_of_many_waits_until_it_leaves(desk: Desk) -> None:
-    def told() -> list[tuple[str, str]]:
-        desk.later()
-        with transaction(desk.engine) as db:
-            assert tell(db, MARCH, desk.clock, "test", bulk_from=2).problems == {}
-            query = select(market_message.c.message_code, market_message.c.state)
-            return [(code, state) for code, state in db.execute(query.order_by(market_message.c.id)) if code != "121"]
-
-    assert told() == [("194", "saved")]
-    desk.answer(Act.ACCEPT)
+def _many(desk: Desk) -> list[tuple[str, int, str]]:
+    """Code, version and state of all messages of acts after a pass that registers two points together."""
+    desk.later()
     with transaction(desk.engine) as db:
-        db.execute(update(supply_point).where(supply_point.c.ean == desk.eans[2]).values(since=date(2026, 3, 20)))
-    first = told()
-    assert sorted(first) == [("111", "saved"), ("111", "saved"), ("194", "accepted"), ("194", "saved")]
+        tell(db, MARCH, desk.clock, "test", bulk_from=2)
+        query = select(market_message.c.message_code, market_message.c.version, market_message.c.state)
+        query = query.where(market_message.c.message_code != "121").order_by(market_message.c.id)
+        return [(code, version, state) for code, version, state in db.execute(query)]
+
+
+def _moved(desk: Desk, ean: str, day: date, **values: Any) -> None:
+    with transaction(desk.engine) as db:
+        db.execute(update(supply_point).where(supply_point.c.ean == ean).values(since=day, **values))
+
+
+def test_what_takes_a_point_out_of_a_registration_of_many_waits_until_it_leaves(desk: Desk) -> None:
+    assert _many(desk) == [("194", 1, "saved")]
+    desk.answer(Act.ACCEPT)
+    _moved(desk, desk.eans[2], date(2026, 3, 20))
+    first = _many(desk)
+    assert sorted(first) == [("111", 1, "saved"), ("111", 1, "saved"), ("194", 1, "accepted")]
     assert _told_of(desk, desk.eans[2], date(2026, 3, 2)) == [(1, "saved", "cancel")]
-    assert told() == first, "nothing is withdrawn before it left, nor told twice"
+    assert _many(desk) == first, "nothing is withdrawn before it left, nor told twice"
+    desk.later()
+    desk.answer(Act.ACCEPT)
+    assert {state for _, _, state in _many(desk)} == {"accepted"}
+    assert desk.month()["done"] is True
+    # it happened after all: it is told by itself, and the others are not told again
+    _moved(desk, desk.eans[2], date(2026, 3, 2))
+    assert ("194", 1, "accepted") in _many(desk)
+    assert _told_of(desk, desk.eans[2], date(2026, 3, 2)) == [(1, "accepted", "cancel"), (2, "saved", "register")]
+    again = _many(desk)
+    assert [(version, state) for code, version, state in again if code == "194"] == [(1, "accepted")]
+    assert _many(desk) == again
+
+
+def test_a_point_that_comes_back_before_it_was_taken_back_stays_registered(desk: Desk) -> None:
+    assert _many(desk) == [("194", 1, "saved")]
+    desk.answer(Act.ACCEPT)
+    _moved(desk, desk.eans[2], date(2026, 3, 20))
+    _many(desk)
+    _moved(desk, desk.eans[2], date(2026, 3, 2))
+    assert _many(desk) == [("194", 1, "accepted"), ("111", 1, "repaired"), ("111", 1, "repaired")]
+
+
+def test_a_registration_of_many_that_did_not_leave_is_told_without_the_point(desk: Desk) -> None:
+    _many(desk)
+    _moved(desk, desk.eans[2], date(2026, 3, 20))
+    assert sorted(_many(desk)) == [("111", 1, "saved"), ("194", 1, "repaired"), ("194", 2, "saved")]
+
+
+def test_a_point_of_many_that_lacks_something_is_put_right_when_it_can_be(desk: Desk) -> None:
+    """Also when the registration of the others went anew and names it no more."""
+    _many(desk)
+    desk.answer(Act.ACCEPT)
+    # it began a day earlier, and cannot be told as it stands
+    _moved(desk, desk.eans[2], date(2026, 3, 1), metering_type=None)
+    with transaction(desk.engine) as db:
+        db.execute(update(supply_point).where(supply_point.c.ean == desk.eans[1]).values(name="Nová hala"))
+    assert [each for each in _many(desk) if each[0] == "194"] == [("194", 1, "accepted"), ("194", 2, "saved")]
+    for _ in range(2):
+        _many(desk)
+        wrong = {(each["first_day"], each["state"]) for each in desk.duties(subject=desk.eans[2], message_code="111")}
+        assert wrong == {("2026-03-01", "open"), ("2026-03-02", "open")}
+    assert desk.month()["done"] is False
+    _moved(desk, desk.eans[2], date(2026, 3, 20), metering_type="C1")
+    _many(desk)
+    assert _told_of(desk, desk.eans[2], date(2026, 3, 2)) == [(1, "saved", "cancel")]
 
 
 def test_what_only_a_sandbox_was_told_is_not_taken_back_from_the_operator(desk: Desk) -> None:

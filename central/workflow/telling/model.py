@@ -8,9 +8,16 @@ from typing import Any, Final
 
 import msgspec
 
+from central.market.contents import read_any
 from central.market.duties.keep import Due
 from central.market.duties.rules import deadline_of, rules
+from central.market.envelope import root_name
+from central.market.errors import MarketError
+from central.market.format_package import package_of_root
 from central.market.messages import Subject
+from central.market.payloads.gas_master_data import GasMasterData
+from central.market.payloads.master_data import MasterData
+from central.market.xml import parse_untrusted
 
 IS_KNOWN: Final = """
        message.direction = 'out'
@@ -94,3 +101,13 @@ def due(
 def digest(payload: msgspec.Struct | Sequence[Any] | None) -> str | None:
     """What stands for the record in a cause: another one is another version."""
     return None if payload is None else hashlib.sha256(msgspec.json.encode(payload)).hexdigest()[:32]
+
+
+def read_told(xml: bytes, today: date) -> MasterData | GasMasterData | None:
+    """The points that a message of ours told of; None where it cannot be read any more."""
+    try:
+        payload = read_any(package_of_root(*root_name(parse_untrusted(xml)), today), xml).payload
+    except MarketError:
+        return None
+    assert isinstance(payload, MasterData | GasMasterData)
+    return payload

@@ -12,16 +12,11 @@ from typing import Final, Protocol, TypeVar
 import msgspec
 from sqlalchemy import Connection, text
 
-from central.market.contents import read_any
-from central.market.envelope import root_name
-from central.market.errors import MarketError
-from central.market.format_package import package_of_root
 from central.market.messages import Subject
 from central.market.payloads.gas_master_data import GasMasterData
 from central.market.payloads.master_data import MasterData
-from central.market.xml import parse_untrusted
 from central.workflow.telling.acts import LIVE
-from central.workflow.telling.model import IS_KNOWN, Tellable, Window, digest, due
+from central.workflow.telling.model import IS_KNOWN, Tellable, Window, digest, due, read_told
 
 
 class Standing(Protocol):
@@ -38,25 +33,34 @@ Live = tuple[str | None, Callable[[bool], msgspec.Struct]]
 Anew = Callable[[Sequence["Withdrawn"]], Sequence[Live | None]]
 """Of each act, if its point is live on its day."""
 _TOLD_SQL: Final = """
-    -- acts of the time that left for the operator and are not among those that there are, with its last message;
-    -- what is being put right stays so: a registration of many does not name the point any more
-    WITH told AS (
-        SELECT duty.id, duty.why, duty.subject AS ean, duty.supply_point AS point, lower(duty.period) AS day,
-               duty.cause -> 'withdrawn' IS NOT NULL AS put_right
-          FROM market_duty duty
-         WHERE duty.message_code = :code AND duty.month BETWEEN :since AND :until
-        UNION ALL
-        SELECT duty.id, 'registration', point.ean, sp.id, lower(duty.period), false
-          FROM market_duty duty CROSS JOIN jsonb_array_elements_text(duty.cause -> 'points') AS point (ean)
+    -- acts of the time that left for the operator and are not among those that there are, with the last message that
+    -- told of the point; what is being put right stays so: a registration of many that goes anew does not name the
+    -- point any more, and what takes it back may have no message yet
+    WITH own AS (
+        SELECT id, why, subject AS ean, supply_point AS point, period, cause -> 'withdrawn' IS NOT NULL AS put_right
+          FROM market_duty WHERE message_code = :code AND month BETWEEN :since AND :until),
+    together AS (
+        SELECT id, period, cause -> 'points' AS points
+          FROM market_duty WHERE message_code = '194' AND :code = '111' AND month BETWEEN :since AND :until),
+    told AS (
+        SELECT id, why, ean, point, lower(period) AS day, put_right FROM own
+         UNION ALL
+        SELECT together.id, 'registration', point.ean, sp.id, lower(together.period), false
+          FROM together CROSS JOIN jsonb_array_elements_text(together.points) AS point (ean)
           JOIN supply_point sp ON sp.ean = point.ean
-         WHERE duty.message_code = '194' AND :code = '111' AND duty.month BETWEEN :since AND :until)
-    SELECT DISTINCT ON (told.ean, told.day) told.why, told.ean, told.point, told.day, message.xml, message.sender
-      FROM told JOIN market_message message ON message.duty = told.id
+         UNION ALL
+        SELECT together.id, own.why, own.ean, own.point, lower(own.period), false
+          FROM own JOIN together ON together.period = own.period WHERE own.put_right),
+    gone AS MATERIALIZED (
+        SELECT told.* FROM told
+         WHERE NOT EXISTS (SELECT FROM unnest(CAST(:eans AS text[]), CAST(:days AS date[])) AS there (ean, day)
+                            WHERE there.ean = told.ean AND there.day = told.day))
+    SELECT DISTINCT ON (gone.ean, gone.day) gone.why, gone.ean, gone.point, gone.day, message.xml, message.sender
+      FROM gone JOIN market_message message ON message.duty = gone.id
      WHERE ({is_known}
-            OR told.put_right AND message.direction = 'out' AND message.state IN ('saved', 'rejected'))
-       AND NOT EXISTS (SELECT FROM unnest(CAST(:eans AS text[]), CAST(:days AS date[])) AS there (ean, day)
-                        WHERE there.ean = told.ean AND there.day = told.day)
-     ORDER BY told.ean, told.day, message.version DESC, message.id DESC
+            OR gone.put_right AND message.direction = 'out' AND message.state IN ('saved', 'rejected'))
+       AND position(convert_to(gone.ean, 'UTF8') IN message.xml) > 0
+     ORDER BY gone.ean, gone.day, message.id DESC
 """
 _TOLD: Final = text(_TOLD_SQL.format(is_known=IS_KNOWN))
 
@@ -150,10 +154,6 @@ def _find(connection: Connection, window: Window, code: str, there: Sequence[Tel
 
 def _told(xml: bytes, code: str, today: date) -> MasterData | GasMasterData | None:
     """What the message told of the point alone; None where it cannot be read any more."""
-    try:
-        payload = read_any(package_of_root(*root_name(parse_untrusted(xml)), today), xml).payload
-    except MarketError:
-        return None
-    assert isinstance(payload, MasterData | GasMasterData)
-    points = [point for point in payload.points if point.opm == code]
-    return msgspec.structs.replace(payload, points=points) if points else None
+    payload = read_told(xml, today)
+    points = [point for point in payload.points if point.opm == code] if payload else []
+    return msgspec.structs.replace(payload, points=points) if payload and points else None

@@ -8,7 +8,7 @@ import pytest
 from central.market.messages import Subject
 from central.market.payloads.master_data import MasterData, problems_of_bulk
 from central.workflow.telling.acts import PointFacts, lacking, record
-from central.workflow.telling.bulk import put_together
+from central.workflow.telling.bulk import Standing, put_together
 from central.workflow.telling.model import Tellable, digest, due
 from shared.identifiers import make_ean18
 from tests.unit.central.workflow.test_telling_acts import HOUSE
@@ -97,3 +97,21 @@ def test_a_message_holds_a_thousand(monkeypatch: pytest.MonkeyPatch) -> None:
         ("194", f"{CODE}/2", 2),
         ("194", f"{CODE}/3", 1),
     ]
+
+
+def test_what_the_operator_knows_of_the_others_stands_when_a_point_is_not_there_any_more() -> None:
+    found = [registered(number) for number in (1, 2, 3)]
+    (whole,) = put_together(found, set(), {}, 2)
+    assert isinstance(whole.payload, MasterData)
+    together = {(ean(number), DAY): CODE for number in (1, 2, 3)}
+    standing = {(CODE, DAY): Standing({point.opm: point for point in whole.payload.points}, whole.due.cause)}
+    for some, apart in ((found[:2], set()), (found, {(ean(3), DAY)})):
+        kept = put_together(some, apart, together, 2, apart, standing)
+        assert [each.due.cause for each in kept if each.due.code == "194"] == [whole.due.cause]
+        assert [ean_of(each) for each in kept if each.due.code == "111"] == [code for code, _ in apart]
+    for other in (registered(2, name="Nová hala"), registered(2, operator=None)):
+        (anew,) = put_together([found[0], other], set(), together, 2, set(), standing)
+        assert anew.due.cause["points"] == [ean(1), ean(2)]
+    # what nobody knows yet leaves without the point
+    (anew,) = put_together(found[:2], set(), together, 2)
+    assert anew.due.cause["points"] == [ean(1), ean(2)]
