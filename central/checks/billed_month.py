@@ -10,10 +10,12 @@ import numpy as np
 from central.checks.due import DUE
 from central.checks.frame import Frame, Numbers, group
 from central.checks.framework import Asked
+from central.checks.meters import read_channels
 from central.checks.segments import cut, holding, within
 from central.checks.verdict import TAKING_BACK
 from central.platform.arrays import int_array
 from central.registry.capacity_rules import months_later
+from central.settlement.by_hand import COMPONENT
 from central.settlement.statements import StatementType
 from central.settlement.supply import GAS, SINGLE_TARIFF, TWO_TARIFFS
 from central.tariffs.install import packages_in_force
@@ -110,7 +112,8 @@ COVERS: Final = f"""
      GROUP BY b.supply_point, b.valid
 """
 LINES: Final = f"""
-    SELECT b.id AS basis, b.supply_point, b.rate, (b.state = 'new')::integer AS draft, {_BASIS_DAYS}
+    SELECT b.id AS basis, b.supply_point, b.rate, hashtextextended(b.component, 0) AS component,
+           (b.component = %(by_hand)s)::integer AS by_hand, (b.state = 'new')::integer AS draft, {_BASIS_DAYS}
     {_BASES} AND b.supply_point = ANY (%(doubtful)s::bigint[]) AND d.bit IS NOT NULL AND b.service <> 'other'
 """
 OTHERS: Final = f"""
@@ -178,6 +181,8 @@ class BilledMonth:
     omitted: Frame
     covers: Frame
     lines: Frame
+    measured: Frame
+    """By which channels the bases of `lines` were measured."""
     others: Frame
     taken: Frame
 
@@ -196,6 +201,7 @@ def read_month(asked: Asked, start: date) -> BilledMonth:
         "levels": list(LEVELS), "lists": list(lists), "rates": list(rates),
         "kinds": list(KINDS), "components": list(COMPONENTS), "slots": list(slots),
         "bits": [2 << place for place in range(len(slots))], "billed": BILLED, "storno": TAKING_BACK,
+        "by_hand": COMPONENT,
     }  # fmt: skip
 
     def frame(query: str, *columns: str) -> Frame:
@@ -209,7 +215,7 @@ def read_month(asked: Asked, start: date) -> BilledMonth:
     )
     covers = frame(COVERS, "supply_point", "mask", "lines")
     given["doubtful"] = int_array(doubtful(covers))
-    lines = frame(LINES, "basis", "supply_point", "rate", "draft")
+    lines = frame(LINES, "basis", "supply_point", "rate", "component", "by_hand", "draft")
     bare = uncontracted(points, items)
     given_taken = {
         "bare": int_array(bare["supply_point"]),
@@ -230,7 +236,8 @@ def read_month(asked: Asked, start: date) -> BilledMonth:
         services=services,
         rows=frame(ROWS, "contract", "calendar_row"),
         omitted=asked.frame(OMITTED, ("supply_point", "run"), **given),
-        covers=covers, lines=lines, others=frame(OTHERS, "supply_point", "rate"),
+        covers=covers, lines=lines, measured=read_channels(asked, lines["basis"]),
+        others=frame(OTHERS, "supply_point", "rate"),
         taken=Frame({**taken.columns, "first": taken["first"] - low}),
     )  # fmt: skip
 

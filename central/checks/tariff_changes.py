@@ -44,7 +44,7 @@ def read_standing(connection: Connection, bases: Frame) -> dict[int, list[Receiv
     if not len(bases):
         return {}
     points = int_array(np.unique(bases["supply_point"]))
-    by_code: dict[str, int] = dict(connection.execute(_CODES, {"points": points}).tuples().all())
+    by_code: dict[str, int] = {row.ean: row.id for row in connection.execute(_CODES, {"points": points})}
     first, end = (date.fromordinal(EPOCH + int(day)) for day in (bases["first"].min(), bases["end_"].max()))
     found: dict[int, list[ReceivedTariff]] = {}
     for tariff in standing_tariffs(connection, by_code, first, end):

@@ -24,6 +24,7 @@ from central.checks.cover import covered_days
 from central.checks.due import REASONS, expected, supplied
 from central.checks.frame import MICRO, MISSING, Chosen, Frame, Numbers, group, match
 from central.checks.framework import COMMODITIES, GAS, Asked, Definition, Findings, Kind, Subject, Text, Value, findings
+from central.checks.meters import maybe_same_meter
 from central.checks.segments import cut, holding, masks, taken
 from central.checks.verdict import Result
 from central.settlement.law import Law, law_of
@@ -45,15 +46,15 @@ class Completeness:
         name=Text("Kontrola úplnosti vyúčtování", "Completeness of billing"),
         rule=Text(
             "Za měsíc, i bez řádku platebního kalendáře: každý den místa a každá složka, kterou účinný balíček vždy "
-            "účtuje, je na právě jednom nezrušeném podkladu: OK; na žádném nebo na více: chyba (je-li některý ještě v "
-            "návrhu: varování); odběr bez smlouvy, bez plátce, sdružené služby bez dodavatele: chyba; jiný odběr bez "
-            "dodavatele: varování; pojmenovaný důvod (přerušeno, bez smlouvy a odběru, ještě se nevyúčtovává): "
-            "informace.",
+            "účtuje, je na právě jednom nezrušeném podkladu (různá měřidla zvlášť): OK; na žádném nebo na více: chyba "
+            "(je-li některý ještě v návrhu: varování); odběr bez smlouvy, bez plátce, sdružené služby bez dodavatele: "
+            "chyba; jiný odběr bez dodavatele: varování; pojmenovaný důvod (přerušeno, bez smlouvy a odběru, ještě se "
+            "nevyúčtovává): informace.",
             "Over a month, also without a row of the payment calendar: each day of a point and each component that the "
-            "package in force always bills is on exactly one basis that is not cancelled: OK; on none or several: "
-            "error (where one is a draft: warning); take-off without contract or payer, combined services without "
-            "supplier: error; other take-off without supplier: warning; a named reason (suspended, without contract "
-            "and take-off, not to be billed yet): info.",
+            "package in force always bills is on exactly one basis that is not cancelled (meters apart): OK; on none "
+            "or several: error (where one is a draft: warning); take-off without contract or payer, combined services "
+            "without supplier: error; other take-off without supplier: warning; a named reason (suspended, without "
+            "contract and take-off, not to be billed yet): info.",
         ),
         group="Aktualizace fakturačních podkladů",
         groups=("regular", "accrual", "annual"),
@@ -297,12 +298,17 @@ class _Billed:
         return findings(points[first], Result.ERROR, NOT_BILLED, values, about=Subject.SUPPLY_POINT)
 
     def _twice(self) -> Findings:
+        """A component by a meter that two bases have in common; what check 10 calls a duplicate, of a whole month."""
         lines = self._month.lines
         keys = [lines["supply_point"], lines["rate"]]
         one, other = match(keys, keys)
         first = np.maximum(lines["first"][one], lines["first"][other])
         days = np.minimum(lines["end_"][one], lines["end_"][other]) - first
-        chosen = np.flatnonzero((lines["basis"][one] < lines["basis"][other]) & (days > 0))
+        by_hand = (lines["by_hand"][one] == 1) | (lines["by_hand"][other] == 1)
+        alike = by_hand | (lines["component"][one] == lines["component"][other])
+        chosen = np.flatnonzero((lines["basis"][one] < lines["basis"][other]) & (days > 0) & alike)
+        meters = maybe_same_meter(lines["basis"][one[chosen]], lines["basis"][other[chosen]], self._month.measured)
+        chosen = chosen[by_hand[chosen] | meters]
         one, other = one[chosen], other[chosen]
         points = lines["supply_point"][one]
         values = _days(self._month, points, first[chosen], days[chosen]) | _named(self._month, lines["rate"][one])

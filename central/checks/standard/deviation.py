@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from central.checks.frame import MICRO, MISSING, Chosen, Frame, Numbers, group, match, totals
 from central.checks.framework import SERVICES, Asked, Definition, Findings, Kind, Parameter, Text, Value, findings
+from central.checks.percent import more_than
 from central.checks.verdict import TAKING_BACK, Result
 from central.settlement.statements import CANCELS, StatementType
 
@@ -36,6 +37,9 @@ BILLED: Final = sorted(
     for kind in StatementType
     if kind not in TAKING_BACK and kind not in (StatementType.ACCRUAL, StatementType.PRELIMINARY_ACCRUAL)
 )
+MOST: Final = 10**15
+"""Millionths of MWh or m³, a thousand million of them, from which on quantities are not compared."""
+MOST_DAYS: Final = 4_000
 _EPOCH: Final = date(1970, 1, 1)
 
 EARLIER = """
@@ -99,15 +103,15 @@ class Deviation:
             ),
             Text(
                 "Množství nelze porovnat: podklad nebo dřívější vyúčtování nemá jednotku energie ({units}), mají "
-                "různé, nebo má množství víc než šest desetinných míst.",
+                "různé, nebo má množství víc než šest desetinných míst, víc než 10⁹ nebo víc než {most_days} dnů.",
                 "The quantity cannot be compared: the basis or the earlier bill has no unit of energy ({units}), they "
-                "differ, or a quantity has more than six decimals.",
+                "differ, or a quantity has more than six decimals, is above 10⁹ or of more than {most_days} days.",
             ),
         ),
         parameters=(
             Parameter(
                 "tolerance",
-                Text("dovolená odchylka v procentech, na setiny", "tolerated deviation in percent, to hundredths"),
+                Text("dovolená odchylka v procentech", "tolerated deviation in percent"),
                 Decimal(50),
             ),
             Parameter(
@@ -251,16 +255,15 @@ def _told(
 ) -> Findings:  # fmt: skip
     days = ours.frame["end_"] - ours.frame["first"]
     over = np.where(earlier.days > 0, earlier.days, 1)
-    expected = (2 * earlier.quantity * days + over) // (2 * over)
-    # beyond ten thousand percent nothing is outside; by hundredths of a percent the product stays a whole number
-    tolerance = min(int(parameters["tolerance"] * 100), 1_000_000)
+    beyond = _beyond(ours.quantity, earlier, days, over)
+    expected = (2 * np.where(beyond, 0, earlier.quantity) * days + over) // (2 * over)
     least = int(parameters["least"] * MICRO)
-    difference = ours.quantity - expected
-    outside = np.abs(difference) > np.abs(expected) * tolerance // 10_000
+    difference = np.where(beyond, 0, ours.quantity) - expected
+    outside = more_than(np.abs(difference), expected, parameters["tolerance"])
     small = (np.abs(ours.quantity) < least) & (np.abs(expected) < least)
     same = (ours.unit >= 0) & (ours.unit == earlier.unit)
     messages = np.select(
-        [(ours.unit < 0) | earlier.there & ~same, ~earlier.there, small, outside],
+        [(ours.unit < 0) | beyond | earlier.there & ~same, ~earlier.there, small, outside],
         [INCOMPARABLE, NO_HISTORY, SMALL, OUTSIDE],
         default=INSIDE,
     )
@@ -279,12 +282,20 @@ def _told(
         "earlier_days": Value(Kind.COUNT, np.where(compared, earlier.days, MISSING)[places]),
         "expected": Value(Kind.DECIMAL, np.where(compared, expected, MISSING)[places]),
         "percent": Value(Kind.DECIMAL, np.where(compared & (expected != 0), tenths * (MICRO // 10), MISSING)[places]),
-        "tolerance": Value(Kind.DECIMAL, np.full(many, tolerance * (MICRO // 100), dtype=np.int64)),
+        "tolerance": Value(Kind.DECIMAL, np.full(many, int(parameters["tolerance"] * MICRO), dtype=np.int64)),
         "least": Value(Kind.DECIMAL, np.full(many, least, dtype=np.int64)),
         "units": Value(Kind.WORD, np.zeros(many, dtype=np.int64), (", ".join(UNITS),)),
+        "most_days": Value(Kind.COUNT, np.full(many, MOST_DAYS, dtype=np.int64)),
         "earlier_basis": Value(Kind.LINK, earlier.basis[places], ("billing_basis",)),
     }
     return findings(judged["id"][lines], RESULTS[messages[places]], messages[places], values)
+
+
+def _beyond(quantity: Numbers, earlier: _Earlier, days: Numbers, over: Numbers) -> Chosen:
+    """Quantities that nothing on earth takes, or of more days than anything is billed of: products would not fit."""
+    scaled = np.abs(earlier.quantity.astype(np.float64)) * days / over
+    found: Chosen = (np.abs(quantity) > MOST) | (scaled > MOST) | (np.maximum(days, over) > MOST_DAYS)
+    return found
 
 
 def _earlier_by(days: Numbers, months: int) -> Numbers:

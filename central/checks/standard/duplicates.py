@@ -1,7 +1,8 @@
 """Check 10: duplicate invoicing (Kontrola duplicitní fakturace).
 
 The source names the check and when it runs; what it compares is ours: the same point, service, component, rate, meter
-and group of statements over overlapping days, where nothing takes the earlier line back; a line made by hand is the
+and group of statements over overlapping days, where nothing takes the earlier line back. Lines have a meter in common
+where any of their linked measurements are of one channel, or one of them is not measured; a line made by hand is the
 same as any of its rate.
 """
 
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from central.checks.documents import documents_of
 from central.checks.frame import MISSING, Frame, Numbers, group, match
 from central.checks.framework import Asked, Definition, Findings, Kind, Text, Value, findings
+from central.checks.meters import maybe_same_meter, read_channels
 from central.checks.verdict import GROUPS, TAKING_BACK, Result
 from central.settlement.by_hand import COMPONENT
 
@@ -22,11 +24,10 @@ ONCE, INVOICED, TOGETHER, OTHER = range(4)
 _INVOICED: Final = 1
 
 LINES = """
-    -- lines of the points that hold and that no other takes back; the meter is the channel they were measured by. One
-    -- made by hand says neither its component nor its meter.
+    -- lines of the points that hold and that no other takes back; one made by hand does not say its component
     SELECT b.id, b.supply_point, b.rate, hashtextextended(b.service, 0) AS service,
            hashtextextended(b.component, 0) AS component, (b.component = %(by_hand)s)::integer AS by_hand,
-           coalesce((b.measurements -> 0 ->> 'channel')::bigint, 0) AS channel, b.statement_type,
+           b.statement_type,
            (lower(b.valid) AT TIME ZONE 'Europe/Prague')::date - DATE '1970-01-01' AS first,
            (upper(b.valid) AT TIME ZONE 'Europe/Prague')::date - DATE '1970-01-01' AS end_,
            (b.state = 'invoiced')::integer AS invoiced
@@ -38,17 +39,17 @@ LINES = """
                           AND o.statement_type = ANY (%(taking_back)s::integer[]))
 """
 NAMES: Final = (
-    "id", "supply_point", "rate", "service", "component", "by_hand", "channel", "statement_type", "first", "end_",
-    "invoiced",
+    "id", "supply_point", "rate", "service", "component", "by_hand", "statement_type", "first", "end_", "invoiced",
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Lines:
-    """Lines that could be duplicates, the documents that overlapping invoiced ones stand in, the bases that are being
-    invoiced together (none outside of invoicing)."""
+    """Lines that could be duplicates, the channels by which those that overlap were measured, the documents that
+    overlapping invoiced ones stand in, the bases that are being invoiced together (none outside of invoicing)."""
 
     lines: Frame
+    measured: Frame
     documents: Mapping[int, tuple[str, int]]
     together: Numbers
 
@@ -61,16 +62,13 @@ class Duplicates:
         name=Text("Kontrola duplicitní fakturace", "Duplicate invoicing"),
         rule=Text(
             "Stejné odběrné místo, služba, složka, sazba, měření a skupina vyúčtování v překrývajících se dnech, bez "
-            "storna "
-            "dřívějšího: s fakturovaným podkladem nebo s jiným v téže fakturaci chyba; jen s podkladem, který se "
-            "nefakturuje, varování; jinak OK. Podklady různých měřidel místa nejsou duplicita; ruční podklad je "
-            "duplicita kteréhokoli podkladu téže sazby.",
+            "storna dřívějšího: s fakturovaným podkladem nebo s jiným v téže fakturaci chyba; jen s podkladem, který "
+            "se nefakturuje, varování; jinak OK. Podklady, z jejichž navázaných měření žádné není společné, nejsou "
+            "duplicita; ruční podklad je duplicita kteréhokoli podkladu téže sazby.",
             "The same supply point, service, component, rate, measurement and group of statements over overlapping "
-            "days, the "
-            "earlier not taken back: with an invoiced basis, or another in the same invoicing, error; only with one "
-            "that is "
-            "not being invoiced, warning; else OK. Bases of different meters of a point are no duplicate; one made by "
-            "hand is that of any of its rate.",
+            "days, the earlier not taken back: with an invoiced basis, or another in the same invoicing, error; only "
+            "with one that is not being invoiced, warning; else OK. Bases none of whose linked measurements have a "
+            "meter in common are no duplicate; one made by hand is that of any of its rate.",
         ),
         group="Aktualizace fakturačních podkladů",
         groups=("regular", "accrual", "annual"),
@@ -96,19 +94,22 @@ class Duplicates:
     )
 
     def read(self, asked: Asked, bases: Frame) -> Lines:
-        """Living lines of the points, and the documents of those that overlap a basis."""
+        """Living lines of the points, and the meters and documents of those that overlap a basis."""
         lines = with_group(asked.frame(LINES, NAMES, taking_back=TAKING_BACK, by_hand=COMPONENT))
         places, others = overlapping(lines)
+        measured = read_channels(asked, np.unique(lines["id"][places]))
         wanted = np.isin(lines["id"][places], bases["id"]) & (lines["invoiced"][others] == _INVOICED)
         found = documents_of(asked.connection, np.unique(lines["id"][others[wanted]]))
-        return Lines(lines, found, asked.together)
+        return Lines(lines, measured, found, asked.together)
 
     def verdict(self, bases: Frame, read: Lines, parameters: Mapping[str, Any]) -> Sequence[Findings]:
         """OK, or a finding for each overlapping line; lines that take others back are not judged."""
         lines = read.lines
         judged = bases.take(np.isin(bases["id"], lines["id"]))
         places, others = overlapping(lines)
-        mine = np.isin(lines["id"][places], judged["id"])
+        by_hand = (lines["by_hand"][places] == 1) | (lines["by_hand"][others] == 1)
+        same = by_hand | maybe_same_meter(lines["id"][places], lines["id"][others], read.measured)
+        mine = same & np.isin(lines["id"][places], judged["id"])
         places, others = places[mine], others[mine]
         invoiced = lines["invoiced"][others] == _INVOICED
         together = np.isin(lines["id"][others], read.together)
@@ -128,9 +129,9 @@ class Duplicates:
 
 
 def overlapping(lines: Frame) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """All ordered pairs of places of lines that are the same thing over common days.
+    """All ordered pairs of places of lines that bill the same over common days, by whatever meter.
 
-    Of one made by hand nobody knows its component and its meter: it is the same as any of its rate.
+    Of one made by hand nobody knows its component: it is the same as any of its rate.
     """
     keys: list[Numbers] = [lines[name] for name in ("supply_point", "rate", "service", "group")]
     if not len(lines):
@@ -146,9 +147,7 @@ def overlapping(lines: Frame) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     left, right = match([numbers[some]], [numbers[some]])
     left, right = some[left], some[right]
     common = (lines["first"][left] < lines["end_"][right]) & (lines["first"][right] < lines["end_"][left])
-    alike = (lines["component"][left] == lines["component"][right]) & (
-        lines["channel"][left] == lines["channel"][right]
-    )
+    alike = lines["component"][left] == lines["component"][right]
     by_hand = (lines["by_hand"][left] == 1) | (lines["by_hand"][right] == 1)
     chosen = common & (left != right) & (alike | by_hand)
     return left[chosen], right[chosen]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from central.checks.frame import MICRO, MISSING, Frame, Numbers, group, join, totals
 from central.checks.framework import Asked, Definition, Findings, Kind, Parameter, Text, Value, findings
 from central.checks.overlaps import Meeting, equal, exact, meet, together
+from central.checks.percent import more_than
 from central.checks.received_items import RATES, WHICH, chosen
 from central.checks.received_lines import WALKED, Received, read_received
 from central.checks.verdict import GROUPS, Result
@@ -30,8 +31,6 @@ RESULTS: Final = np.array(
 )  # fmt: skip
 """By message."""
 _SUMMED: Final = ("supply_point", "key", "amount", "crowns", "first", "end_", "sort")
-_LARGEST: Final = 2**63 // (200 * MICRO)
-"""Haléře from which on a percentage is not computed in 64 bits."""
 
 
 _ITEM: Final = Text(
@@ -270,16 +269,6 @@ class _Sums:
             "crowns": limit("crowns"),
             "percent": limit("percent"),
         }
-
-
-def more_than(difference: Numbers, whole: Numbers, percent: Decimal) -> NDArray[np.bool_]:
-    """Whether differences are more than so many percent (to a millionth) of amounts; exact. Of nothing: any is."""
-    part = int(percent * MICRO)
-    large = np.maximum(difference, np.abs(whole)) * max(part // (100 * MICRO), 1) >= _LARGEST
-    over: NDArray[np.bool_] = np.where(large, 0, difference) * (100 * MICRO) > np.where(large, 0, np.abs(whole)) * part
-    for place in np.flatnonzero(large).tolist():
-        over[place] = int(difference[place]) * 100 * MICRO > abs(int(whole[place])) * part
-    return over
 
 
 def _month(days: Numbers) -> NDArray[Any]:

@@ -120,6 +120,28 @@ def test_what_was_invoiced_by_hand_is_no_other_thing(settled: BilledSite) -> Non
     assert (told.finding.result, after.finding.result) == (Result.ERROR, Result.OK)
 
 
+ANOTHER_METER = """
+    -- the same again, invoiced, by channel 2147483000 first, and by those of the basis where `too`
+    INSERT INTO billing_basis (supply_point, contract_item, contract, customer, payer, seller, service, rate, component,
+                               name, quantity, unit, unit_price, price_unit, amount, vat_percent, valid,
+                               statement_type, measurements, why, state, fingerprint, reason, made_at, made_by)
+    SELECT supply_point, contract_item, contract, customer, payer, seller, service, rate, component, name, quantity,
+           unit, unit_price, price_unit, amount, vat_percent, valid, 0,
+           '[{"kind": "profile", "channel": 2147483000}]'::jsonb || CASE WHEN :too THEN measurements ELSE '[]' END,
+           '{}', 'invoiced', '', 'znovu', now(), 'test'
+      FROM billing_basis WHERE id = :basis
+"""
+
+
+@pytest.mark.parametrize(("too", "expected"), [(True, Result.ERROR), (False, Result.OK)])
+def test_any_of_the_linked_measurements_tells_the_meter(settled: BilledSite, too: bool, expected: Result) -> None:
+    basis = settled.one("SELECT min(id) FROM billing_basis WHERE rate = 13")
+    settled.do(ANOTHER_METER, basis=basis, too=too)
+    (told,) = found(settled, Duplicates(), [basis])
+    settled.do("DELETE FROM billing_basis WHERE reason = 'znovu'")
+    assert told.finding.result is expected
+
+
 METERS = """
     -- meters that feed what bases were measured by
     SELECT array_agg(DISTINCT e.device ORDER BY e.device) FROM billing_basis b

@@ -35,7 +35,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "conditions": ("supply_point", "kind"), "capacities": ("supply_point", "kind"),
     "price_lists": ("supply_point", "price_list", "priced"), "services": ("supply_point", "rate"),
     "rows": ("contract", "calendar_row"), "covers": ("supply_point", "mask", "lines"),
-    "lines": ("basis", "supply_point", "rate", "draft"), "others": ("supply_point", "rate"),
+    "lines": ("basis", "supply_point", "rate", "component", "by_hand", "draft"), "others": ("supply_point", "rate"),
 }  # fmt: skip
 
 
@@ -68,6 +68,7 @@ def month(**given: Sequence[Mapping[str, Any]]) -> BilledMonth:
     return BilledMonth(
         start=START, days=31, today=31, packages=packages(), slots=SLOTS,
         names={rate: f"sazba {rate} / rate {rate}" for rate in SLOTS}, lists=("CEZ",), rates=("C02d", "C25d"),
+        measured=frame(plain.get("measured", ()), ("basis", "channel")),
         omitted=frame(plain.get("omitted", ()), ("supply_point", "run")),
         taken=frame(plain.get("taken", ()), ("supply_point", "first", "days", "rise")), **frames,
     )  # fmt: skip
@@ -198,7 +199,7 @@ def test_two_bases_for_the_same_days_are_named() -> None:
         {"basis": 104, "supply_point": 1, "rate": 7, "days": REST},
         {"basis": 105, "supply_point": 2, "rate": 9, "days": MARCH},
     ]
-    plain = [{"draft": 0, **line} for line in lines]
+    plain = [{"draft": 0, "component": 1, "by_hand": 0, **line} for line in lines]
     (twice,) = found(month(lines=plain))
     for draft in (0, 1):
         one = [line | {"draft": int(place == draft)} for place, line in enumerate(plain)]
@@ -208,6 +209,27 @@ def test_two_bases_for_the_same_days_are_named() -> None:
     assert [(kind, number) for _, kind, number in twice.links] == [
         ("supply_point", 1), ("billing_basis", 101), ("billing_basis", 102),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("other", "channels", "expected"),
+    [
+        ({}, ((6,), (6,)), True),
+        ({}, ((6, 7), (7,)), True),
+        ({}, ((6,), ()), True),
+        ({}, ((6,), (7,)), False),
+        ({"component": 2}, ((6,), (6,)), False),
+        ({"component": 2, "by_hand": 1}, ((6,), ()), True),
+        ({"component": 2, "by_hand": 1}, ((6,), (7,)), True),
+    ],
+)
+def test_bases_of_different_meters_or_components_are_not_two_of_one(
+    other: dict[str, Any], channels: tuple[tuple[int, ...], tuple[int, ...]], expected: bool
+) -> None:
+    line = {"supply_point": 1, "rate": 9, "component": 1, "by_hand": 0, "draft": 0}
+    measured = [{"basis": 101 + place, "channel": each} for place, one in enumerate(channels) for each in one]
+    compared = month(lines=[{"basis": 101, **line}, {"basis": 102, **line, **other}], measured=measured)
+    assert [each.result for each in found(compared)] == [ERROR if expected else OK]
 
 
 def test_errors_stand_on_the_row_of_the_contract() -> None:

@@ -208,3 +208,21 @@ def test_windows_and_how_the_database_is_asked_for_them() -> None:
         '{"[2027-02-28 Europe/Prague,2027-03-01 Europe/Prague)","[2027-11-29 Europe/Prague,2028-02-29 Europe/Prague)"}'
     )
     assert _spelled(windows(days[:0], days[:0], 3)) == "{}"
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "tolerance", "expected"),
+    [
+        ("310001", "31", "1000000", Result.OK),
+        ("310031", "31", "1000000", Result.OK),
+        ("310031.000001", "31", "1000000", Result.WARNING),
+        ("930000000", "310000000", "1000000", Result.OK),
+        ("930000000", "310000000", "199.999999", Result.WARNING),
+        ("930000000", "310000000", "200", Result.OK),
+        ("1000000000.000001", "310000000", "50", Result.WARNING),
+        ("31", "9000000000000", "50", Result.WARNING),
+        ("9000000000000", "9000000000000", "50", Result.WARNING),
+    ],
+)
+def test_absurd_tolerances_and_quantities_stay_exact(now: str, before: str, tolerance: str, expected: Result) -> None:
+    assert results(bases(quantity(now)), billed(quantity(before)), tolerance=Decimal(tolerance)) == [expected]

@@ -26,7 +26,7 @@ from central.checks.received_lines import (
     with_card,
     with_key,
 )
-from central.checks.standard.received_invoice import ReceivedInvoices, more_than
+from central.checks.standard.received_invoice import ReceivedInvoices
 from central.checks.verdict import Result
 from tests.unit.central.checks.columns import bases, frame, told
 
@@ -350,12 +350,3 @@ def test_equal_and_exact_are_what_sets_of_days_say(ours: list[tuple[int, int]], 
         assert meeting.met[place] == bool(near)
         assert equal(meeting)[place] == (bool(near) and all(line == basis for line in near))
         assert exact(meeting, meeting.met)[place] == whole
-
-
-@given(
-    st.integers(0, 10**15), st.integers(-(10**15), 10**15),
-    st.decimals(0, 10**6, places=6, allow_nan=False, allow_infinity=False),
-)  # fmt: skip
-def test_percentages_are_exact_whatever_the_size(difference: int, whole: int, percent: Decimal) -> None:
-    over = more_than(np.array([difference]), np.array([whole]), percent)
-    assert over.tolist() == [difference * 100 > abs(whole) * percent]
