@@ -1,23 +1,25 @@
 """Run the active checks over billing bases: one pass by chunks of supply points, never a query for a basis."""
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 import structlog
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Row, insert, text
+from sqlalchemy import Connection, insert, text
 
 from central.checks import shown
-from central.checks.bases import COLUMNS, Scope, read_chunks, types_of
+from central.checks.bases import Scope, read_chunks, types_of
 from central.checks.blocks import pack
 from central.checks.customer.load import customer_checks
 from central.checks.frame import MISSING, Frame, Numbers
-from central.checks.framework import Asked, Check, CouldNotRunError, Findings, Kind, Refreshing, Subject, Text, findings
-from central.checks.settings import get_definitions, parameters_of
+from central.checks.framework import Check, CouldNotRunError, Findings, Kind, Refreshing, Subject, Text, findings
+from central.checks.parts import INVOICING, Part, parts_of
+from central.checks.reading import Chunk, Read, Reader, in_turn, second_reader
+from central.checks.settings import get_definitions
 from central.checks.standard import STANDARD
 from central.checks.tables import check_block, check_message, check_part, check_run
 from central.checks.texts import keep_texts
@@ -28,10 +30,7 @@ from shared.metering_day import PRAGUE
 
 log = structlog.get_logger()
 
-INVOICING = "invoicing"
 RECHECK = "recheck"
-GUARDED = {"regular": ("regular", "accrual"), "annual": ("annual",)}
-"""Groups of bases that the invoicing of a statement takes (accrual with the regular one is ours)."""
 
 _NOTHING = Text("Není žádný podklad ke kontrole.", "There is no basis to check.")
 _ROWS_OF_MONTH = text("""
@@ -48,28 +47,6 @@ class CheckRunMade:
     bases: int
     results: dict[str, int]
     parts: dict[int, dict[str, Any]]
-
-
-@dataclass
-class _Part:
-    """One check in the making."""
-
-    check: Check
-    setting: Row[Any]
-    types: frozenset[int]
-    parameters: Mapping[str, Any]
-    messages: list[Text]
-    unfit: str | None = None
-    """Why it cannot run as it is set."""
-    bases: int = 0
-    blocks: int = 0
-    seconds: float = 0.0
-    failed: str | None = None
-    counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(Result), dtype=np.int64))
-
-    @property
-    def number(self) -> int:
-        return self.check.definition.number
 
 
 def run_checks(
@@ -96,11 +73,12 @@ def run_checks(
 def _run(
     connection: Connection, scope: Scope, kind: str, person: Person | str, at: datetime, checks: Sequence[Check]
 ) -> CheckRunMade:
-    parts = _parts(connection, kind, checks)
-    run = _open(connection, scope, kind, person, at)
-    for part in parts:
-        _open_part(connection, run, part)
-    bases = _Pass(connection, run, scope, kind, at, parts).go()
+    parts = parts_of(connection, kind, checks)
+    with second_reader(connection, scope) as second:
+        run = _open(connection, scope, kind, person, at)
+        for part in parts:
+            _open_part(connection, run, part)
+        bases = _Pass(connection, run, scope, kind, at, parts).go(second)
     for part in parts:
         _close_part(connection, run, part)
     total = sum((part.counts for part in parts), np.zeros(len(Result), dtype=np.int64))
@@ -114,28 +92,25 @@ class _Pass:
     """One pass over the chunks of a scope."""
 
     def __init__(
-        self, connection: Connection, run: int, scope: Scope, kind: str, at: datetime, parts: Sequence[_Part]
+        self, connection: Connection, run: int, scope: Scope, kind: str, at: datetime, parts: Sequence[Part]
     ) -> None:
         self._connection, self._run, self._scope, self._kind = connection, run, scope, kind
-        self._today = at.astimezone(PRAGUE).date()
         invoiced = scope.bases or () if kind == INVOICING else ()
-        self._together = np.asarray(invoiced, dtype=np.int64)
+        today = at.astimezone(PRAGUE).date()
+        self._reader = Reader(today, scope.month, np.asarray(invoiced, dtype=np.int64))
         self._parts = parts
         self._slots = 1 + max((row.slot for row in get_definitions(connection)), default=0)
+        self._seen: list[Numbers] = []
         self._rows: list[Numbers] = []
         self._about_rows: dict[tuple[int, str], list[Findings]] = {}
         self._objects: set[str] = set()
 
-    def go(self) -> int:
-        """Bases that were looked at."""
-        bases, seen = 0, list[Numbers]()
-        for chunk in read_chunks(self._connection, self._scope):
-            bases += len(chunk)
-            seen.append(chunk["id"])
-            self._check(chunk, self._parts)
-        self._check_others(seen)
-        if self._scope.month is not None:
-            self._check_once()
+    def go(self, second: Connection | None) -> int:
+        """Bases that were looked at; what is read for them comes by the second connection, if there is one."""
+        with in_turn(self._reader.reads(second or self._connection, self._scope, self._parts), second) as reads:
+            self._judge(reads)
+        bases = sum(len(ids) for ids in self._seen)
+        self._check_others()
         if self._kind != RECHECK:
             self._show_rows()
             shown.refresh_objects(self._connection, sorted(self._objects))
@@ -155,7 +130,7 @@ class _Pass:
             shown.store_row_findings(self._connection, self._run, number, group, subjects, results)
         shown.refresh_rows(self._connection, rows)
 
-    def _looked(self, part: _Part) -> bool:
+    def _looked(self, part: Part) -> bool:
         """Whether a check was asked for what the scope takes: one of a whole month only where there is a month."""
         takes = bool(part.types & set(types_of(self._scope.groups)))
         return takes and (self._scope.month is not None or not part.check.definition.once)
@@ -168,55 +143,45 @@ class _Pass:
             return np.asarray(found, dtype=np.int64)
         return np.zeros(0, dtype=np.int64)
 
-    def _check_others(self, seen: Sequence[Numbers]) -> None:
+    def _check_others(self) -> None:
         """The other bases of the calendar rows that were come upon, for the checks that look at whole rows."""
         parts = [part for part in self._parts if part.check.definition.whole_rows]
         narrow = self._scope.run is not None or self._scope.bases is not None
-        if not parts or not narrow or self._kind in (RECHECK, INVOICING) or not seen:
+        if not parts or not narrow or self._kind in (RECHECK, INVOICING) or not self._seen:
             return
-        known, rows = np.concatenate(seen), np.unique(np.concatenate(self._rows))
+        known, rows = np.concatenate(self._seen), np.unique(np.concatenate(self._rows))
         for chunk in read_chunks(self._connection, Scope(rows=rows[rows > 0].tolist(), groups=self._scope.groups)):
             others = chunk.take(~np.isin(chunk["id"], known))
             if len(others):
-                self._check(others, parts)
+                self._judge(self._reader.chunk(self._connection, others, parts))
 
-    def _check(self, chunk: Frame, parts: Sequence[_Part]) -> None:
-        points = np.unique(chunk["supply_point"])
-        asked = Asked(self._connection, points, self._today, self._scope.month, self._together)
+    def _judge(self, reads: Iterable[Read | Chunk]) -> None:
+        """The verdict of each check over what it read; what a chunk shows when all have looked at it."""
         results: dict[int, NDArray[np.int8]] = {}
-        order = np.argsort(chunk["id"])
-        ordered = chunk["id"][order]
-        for part in parts:
-            if part.check.definition.once:
+        for each in reads:
+            if isinstance(each, Chunk):
+                self._finish(each, results)
+                results = {}
                 continue
             begun = time.perf_counter()
-            chosen = _chosen(part, chunk)
-            bases = chunk.take(chosen)
-            part.bases += len(bases)
-            found = _found(part, asked, bases, keeps=self._kind != RECHECK) if len(bases) else []
-            for each in found:
-                self._store(part, each)
-            results[part.setting.slot] = _by_basis(order, ordered, chosen, found)
-            part.seconds += time.perf_counter() - begun
+            part = each.part
+            part.bases += len(each.bases)
+            found = _found(each, self._connection, keeps=self._kind != RECHECK)
+            for said in found:
+                self._store(part, said)
+            if each.chunk is not None:
+                results[part.setting.slot] = _by_basis(each.chunk, each.chosen, found)
+            part.seconds += each.seconds + time.perf_counter() - begun
+
+    def _finish(self, chunk: Chunk, results: Mapping[int, NDArray[np.int8]]) -> None:
+        self._seen.append(chunk.bases["id"])
         if self._kind == RECHECK:
             return
-        shown.store_results(self._connection, self._run, chunk["id"], results, self._slots)
-        self._rows.append(np.unique(chunk["calendar_row"]))
-        self._objects |= set(shown.objects_of(self._connection, asked.points))
+        shown.store_results(self._connection, self._run, chunk.bases["id"], results, self._slots)
+        self._rows.append(np.unique(chunk.bases["calendar_row"]))
+        self._objects |= set(shown.objects_of(self._connection, chunk.points))
 
-    def _check_once(self) -> None:
-        """The checks that look at a whole month, whether there are bases or not."""
-        for part in self._parts:
-            if not part.check.definition.once:
-                continue
-            begun = time.perf_counter()
-            nothing = Frame({name: np.zeros(0, dtype=np.int64) for name in COLUMNS}, {"unit": (), "price_unit": ()})
-            asked = Asked(self._connection, np.zeros(0, dtype=np.int64), self._today, self._scope.month)
-            for each in _found(part, asked, nothing, keeps=self._kind != RECHECK):
-                self._store(part, each)
-            part.seconds += time.perf_counter() - begun
-
-    def _store(self, part: _Part, found: Findings) -> None:
+    def _store(self, part: Part, found: Findings) -> None:
         if found.about is Subject.CALENDAR_ROW and found.group is not None:
             self._about_rows.setdefault((part.number, found.group), []).append(found)
         blocks = []
@@ -240,46 +205,19 @@ class _Pass:
             self._connection.execute(insert(check_block), blocks)
 
 
-def _parts(connection: Connection, kind: str, checks: Sequence[Check]) -> list[_Part]:
-    """The active checks, each with the statement types that it looks at."""
-    settings = {row.number: row for row in get_definitions(connection)}
-    parts = []
-    for check in checks:
-        setting = settings.get(check.definition.number)
-        if setting is None or not setting.active:
-            continue
-        types = set(types_of(setting.groups))
-        if kind == INVOICING:
-            types &= set(types_of([group for statement in setting.statements for group in GUARDED[statement]]))
-        unfit = None
-        try:
-            parameters = parameters_of(check.definition, setting.parameters)
-        except ValueError as error:  # set for an earlier version, which took other parameters
-            unfit = f"a parameter cannot be what it is set to: {error}".rstrip(".")
-            parameters = parameters_of(check.definition, {})
-        parts.append(_Part(check, setting, frozenset(types), parameters, [*check.definition.messages], unfit))
-    return parts
-
-
-def _chosen(part: _Part, chunk: Frame) -> NDArray[np.bool_]:
-    definition = part.check.definition
-    return np.isin(chunk["statement_type"], sorted(part.types)) & np.isin(chunk["commodity"], definition.commodities)
-
-
-def _found(part: _Part, asked: Asked, bases: Frame, *, keeps: bool) -> list[Findings]:
+def _found(read: Read, connection: Connection, *, keeps: bool) -> list[Findings]:
     """What the check finds about bases; where it fails, a warning about each of them. `keeps`: it may refresh what it
     keeps."""
+    part, bases = read.part, read.bases
     try:
-        if part.unfit is not None:
-            raise CouldNotRunError(part.unfit)
-        with asked.connection.begin_nested():
-            read = part.check.read(asked, bases)
-        found = [each for each in part.check.verdict(bases, read, part.parameters) if len(each)]
+        if read.failed is not None:
+            raise read.failed
+        found = [each for each in part.check.verdict(bases, read.found, part.parameters) if len(each)]
         for each in found:
             _require_whole(each, bases, len(part.check.definition.messages))
         if keeps and isinstance(part.check, Refreshing):
-            with asked.connection.begin_nested():
-                part.check.refresh(asked, bases, read, part.parameters)
+            with connection.begin_nested():
+                part.check.refresh(replace(read.asked, connection=connection), bases, read.found, part.parameters)
     except Exception as error:
         # whatever goes wrong inside one check must neither stop the others nor pass for OK
         log.exception("check failed", check=part.number)
@@ -330,15 +268,12 @@ def _are_days(data: Numbers) -> bool:
     return bool((((data > -700_000) & (data < 2_900_000)) | (data == MISSING)).all())
 
 
-def _by_basis(
-    order: NDArray[np.intp], ordered: Numbers, chosen: NDArray[np.bool_], found: Sequence[Findings]
-) -> NDArray[np.int8]:
-    """The worst result of each basis; below 0 where the check did not look at it. `ordered` are the ids of the chunk,
-    ascending, `order` their places."""
+def _by_basis(chunk: Chunk, chosen: NDArray[np.bool_], found: Sequence[Findings]) -> NDArray[np.int8]:
+    """The worst result of each basis of a chunk; below 0 where the check did not look at it."""
     results = np.where(chosen, 0, -1).astype(np.int8)
     for each in found:
         if each.about is Subject.BASIS:
-            np.maximum.at(results, order[np.searchsorted(ordered, each.subjects)], each.results)
+            np.maximum.at(results, chunk.places(each.subjects), each.results)
     return results
 
 
@@ -348,7 +283,7 @@ def _open(connection: Connection, scope: Scope, kind: str, person: Person | str,
     return int(connection.execute(statement).scalar_one())
 
 
-def _open_part(connection: Connection, run: int, part: _Part) -> None:
+def _open_part(connection: Connection, run: int, part: Part) -> None:
     plain = {name: str(value) for name, value in part.parameters.items()}
     connection.execute(
         insert(check_part).values(
@@ -358,7 +293,7 @@ def _open_part(connection: Connection, run: int, part: _Part) -> None:
     )  # fmt: skip
 
 
-def _close_part(connection: Connection, run: int, part: _Part) -> None:
+def _close_part(connection: Connection, run: int, part: Part) -> None:
     connection.execute(
         check_part.update()
         .where(check_part.c.run == run, check_part.c.check_number == part.number)
@@ -374,7 +309,7 @@ def _close_part(connection: Connection, run: int, part: _Part) -> None:
         _say(connection, run, part, Result.INFO, _NOTHING)
 
 
-def _say(connection: Connection, run: int, part: _Part, result: Result, said: Text) -> None:
+def _say(connection: Connection, run: int, part: Part, result: Result, said: Text) -> None:
     connection.execute(
         insert(check_message).values(
             run=run, check_number=part.number, result=int(result),
@@ -387,5 +322,5 @@ def _by_key(counts: NDArray[np.int64]) -> dict[str, int]:
     return {result.key: int(counts[result]) for result in Result if result is not Result.NONE}
 
 
-def _told(part: _Part) -> dict[str, Any]:
+def _told(part: Part) -> dict[str, Any]:
     return {"bases": part.bases, "results": _by_key(part.counts), "seconds": part.seconds, "failed": part.failed}

@@ -13,8 +13,9 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from central.checks.bases import Scope
+from central.checks.parts import INVOICING
 from central.checks.results import bases_in_error, rows_in_error
-from central.checks.run import INVOICING, run_checks
+from central.checks.run import run_checks
 from central.checks.settings import PreventInvoicing, prevent_invoicing
 from central.invoicing.advances.deductions import DeductedAdvance, plan_for
 from central.invoicing.compose import About, Terms, compose

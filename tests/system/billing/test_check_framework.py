@@ -15,8 +15,9 @@ from central.checks.cancelling import cancel_errors, restore_error
 from central.checks.frame import Frame
 from central.checks.framework import Asked, Check, Definition, Findings, Subject, Text, findings
 from central.checks.install import install_standard_checks
+from central.checks.parts import INVOICING
 from central.checks.results import process_log
-from central.checks.run import INVOICING, RECHECK, CheckRunMade, run_checks
+from central.checks.run import RECHECK, CheckRunMade, run_checks
 from central.checks.settings import CheckSettings, revise_settings
 from central.checks.standard import STANDARD
 from central.checks.standard.unit_price import UnitPriceNotZero
