@@ -10,10 +10,10 @@ import pytest
 from msgspec.structs import replace
 
 from central.market.payloads.billing_data import BillingData
-from central.market.payloads.gas_billing import GasBillings
+from central.market.payloads.gas_billing import AgreedC, FixedPayment, GasBilling, GasBillings
 from tests.system.market_desk import Desk, message, open_desk
 from tests.unit.central.market.content_examples import BILLED, PAYLOADS, POINT, SUPPLIER
-from tests.unit.central.market.gas_examples import BILLED_C, GAS_POINT
+from tests.unit.central.market.gas_examples import BEGIN, BILLED_C, END, GAS_POINT
 from tests.unit.central.workflow.isdoc_examples import isdoc
 
 
@@ -63,6 +63,29 @@ def test_invoices_come_as_messages_by_isdoc_and_by_hand_and_each_once(desk: Desk
     desk.call("POST", f"/received-invoices/{rows[0]['id']}/remove", 204, json=removal)
     assert desk.call("POST", f"/received-invoices/{item['invoice']}/remove", 409, json=removal)["code"] == "evidence"
     assert desk.call("GET", f"/received-invoices/{rows[0]['id']}", 404)["code"] == "received_invoice_not_found"
+
+
+def test_gas_documents_follow_each_other_whatever_was_cancelled(desk: Desk) -> None:
+    """A year was billed, cancelled and billed again as half of it: the next document follows the half."""
+    middle = BEGIN.replace(month=7)
+    rent = FixedPayment(rent=Decimal(100), effect=Decimal(6))
+    half, rest = (
+        GasBilling(
+            number=number, segment="regular", opm=GAS_POINT, start=start, end=end, net=Decimal(600),
+            agreed_c=[AgreedC(start=start, end=end, payment=rent)],
+        )
+        for number, start, end in (("G-2", BEGIN, middle), ("G-3", middle, END))
+    )  # fmt: skip
+    gone = replace(BILLED_C, cancelled=True)
+    for place, document in enumerate((BILLED_C, gone, half, rest)):
+        assert desk.bring(message("GP6", GasBillings(documents=[document]), f"IN-{place}", SUPPLIER)) == "applied"
+    rows = desk.call("GET", "/received-invoices", params={"sort": "id"})
+    assert [(row["number"], row["kind"], row["net"]) for row in rows] == [
+        ("2026000031", "regular", "7200.91"), ("2026000031/storno", "cancel", "-7200.91"), ("G-2", "regular", "600"),
+        ("G-3", "regular", "600"),
+    ]  # fmt: skip
+    told = desk.call("GET", f"/received-invoices/{rows[3]['id']}")["problems"]
+    assert not [one for one in told if "the one before ends" in one], told
 
 
 def test_billing_data_that_differ_from_the_registry_wait_and_change_it_when_taken(desk: Desk) -> None:

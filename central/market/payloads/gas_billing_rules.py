@@ -31,7 +31,7 @@ def problems(data: GasBillings) -> list[str]:
 
 def follows(before: GasBilling, document: GasBilling) -> bool:
     """Whether the document begins where the one before it ends; corrections, cancellings and history need not."""
-    return not _in_a_row(document) or before.end == document.start
+    return not in_a_row(document) or before.end == document.start
 
 
 def _of_document(document: GasBilling) -> Iterator[str]:
@@ -154,13 +154,14 @@ def _begins_gas_day(instant: datetime) -> bool:
         return False
 
 
-def _in_a_row(document: GasBilling) -> bool:
+def in_a_row(document: GasBilling) -> bool:
+    """Whether the document must begin where the one before it ends."""
     return document.segment not in _NOT_IN_A_ROW and document.correction_reason is None and document.cancelled is None
 
 
 def _of_rows(documents: Sequence[GasBilling]) -> Iterator[str]:
     for opm in sorted({document.opm for document in documents}):
-        row = [document for document in documents if document.opm == opm and _in_a_row(document)]
+        row = [document for document in documents if document.opm == opm and in_a_row(document)]
         for before, after in pairwise(sorted(row, key=lambda document: document.start)):
             if not follows(before, after):
                 yield (

@@ -11,7 +11,7 @@ from typing import Final
 from central.market.envelope import Envelope
 from central.market.errors import InboundError
 from central.market.payloads.gas_billing import GasBilling, GasBillings
-from central.market.payloads.gas_billing_rules import problems
+from central.market.payloads.gas_billing_rules import in_a_row, problems
 from central.market.payloads.gas_lines import PricedLine, PriceField, priced_lines
 from central.workflow.received.invoice import ReceivedInvoice, ReceivedItem, rates
 from shared.metering_day import PRAGUE, day_of
@@ -36,29 +36,43 @@ _NAMES: Final[dict[PriceField, str]] = {
     "ContractValue.Oversize_Price": "překročení denní rezervované kapacity",
 }
 _ONE: Final = Decimal(1)
+_VOID: Final = "/storno"
+"""What follows the number of a document that is cancelled by itself: its number is that of the document as it was."""
 
 
 def received(document: GasBilling, envelope: Envelope, operator: str, place: int) -> ReceivedInvoice:
-    """The document as an invoice; `operator` is the market operator's EAN, `place` that in the message, from 1."""
+    """The document as an invoice; `operator` is the market operator's EAN, `place` that in the message, from 1.
+
+    A cancelling takes its amounts back, whichever sign it writes. A document that says of itself that it is cancelled
+    is one that cancels the document of its number: that one may have come before, or come late.
+    """
     sender = envelope.sender.id
-    negative = document.net < 0
+    number = document.number or document.document or document.further_number or f"{envelope.id}/{place}"
+    is_void = document.cancelled is True and document.segment != "cancel"
+    takes_back = is_void or document.segment == "cancel"
+    found = problems(GasBillings(documents=[document]))
+    if is_void:
+        found.append(f"The gas document {number} says of itself that it is cancelled: nothing of it holds.")
+    gross = document.gross if document.gross is None or not takes_back else -abs(document.gross)
+    net = -abs(document.net) if takes_back else document.net
     return ReceivedInvoice(
         issuer=document.opm[:_NETWORK] if sender == operator else sender,
         recipient=envelope.receiver.id,
-        number=document.number or document.document or document.further_number or f"{envelope.id}/{place}",
-        kind=document.segment,
+        number=f"{number}{_VOID}" if is_void else number,
+        kind="cancel" if is_void else document.segment,
         commodity="gas",
-        corrects=document.concerns,
+        corrects=number if is_void else document.concerns,
         point=document.opm,
         first=_day(document.start),
         stop=_day(document.end),
         issued=envelope.at.astimezone(PRAGUE).date(),
-        net=document.net,
-        vat=None if document.gross is None else document.gross - document.net,
-        gross=document.gross,
-        to_pay=document.gross,
-        problems=problems(GasBillings(documents=[document])),
-        items=[_item(line, negative=negative) for line in priced_lines(document)],
+        net=net,
+        vat=None if gross is None else gross - net,
+        gross=gross,
+        to_pay=gross,
+        problems=found,
+        in_a_row=in_a_row(document),
+        items=[] if is_void else [_item(line, negative=net < 0) for line in priced_lines(document)],
     )
 
 

@@ -57,7 +57,7 @@ class ReceivedInvoice:
     """An invoice that somebody issued to us, for the days [first, stop); amounts in `currency`.
 
     `issuer` and `recipient` are an EAN, or a company number where the party has none. `point` is the one that all
-    items are of.
+    items are of. `in_a_row`: of gas, whether it must begin where the one before it ends.
     """
 
     issuer: str
@@ -80,6 +80,7 @@ class ReceivedInvoice:
     to_pay: Decimal | None = None
     problems: Sequence[str] = field(default=())
     currency: str = CROWNS
+    in_a_row: bool = True
 
     @property
     def key(self) -> tuple[str, str]:

@@ -20,13 +20,15 @@ from central.workflow.received.invoice import Origin, ReceivedInvoice, find_ther
 from central.workflow.received.known import not_ours, points_of
 
 REPEATED: Final = "invoice_again"
-_NOT_IN_A_ROW: Final = frozenset({"correction", "cancel", "historic"})
 _BEFORE: Final = text("""
-    -- where the last document of each gas point ends that came before a day; corrections stand beside the row
+    -- where the last document of each gas point ends that came before a day; corrections stand beside the row, and
+    -- what was cancelled stands in it no more
     SELECT asked.point, asked.day, max(upper(i.period)) AS stop
       FROM unnest(CAST(:points AS text[]), CAST(:days AS date[])) AS asked (point, day)
       JOIN received_invoice i ON i.point_code = asked.point AND i.commodity = 'gas' AND lower(i.period) < asked.day
                              AND i.corrects IS NULL AND i.kind NOT IN ('correction', 'cancel', 'historic')
+                             AND NOT EXISTS (SELECT FROM received_invoice c
+                                              WHERE c.issuer = i.issuer AND c.corrects = i.number AND c.kind = 'cancel')
      GROUP BY asked.point, asked.day
 """)
 
@@ -67,7 +69,7 @@ def _ends_before(connection: Connection, invoices: Sequence[ReceivedInvoice]) ->
 
 def with_gap(invoice: ReceivedInvoice, stop: date | None) -> ReceivedInvoice:
     """With a sentence where a gas document does not begin where the one before it ends, on `stop` (documented)."""
-    if stop in {None, invoice.first} or invoice.kind in _NOT_IN_A_ROW or invoice.corrects is not None:
+    if stop in {None, invoice.first} or not invoice.in_a_row or invoice.corrects is not None:
         return invoice
     why = f"The gas document {invoice.number} of {invoice.point} begins on {invoice.first}, the one before ends {stop}."
     return replace(invoice, problems=[*invoice.problems, why])

@@ -17,7 +17,7 @@ def failed(times: int, at: datetime = NOW) -> Breaker:
 
 
 def test_it_opens_at_the_limit_of_failures_in_a_row() -> None:
-    assert failed(MOST_FAILURES - 1).state is State.CLOSED
+    assert failed(MOST_FAILURES - 1) == Breaker(State.CLOSED, MOST_FAILURES - 1, None)
     assert failed(MOST_FAILURES) == Breaker(State.OPEN, MOST_FAILURES, NOW)
     assert failed(MOST_FAILURES - 1).succeeded() == Breaker()
 

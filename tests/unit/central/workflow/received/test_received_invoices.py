@@ -74,6 +74,33 @@ def test_a_gas_document_that_leaves_a_gap_is_told() -> None:
     assert with_gap(gas(CANCELLED), date(2024, 12, 1)).problems == []
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_cancelling_takes_back_whichever_sign_it_writes(sign: int) -> None:
+    invoice = gas(replace(BILLED_C, segment="cancel", number="S-1", concerns="2026000031", net=BILLED_C.net * sign))
+    assert (invoice.kind, invoice.number, invoice.corrects) == ("cancel", "S-1", "2026000031")
+    assert (invoice.net, invoice.vat, invoice.gross) == (D("-7200.91"), D("-1512.19"), D("-8713.10"))
+    assert invoice.to_pay == invoice.gross
+    assert sum(item.net for item in invoice.items) == invoice.net
+    assert all(item.quantity is not None and item.quantity < 0 for item in invoice.items), "no price of it holds"
+
+
+@pytest.mark.parametrize("concerns", [None, "2026000030"])
+def test_a_document_that_is_cancelled_takes_itself_back(concerns: str | None) -> None:
+    """It may come before or behind the document as it was: either way that one's lines hold no more."""
+    invoice = gas(replace(BILLED_C, cancelled=True, concerns=concerns))
+    assert (invoice.kind, invoice.number, invoice.corrects) == ("cancel", "2026000031/storno", "2026000031")
+    assert (invoice.net, invoice.gross, list(invoice.items)) == (D("-7200.91"), D("-8713.10"), [])
+    assert with_gap(invoice, date(2024, 12, 1)).problems == [
+        "The gas document 2026000031 says of itself that it is cancelled: nothing of it holds."
+    ]
+
+
+def test_a_correction_need_not_begin_where_the_one_before_ends() -> None:
+    for changes in ({"segment": "correction"}, {"correction_reason": "claim"}, {"segment": "historic"}):
+        invoice = gas(replace(BILLED_C, **changes))
+        assert with_gap(invoice, date(2024, 12, 1)).problems == invoice.problems
+
+
 def test_an_electric_invoice_has_its_items_with_rates() -> None:
     invoice = electric_invoice.received(INVOICE)
     assert [(item.code, item.rate) for item in invoice.items] == [
