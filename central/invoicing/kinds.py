@@ -1,4 +1,4 @@
-"""Kinds of documents as data: the ISDOC type of each, the prefix of its number series, and its tax point."""
+"""Kinds of documents as data: the ISDOC type of each, the prefix of its number series, and its tax point by time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,10 +43,21 @@ class KindRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     document_type: int
     prefix: str
-    tax_point: TaxPoint
-    tax_point_mark: Mark | None = None
-    """None where the mark is that of how the consumption is known."""
+    tax_point: str
+    """The name of its tax points in the file, which hold one after another."""
     document_type_negative: int | None = None
+
+
+class TaxPointRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the tax point of documents is that are issued `since` a day (None: ever), until another one follows.
+
+    The mark is of the choice of that day; how sure the day of the consumption is, is said beside it.
+    """
+
+    day: TaxPoint
+    mark: Mark
+    source: str
+    since: date | None = None
 
 
 class ConsumptionDay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -59,6 +70,7 @@ class ConsumptionDay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     source: str
     consumption: dict[Known, ConsumptionDay]
+    tax_points: dict[str, tuple[TaxPointRule, ...]]
     kinds: dict[str, KindRules]
 
 
@@ -94,7 +106,20 @@ def kinds() -> dict[str, KindRules]:
         raise ValueError(f"{FILE.name} must say the tax point of consumption that is {', '.join(sorted(missing))}.")
     if not set(KINDS) < set(read) or len({rules.prefix for rules in read.values()}) != len(read):
         raise ValueError(f"{FILE.name} must hold at least the kinds {', '.join(KINDS)}, each with a prefix of its own.")
+    for kind, rules in read.items():
+        days = [rule.since for rule in _file().tax_points.get(rules.tax_point, ())]
+        if days[:1] != [None] or None in days[1:] or sorted(filter(None, days)) != days[1:]:
+            raise ValueError(
+                f"{FILE.name} must say the tax point {rules.tax_point} of the kind {kind}: first one without a day, "
+                "then others in the order of the days since which they hold."
+            )
     return read
+
+
+def tax_point_rule(kind: str, issued: date) -> TaxPointRule:
+    """The rule of a kind's tax point on the day on which the document is issued."""
+    rules = _file().tax_points[kinds()[kind].tax_point]
+    return next(rule for rule in reversed(rules) if rule.since is None or rule.since <= issued)
 
 
 def document_type(kind: str, gross: Decimal) -> int:
@@ -105,7 +130,7 @@ def document_type(kind: str, gross: Decimal) -> int:
 
 def tax_date(kind: str, days: TaxDays) -> date | None:
     """The tax point (datum uskutečnění zdanitelného plnění); None for what is no tax document."""
-    match kinds()[kind].tax_point:
+    match tax_point_rule(kind, days.issue).day:
         case "none":
             return None
         case "issue":

@@ -17,7 +17,7 @@ from central.invoicing.document import (
     PointSection,
     RegisterStates,
 )
-from central.invoicing.kinds import CANCELLING, kinds
+from central.invoicing.kinds import CANCELLING, tax_point_rule
 from central.invoicing.spayd import spayd
 from central.invoicing.wording import SPACE, Wording, wording
 from shared.metering_day import PRAGUE
@@ -123,7 +123,7 @@ def _closing(document: InvoiceDocument) -> list[str]:
         return ["no_tax_document"]
     if document.kind.startswith("advance_"):
         return []
-    assumed = kinds()[document.kind].tax_point_mark == "assumed"
+    assumed = tax_point_rule(document.kind, document.issue_date).mark == "assumed"
     return ["rounding", "zero_price", *(["tax_point_assumed"] if assumed else []), "complaints"]
 
 

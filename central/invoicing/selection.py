@@ -23,7 +23,7 @@ TO_INVOICE = """
     SELECT b.id, b.input, b.supply_point, b.contract, b.contract_item, c.kind AS contract_kind, c.due_days,
            b.seller AS supplier, b.payer, b.amount, b.vat_percent, b.statement_type, b.reason, lower(b.valid) AS start,
            upper(b.valid) AS stop, r.statement, billed.invoice AS original, issued.payer AS original_payer,
-           issued.supplier AS original_supplier, b.original AS takes_back,
+           issued.supplier AS original_supplier, issued.state AS original_state, b.original AS takes_back,
            md5(concat_ws('|', b.fingerprint, b.name, b.quantity, b.unit_price, b.amount, b.vat_percent)) AS stamp
       FROM billing_basis b
       JOIN supply_point sp ON sp.id = b.supply_point
@@ -142,7 +142,8 @@ def orders(bases: Iterable[Row[Any]], grouping: Grouping) -> list[Order]:
     One a contract, a supply point or a payer; under a framework contract the payer gets one with a part per point
     whatever the grouping. What corrects or cancels stands apart, one document for each original, of all contracts that
     it holds; so does the annual statement. What is billed to another payer than its original was is a statement of its
-    own: the original's payer alone gets a document about it.
+    own: the original's payer alone gets a document about it. So is what is billed again of a cancelled document: it has
+    ended, and nothing is about it any more.
     """
     rows = list(bases)
     followed = _originals(rows)
@@ -156,8 +157,11 @@ def orders(bases: Iterable[Row[Any]], grouping: Grouping) -> list[Order]:
 
 
 def _original(row: Row[Any]) -> int | None:
-    """The document that a basis is about; none where that one is another payer's, or of another who invoices."""
+    """The document that a basis is about; none where that one is another payer's, or of another who invoices, nor of
+    what is billed again after nothing of that one stood any more."""
     if (row.original_supplier, row.original_payer) != (row.supplier, row.payer):
+        return None
+    if row.original_state == "cancelled" and row.statement_type in CORRECTIVE:
         return None
     original: int | None = row.original
     return original

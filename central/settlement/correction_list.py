@@ -10,6 +10,7 @@ from central.platform.arrays import int_array
 from central.platform.errors import NotFound, Refused
 from central.settlement.corrections import Difference
 from central.settlement.living_lines import FAMILIES, Group
+from central.settlement.statements import CANCELS
 
 _DISMISSED = text("""
     SELECT supply_point, digest FROM correction
@@ -62,9 +63,12 @@ _ORIGINALS = text("""
      WHERE n.id = pair.id
 """)
 _NEXT_ORIGINALS = text("""
-    -- one of a component that was not billed names a line of its item and time, so that its document is known
+    -- one of a component that is not billed names a line of its item and time, so that its document is known: the first
+    -- that stands, or where none does the last that did
     UPDATE billing_basis n SET original = pair.original
-      FROM (SELECT n.id, min(o.id) AS original
+      FROM (SELECT n.id, coalesce(min(o.id) FILTER (WHERE NOT EXISTS (
+                       SELECT FROM billing_basis c WHERE c.original = o.id AND c.state <> 'cancelled'
+                          AND c.statement_type = ANY (CAST(:cancelling AS integer[])))), max(o.id)) AS original
               FROM billing_basis n
               JOIN billing_basis o ON o.contract_item = n.contract_item AND o.state = 'invoiced' AND o.valid && n.valid
                                   AND o.payer = n.payer AND o.statement_type = ANY (CAST(:types AS integer[]))
@@ -128,4 +132,5 @@ def make_room(connection: Connection, run: int, root: int, changed: Sequence[int
     """Before a corrective run is approved: earlier corrections step back, its lines name their originals."""
     connection.execute(_REPLACED, {"run": run})
     connection.execute(_ORIGINALS, {"run": run, "changed": int_array(changed)})
-    connection.execute(_NEXT_ORIGINALS, {"run": run, "types": [int(kind) for kind in FAMILIES[root]]})
+    asked = {"types": [int(kind) for kind in FAMILIES[root]], "cancelling": [int(kind) for kind in CANCELS.values()]}
+    connection.execute(_NEXT_ORIGINALS, {"run": run, **asked})

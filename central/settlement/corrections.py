@@ -129,13 +129,15 @@ def differences(
     settled: Iterable[Settled],
     measured: Measured,
     omitted: frozenset[int],
+    taken_back: frozenset[int] = frozenset(),
 ) -> list[Difference]:
     """Points whose living lines are not those of a settlement made now; a point that it left out is not judged.
 
-    Lines of items of which nothing is invoiced are left to an update of the bases.
+    Lines of items of which nothing is invoiced are left to an update of the bases, but for those items of which
+    corrections have `taken_back` all: their days are held, so no run bills them again.
     """
     new = list(settled)
-    invoiced = {each.item for each in living if each.invoiced}
+    invoiced = taken_back | {each.item for each in living if each.invoiced}
     old_lines: dict[tuple[int, int, Sides], list[RunLine]] = defaultdict(list)
     new_lines: dict[tuple[int, int, Sides], list[RunLine]] = defaultdict(list)
     for each in living:

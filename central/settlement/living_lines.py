@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from sqlalchemy import Connection, text
 
@@ -48,6 +49,25 @@ _LIVING = text("""
      ORDER BY b.id
 """)
 
+_TAKEN_BACK = text("""
+    -- items that approved runs hold, of which all that was invoiced of the period is cancelled: by corrections, because
+    -- what a person takes back whole is free
+    SELECT line.contract_item
+      FROM (SELECT b.contract_item, bool_or(b.state = 'invoiced') AS invoiced,
+                   bool_or(NOT EXISTS (SELECT FROM billing_basis o WHERE o.original = b.id AND o.state <> 'cancelled'
+                                          AND o.statement_type = ANY (CAST(:cancelling AS integer[])))) AS lives
+              FROM billing_basis b
+              JOIN settlement_run r ON r.id = b.run AND r.period = daterange(:first, :end)
+             WHERE b.supply_point = ANY (CAST(:points AS bigint[]))
+               AND b.statement_type = ANY (CAST(:types AS integer[])) AND b.state IN ('approved', 'invoiced')
+               AND b.service <> 'purchase' AND b.input IS NOT NULL
+             GROUP BY b.contract_item) line
+     WHERE line.invoiced AND NOT line.lives
+       AND EXISTS (SELECT FROM settlement_input i JOIN settlement_run r ON r.id = i.run
+                    WHERE i.contract_item = line.contract_item AND i.approved
+                      AND i.statement_type = ANY (CAST(:types AS integer[])) AND r.period = daterange(:first, :end))
+""")
+
 Sides = tuple[int, int, int]
 """Who pays a line, who bills it and who takes the service, as party ids."""
 
@@ -91,15 +111,7 @@ def find_groups(connection: Connection, first: date, end: date, points: Sequence
 
 def read_living(connection: Connection, group: Group) -> list[Living]:
     """The living lines of a group's points and period; what was settled over other days has a group of its own."""
-    asked = {
-        "points": int_array(group.points),
-        "types": [int(kind) for kind in FAMILIES[group.root]],
-        "cancelling": [int(kind) for kind in CANCELS.values()],
-        "negative": int(T.NEGATIVE_SETTLEMENT),
-        "undone": int(T.CANCELS_NEGATIVE),
-        "first": group.first,
-        "end": group.end,
-    }
+    asked = {**_asked(group), "negative": int(T.NEGATIVE_SETTLEMENT), "undone": int(T.CANCELS_NEGATIVE)}
     return [
         Living(
             row.id,
@@ -122,3 +134,18 @@ def read_living(connection: Connection, group: Group) -> list[Living]:
         )
         for row in connection.execute(_LIVING, asked)
     ]
+
+
+def read_taken_back(connection: Connection, group: Group) -> frozenset[int]:
+    """Contract items whose days are held though corrections have taken back all that was invoiced of them."""
+    return frozenset(connection.execute(_TAKEN_BACK, _asked(group)).scalars())
+
+
+def _asked(group: Group) -> dict[str, Any]:
+    return {
+        "points": int_array(group.points),
+        "types": [int(kind) for kind in FAMILIES[group.root]],
+        "cancelling": [int(kind) for kind in CANCELS.values()],
+        "first": group.first,
+        "end": group.end,
+    }

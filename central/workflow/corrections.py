@@ -18,7 +18,7 @@ from central.settlement.cancelling import cancel_bases, delete_basis
 from central.settlement.correction_list import decide, dismissed, lock_open, make_room, store_found
 from central.settlement.corrections import Difference, differences, sides_of
 from central.settlement.document import spelled
-from central.settlement.living_lines import Group, Sides, find_groups, read_living
+from central.settlement.living_lines import Group, Sides, find_groups, read_living, read_taken_back
 from central.settlement.quantities import Measured
 from central.settlement.registry import read_facts
 from central.settlement.runs import approve_run
@@ -151,7 +151,8 @@ def _judge(connection: Connection, group: Group, at: datetime) -> Iterator[_Judg
         omitted = [each for each in omitted if not each.facts.is_without_contract]
         left_out = tuple({"ean": each.facts.ean, "reason": each.reason} for each in omitted)
         unsettled = frozenset(each.facts.supply_point for each in omitted)
-        found = differences(connection, read_living(connection, part), settled, measured, unsettled)
+        living, taken_back = read_living(connection, part), read_taken_back(connection, part)
+        found = differences(connection, living, settled, measured, unsettled, taken_back)
         yield _Judged(part, settled, measured, found, unsettled, left_out, packages)
 
 

@@ -86,12 +86,14 @@ ANNUAL_ROWS = text("""
 """)
 
 SETTLED = text("""
-    -- documents that have settled a contract for good until a day: a final bill, or an annual one made by hand
+    -- documents that have settled the days of a contract before a day for good: a final bill, or an annual one made by
+    -- hand; what a later statement settles says nothing of them
     SELECT DISTINCT i.number
       FROM billing_basis b
       JOIN invoice_line l ON l.basis = b.id
       JOIN invoice i ON i.id = l.invoice
      WHERE b.contract = :contract AND b.state = 'invoiced' AND b.statement_type = ANY (CAST(:types AS integer[]))
+       AND (lower(b.valid) AT TIME ZONE 'Europe/Prague')::date < :until
        AND (upper(b.valid) AT TIME ZONE 'Europe/Prague')::date >= :until
        AND NOT EXISTS (SELECT FROM billing_basis o WHERE o.original = b.id AND o.state <> 'cancelled'
                           AND o.statement_type = ANY (CAST(:cancelling AS integer[])))
@@ -276,8 +278,12 @@ def _annual(connection: Connection, work: Work, clock: Clock, person: Person) ->
             "no_annual_row", f"The calendar of contract {work.number} has no annual statement in {work.year}."
         )
     settled = {row.id: _settled(connection, row) for row in rows}
-    updates, _ = update_rows(connection, [row for row in rows if not settled[row.id]], _why(work), clock, person)
-    runs = _approved(connection, work, updates, clock, person)
+    runs: list[int] = []
+    for row in rows:
+        if not settled[row.id]:
+            # one after another: what is of a month is evaluated beside what the statement before it has settled
+            updates, _ = update_rows(connection, [row], _why(work), clock, person)
+            runs += _approved(connection, work, updates, clock, person)
     for run in runs:
         issue_invoices(connection, run, person, clock.now(), "payer")
     last = rows[-1]

@@ -201,7 +201,7 @@ def export_period(connection: Connection, seller: str, since: date, until: date,
     files = {
         "csv": write_csv(entries),
         "pohoda": write_pohoda(
-            f"ROZ{made}", owner.ico or "", [_pohoda(row) for row in (*documents, *taxed) if row.tax_date]
+            f"ROZ{made}", owner.ico or "", [pohoda_document(row) for row in (*documents, *taxed) if row.tax_date]
         ),
     }
     connection.execute(
@@ -310,7 +310,8 @@ def _entries(
             yield entry
 
 
-def _pohoda(row: Any) -> Document:
+def pohoda_document(row: Any) -> Document:
+    """A row of documents as the accounting program takes it."""
     return Document(
         number=row.number,
         kind=row.kind,

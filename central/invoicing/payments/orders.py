@@ -120,7 +120,7 @@ def _put(parent: etree._Element, name: str, value: str | None = None) -> etree._
 
 
 def _ascii(text: str) -> str:
-    return plain(text).encode("ascii", "replace").decode("ascii")
+    return plain(clean(text)).encode("ascii", "replace").decode("ascii")
 
 
 def _account(account: Account) -> str:

@@ -13,6 +13,8 @@ from typing import Final
 
 from lxml import etree
 
+from central.invoicing.payments.statement import clean
+
 DATA: Final = "http://www.stormware.cz/schema/version_2/data.xsd"
 INVOICE: Final = "http://www.stormware.cz/schema/version_2/invoice.xsd"
 TYPE: Final = "http://www.stormware.cz/schema/version_2/type.xsd"
@@ -146,5 +148,5 @@ def _foreign(summary: etree._Element, document: Document) -> None:
 def _put(parent: etree._Element, space: str, name: str, value: str | None = None) -> etree._Element:
     child = etree.SubElement(parent, f"{{{space}}}{name}")
     if value is not None:
-        child.text = value
+        child.text = clean(value)
     return child

@@ -220,7 +220,7 @@ def test_a_corrected_invoice_is_cancelled_with_what_stands_of_its_correction(sit
         # its days are free; and of a correction alone what it bills is taken back, no more
         site.do("UPDATE reserved_capacity SET kw = 300 WHERE supply_point = :p AND kind = 'year'", p=point)
         second = settle_and_approve(client, [point])
-        invoice(client, second)
+        original = invoice(client, second)
         assert living(site, point) == right
         site.do("UPDATE reserved_capacity SET kw = 310 WHERE supply_point = :p AND kind = 'year'", p=point)
         look(client)
@@ -231,3 +231,12 @@ def test_a_corrected_invoice_is_cancelled_with_what_stands_of_its_correction(sit
         taken = set(_taken_back(site, run))
         assert living(site, point) == total([line for line in bases(client, run=second) if line["id"] not in taken])
         assert site.one("SELECT state FROM invoice WHERE number = :n", n=correction) == "cancelled"
+
+        # what it bills no more is found missing, and billed by a correction of the document that stands
+        assert look(client)["open"] == 1
+        (found,) = client.get("/v1/corrections", params={"state": "open"}).json()
+        (run,) = post(client, "/corrections/order", 201, corrections=[found["id"]], why="přece jen 310 kW")["runs"]
+        third = invoice(client, run)
+        told = client.get(f"/v1/invoices/{third}").json()
+        assert (told["kind"], told["original"]["number"]) == ("corrective", original)
+        assert look(client)["open"] == 0

@@ -235,6 +235,20 @@ def test_a_point_that_no_contract_has_any_more_and_another_customer(site: Billed
             assert site.one(net, p=point) == after
         assert look(client)["open"] == 0
 
+        # the contract was right after all: its document is cancelled, so the point gets a statement of its own
+        site.do("UPDATE contract_item SET valid = '[2025-01-01,)' WHERE supply_point = :p", p=gone)
+        assert look(client)["open"] == 1
+        (again,) = client.get("/v1/corrections", params={"state": "open"}).json()
+        assert Decimal(again["difference"]) == before[gone]
+        order = {"corrections": [again["id"]], "why": "smlouva přece jen platí"}
+        ordered = client.post("/v1/corrections/order", json=order)
+        assert ordered.status_code == 201, ordered.text
+        made = client.post("/v1/invoices", json={"run": ordered.json()["runs"][0]})
+        assert made.status_code == 201, made.text
+        (told,) = (client.get(f"/v1/invoices/{number}").json() for number in made.json()["invoices"])
+        assert (told["kind"], told["original"], site.one(net, p=gone)) == ("regular", None, before[gone])
+        assert look(client)["open"] == 0
+
 
 def high_voltage_item(site: BilledSite) -> int:
     item: int = site.one(

@@ -30,6 +30,7 @@ def basis(identifier: int, amount: Decimal, **said: Any) -> Any:
         "id": identifier, "supply_point": 1, "contract": 1, "contract_kind": "network", "supplier": 1, "payer": 2,
         "amount": amount, "vat_percent": D("21.00"), "statement_type": REGULAR, "statement": "corrective",
         "reason": "oprava", "original": None, "original_supplier": 1, "original_payer": 2, "takes_back": None,
+        "original_state": "issued",
     }  # fmt: skip
     return SimpleNamespace(**{**row, **said})
 
@@ -364,3 +365,14 @@ def test_a_new_line_without_an_original_follows_the_document_of_its_own_payer() 
     ]
     made = orders(rows, "contract")
     assert [(order.supplier, order.payer, order.original) for order in made] == [(1, 3, 7), (1, 2, 8), (9, 2, None)]
+
+
+@pytest.mark.parametrize(("statement_type", "kind"), [(CORRECTED, "regular"), (CORRECTS_FINAL, "annual")])
+def test_what_is_billed_again_of_a_cancelled_document_is_a_statement_of_its_own(statement_type: int, kind: str) -> None:
+    again = basis(1, D(50), statement_type=statement_type, original=7, original_state="cancelled")
+    (order,) = orders([again], "contract")
+    assert (order.kind, order.original, order.about) == (kind, None, frozenset())
+    # beside a line that a standing document gets back it is on the document about that one
+    taken = basis(2, D(-20), statement_type=CANCELLING, takes_back=12, original=8)
+    (order,) = orders([again, taken], "contract") if statement_type == CORRECTED else orders([taken], "contract")
+    assert order.original == 8

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from central.invoicing.kinds import kinds
+from central.invoicing.kinds import kinds, tax_point_rule
 from central.invoicing.payments.journal import write_csv
 from central.invoicing.payments.journal_entries import (
     Entry,
@@ -98,7 +98,7 @@ def test_texts_that_a_spreadsheet_would_compute_or_cut_are_kept_as_texts() -> No
 
 
 def test_every_kind_of_tax_document_has_its_type_in_pohoda() -> None:
-    assert set(KINDS) == {kind for kind, rules in kinds().items() if rules.tax_point != "none"}
+    assert set(KINDS) == {kind for kind in kinds() if tax_point_rule(kind, DAY).day != "none"}
     assert {kind for kind, type_ in KINDS.items() if type_ == "issuedCorrectiveTax"} == {
         "corrective", "cancelling", "advance_credit",
     }  # fmt: skip
@@ -115,6 +115,15 @@ def test_a_document_for_pohoda_has_its_vat_by_the_names_of_rates() -> None:
     assert (told["invoiceType"], told["company"]) == ("issuedCorrectiveTax", "A & B")
     assert (told["priceHighVAT"], told["priceLowVAT"], told["priceNone"]) == ("21.00", "12.00", "100.00")
     assert "ico" not in told
+
+
+def test_what_xml_forbids_in_a_name_stops_no_hand_over() -> None:
+    odd = "A\x07 & B\x00\ufffe"
+    root = etree.fromstring(
+        write_pohoda("ROZ1", "", [Document("1", "regular", DAY, DAY, DAY, "1", odd, odd, odd, odd, odd, odd, odd, [])])
+    )
+    told = {etree.QName(each).localname: each.text for each in root.iter() if not len(each)}
+    assert (told["text"], told["company"]) == ("A & B", "A & B")
 
 
 def test_a_document_in_another_currency_is_no_document_in_crowns() -> None:

@@ -14,6 +14,7 @@ def basis(number: int, contract: int, **other: Any) -> Any:
     common = {
         "id": number, "supply_point": number, "contract": contract, "contract_kind": "distribution", "supplier": 1,
         "payer": 2, "original": None, "original_supplier": 1, "original_payer": 2,
+        "original_state": "issued",
         "statement_type": 0, "statement": "regular", "reason": None,
     }  # fmt: skip
     return SimpleNamespace(**{**common, **other})

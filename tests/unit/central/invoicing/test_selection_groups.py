@@ -26,7 +26,7 @@ def basis(identifier: int, point: int = 1, contract: int = 1, **said: Any) -> An
         "id": identifier, "input": point * 10, "supply_point": point, "contract": contract, "contract_kind": "network",
         "due_days": 14, "supplier": LDS, "payer": FIRST_PAYER, "amount": D("100.00"), "statement_type": REGULAR,
         "reason": None, "start": MID_MARCH, "stop": APRIL, "statement": "regular", "original": None, "stamp": "",
-        "original_supplier": LDS, "original_payer": FIRST_PAYER,
+        "original_supplier": LDS, "original_payer": FIRST_PAYER, "original_state": "issued",
     }  # fmt: skip
     return SimpleNamespace(**{**row, **said})
 

@@ -127,3 +127,11 @@ def test_the_elements_of_pain_001_stand_in_the_order_of_the_message() -> None:
     assert max(len(texts[name]) for name in ("MsgId", "PmtInfId", "InstrId", "EndToEndId")) <= 35
     assert all(len(each.text or "") <= 140 for each in root.iter(f"{{{PAIN}}}Ustrd"))
     assert [each.text for each in root.iter(f"{{{PAIN}}}NbOfTxs")] == ["2", "2"]
+
+
+def test_a_line_break_in_a_name_makes_no_record_of_an_order() -> None:
+    odd = replace(ORDER, name="Firma\r\n1 1501", items=[replace(item, message="a\nb\x07") for item in ORDER.items])
+    written = write_kpc(odd).split(b"\r\n")
+    assert len(written) == len(write_kpc(ORDER).split(b"\r\n"))
+    assert written[0][10:30] == b"FIRMA 1 1501        "
+    assert not any(octet < 32 for line in written for octet in line)

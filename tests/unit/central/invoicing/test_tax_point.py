@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from lxml import etree
 
+import central.invoicing.kinds as module
 from central.invoicing.compose import About, Terms, compose
 from central.invoicing.compose_rows import BasisRow, PointInput
-from central.invoicing.kinds import FILE, kinds
+from central.invoicing.document import Original
+from central.invoicing.isdoc import NAMESPACE, problems_of, write_isdoc
+from central.invoicing.kinds import FILE, kinds, tax_point_rule
+from central.invoicing.payments.journal import pohoda_document
+from central.invoicing.payments.journal_entries import accounts, document_entries
+from central.invoicing.payments.pohoda import write_pohoda
 from central.invoicing.tax_point import consumption_of
 from shared.metering_day import month_bounds
 from shared.quantities import Commodity, Flag
 from tests.unit.central.invoicing.test_documents import FIRM, SUPPLIER, bases, high_voltage, low_voltage
 
+D = Decimal
 ISSUED = Terms(date(2026, 4, 8), 14)
 SETTLED = datetime(2026, 4, 1, 22, 30, tzinfo=UTC)
 """2 April in Prague."""
@@ -84,9 +97,102 @@ def test_a_gas_day_ends_at_six() -> None:
     assert (month.reading, month.last_metering) == (LAST, LAST)
 
 
-def test_which_day_holds_is_data_with_its_mark() -> None:
-    assert {kind for kind, rules in kinds().items() if rules.tax_point == "consumption"} == {
-        "regular", "annual", "collective",
-    }  # fmt: skip
-    assert all((rules.tax_point_mark is None) == (rules.tax_point == "consumption") for rules in kinds().values())
+def test_which_day_holds_is_data_with_its_mark_since_a_day() -> None:
+    today = {kind: tax_point_rule(kind, ISSUED.issue_date) for kind in kinds()}
+    assert {kind for kind, rule in today.items() if rule.day == "consumption"} == {"regular", "annual", "collective"}
+    assert {rule.mark for rule in today.values()} == {"documented", "inferred", "assumed"}
+    assert all(rule.source for rule in today.values())
     assert '"read": {"day": "reading", "mark": "documented"}' in FILE.read_text()
+    # the wording of before 2024 is documented; that it goes on to hold is not
+    marks = [tax_point_rule("regular", day).mark for day in (date(2023, 12, 31), date(2024, 1, 1))]
+    assert marks == ["documented", "inferred"]
+
+
+@pytest.fixture
+def by_issue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An operator who follows the law's wording since 2024, by the data."""
+    said = json.loads(FILE.read_text())
+    said["tax_points"]["statement"][1]["day"] = "issue"
+    changed = tmp_path / "kinds.json"
+    changed.write_text(json.dumps(said))
+    monkeypatch.setattr(module, "FILE", changed)
+    forget_kinds()
+    yield
+    monkeypatch.undo()
+    forget_kinds()
+
+
+def forget_kinds() -> None:
+    module._file.cache_clear()
+    module.kinds.cache_clear()
+
+
+RATES = (D("12.00"), D("21.00"))
+BEFORE_2024 = Terms(date(2023, 12, 31), 14)
+
+
+def whole_path(kind: str, terms: Terms = ISSUED) -> dict[str, Any]:
+    """A document over a change of the rate of VAT, by all that tells its tax point, and what it recapitulates."""
+    billed = [replace(row, vat_percent=RATES[place % 2]) for place, row in enumerate(rows())]
+    about = About(kind=kind) if kind == "regular" else About(kind, original=Original("1", LAST), reason="oprava")
+    made = compose("2600000001", SUPPLIER, FIRM, [(high_voltage(), billed)], terms, about)
+    xml = write_isdoc(made)
+    assert problems_of(xml) == []
+    rates = [(each.percent, each.base, each.vat) for each in made.vat_rows]
+    row = SimpleNamespace(
+        number=made.number, kind=made.kind, issue_date=made.issue_date, tax_date=made.tax_date, net=made.net,
+        vat=made.vat, currency="CZK", payer_code="P", variable_symbol="1", due_date=made.due_date, payer_name="P",
+        street="", city="", postal_code="", ico=None, dic=None, claimed=None,
+        vat_rows=[dict(zip(("percent", "base", "vat"), map(str, each), strict=True)) for each in rates],
+    )  # fmt: skip
+    entries = list(document_entries(row, accounts()["accounts"]))
+    assert sum(entry.amount for entry in entries) == made.gross
+    pohoda = etree.fromstring(write_pohoda("ROZ1", "", [pohoda_document(row)]))
+    return {
+        "document": made.tax_date,
+        "isdoc": date.fromisoformat(etree.fromstring(xml).findtext(f"{{{NAMESPACE}}}TaxPointDate") or ""),
+        "journal": {entry.day for entry in entries},
+        "pohoda": date.fromisoformat(pohoda.findtext(".//{*}dateTax") or ""),
+        "rates": rates,
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"), [("regular", (LAST, ISSUED.issue_date)), ("corrective", (ISSUED.issue_date,) * 2)]
+)
+def test_either_tax_point_goes_the_whole_way_over_a_change_of_vat(
+    kind: str, expected: tuple[date, date], request: pytest.FixtureRequest
+) -> None:
+    told = []
+    for day in expected:
+        made = whole_path(kind)
+        assert {made["document"], made["isdoc"], made["pohoda"], *made["journal"]} == {day}
+        told.append(made["rates"])
+        request.getfixturevalue("by_issue")
+    # the day moves nothing of the money: each rate is recapitulated once, of what was taken under it
+    assert told[0] == told[1]
+    assert [percent for percent, _, _ in told[0]] == list(RATES)
+    assert all(vat == (base * percent / 100).quantize(D("0.01"), ROUND_HALF_UP) for percent, base, vat in told[0])
+
+
+def test_what_was_issued_before_the_new_wording_keeps_the_day_of_the_reading(by_issue: None) -> None:
+    assert whole_path("regular", BEFORE_2024)["document"] == LAST
+    assert whole_path("regular")["document"] == ISSUED.issue_date
+
+
+@pytest.mark.parametrize("days", [["2024-01-01"], [None, None], [None, "2025-01-01", "2024-01-01"], []])
+def test_tax_points_that_do_not_follow_each_other_are_refused(
+    days: list[str | None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = json.loads(FILE.read_text())
+    said["tax_points"]["statement"] = [{"since": day, "day": "issue", "mark": "assumed", "source": "x"} for day in days]
+    changed = tmp_path / "kinds.json"
+    changed.write_text(json.dumps(said))
+    monkeypatch.setattr(module, "FILE", changed)
+    forget_kinds()
+    try:
+        with pytest.raises(ValueError, match="must say the tax point statement of the kind regular"):
+            kinds()
+    finally:
+        monkeypatch.undo()
+        forget_kinds()
