@@ -8,6 +8,7 @@ from central.invoicing import states
 from central.invoicing.delivery.withdrawing import withdraw_document
 from central.invoicing.invoices import require_invoice
 from central.invoicing.issue import Issued, issue_invoices
+from central.invoicing.payments.matching import lock_payments
 from central.invoicing.payments.receivables import settle_corrected
 from central.invoicing.selection import Grouping, Selection
 from central.invoicing.standing import standing_bases
@@ -16,6 +17,7 @@ from central.platform import audit
 from central.platform.errors import Refused
 from central.platform.identity import Person
 from central.settlement.cancelling import cancel_bases
+from central.settlement.turns import take_turn
 
 CORRECTIONS = text("""
     -- a document and all that is about it, over any number of steps
@@ -37,6 +39,9 @@ def cancel_invoice(connection: Connection, number: str, reason: str, person: Per
     or settled by a new run (`settlement/freeing.py`). Raises NotFound, and Refused where its state or one of its lines
     does not allow it, nothing stands, or a check is in error.
     """
+    # before rows are locked: others take them in this order, too (a year-end, an issue of corrections)
+    take_turn(connection)
+    lock_payments(connection)
     connection.execute(select(invoice.c.id).where(invoice.c.number == number).with_for_update())
     row = require_invoice(connection, number)
     states.advance(row.state, "cancel", number)

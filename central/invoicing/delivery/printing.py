@@ -15,9 +15,18 @@ from central.platform.identity import Person
 MOST = 500
 """Documents of a batch: its file is put together in memory."""
 
+_INVOICES = text("""
+    -- the invoices that wait, locked before their deliveries: who cancels one holds it and withdraws these
+    SELECT i.id FROM invoice i
+     WHERE i.id IN (SELECT d.invoice FROM delivery d WHERE d.kind = 'print' AND d.state = 'queued'
+                     ORDER BY d.number LIMIT :most)
+     ORDER BY i.id FOR UPDATE
+""")
 _WAITING = text("""
     SELECT d.id FROM delivery d
-     WHERE d.kind = 'print' AND d.state = 'queued' ORDER BY d.number LIMIT :most FOR UPDATE SKIP LOCKED
+     WHERE d.kind = 'print' AND d.state = 'queued'
+       AND (d.invoice IS NULL OR d.invoice = ANY (CAST(:invoices AS bigint[])))
+     ORDER BY d.number LIMIT :most FOR UPDATE SKIP LOCKED
 """)
 _FILES = text("""
     SELECT coalesce(f.content, a.content) AS content
@@ -34,7 +43,8 @@ _SENT = text("""
 
 def make_batch(connection: Connection, person: Person, at: datetime) -> dict[str, int]:
     """Put the queued documents, at most MOST, into a new batch. Refused where none waits."""
-    ids = connection.execute(_WAITING, {"most": MOST}).scalars().all()
+    invoices = list(connection.execute(_INVOICES, {"most": MOST}).scalars())
+    ids = connection.execute(_WAITING, {"most": MOST, "invoices": invoices}).scalars().all()
     if not ids:
         raise Refused("nothing_to_print", "No document waits for print; order it by POST /v1/deliveries first.")
     row = {"documents": len(ids), "made_at": at, "made_by": person.name}

@@ -9,13 +9,16 @@ from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
+from central.invoicing.cancel import cancel_invoice
+from central.invoicing.delivery.printing import make_batch
 from central.platform.database import transaction
 from central.platform.errors import DomainError
 from central.settlement.cancelling import cancel_bases
 from central.settlement.runs import approve_run
 from central.settlement.scope import Scope
+from central.settlement.turns import take_turn
 from central.workflow.settle_month import Period
 from central.workflow.settle_month import settle as settle_period
 from tests.system.billing.site import CLERK, NOW, BilledSite
@@ -31,7 +34,10 @@ from tests.system.billing.test_one_month_in_several_runs import (
 )
 
 LATER: datetime = NOW + timedelta(hours=1)
-WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+WAITING = """
+    SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+     WHERE NOT l.granted AND a.datname = current_database()
+"""
 
 
 @contextmanager
@@ -158,3 +164,27 @@ def test_the_last_lines_of_a_bill_taken_back_by_two_free_its_days(site: BilledSi
     assert site.one("SELECT count(*) FROM settlement_input WHERE run = :run AND approved", run=run) == 0
     with site.client() as client:
         assert settle(client, month="2026-03", scope={"points": [point]})["id"] > run
+
+
+def test_who_cancels_and_who_prints_lock_in_one_order(site: BilledSite) -> None:
+    """Each waits before it holds what the other one wants: else the database would have to end one of them."""
+    point = high_voltage(site)[0]
+    with site.client() as client:
+        run = settle(client, month="2026-03", scope={"points": [point]})["id"]
+        post(client, f"/settlement/runs/{run}/approve", 200)
+        (number,) = post(client, "/invoices", 201, run=run)["invoices"]
+        post(client, "/deliveries", 201, kind="print", numbers=[number])
+    document = text("SELECT id FROM invoice WHERE number = :n FOR UPDATE NOWAIT")
+    queued = text("SELECT id FROM delivery WHERE number = :n FOR UPDATE NOWAIT")
+    with site.engine.connect() as first:
+        first.execute(document, {"n": number})
+        with meanwhile(site, lambda connection: make_batch(connection, CLERK, LATER)) as printed:
+            assert first.execute(queued, {"n": number}).one()
+            first.rollback()
+        assert printed[0]["documents"] == 1
+        take_turn(first)
+        with meanwhile(site, lambda connection: cancel_invoice(connection, number, "omyl", CLERK, LATER)) as cancelled:
+            assert first.execute(document, {"n": number}).one()
+            first.rollback()
+    assert len(cancelled[0].numbers) == 1
+    assert site.one("SELECT state FROM invoice WHERE number = :n", n=number) == "cancelled"
