@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from central.checks import units
 from central.checks.frame import MICRO, MISSING, Frame, Numbers, group, match
 from central.checks.framework import Asked, Findings, Kind, Value, findings
-from central.checks.received_items import own_points, read_items
+from central.checks.own_licences import own_items
+from central.checks.received_items import read_items
 from central.checks.verdict import Result
 
 EQUAL, ALL_EQUAL, DIFFERS, NO_MESSAGE, NO_UNIT = range(5)
@@ -28,7 +29,7 @@ LARGEST: Final = 2**63 // 10_000
 
 @dataclass(frozen=True)
 class Invoiced:
-    """Items of the received invoices, in the units that `items.words` names; points of our own networks."""
+    """Items of the received invoices, in the units that `items.words` names; contract items of our own licences."""
 
     items: Frame
     own: Numbers
@@ -47,7 +48,7 @@ class Pairs:
 def read_invoiced(asked: Asked, bases: Frame) -> Invoiced:
     """Items of distribution invoices that came as messages and have a price."""
     items = read_items(asked, bases)
-    return Invoiced(items.take(items["priced"] == 1), own_points(asked))
+    return Invoiced(items.take(items["priced"] == 1), own_items(asked))
 
 
 def pair(judged: Frame, items: Frame) -> Pairs:

@@ -60,11 +60,6 @@ TYPES = f"""
     SELECT DISTINCT ote_item_type FROM stock_item
      WHERE ote_item_type IS NOT NULL AND rate = ANY (ARRAY{list(RATES)}) ORDER BY 1
 """  # noqa: S608 - numbers of ours
-OWN = """
-    -- points of the networks of our own licensees
-    SELECT p.id AS supply_point FROM supply_point p
-     WHERE p.id = ANY (%(points)s::bigint[]) AND EXISTS (SELECT FROM network_area a WHERE a.licensee = p.operator)
-"""
 _NAMES: Final = (
     "invoice", "place", "supply_point", "rate", "type", "price", "effect", "unit", "first", "end_", "electric",
     "issuer", "net", "crowns", "priced", "counted",
@@ -86,18 +81,10 @@ def read_items(asked: Asked, bases: Frame) -> Frame:
     return items
 
 
-def own_points(asked: Asked) -> Numbers:
-    """Those of the points that lie in networks of our own licensees."""
-    points: Numbers = asked.once(
-        "points of own networks", lambda one: one.frame(OWN, ("supply_point",))["supply_point"]
-    )
-    return points
-
-
 def chosen(bases: Frame, rates: Sequence[int], own: Numbers, parameters: Mapping[str, Any]) -> Frame:
-    """The bases with a rate of these that the parameter `which` wants."""
+    """The bases with a rate of these that the parameter `which` wants; `own` are items of our own licences."""
     judged = bases.take(np.isin(bases["rate"], rates))
-    return judged.take(~np.isin(judged["supply_point"], own)) if parameters["which"] == FOREIGN else judged
+    return judged.take(~np.isin(judged["contract_item"], own)) if parameters["which"] == FOREIGN else judged
 
 
 def days_of(bases: Frame) -> tuple[date, date]:

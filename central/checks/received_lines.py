@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from central.checks.frame import MISSING, Frame, Numbers
 from central.checks.framework import Asked
-from central.checks.received_items import RATES, days_of, own_points, read_items
+from central.checks.own_licences import own_items
+from central.checks.received_items import RATES, days_of, read_items
 from central.platform.arrays import int_array
 from central.settlement.stock_items import OF_BASIS
 
@@ -61,7 +62,7 @@ BASE_COLUMNS: Final = (
 @dataclass(frozen=True)
 class Received:
     """Lines of received invoices with their key; stock item (`item`, `card`: place in `codes`, `type`) and key of each
-    basis, by ascending `id`; other bases that hold, with their key; points of our own networks."""
+    basis, by ascending `id`; other bases that hold, with their key; contract items of our own licences."""
 
     lines: Frame
     cards: Frame
@@ -84,7 +85,7 @@ def read_received(asked: Asked, bases: Frame) -> Received:
         _cards(asked, walked, items),
         codes,
         with_card(_held(asked, beside, walked["id"]), items),
-        own_points(asked),
+        own_items(asked),
     )
 
 

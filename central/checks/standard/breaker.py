@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from central.checks.frame import MISSING, Frame, Numbers, match
 from central.checks.framework import ELECTRICITY, Asked, Definition, Findings, Kind, Text, Value, findings
 from central.checks.message_items import Pairs
+from central.checks.own_licences import own_items
 from central.checks.own_values import own_component, read_lists
 from central.checks.rate_values import PER_MONTH, PER_MWH, Regulated, combination_of, read_regulated, values_by_rate
-from central.checks.received_items import FOREIGN, WHICH, own_points
+from central.checks.received_items import FOREIGN, WHICH
 from central.checks.standard.message_price import converted
 from central.checks.tariff_changes import (
     changes_of,
@@ -49,7 +50,8 @@ class Compared:
     """What the bases walked are compared with.
 
     `bases` are those walked, `items` what their items say and `keys` where their prices stand, row by row; `said` is
-    what the billing data received say, `values` the prices by `key` and `part`, `own` the points of our own networks.
+    what the billing data received say, `values` the prices by `key` and `part`, `own` the contract items
+    of our own licences.
     """
 
     bases: Frame
@@ -65,7 +67,7 @@ class Compared:
         """Bases, items and keys that the parameter `which` wants."""
         wanted = np.ones(len(self.bases), dtype=np.bool_)
         if parameters["which"] == FOREIGN:
-            wanted = ~np.isin(self.bases["supply_point"], self.own)
+            wanted = ~np.isin(self.bases["contract_item"], self.own)
         return self.bases.take(wanted), self.items.take(wanted), self.keys.take(wanted)
 
 
@@ -159,7 +161,7 @@ class BreakerAndRate:
             keys_of(walked, combination, own_component(walked, combination, regulated)),
             said_of(standing, rates),
             priced(values_by_rate(regulated, combination, walked["rate"]), lists),
-            own_points(asked),
+            own_items(asked),
             rates,
         )
 

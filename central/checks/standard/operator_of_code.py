@@ -9,17 +9,22 @@ from sqlalchemy import select
 
 from central.checks.frame import MISSING, Frame, Numbers, match
 from central.checks.framework import Asked, Definition, Findings, Kind, Text, Value, findings
-from central.checks.standard.operator_codes import main_operators, prefixes
+from central.checks.operator_codes import main_operators, prefixes
+from central.checks.own_licences import own_operators
 from central.checks.verdict import Result
 from central.registry.tables import party
 
 UNDECIDED, EQUAL, ANOTHER, UNKNOWN = range(4)
 RESULTS: Final = np.array([Result.INFO, Result.OK, Result.ERROR, Result.WARNING], dtype=np.int8)
 OTHER: Final = -1
+OWN: Final = len(main_operators())
+"""The place of whoever holds our own networks: codes of our own number series (registry) are theirs."""
+OWN_NAME: Final = "vlastní síť (vlastní číselná řada) / own network (own number series)"
 
 POINTS = """
-    -- the operator of points, now (without days) and in spans of days before, and whose the beginning of their code is
-    SELECT p.id AS supply_point, held.operator, held.first, held.end_, told.place AS decided
+    -- the operator of points, now (without days) and in spans of days before, and whose their code is: ours where it is
+    -- one of our number series, else by its beginning
+    SELECT p.id AS supply_point, held.operator, held.first, held.end_, coalesce(mine.place, told.place) AS decided
       FROM supply_point p
      CROSS JOIN LATERAL (
            SELECT p.operator, NULL::integer AS first, NULL::integer AS end_
@@ -32,6 +37,13 @@ POINTS = """
                                WITH ORDINALITY AS c (commodity, prefix, place, turn)
             WHERE c.commodity = p.commodity AND starts_with(p.ean, c.prefix)
             ORDER BY c.turn LIMIT 1) AS told ON true
+      LEFT JOIN LATERAL (
+           SELECT %(own)s::integer AS place FROM number_series n
+            WHERE n.purpose = CASE p.commodity WHEN 'gas' THEN 'eic' ELSE 'ean18' END
+              AND left(p.ean, length(n.prefix) + n.digits) COLLATE "C"
+                  BETWEEN n.prefix || lpad(n.first_number::text, n.digits, '0')
+                      AND n.prefix || lpad(n.last_number::text, n.digits, '0')
+            LIMIT 1) AS mine ON true
      WHERE p.id = ANY (%(points)s::bigint[])
 """
 ITEMS = """
@@ -56,8 +68,9 @@ class KnownParty:
 class SetOperators:
     """Operators of points and of items, and who they are.
 
-    `points` have `decided`, the place of the main operator whose code it is. `parties` have `main`, the place of the
-    main operator by commodity that the party is, OTHER where it is none, MISSING where nothing tells.
+    `points` have `decided`, the place of the main operator whose code it is, or OWN. `parties` have `main`, the place
+    of the main operator by commodity that the party is, OTHER where it is none, MISSING where nothing tells, and `own`
+    where its licence is ours.
     """
 
     points: Frame
@@ -68,7 +81,7 @@ class SetOperators:
 
 
 class OperatorOfCode:
-    """Where the code of a point tells the main distributor, the contract item must name it."""
+    """Where the code of a point tells the main distributor or our own network, the contract item must name it."""
 
     definition: ClassVar[Definition] = Definition(
         number=16,
@@ -77,13 +90,14 @@ class OperatorOfCode:
             "Electricity or gas operator by the EAN or EIC of the point",
         ),
         rule=Text(
-            "Začátek EAN nebo EIC místa určuje hlavního provozovatele distribuční soustavy (číselník s dodávkou): na "
-            "položce smlouvy, a kde na ní není, na místě, je týž: OK; je jiný: chyba; z kódu nelze určit (řada "
-            "lokálních soustav): informace; provozovatel nemá EAN ani IČO: varování, kontrola se nemohla provést.",
-            "The beginning of a point's EAN or EIC tells its main distribution operator (list with the release): the "
-            "contract item, or the point where the item names none, has the same: OK; another: error; the code does "
-            "not tell (series of local networks): info; the operator has neither an EAN nor a company number: "
-            "warning, the check could not run.",
+            "Začátek EAN nebo EIC místa určuje hlavního provozovatele distribuční soustavy (číselník s dodávkou), kód "
+            "z vlastní číselné řady vlastní síť: na položce smlouvy, a kde na ní není, na místě, je týž: OK; je jiný: "
+            "chyba; z kódu nelze určit (řada cizích lokálních soustav): informace; provozovatel nemá EAN ani IČO: "
+            "varování, kontrola se nemohla provést.",
+            "The beginning of a point's EAN or EIC tells its main distribution operator (list with the release), a "
+            "code of an own number series an own network: the contract item, or the point where the item names none, "
+            "has the same: OK; another: error; the code does not tell (series of others' local networks): info; the "
+            "operator has neither an EAN nor a company number: warning, the check could not run.",
         ),
         group="Aktualizace fakturačních podkladů",
         groups=("regular", "accrual", "annual"),
@@ -115,27 +129,31 @@ class OperatorOfCode:
     def read(self, asked: Asked, bases: Frame) -> SetOperators:
         """Operators that are set, whose codes the points have, and who the operators are."""
         commodities, beginnings, places = zip(*prefixes(), strict=True)
-        lists = {"commodities": list(commodities), "prefixes": list(beginnings), "places": list(places)}
+        lists = {"commodities": list(commodities), "prefixes": list(beginnings), "places": list(places), "own": OWN}
         points = asked.frame(POINTS, ("supply_point", "operator", "first", "end_", "decided"), **lists)
         items = asked.frame(ITEMS, ("contract_item", "operator"))
         wanted = np.unique(np.concatenate([points["operator"], items["operator"]])).tolist()
         query = select(party.c.id, party.c.name, party.c.ean13, party.c.ico).where(party.c.id.in_(wanted))
         known = [KnownParty(*row) for row in asked.connection.execute(query.order_by(party.c.id))]
-        return SetOperators(points, items, which_main(known), tuple(each.name for each in known))
+        own = own_operators(asked).tolist()
+        return SetOperators(points, items, which_main(known, own), tuple(each.name for each in known))
 
     def verdict(self, bases: Frame, read: SetOperators, parameters: Mapping[str, Any]) -> Sequence[Findings]:
         """One finding about each basis."""
         decided, operator = _of_points(bases, read.points)
         places, others = match([bases["contract_item"]], [read.items["contract_item"]])
         operator[places] = read.items["operator"][others]
-        name, main = (np.full(len(bases), MISSING, dtype=np.int64) for _ in range(2))
+        name, main, own = (np.full(len(bases), MISSING, dtype=np.int64) for _ in range(3))
         places, others = match([operator, bases["commodity"]], [read.parties["party"], read.parties["commodity"]])
-        name[places], main[places] = read.parties["name"][others], read.parties["main"][others]
+        for told, column in ((name, "name"), (main, "main"), (own, "own")):
+            told[places] = read.parties[column][others]
         messages = np.select(
-            [decided == MISSING, main == MISSING, main == decided], [UNDECIDED, UNKNOWN, EQUAL], ANOTHER
+            [decided == MISSING, decided == OWN, main == MISSING, main == decided],
+            [UNDECIDED, np.where(own == 1, EQUAL, ANOTHER), UNKNOWN, EQUAL],
+            ANOTHER,
         )
         values = {
-            "decided": Value(Kind.WORD, decided, tuple(each.name for each in main_operators())),
+            "decided": Value(Kind.WORD, decided, (*(each.name for each in main_operators()), OWN_NAME)),
             "operator": Value(Kind.WORD, name, read.names),
             "party": Value(Kind.LINK, operator, ("party",)),
             "point": Value(Kind.LINK, bases["supply_point"], ("supply_point",)),
@@ -143,8 +161,8 @@ class OperatorOfCode:
         return [findings(bases["id"], RESULTS[messages], messages, values)]
 
 
-def which_main(parties: Iterable[KnownParty]) -> Frame:
-    """Which main operator each party is, for each commodity."""
+def which_main(parties: Iterable[KnownParty], own: Sequence[int]) -> Frame:
+    """Which main operator each party is, for each commodity, and whether it is one of our own."""
     known = []
     for name, row in enumerate(parties):
         for commodity, word in enumerate(("electricity", "gas")):
@@ -152,9 +170,9 @@ def which_main(parties: Iterable[KnownParty]) -> Frame:
             for place, operator in enumerate(main_operators()):
                 if operator.commodity == word and operator.is_party(row.ean13, row.ico):
                     main = place
-            known.append((row.id, name, commodity, main))
-    columns = np.array(known, dtype=np.int64).reshape(-1, 4).T
-    return Frame(dict(zip(("party", "name", "commodity", "main"), columns, strict=True)))
+            known.append((row.id, name, commodity, main, int(row.id in own)))
+    columns = np.array(known, dtype=np.int64).reshape(-1, 5).T
+    return Frame(dict(zip(("party", "name", "commodity", "main", "own"), columns, strict=True)))
 
 
 def _of_points(bases: Frame, points: Frame) -> tuple[Numbers, Numbers]:

@@ -20,21 +20,26 @@ ENTERED, NOTHING, CHANGED, NO_MONTHLY, NO_YEARLY, ZERO_MONTHLY, ZERO_YEARLY, NO_
 MONTHLY, YEARLY = 5, 6
 
 ITEMS = """
-    -- items of points at a level whose reserved capacity a package in force prices, without the exempt ones
+    -- days on which items pay reserved capacity: a package in force prices it at the point's voltage level, and the
+    -- point neither is exempt nor chose the single-component price
     WITH priced AS MATERIALIZED (
-        SELECT DISTINCT k.valid, level.name AS level
+        SELECT level.name AS level, range_agg(k.valid) AS valid
           FROM package k
          CROSS JOIN LATERAL jsonb_array_elements(k.content -> 'rules') AS r (rule)
          CROSS JOIN LATERAL jsonb_array_elements_text(r.rule -> 'levels') AS level (name)
          WHERE k.active AND k.commodity = 'electricity' AND (r.rule ->> 'code')::integer IN (5, 6)
+         GROUP BY level.name
     )
-    SELECT DISTINCT i.id AS contract_item
+    SELECT i.id AS contract_item, lower(d.days) - DATE '1970-01-01' AS first, upper(d.days) - DATE '1970-01-01' AS end_
       FROM contract_item i
-      JOIN supply_point p ON p.id = i.supply_point
-      JOIN priced ON priced.level = p.voltage_level AND priced.valid && i.valid
+      JOIN supply_point_valid v ON v.id = i.supply_point AND v.valid && i.valid AND v.valid && %(asked)s::daterange
+      JOIN priced ON priced.level = v.voltage_level
+     CROSS JOIN LATERAL unnest(
+           priced.valid * datemultirange(i.valid * v.valid * %(asked)s::daterange)
+           - (SELECT coalesce(range_agg(c.valid), '{}') FROM point_condition c
+               WHERE c.supply_point = i.supply_point AND c.kind IN ('capacity_exempt', 'single_component'))
+           ) AS d (days)
      WHERE i.supply_point = ANY (%(points)s::bigint[]) AND i.kind <> 'supply'
-       AND NOT EXISTS (SELECT FROM point_condition c
-                        WHERE c.supply_point = p.id AND c.kind = 'capacity_exempt' AND c.valid @> i.valid)
 """
 LINES = """
     -- lines of the two capacities that hold, by the month in which they end, of all groups and states
@@ -56,8 +61,8 @@ _NAMES: Final = ("id", "contract_item", "rate", "statement_type", "month", "kilo
 
 @dataclass(frozen=True)
 class Reserved:
-    """Items that pay reserved capacity, and all lines of it that hold in the months looked at and the ones before: also
-    those that are invoiced, or whose error was cancelled, so that they are not checked."""
+    """Items with the days on which they pay reserved capacity, and all lines of it that hold in the months looked at
+    and the ones before: also those that are invoiced, or whose error was cancelled, so that they are not checked."""
 
     items: Frame
     lines: Frame
@@ -73,14 +78,13 @@ class ReservedCapacity:
             "Součet měsíční (sazba 5) a roční (sazba 6) rezervované kapacity položky smlouvy za období: nenulový OK, "
             "nulový "
             "chyba; k tomu: liší se od minulého měsíce: varování; podklad měsíční nebo roční kapacity chybí nebo je "
-            "nulový: informace. Posuzuje se tam, kde ji účinný balíček na napěťové hladině účtuje a místo není "
-            "osvobozeno.",
+            "nulový: informace. Posuzuje se tam, kde ji balíček účinný v intervalu na napěťové hladině účtuje a místo "
+            "není osvobozeno ani nemá jednosložkovou cenu.",
             "Sum of the monthly (rate 5) and the yearly (rate 6) reserved capacity of a contract item for the "
             "period: not "
             "zero OK, zero error; besides: it differs from last month's: warning; a basis of the monthly or yearly "
-            "capacity lacks or is zero: info each. It applies where a package in force prices it at the voltage "
-            "level and "
-            "the point is not exempt.",
+            "capacity lacks or is zero: info each. It applies where a package in force in the interval prices it at "
+            "the voltage level and the point neither is exempt nor has the single-component price.",
         ),
         group="Aktualizace fakturačních podkladů",
         groups=("regular", "accrual", "annual"),
@@ -122,14 +126,12 @@ class ReservedCapacity:
         lines = asked.frame(LINES, _NAMES, taking_back=TAKING_BACK, since=since, until=until)
         runs = asked.frame(RUNS, ("run",), bases=int_array(bases["id"]))["run"]
         held = lines.take((lines["draft"] == MISSING) | np.isin(lines["draft"], runs))
-        return Reserved(asked.frame(ITEMS, ("contract_item",)), held)
+        items = asked.frame(ITEMS, ("contract_item", "first", "end_"), asked=f"[{first},{end})")
+        return Reserved(items, held)
 
     def verdict(self, bases: Frame, read: Reserved, parameters: Mapping[str, Any]) -> Sequence[Findings]:
         """Findings about the bases of both capacities; where an item has neither, about its calendar row."""
-        judged = bases.take(
-            np.isin(bases["contract_item"], read.items["contract_item"])
-            & ~np.isin(bases["statement_type"], TAKING_BACK)
-        )
+        judged = bases.take(_paying(bases, read.items) & ~np.isin(bases["statement_type"], TAKING_BACK))
         statement, month = _groups(judged), months_of(judged["end_"] - 1)
         numbers, first = group([judged["contract_item"], month, statement])
         many = len(first)
@@ -171,6 +173,15 @@ class ReservedCapacity:
             about = {"about": Subject.CALENDAR_ROW, "group": name}
             found += _told(rows, chosen, conditions, numbers_shown, **about)
         return found
+
+
+def _paying(bases: Frame, items: Frame) -> Chosen:
+    """Bases on some day of which their item pays reserved capacity."""
+    places, others = match([bases["contract_item"]], [items["contract_item"]])
+    over = (items["first"][others] < bases["end_"][places]) & (bases["first"][places] < items["end_"][others])
+    found: Chosen = np.zeros(len(bases), dtype=np.bool_)
+    found[places[over]] = True
+    return found
 
 
 def _told(

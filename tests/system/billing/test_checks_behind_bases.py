@@ -71,6 +71,49 @@ def test_reserved_capacity_counts_what_is_not_checked_and_the_month_before(settl
 
 
 @pytest.mark.parametrize(
+    ("kind", "valid", "judged"),
+    [
+        ("capacity_exempt", "[2026-03-01,2026-04-01)", False),
+        ("capacity_exempt", "[2026-02-01,)", False),
+        ("single_component", "[2026-03-01,)", False),
+        ("capacity_exempt", "[2026-03-11,)", True),
+        ("capacity_exempt", "[2026-04-01,)", True),
+        ("loss", "[2026-03-01,)", True),
+    ],
+)
+def test_reserved_capacity_is_not_expected_where_it_is_not_paid(
+    settled: BilledSite, kind: str, valid: str, judged: bool
+) -> None:
+    basis = settled.one("SELECT max(id) FROM billing_basis WHERE rate = 6")
+    settled.do(
+        """
+        INSERT INTO point_condition (supply_point, kind, percent, choice, source, valid)
+        SELECT supply_point, :kind, CASE :kind WHEN 'loss' THEN 4 END, NULL, 'zkouška', CAST(:valid AS daterange)
+          FROM billing_basis WHERE id = :basis
+        """,
+        kind=kind,
+        valid=valid,
+        basis=basis,
+    )
+    told = found(settled, ReservedCapacity(), [basis])
+    settled.do("DELETE FROM point_condition WHERE source = 'zkouška'")
+    assert (len(told) > 0) == judged
+
+
+def test_reserved_capacity_is_not_expected_where_no_package_prices_it(settled: BilledSite) -> None:
+    basis = settled.one("SELECT max(id) FROM billing_basis WHERE rate = 6")
+    move = """
+        UPDATE billing_basis
+           SET valid = tstzrange(lower(valid) + CAST(:by AS interval), upper(valid) + CAST(:by AS interval))
+         WHERE id = :basis
+    """
+    settled.do(move, basis=basis, by="3 years")
+    told = found(settled, ReservedCapacity(), [basis])
+    settled.do(move, basis=basis, by="-3 years")
+    assert told == []
+
+
+@pytest.mark.parametrize(
     ("state", "expected"),
     [
         ('{"quality": 0}', Result.OK),

@@ -8,6 +8,7 @@ from central.checks.bases import Scope
 from central.checks.results import find_results
 from central.checks.run import RECHECK, run_checks
 from central.checks.standard.breaker import BreakerAndRate
+from central.checks.standard.message_price import MessagePrice
 from central.checks.standard.one_price import OnePrice
 from central.checks.standard.operator_of_code import OperatorOfCode
 from central.platform.database import transaction
@@ -42,6 +43,58 @@ def test_the_operator_is_told_by_the_code_of_the_point(site: BilledSite) -> None
     )
     again = results_of(site, check(site, Scope(run=run), [OperatorOfCode()]).id, 16)
     assert {again[basis][0] for basis in own} == {"ok"}
+
+    # codes of a number series of ours are codes of our network, but for those beyond its range
+    site.do("""
+        INSERT INTO number_series (code, purpose, prefix, digits, first_number, last_number, next_number)
+        VALUES ('EAN', 'ean18', '8591824006113', 4, 3200, 3232, 3200)
+    """)
+    told = results_of(site, check(site, Scope(run=run), [OperatorOfCode()]).id, 16)
+    assert {told[basis][0] for basis in own} == {"error"}
+    assert "belongs to vlastní síť" in told[min(own)][1]
+    site.do("UPDATE contract_item SET operator = NULL WHERE supply_point = :point", point=point)
+    told = results_of(site, check(site, Scope(run=run), [OperatorOfCode()]).id, 16)
+    assert {told[basis][0] for basis in own} == {"ok"}
+    site.do("UPDATE number_series SET last_number = 3231")
+    told = results_of(site, check(site, Scope(run=run), [OperatorOfCode()]).id, 16)
+    assert {told[basis][0] for basis in own} == {"error"}
+
+
+def test_only_items_of_operators_that_are_not_ours_where_that_is_asked(site: BilledSite) -> None:
+    run = settled(site)
+    price = MessagePrice()
+    site.do("""
+        UPDATE check_definition SET active = (number = 4), parameters = '{"which": "foreign_operator"}'
+         WHERE number IN (4, 6)
+    """)
+
+    def judged() -> set[int]:
+        return set(results_of(site, check(site, Scope(run=run), [price]).id, 4))
+
+    assert judged() == set(), "the one operator of the site is ours, though no network is entered"
+    bought = site.one("SELECT contract_item FROM billing_basis WHERE rate = 7 ORDER BY id LIMIT 1")
+    kind = """
+        WITH mine AS (SELECT contract FROM contract_item WHERE id = :item),
+             whole AS (UPDATE contract SET kind = :kind WHERE id = (SELECT contract FROM mine))
+        UPDATE contract_item SET kind = :kind WHERE contract = (SELECT contract FROM mine)
+    """
+    site.do(kind, item=bought, kind="purchase")
+    bases = set(site.one("SELECT array_agg(id) FROM billing_basis WHERE contract_item = :item", item=bought))
+    assert judged() <= bases
+    assert judged()
+    site.do(kind, item=bought, kind="distribution")
+    site.do("UPDATE contract_item SET operator = (SELECT id FROM party WHERE ean13 = :ean) WHERE id = :item",
+            ean=SUPERIOR_EAN, item=bought)  # fmt: skip
+    assert judged() <= bases
+    assert judged()
+    site.do("""
+        INSERT INTO network_area (code, name, commodity, licensee, superior, valid)
+        SELECT 'A', 'A', 'electricity', s.id, o.id, '[2020-01-01,)' FROM party s, party o
+         WHERE s.ean13 = '8591824071502' AND o.id = (SELECT min(operator) FROM supply_point)
+    """)
+    others = judged()
+    assert others
+    assert not others & bases, "who holds a network is ours, and nobody else"
 
 
 OWN_PRICES = """

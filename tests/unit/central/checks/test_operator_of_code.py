@@ -11,8 +11,8 @@ import pytest
 
 from central.checks.frame import MISSING
 from central.checks.framework import ELECTRICITY, GAS
-from central.checks.standard.operator_codes import main_operators, prefixes
-from central.checks.standard.operator_of_code import OTHER, KnownParty, OperatorOfCode, SetOperators, which_main
+from central.checks.operator_codes import main_operators, prefixes
+from central.checks.standard.operator_of_code import OTHER, OWN, KnownParty, OperatorOfCode, SetOperators, which_main
 from central.checks.verdict import Result
 from shared.identifiers import parse_ean13
 from tests.unit.central.checks.columns import bases, frame, told
@@ -44,7 +44,7 @@ def read(*points: Mapping[str, Any], items: Mapping[int, int] | None = None) -> 
     return SetOperators(
         frame(given, ("supply_point", "operator", "first", "end_", "decided")),
         frame(named, ("contract_item", "operator")),
-        which_main(PARTIES),
+        which_main(PARTIES, [LOCAL]),
         tuple(each.name for each in PARTIES),
     )
 
@@ -62,6 +62,11 @@ def read(*points: Mapping[str, Any], items: Mapping[int, int] | None = None) -> 
         (GAS, GAS_EGD, EGD, Result.OK, "EG.D, s.r.o. agrees"),
         (GAS, GAS_EGD, CEZ, Result.ERROR, "ČEZ Distribuce, a. s. is set"),
         (GAS, None, LOCAL, Result.INFO, "does not tell"),
+        # codes of our own number series
+        (ELECTRICITY, OWN, LOCAL, Result.OK, "Vlčí Důl agrees with the code of the point (vlastní síť"),
+        (ELECTRICITY, OWN, CEZ, Result.ERROR, "own network (own number series), ČEZ Distribuce, a. s. is set"),
+        (ELECTRICITY, OWN, NEW, Result.ERROR, "Nový is set"),
+        (GAS, OWN, LOCAL, Result.OK, "Vlčí Důl agrees"),
     ],
 )
 def test_the_table(commodity: int, decided: int | None, operator: int, expected: Result, said: str) -> None:
@@ -99,11 +104,12 @@ def test_nothing_to_compare() -> None:
 
 
 def test_who_the_parties_are() -> None:
-    parties = which_main(PARTIES)
+    parties = which_main(PARTIES, [LOCAL])
     electric = parties["main"][parties["commodity"] == ELECTRICITY].tolist()
     assert electric == [ELECTRIC_CEZ, ELECTRIC_EGD, OTHER, MISSING]
     assert parties["main"][parties["commodity"] == GAS].tolist() == [OTHER, GAS_EGD, OTHER, MISSING]
-    assert len(which_main([])) == 0
+    assert parties["own"].tolist() == [0] * 4 + [1] * 2 + [0] * 2
+    assert len(which_main([], [])) == 0
 
 
 def test_the_list_is_sound() -> None:

@@ -7,6 +7,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from central.checks.framework import Subject
 from central.checks.standard.reserved_capacity import Reserved, ReservedCapacity
 from central.checks.verdict import Result
@@ -14,6 +16,7 @@ from tests.unit.central.checks.columns import bases, frame, told
 
 CHECK = ReservedCapacity()
 NAMES = ("id", "contract_item", "rate", "statement_type", "month", "kilowatts", "draft")
+EVER = (date(2020, 1, 1), date(2030, 1, 1))
 MARCH, FEBRUARY = date(2026, 3, 1), date(2026, 2, 1)
 
 
@@ -28,7 +31,12 @@ def capacity(rate: int, kilowatts: str | None, **other: Any) -> dict[str, Any]:
     return {**plain, "rate": rate, "kilowatts": amount, **other}
 
 
-def reserved(rows: Sequence[dict[str, Any]], *others: dict[str, Any], items: tuple[int, ...] = (1,)) -> Reserved:
+def reserved(
+    rows: Sequence[dict[str, Any]],
+    *others: dict[str, Any],
+    items: tuple[int, ...] = (1,),
+    days: tuple[date, date] = EVER,
+) -> Reserved:
     """What is read of the bases themselves, and of others."""
     own = [
         capacity(
@@ -39,14 +47,19 @@ def reserved(rows: Sequence[dict[str, Any]], *others: dict[str, Any], items: tup
         if row["rate"] in (5, 6)
     ]  # fmt: skip
     return Reserved(
-        frame([{"contract_item": item} for item in items], ("contract_item",)), frame([*own, *others], NAMES)
-    )
+        frame(
+            [{"contract_item": item, "first": days[0], "end_": days[1]} for item in items],
+            ("contract_item", "first", "end_"),
+        ),
+        frame([*own, *others], NAMES),
+    )  # fmt: skip
 
 
 def found(
-    *rows: dict[str, Any], others: Sequence[dict[str, Any]] = (), items: tuple[int, ...] = (1,)
-) -> list[tuple[int, Result, str]]:
-    told_ = told(CHECK, CHECK.verdict(bases(*rows), reserved(rows, *others, items=items), {}))
+    *rows: dict[str, Any], others: Sequence[dict[str, Any]] = (), items: tuple[int, ...] = (1,),
+    days: tuple[date, date] = EVER,
+) -> list[tuple[int, Result, str]]:  # fmt: skip
+    told_ = told(CHECK, CHECK.verdict(bases(*rows), reserved(rows, *others, items=items, days=days), {}))
     return [(each.subject, each.result, each.text.en) for each in told_]
 
 
@@ -101,7 +114,7 @@ def test_months_are_judged_apart() -> None:
     april = {"first": date(2026, 4, 1), "end_": date(2026, 5, 1), "calendar_row": None}
     rows = [line(6, "0.2", calendar_row=None), line(6, "0", **april)]
     own = [capacity(6, "200", id=1), capacity(6, "0", id=2, month=date(2026, 4, 1))]
-    read = Reserved(frame([{"contract_item": 1}], ("contract_item",)), frame(own, NAMES))
+    read = Reserved(reserved([]).items, frame(own, NAMES))
     results = [(each.subject, each.result) for each in told(CHECK, CHECK.verdict(bases(*rows), read, {}))]
     assert {(1, Result.OK), (2, Result.ERROR), (2, Result.WARNING)} <= set(results)
     assert (1, Result.ERROR) not in results
@@ -142,3 +155,20 @@ def test_items_rows_and_groups_are_judged_apart() -> None:
     assert {(subject, result) for subject, result, _ in results if result in (Result.OK, Result.ERROR)} == {
         (1, Result.OK), (2, Result.ERROR), (3, Result.ERROR),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("days", "judged"),
+    [
+        ((date(2026, 3, 1), date(2026, 4, 1)), True),
+        ((date(2025, 1, 1), date(2026, 3, 2)), True),
+        ((date(2026, 3, 31), date(2027, 1, 1)), True),
+        ((date(2025, 1, 1), date(2026, 3, 1)), False),
+        ((date(2026, 4, 1), date(2027, 1, 1)), False),
+    ],
+)
+def test_it_applies_on_days_on_which_reserved_capacity_is_paid(days: tuple[date, date], judged: bool) -> None:
+    bare = found({"rate": 9}, days=days)
+    assert [result for _, result, _ in bare] == ([Result.ERROR, Result.INFO, Result.INFO] if judged else [])
+    entered = found(line(5, "0.1"), line(6, "0.2"), days=days)
+    assert [result for _, result, _ in entered] == ([Result.OK] * 2 if judged else [])
