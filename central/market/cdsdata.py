@@ -18,7 +18,7 @@ from central.market.envelope import Envelope, closing, opening, quote
 from central.market.errors import OutboundError
 from central.market.format_package import FormatPackage
 from central.market.interval_text import Heading, profile_octets, spelled, status_octets
-from central.market.xml import parse_own, schema_errors
+from central.market.xml import own_errors
 from shared.identifiers import IdentifierError, parse_ean18
 from shared.metering_day import MeteringDay, days_between
 from shared.quantities import MISSING_VALUE, Commodity
@@ -99,11 +99,16 @@ def write_interval_data(package: FormatPackage, message: IntervalData) -> bytes:
         _location(package, each.opm, each.version, [_packed(each.opm, profile) for profile in each.profiles])
         for each in message.locations
     ]
-    return _checked(package, message.envelope, written)
+    content = _composed(package, message.envelope, written)
+    if errors := own_errors(package.schema(FORMAT), content):
+        raise invalid(message.envelope, errors)
+    return content
 
 
-def write_series(package: FormatPackage, envelope: Envelope, opm: str, version: int, series: Sequence[Series]) -> bytes:
-    """As `write_interval_data`, a message of one point from arrays."""
+def compose_series(
+    package: FormatPackage, envelope: Envelope, opm: str, version: int, series: Sequence[Series]
+) -> bytes:
+    """As `write_interval_data`, a message of one point from arrays; not held against the schema yet."""
     days = [_days(each.first, each.end) for each in series]
     packed = [
         _Packed(
@@ -114,16 +119,18 @@ def write_series(package: FormatPackage, envelope: Envelope, opm: str, version: 
         )
         for each, of in zip(series, days, strict=True)
     ]
-    return _checked(package, envelope, [_location(package, opm, version, packed)])
+    return _composed(package, envelope, [_location(package, opm, version, packed)])
 
 
-def _checked(package: FormatPackage, envelope: Envelope, locations: Sequence[bytes]) -> bytes:
-    content = b"".join([opening(package, envelope).encode(), *locations, closing(package, envelope).encode()])
-    if errors := schema_errors(package.schema(FORMAT), parse_own(content)):
-        raise OutboundError(
-            "schema", f"The message {envelope.id} does not satisfy the schema of {FORMAT}: {'; '.join(errors)}."
-        )
-    return content
+def invalid(envelope: Envelope, errors: Sequence[str]) -> OutboundError:
+    """Why a message that the schema does not allow must not leave."""
+    return OutboundError(
+        "schema", f"The message {envelope.id} does not satisfy the schema of {FORMAT}: {'; '.join(errors)}."
+    )
+
+
+def _composed(package: FormatPackage, envelope: Envelope, locations: Sequence[bytes]) -> bytes:
+    return b"".join([opening(package, envelope).encode(), *locations, closing(package, envelope).encode()])
 
 
 @lru_cache(maxsize=64)

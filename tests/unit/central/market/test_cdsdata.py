@@ -16,8 +16,8 @@ from central.market.cdsdata import (
     Profile,
     ProfileDay,
     Series,
+    compose_series,
     write_interval_data,
-    write_series,
 )
 from central.market.cdsdata_reader import read_interval_data
 from central.market.errors import InboundError, OutboundError
@@ -145,7 +145,7 @@ def test_arrays_are_written_as_days_are(data: st.DataObject) -> None:
         for place, day in enumerate(days)
     ]
     as_days = IntervalData(envelope(), [Location(POINT, 3, [Profile("A+", "Wh", 0, listed)])])
-    assert write_series(PACKAGE, envelope(), POINT, 3, [series]) == write_interval_data(PACKAGE, as_days)
+    assert compose_series(PACKAGE, envelope(), POINT, 3, [series]) == write_interval_data(PACKAGE, as_days)
 
 
 def with_day(day: ProfileDay, **changes: object) -> IntervalData:

@@ -1,9 +1,15 @@
 """Bad XML is refused with a sentence before anything is done with it."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lxml import etree
 
+from central.market.cdsdata import write_interval_data
 from central.market.errors import InboundError
-from central.market.xml import XmlLimits, parse_untrusted
+from central.market.format_package import load_package
+from central.market.xml import XmlLimits, own_errors, parse_untrusted, schema_errors
+from tests.unit.central.market.examples import message
 
 BOMB = b"""<?xml version="1.0"?>
 <!DOCTYPE lolz [<!ENTITY a "lol"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;"><!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;">]>
@@ -61,3 +67,34 @@ def test_comments_processing_instructions_and_a_byte_mark_do_no_harm() -> None:
 def test_czech_encodings_are_read(encoding: str) -> None:
     text = f'<?xml version="1.0" encoding="{encoding}"?><a>zpráva úspěšně přijata</a>'
     assert parse_untrusted(text.encode(encoding)).text == "zpráva úspěšně přijata"
+
+
+PACKAGE = load_package("sandbox-2026")
+OWN = write_interval_data(PACKAGE, message())
+PIECES = (
+    b"", b"<", b">", b"/>", b'"', b"'", b"&", b"&amp;", b"&#48;", b"&a;", b"\0", b"\xe1", b"\n", b"x", b"0", b"-", b".",
+    b"1e5", b" ", b"000000", b' value="1"', b' period="1"', b' status="S"', b' status="ST"', b' a="1"', b"<!-- -->",
+    b"<?a?>", b"<![CDATA[ ]]>", b"<![CDATA[x]]>", b"<Data/>", b'<Data period="1" value="1"/>', b"</Profile>",
+    b"</Data>", b"<Profile>", b' xmlns="a"', b' xmlns:a="a"', b' a:value="1"', b"<Location/>", b"<Meter/>", b"Data",
+    b"PT15M", b'<a xmlns=""/>', b' xsi:type="Whole" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"',
+    b' xsi:nil="true" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"',
+    b' xsi:schemaLocation="a b" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"',
+)  # fmt: skip
+
+
+@given(st.lists(st.tuples(st.integers(0, len(OWN)), st.integers(0, 12), st.sampled_from(PIECES)), max_size=3))
+@settings(max_examples=300)
+def test_what_is_checked_while_it_is_read_is_checked_as_its_tree_is(
+    changes: list[tuple[int, int, bytes]],
+) -> None:
+    content = OWN
+    for at, length, piece in changes:
+        content = content[:at] + piece + content[at + length :]
+    schema = PACKAGE.schema("CDSDATA")
+    try:
+        expected = schema_errors(schema, etree.fromstring(content))
+    except etree.XMLSyntaxError:
+        with pytest.raises(etree.XMLSyntaxError):
+            own_errors(schema, content)
+    else:
+        assert own_errors(schema, content) == expected
