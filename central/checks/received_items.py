@@ -25,7 +25,7 @@ WHICH: Final = Parameter(
 )
 """Parameter of the checks that compare with what others invoice."""
 ELECTRIC: Final = ("127", "240")
-"""Codes of the messages with invoices for distribution of electricity; of 240 only the number is known."""
+"""Codes of the messages with invoices for distribution of electricity (CDSINVOICE)."""
 _EPOCH: Final = date(1970, 1, 1)
 
 ITEMS = """

@@ -376,7 +376,7 @@ def _check_the_sandbox_saw_everything_once(world: World) -> None:
     assert {entry.way for entry in entries if entry.code == "121"} == {"mail"}
 
 
-@pytest.mark.parametrize(("way", "sample"), [("soap", "XS1"), ("mail", "249")])
+@pytest.mark.parametrize(("way", "sample"), [("soap", "XS1"), ("mail", "249"), ("soap", "240")])
 def test_the_operator_brings_a_message_of_its_own(world: World, way: str, sample: str) -> None:
     content = (SAMPLES / f"{sample}.xml").read_bytes()
     reply = world.sandbox.post("/bring", params={"way": way}, content=content)

@@ -53,7 +53,7 @@ def make(desk: Desk, message_id: str, code: str = "111", version: int = 1, deadl
 
 def test_every_kind_of_message_has_an_effect_and_is_taken_once(desk: Desk) -> None:
     outcomes = {}
-    for code in ("XD1", "127", "XM1", "XC3", "XS1", "249", "XR1"):
+    for code in ("XD1", "127", "240", "XM1", "XC3", "XS1", "249", "XR1"):
         content = message(code, PAYLOADS[code], f"IN-{code}")
         outcomes[code] = desk.bring(content)
         assert desk.bring(content) == "duplicate"
@@ -61,8 +61,8 @@ def test_every_kind_of_message_has_an_effect_and_is_taken_once(desk: Desk) -> No
             content.replace(b'language="', b'language="E').replace(b"2026-04-01T08", b"2026-04-01T09")
         ) == ("conflict")
     assert outcomes == {
-        "XD1": "proposed", "127": "applied", "XM1": "proposed", "XC3": "proposed", "XS1": "proposed", "249": "proposed",
-        "XR1": "proposed",
+        "XD1": "proposed", "127": "applied", "240": "applied", "XM1": "proposed", "XC3": "proposed", "XS1": "proposed",
+        "249": "proposed", "XR1": "proposed",
     }  # fmt: skip
     with transaction(desk.engine) as db:
         counted = [

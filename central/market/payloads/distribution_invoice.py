@@ -1,7 +1,9 @@
-"""CDSINVOICE 127: the electronic invoice for distribution, advances included.
+"""CDSINVOICE 127 and 240: the electronic invoice for distribution, advances included.
 
-Documented: what the message is for, and that items have codes GUxxx; which code is which item is in the code list
-`invoice_item` of the format package (assumed). Amounts in CZK with two places; what is cancelled is negative.
+127 is what a distributor sends. Of 240 only the number is known, as a message with invoices beside 127: that it is of
+this format, and brings what others invoice, is inferred. Documented of 127: what it is for, and that items have codes
+GUxxx; which code is which item is in the code list `invoice_item` of the format package (assumed). Amounts in CZK with
+two places; what is cancelled is negative.
 """
 
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""An invoice of CDSINVOICE 127 as a received invoice. Pure."""
+"""An invoice of CDSINVOICE (127, 240) as a received invoice. Pure."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""CDSINVOICE 127 and CDSGASPOF GP6 received: invoices for distribution that were issued to us, with their items.
+"""CDSINVOICE (127, 240) and CDSGASPOF GP6 received: invoices for distribution that were issued to us, with items.
 
 One of an issuer and number is kept once: the same again changes nothing, another content under a known number is a
 proposal that a person looks at.

@@ -5,13 +5,21 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from msgspec.structs import replace
+
 from central.checks.bases import Scope
 from central.checks.received_items import RATES
 from central.checks.run import CheckRunMade, run_checks
 from central.checks.standard import STANDARD
+from central.market.answers import Brought
+from central.market.incoming import take_message
+from central.market.payloads.distribution_invoice import DistributionInvoices, InvoiceItem, InvoiceSubjects, VatLine
 from central.platform.database import transaction
 from central.workflow.prepare import prepare
+from central.workflow.received import register_all
 from tests.system.billing.site import CLERK, NOW, BilledSite, settle_march
+from tests.system.market_desk import message
+from tests.unit.central.market.content_examples import INVOICE, OPERATOR, US
 
 HEAD = {
     "issuer": "8591824003008", "kind": "regular", "commodity": "electricity", "first_day": "2026-03-01",
@@ -104,3 +112,29 @@ def test_what_was_received_is_compared_by_stock_item_and_point(site: BilledSite)
         assert client.post("/v1/received-invoices", json=cancelled).status_code == 201
         told_again = check(site, Scope(bases=first)).parts[8]["results"]
         assert (told_again["warning"], told_again["ok"]) == (len(first), 0), "nothing of a cancelled invoice is left"
+        for code, more, told in (("240", 0, (1, 0)), ("127", 0, (2, 0)), ("240", 1, (2, 1))):
+            bring_priced(site, code, one, more)
+            results = check(site, Scope(bases=first)).parts[26]["results"]
+            assert (results["info"], results["error"]) == told, code
+
+
+def bring_priced(site: BilledSite, code: str, point: int, more: int) -> None:
+    """An invoice by a message that has the price of our system services, `more` higher, for a MWh."""
+    number = f"{code}-{more}"
+    price = site.one("SELECT unit_price FROM billing_basis WHERE supply_point = :point AND rate = 15", point=point)
+    net = (price + more).quantize(Decimal("0.01"))
+    span = {"first_day": INVOICE.first_day, "last_day": INVOICE.last_day}
+    item = InvoiceItem(
+        code="SYS_SERV", description="systémové služby", **span, quantity=Decimal(1), unit="MWH",
+        unit_price=price + more, net=net, vat_rate=Decimal(0),
+    )  # fmt: skip
+    invoice = replace(
+        INVOICE, number=number, variable_symbol="1", net=net, vat=Decimal(0), gross=net, to_pay=net, items=[item],
+        vat_lines=[VatLine(rate=Decimal(0), base=net, vat=Decimal(0))], advances=[], meters=[],
+        subjects=InvoiceSubjects(issuer=HEAD["issuer"], recipient=US, opm=site.one(EAN, point=point)),
+    )  # fmt: skip
+    content = message(code, DistributionInvoices(invoices=[invoice]), number, OPERATOR)
+    register_all()
+    with transaction(site.engine) as connection:
+        taken = take_message(connection, Brought(content), NOW, "test")
+    assert taken.outcome == "applied", taken.why

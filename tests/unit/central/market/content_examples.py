@@ -138,6 +138,7 @@ INVOICE: Final = DistributionInvoice(
     ],
     meters=[METER],
 )  # fmt: skip
+RECEIVED_SUBJECTS: Final = InvoiceSubjects(issuer=SUPPLIER, recipient=US, opm=POINT)
 CANCELLING: Final = DistributionInvoice(
     number="2026000124",
     variable_symbol="2026000124",
@@ -252,6 +253,9 @@ PAYLOADS: Final[dict[str, Payload]] = {
         ]
     ),
     "127": DistributionInvoices(invoices=[INVOICE, CANCELLING, ADVANCE]),
+    "240": DistributionInvoices(
+        invoices=[msgspec.structs.replace(INVOICE, number="2026000240", subjects=RECEIVED_SUBJECTS)]
+    ),
     "277": NetworkReports(reports=[REPORT]),
     "249": MonitorReport(
         findings=[
