@@ -22,6 +22,7 @@ from central.market.mapping.read import told_unknown
 from central.market.received import Effect, Message, effects_of, propose
 from central.market.tables import market_inbox
 from central.market.xml import parse_untrusted
+from central.platform.database import repeated_on_deadlock
 from central.platform.errors import DomainError
 
 _log = structlog.get_logger(__name__)
@@ -47,7 +48,15 @@ def take_message(connection: Connection, brought: Brought, at: datetime, person:
 
 
 def take_messages(connection: Connection, brought: Sequence[Brought], at: datetime, person: str) -> list[Taken]:
-    """As `take_message`, in their order; answers that follow each other are taken as a set."""
+    """As `take_message`, in their order; answers that follow each other are taken as a set.
+
+    Answers lock messages before the duties and conversations that they settle; who makes messages does it the other way
+    round. Whom the database ends for that begins anew.
+    """
+    return repeated_on_deadlock(connection, lambda: _take_messages(connection, brought, at, person))
+
+
+def _take_messages(connection: Connection, brought: Sequence[Brought], at: datetime, person: str) -> list[Taken]:
     lock_all(connection, len(brought))
     taken: list[Taken] = []
     for are_answers, group in groupby(brought, lambda each: _is_answer(each.content)):

@@ -227,14 +227,19 @@ class _Round:
                     continue
                 self.under_way[claimed.number] = claimed.about
                 # what concerns the same leaves in its order: a cancellation never overtakes its registration
+                has_waited = False
                 while self._is_behind(claimed):
+                    has_waited = True
                     self.turn.wait()
-            there = False
+            in_a_row = self.in_a_row + 1
             try:
-                there = self._deliver(claimed)
+                if has_waited and not self._lease_anew(claimed):
+                    in_a_row = self.in_a_row
+                elif self._deliver(claimed):
+                    in_a_row = 0
             finally:
                 with self.turn:
-                    self.in_a_row = 0 if there else self.in_a_row + 1
+                    self.in_a_row = in_a_row
                     del self.under_way[claimed.number]
                     self.turn.notify_all()
 
@@ -288,6 +293,20 @@ class _Round:
             )
             return _Claimed(row.id, row.attempts + 1, about, outgoing, may_leave=True)
 
+    def _lease_anew(self, claimed: _Claimed) -> bool:
+        """Whether the message is still ours after it waited for those before it; its delivery has a whole lease then.
+
+        When its lease ran out meanwhile, another process sends it, or it was answered or put off.
+        """
+        table = market_message
+        with transaction(self.engine) as connection:
+            changed = connection.execute(
+                update(table)
+                .where(table.c.id == claimed.number, *_is_delivery(claimed), table.c.receipt.is_(None))
+                .values(due_at=_NOW + self.pace.lease)
+            )
+        return changed.rowcount == 1
+
     def _deliver(self, claimed: _Claimed) -> bool:
         """Hand over and write down what came of it; whether the other end is there."""
         try:
@@ -316,12 +335,22 @@ class _Round:
         return True
 
     def _move(self, claimed: _Claimed, act: Act, why: str, **columns: Any) -> None:
+        table = market_message
         with transaction(self.engine) as connection:
+            ours = select(table.c.id).where(table.c.id == claimed.number, *_is_delivery(claimed)).with_for_update()
+            if act is Act.UNDELIVERED and connection.execute(ours).first() is None:
+                # The lease ran out, and a later delivery is under way: what comes of that one counts.
+                return
             try:
                 move(connection, claimed.number, act, self.clock.now(), self.person, why, **columns)
             except TransitionError:
                 # The answer overtook the receipt that was lost: nothing is left to repeat.
                 return
+
+
+def _is_delivery(claimed: _Claimed) -> tuple[ColumnElement[bool], ...]:
+    """Of a message: that it is on its way by the delivery that was claimed, not by a later one."""
+    return market_message.c.state == State.SENT, market_message.c.attempts == claimed.attempts
 
 
 def _due() -> ColumnElement[bool]:

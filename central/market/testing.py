@@ -35,12 +35,13 @@ class FakeArchive:
 
     def keep_reply(self, exchanged: Exchanged) -> None:
         """See `Archive`."""
-        self.waiting[len(self.kept)] = exchanged
         self.keep(exchanged)
+        self.waiting[len(self.kept)] = exchanged
 
-    def waiting_replies(self, destination: Destination) -> Sequence[tuple[int, Exchanged]]:
-        """See `Archive`."""
-        return [(number, each) for number, each in self.waiting.items() if each.channel == destination.name]
+    def waiting_replies(self, destination: Destination, after: int = 0) -> Sequence[tuple[int, Exchanged]]:
+        """See `Archive`; one at a time."""
+        mine = [(number, each) for number, each in self.waiting.items() if each.channel == destination.name]
+        return [each for each in mine if each[0] > after][:1]
 
     def reply_is_taken(self, number: int) -> None:
         """See `Archive`."""

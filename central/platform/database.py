@@ -1,10 +1,17 @@
 """One MetaData for all rooms, the engine, and the unit of work."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Final, TypeVar
 
+from psycopg.errors import DeadlockDetected
 from sqlalchemy import Connection, Engine, MetaData, create_engine
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+
+T = TypeVar("T")
+MOST_DEADLOCKS: Final = 4
+"""How often work is ended by a deadlock before it is given up."""
 
 NAMING = {
     "ix": "%(table_name)s_%(column_0_N_name)s_ix",
@@ -50,3 +57,20 @@ def transaction(engine: Engine) -> Iterator[Connection]:
     """One unit of work: committed once at the end, rolled back on any error."""
     with engine.begin() as connection:
         yield connection
+
+
+def repeated_on_deadlock(connection: Connection, work: Callable[[], T]) -> T:
+    """What `work` does in the caller's transaction, begun anew where PostgreSQL ended it to resolve a deadlock.
+
+    All locks that the work took are given back before it is repeated, so the other one goes on. Locks that the caller
+    took before must not be among those that others wait for in another order.
+    """
+    for _ in range(MOST_DEADLOCKS - 1):
+        try:
+            with connection.begin_nested():
+                return work()
+        except DBAPIError as error:
+            if not isinstance(error.orig, DeadlockDetected):
+                raise
+    with connection.begin_nested():
+        return work()

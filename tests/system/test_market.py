@@ -27,6 +27,7 @@ from sqlalchemy import Connection, Engine, func, insert, select, text, update
 
 from central.api.app import create_app
 from central.market.cdsdata_reader import read_interval_data
+from central.market.channels.port import UndeliveredError
 from central.market.envelope import Envelope, Participant
 from central.market.format_package import load_package
 from central.market.response import Reason, Response, write_response
@@ -483,6 +484,57 @@ def test_a_delivery_that_died_is_repeated_after_its_lease(house: House) -> None:
     fake = FakeChannel()
     assert len(send_due(house.engine, fake, house.clock, "Jana").sent) == 3
     assert house.acts(house.messages()[0]["id"]) == ["save", "send", "send"]
+
+
+def test_a_lease_that_runs_out_behind_another_message_sends_nothing_twice(house: House) -> None:
+    """The second message of a point waits for the first; before its turn comes another process has sent it."""
+    house.make_month()
+    first, second, _ = house.messages()
+    of_both = market_message.c.id.in_([first["id"], second["id"]])
+    with transaction(house.engine) as db:
+        db.execute(
+            update(market_message)
+            .where(of_both)
+            .values(supply_point=select(func.min(supply_point.c.id)).scalar_subquery())
+        )
+    turn = threading.Event()
+
+    class Slow(FakeChannel):
+        at_once = 2
+
+        def _transmit(self, message: Any, sealed: Any) -> Any:
+            if message.id == first["message_id"]:
+                assert turn.wait(60)
+            return super()._transmit(message, sealed)
+
+    slow, other = Slow(), FakeChannel()
+    thread = threading.Thread(target=send_due, args=(house.engine, slow, house.clock, "Jana"))
+    thread.start()
+    wait_for(lambda: house.acts(second["id"]) == ["save", "send"])
+    with transaction(house.engine) as db:
+        db.execute(update(market_message).where(market_message.c.id == second["id"]).values(due_at=func.now()))
+    send_due(house.engine, other, house.clock, "Jana")
+    turn.set()
+    thread.join()
+    sent = sorted(message.id for channel in (slow, other) for message in channel.taken)
+    assert sent == sorted(message["message_id"] for message in house.messages())
+    assert house.states() == {"sent": 3}
+
+
+def test_a_delivery_that_reports_late_does_not_stop_the_one_after_it(house: House) -> None:
+    house.make_month()
+    first = house.messages()[0]
+
+    class Overtaken(FakeChannel):
+        def _transmit(self, message: Any, sealed: Any) -> Any:
+            if message.id == first["message_id"]:
+                with transaction(house.engine) as db:
+                    db.execute(update(market_message).where(market_message.c.id == first["id"]).values(attempts=2))
+                raise UndeliveredError("it came to nothing")
+            return super()._transmit(message, sealed)
+
+    assert send_due(house.engine, Overtaken(), house.clock, "Jana").undelivered == [first["id"]]
+    assert house.acts(first["id"]) == ["save", "send"], "another delivery is under way"
 
 
 def test_what_the_other_end_refuses_to_take_in_is_rejected(house: House) -> None:

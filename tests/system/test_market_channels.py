@@ -240,6 +240,7 @@ def test_the_archive_gives_back_what_left_and_what_waits(engine: Engine) -> None
     ((number, waiting),) = archive.waiting_replies(where)
     assert waiting == reply
     assert archive.waiting_replies(replace(where, name="other")) == []
+    assert archive.waiting_replies(where, number) == []
     archive.reply_is_taken(number)
     archive.reply_is_taken(number)
     assert archive.waiting_replies(where) == []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -10,23 +12,28 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
-from sqlalchemy import Engine, insert, select, text, update
+from sqlalchemy import Connection, Engine, insert, select, text, update
 
 from central.api.app import create_app
-from central.market import messages
+from central.market import answers, messages
+from central.market.answers import Brought
 from central.market.contents import read_any
 from central.market.duties import settle_answered
+from central.market.envelope import Envelope, Participant
 from central.market.format_package import load_package
+from central.market.incoming import take_message
+from central.market.response import Reason, Response, write_response
 from central.market.states import Act
 from central.market.tables import market_duty, market_message
 from central.platform.clock import get_clock
 from central.platform.database import make_engine, transaction
 from central.platform.settings import Settings, TokenSetting
 from central.registry.tables import party, supply_point
-from central.workflow.telling.tell import tell
+from central.workflow.telling import tell as telling
+from central.workflow.telling.tell import Told, tell
 from shared.quantities import MISSING_VALUE
 from shared.testing import ManualClock
-from tests.system.test_market import NOW, SENDER, add_point, add_profile, channel_of
+from tests.system.test_market import NOW, OPERATOR, SENDER, add_point, add_profile, channel_of
 
 TOKEN = "person-token-0123456789"
 MARCH = date(2026, 3, 1)
@@ -504,3 +511,60 @@ def test_without_a_first_day_nothing_is_told(desk: Desk) -> None:
     assert (refused.status_code, refused.json()["code"]) == (409, "telling_is_off")
     assert desk.client.get("/v1/market/months/2026-3").status_code == 422
     assert desk.client.get("/v1/market/months/9999-12").json()["done"] is False
+
+
+def test_a_pass_and_an_answer_that_wait_for_each_other_both_come_to_their_end(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pass has locked the duty and wants its message; the answer has locked the message and wants its duty."""
+    desk.tell()
+    ean = desk.eans[0]
+    with transaction(desk.engine) as db:
+        for number in db.execute(select(market_message.c.id)).scalars().all():
+            for act in (Act.SEND, Act.EXPIRE):
+                messages.move(db, number, act, NOW, "test", "no answer", **({"attempts": 1} if act is Act.SEND else {}))
+        name = db.execute(
+            select(market_message.c.message_id).where(
+                market_message.c.message_code == "111", market_message.c.subject == ean
+            )
+        ).scalar_one()
+        db.execute(update(supply_point).where(supply_point.c.ean == ean).values(name="Nová hala"))
+    desk.later()
+    at, has_duty, has_message = desk.clock.now(), threading.Event(), threading.Event()
+    asked: list[str] = []
+
+    def create_all(connection: Connection, drafts: Any, *rest: Any) -> list[int]:
+        asked.append("pass")
+        has_duty.set()
+        assert has_message.wait(30)
+        return messages.create_all(connection, drafts, *rest)
+
+    def settle(connection: Connection, numbers: Any) -> int:
+        asked.append("answer")
+        has_message.set()
+        assert has_duty.wait(30)
+        return settle_answered(connection, numbers)
+
+    monkeypatch.setattr(telling, "create_all", create_all)
+    monkeypatch.setattr(answers, "settle_answered", settle)
+
+    def passes() -> Told:
+        with transaction(desk.engine) as db:
+            return tell(db, MARCH, desk.clock, "test")
+
+    def answered() -> str:
+        envelope = Envelope("R-1", "X21", at, Participant(OPERATOR), Participant(SENDER), (name,), None, "CS")
+        content = write_response(PACKAGE, Response(envelope, [Reason("A02", "S900", "nelze")]))
+        with transaction(desk.engine) as db:
+            return take_message(db, Brought(content), at, "test").outcome
+
+    with ThreadPoolExecutor(2) as pool:
+        told, outcome = pool.submit(passes), pool.submit(answered)
+        assert told.result(60).made == 1
+        assert outcome.result(60) in ("applied", "conflict")
+    # whichever the database ended: the pass was made again, or the answer found its message replaced
+    assert asked.count("pass") == 2 or outcome.result() == "conflict"
+    found = [(version, state) for version, state, _ in _told_of(desk, ean, date(2026, 3, 2))]
+    assert found == [(1, "repaired"), (2, "saved")]
+    (duty,) = desk.duties(message_code="111", subject=ean)
+    assert (duty["state"], duty["problem"]) == ("told", None)

@@ -15,7 +15,7 @@ from central.platform.database import transaction
 from central.platform.errors import NotFound
 
 MOST_REPLIES: Final = 100
-"""Waiting replies of one look."""
+"""Waiting replies that are read at once."""
 KEPT_ASIDE: Final = 256 * 1024
 """Octets that are kept of what is no message for us."""
 _MOST_NAME: Final = 1000
@@ -41,13 +41,14 @@ class DatabaseArchive:
             )
             connection.execute(waits)
 
-    def waiting_replies(self, destination: Destination) -> Sequence[tuple[int, Exchanged]]:
+    def waiting_replies(self, destination: Destination, after: int = 0) -> Sequence[tuple[int, Exchanged]]:
         """See `port.Archive`; so many at once as fit into memory."""
         kept, waiting = market_archive, market_waiting_reply
         query = (
             select(kept)
             .join(waiting, waiting.c.archive == kept.c.id)
             .where(waiting.c.channel == destination.name, waiting.c.environment == destination.environment)
+            .where(kept.c.id > after)
             .order_by(kept.c.id)
             .limit(MOST_REPLIES)
         )

@@ -147,8 +147,8 @@ class Archive(Protocol):
     def keep_reply(self, exchanged: Exchanged) -> None:
         """Keep a direct reply with a market message in it, which waits to be taken in."""
 
-    def waiting_replies(self, destination: Destination) -> Sequence[tuple[int, Exchanged]]:
-        """Replies of that channel that wait, oldest first, by their numbers."""
+    def waiting_replies(self, destination: Destination, after: int = 0) -> Sequence[tuple[int, Exchanged]]:
+        """The first replies of that channel that wait behind the number `after`, oldest first, by their numbers."""
 
     def reply_is_taken(self, number: int) -> None:
         """It waits no longer."""

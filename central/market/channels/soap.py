@@ -103,9 +103,14 @@ class SoapChannel(Channel):
             return self._open
 
     def receive(self) -> Iterable[Incoming]:
-        """Market messages that came as direct replies; all others come by the call-back service."""
-        for number, reply in self._archive.waiting_replies(self.destination):
-            yield self._incoming(str(number), reply)
+        """Market messages that came as direct replies; all others come by the call-back service.
+
+        One look passes by all of them: those that are left waiting hold back none of those behind them.
+        """
+        last = 0
+        while replies := self._archive.waiting_replies(self.destination, last):
+            for last, reply in replies:
+                yield self._incoming(str(last), reply)
 
     def confirm(self, incoming: Incoming) -> None:
         """See `Channel`."""

@@ -36,6 +36,7 @@ from central.market.interval_writer import IntervalWriter, interval_writer
 from central.market.messages import Draft, Subject, create_all, lock_generation, move_all
 from central.market.states import Act, State
 from central.platform import audit
+from central.platform.database import repeated_on_deadlock
 from central.platform.errors import Refused
 from central.platform.identity import Person
 from central.registry.capacity_rules import months_later
@@ -140,8 +141,27 @@ def tell(
     Acts from the day `since` on are told, those of the last months at most. `sender` is the EAN that we tell under, by
     default the one of each point's operator. `again` makes a new version of what was rejected, although it is the same.
     So many registrations of a network on one day as `bulk_from` are told together (None: never). What a sandbox was
-    told is told anew where the messages of its code go to the market operator itself now (`is_production`).
+    told is told anew where the messages of its code go to the market operator itself now (`is_production`). A pass that
+    met an answer in the database, each waiting for what the other has locked, begins anew.
     """
+    once = partial(
+        _tell, connection, since, clock, by,
+        sender=sender, again=again, bulk_from=bulk_from, is_production=is_production,
+    )  # fmt: skip
+    return repeated_on_deadlock(connection, once)
+
+
+def _tell(
+    connection: Connection,
+    since: date | None,
+    clock: Clock,
+    by: Person | str,
+    *,
+    sender: str | None,
+    again: bool,
+    bulk_from: int | None,
+    is_production: Callable[[str], bool],
+) -> Told:
     at = clock.now()
     lock_generation(connection)
     window = replace(window_of(since, at, oldest_open(connection)), is_production=is_production)

@@ -104,6 +104,17 @@ def test_faults_and_statuses(end: SoapEnd, status: int, reply: bytes, error: typ
     assert list(end.channel.receive()) == []
 
 
+def test_answers_that_are_left_hold_back_none_behind_them(end: SoapEnd) -> None:
+    for number in (1, 2, 3):
+        end.payload = f"<RESPONSE id='R-{number}'/>".encode()
+        end.channel.send(replace(MESSAGE, id=f"121-{number}"))
+    first, *others = end.channel.receive()
+    assert [each.content for each in others] == [b'<RESPONSE id="R-2"></RESPONSE>', b'<RESPONSE id="R-3"></RESPONSE>']
+    for each in others:
+        end.channel.confirm(each)
+    assert [each.handle for each in end.channel.receive()] == [first.handle]
+
+
 def test_an_answer_in_the_reply_waits_until_somebody_takes_it(end: SoapEnd) -> None:
     """Also if it is another channel object, or another process, that receives."""
     end.payload = b"<RESPONSE id='R-1'/>"
