@@ -37,7 +37,6 @@ _SELECTED: Final = """
            (p.commodity = 'gas')::integer AS commodity, b.input, b.original,
            array_position(%(states)s::text[], b.state) - 1 AS state
       FROM billing_basis b
-      LEFT JOIN basis_verdict v ON v.basis = b.id
       JOIN supply_point p ON p.id = b.supply_point
      WHERE b.state IN ('new', 'approved') AND b.statement_type = ANY (%(types)s::integer[])
        AND b.supply_point BETWEEN %(low)s AND %(high)s
@@ -47,7 +46,8 @@ _SELECTED: Final = """
             OR upper(b.valid) >= (DATE '1970-01-01' + %(since)s::integer)::timestamp AT TIME ZONE 'Europe/Prague')
        AND (%(until)s::integer IS NULL
             OR upper(b.valid) < (DATE '1970-01-01' + %(until)s::integer)::timestamp AT TIME ZONE 'Europe/Prague')
-       AND (%(cancelled)s OR v.cancelled_at IS NULL)
+       AND (%(cancelled)s OR NOT EXISTS (SELECT FROM basis_verdict v
+                                          WHERE v.basis = b.id AND v.cancelled_at IS NOT NULL))
      ORDER BY b.supply_point, b.id
 """
 _NAMES: Final = tuple(name for name in COLUMNS if name != "calendar_row")

@@ -1,7 +1,7 @@
-"""What the checks read, chunk by chunk: ahead of the verdicts, on a second connection, where there can be one."""
+"""What the checks read, chunk by chunk: ahead of the verdicts, by connections of its own, where there can be any."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -20,7 +20,9 @@ from central.platform.snapshot import same_snapshot
 from central.readings.rows import driver
 
 AHEAD: Final = 4
-"""What so many checks have read waits for their verdicts at most: 10 to 100 MB each in a full chunk."""
+"""What so many checks have read waits for their verdicts at most: 1 to 50 MB each in a full chunk."""
+CHUNKS_AHEAD: Final = 1
+"""So many chunks of bases wait at most for the checks to read for them: 32 MB each."""
 _NOTHING: Final = Frame({name: np.zeros(0, dtype=np.int64) for name in COLUMNS}, {"unit": (), "price_unit": ()})
 
 
@@ -71,9 +73,11 @@ class Reader:
                 yield _read(part, chunk, chosen, bases.take(chosen), asked)
         yield chunk
 
-    def reads(self, connection: Connection, scope: Scope, parts: Sequence[Part]) -> Iterator[Read | Chunk]:
-        """The same for all chunks of a scope; then what the checks of a whole month read, with or without bases."""
-        for bases in read_chunks(connection, scope):
+    def reads(
+        self, chunks: Iterable[Frame], connection: Connection, parts: Sequence[Part]
+    ) -> Generator[Read | Chunk, None, None]:
+        """The same for all chunks; then what the checks of a whole month read, with or without bases."""
+        for bases in chunks:
             yield from self.chunk(connection, bases, parts)
         nobody = np.zeros(0, dtype=np.int64)
         for part in parts:
@@ -83,24 +87,33 @@ class Reader:
 
 
 @contextmanager
-def second_reader(connection: Connection, scope: Scope) -> Iterator[Connection | None]:
-    """A connection that sees what this transaction sees, for reading ahead; None where the scope is not worth it, or
-    the transaction has written what nobody else sees."""
+def second_readers(connection: Connection, scope: Scope) -> Iterator[list[Connection]]:
+    """Two connections that see what this transaction sees, for reading ahead: one the bases, one what the checks
+    compare them with. None where the scope is not worth it, or the transaction has written what nobody else sees."""
     if scope.bases is not None or scope.rows is not None:
-        yield None
+        yield []
         return
-    with same_snapshot(connection) as second:
-        yield second
+    with same_snapshot(connection, 2) as readers:
+        for reader in readers:
+            # the cores are busy already, and workers that lay columns together do more than one process would
+            reader.exec_driver_sql("SET LOCAL max_parallel_workers_per_gather = 0")
+        yield readers
 
 
 @contextmanager
-def in_turn(reads: Iterator[Read | Chunk], second: Connection | None) -> Iterator[Iterator[Read | Chunk]]:
-    """The reads one after another, made ahead where they have a connection of their own."""
-    if second is None:
-        yield reads
+def all_reads(
+    reader: Reader, connection: Connection, readers: Sequence[Connection], scope: Scope, parts: Sequence[Part]
+) -> Iterator[Iterator[Read | Chunk]]:
+    """What the checks read of a scope, in their order; ahead where there are connections for it."""
+    if not readers:
+        yield reader.reads(read_chunks(connection, scope), connection, parts)
         return
-    with closing(ahead(reads, AHEAD)) as made:
-        yield made
+    of_bases, of_checks = readers
+    with (
+        closing(ahead(read_chunks(of_bases, scope), CHUNKS_AHEAD)) as chunks,
+        closing(ahead(reader.reads(chunks, of_checks, parts), AHEAD)) as reads,
+    ):
+        yield reads
 
 
 def _read(part: Part, chunk: Chunk | None, chosen: NDArray[np.bool_], bases: Frame, asked: Asked) -> Read:

@@ -18,7 +18,7 @@ from central.checks.customer.load import customer_checks
 from central.checks.frame import MISSING, Frame, Numbers
 from central.checks.framework import Check, CouldNotRunError, Findings, Kind, Refreshing, Subject, Text, findings
 from central.checks.parts import INVOICING, Part, parts_of
-from central.checks.reading import Chunk, Read, Reader, in_turn, second_reader
+from central.checks.reading import Chunk, Read, Reader, all_reads, second_readers
 from central.checks.settings import get_definitions
 from central.checks.standard import STANDARD
 from central.checks.tables import check_block, check_message, check_part, check_run
@@ -74,11 +74,11 @@ def _run(
     connection: Connection, scope: Scope, kind: str, person: Person | str, at: datetime, checks: Sequence[Check]
 ) -> CheckRunMade:
     parts = parts_of(connection, kind, checks)
-    with second_reader(connection, scope) as second:
+    with second_readers(connection, scope) as readers:
         run = _open(connection, scope, kind, person, at)
         for part in parts:
             _open_part(connection, run, part)
-        bases = _Pass(connection, run, scope, kind, at, parts).go(second)
+        bases = _Pass(connection, run, scope, kind, at, parts).go(readers)
     for part in parts:
         _close_part(connection, run, part)
     total = sum((part.counts for part in parts), np.zeros(len(Result), dtype=np.int64))
@@ -105,9 +105,9 @@ class _Pass:
         self._about_rows: dict[tuple[int, str], list[Findings]] = {}
         self._objects: set[str] = set()
 
-    def go(self, second: Connection | None) -> int:
-        """Bases that were looked at; what is read for them comes by the second connection, if there is one."""
-        with in_turn(self._reader.reads(second or self._connection, self._scope, self._parts), second) as reads:
+    def go(self, readers: Sequence[Connection]) -> int:
+        """Bases that were looked at; what is read for them comes by other connections, if there are any."""
+        with all_reads(self._reader, self._connection, readers, self._scope, self._parts) as reads:
             self._judge(reads)
         bases = sum(len(ids) for ids in self._seen)
         self._check_others()

@@ -14,14 +14,15 @@ FOLLOWS, GAP, FIRST, BEGINS, LONG = range(5)
 
 BILLED = """
     -- the days that each point was billed for a service, by lines that hold and that no other takes back
-    SELECT DISTINCT b.supply_point, array_position(%(services)s::text[], b.service) - 1 AS service,
-           (lower(b.valid) AT TIME ZONE 'Europe/Prague')::date - DATE '1970-01-01' AS first,
-           (upper(b.valid) AT TIME ZONE 'Europe/Prague')::date - DATE '1970-01-01' AS end_
-      FROM billing_basis b
-     WHERE b.supply_point = ANY (%(points)s::bigint[]) AND b.state <> 'cancelled'
-       AND b.statement_type <> ALL (%(taking_back)s::integer[]) AND b.statement_type NOT IN (4, 11)
-       AND NOT EXISTS (SELECT FROM billing_basis o WHERE o.original = b.id AND o.state <> 'cancelled'
-                          AND o.statement_type = ANY (%(taking_back)s::integer[]))
+    SELECT d.supply_point, array_position(%(services)s::text[], d.service) - 1 AS service,
+           (d.since AT TIME ZONE 'Europe/Prague')::date - DATE '1970-01-01' AS first,
+           (d.until AT TIME ZONE 'Europe/Prague')::date - DATE '1970-01-01' AS end_
+      FROM (SELECT DISTINCT b.supply_point, b.service, lower(b.valid) AS since, upper(b.valid) AS until
+              FROM billing_basis b
+             WHERE b.supply_point = ANY (%(points)s::bigint[]) AND b.state <> 'cancelled'
+               AND b.statement_type <> ALL (%(taking_back)s::integer[]) AND b.statement_type NOT IN (4, 11)
+               AND NOT EXISTS (SELECT FROM billing_basis o WHERE o.original = b.id AND o.state <> 'cancelled'
+                                  AND o.statement_type = ANY (%(taking_back)s::integer[]))) d
 """
 ITEMS = """
     SELECT i.id AS contract_item, lower(i.valid) - DATE '1970-01-01' AS first

@@ -24,7 +24,8 @@ ONCE, INVOICED, TOGETHER, OTHER = range(4)
 _INVOICED: Final = 1
 
 LINES = """
-    -- lines of the points that hold and that no other takes back; one made by hand does not say its component
+    -- lines of the points within days that hold and that no other takes back; one made by hand does not say its
+    -- component
     SELECT b.id, b.supply_point, b.rate, hashtextextended(b.service, 0) AS service,
            hashtextextended(b.component, 0) AS component, (b.component = %(by_hand)s)::integer AS by_hand,
            b.statement_type,
@@ -33,6 +34,8 @@ LINES = """
            (b.state = 'invoiced')::integer AS invoiced
       FROM billing_basis b
      WHERE b.supply_point = ANY (%(points)s::bigint[]) AND b.state <> 'cancelled'
+       AND upper(b.valid) >= (DATE '1970-01-01' + %(first)s::integer + 1)::timestamp AT TIME ZONE 'Europe/Prague'
+       AND lower(b.valid) < (DATE '1970-01-01' + %(end)s::integer)::timestamp AT TIME ZONE 'Europe/Prague'
        AND b.statement_type <> ALL (%(taking_back)s::integer[])
        AND NOT EXISTS (SELECT FROM billing_basis o
                         WHERE o.original = b.id AND o.state <> 'cancelled'
@@ -95,7 +98,8 @@ class Duplicates:
 
     def read(self, asked: Asked, bases: Frame) -> Lines:
         """Living lines of the points, and the meters and documents of those that overlap a basis."""
-        lines = with_group(asked.frame(LINES, NAMES, taking_back=TAKING_BACK, by_hand=COMPONENT))
+        days = {"first": int(bases["first"].min()), "end": int(bases["end_"].max())}
+        lines = with_group(asked.frame(LINES, NAMES, taking_back=TAKING_BACK, by_hand=COMPONENT, **days))
         places, others = overlapping(lines)
         measured = read_channels(asked, np.unique(lines["id"][places]))
         wanted = np.isin(lines["id"][places], bases["id"]) & (lines["invoiced"][others] == _INVOICED)

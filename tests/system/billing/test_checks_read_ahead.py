@@ -1,4 +1,4 @@
-"""What the checks read comes ahead by a second connection, and what they find is the same as one after another."""
+"""What the checks read comes ahead by other connections, and what they find is the same as one after another."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ def month(site: BilledSite, monkeypatch: pytest.MonkeyPatch) -> BilledSite:
 
 @pytest.fixture
 def seconds(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """Whether each run had a second connection."""
+    """Whether each run had connections for reading."""
     had: list[bool] = []
 
     @contextmanager
-    def watched(connection: Connection) -> Iterator[Connection | None]:
-        with same_snapshot(connection) as second:
-            had.append(second is not None)
-            yield second
+    def watched(connection: Connection, many: int) -> Iterator[list[Connection]]:
+        with same_snapshot(connection, many) as readers:
+            had.append(len(readers) == many)
+            yield readers
 
     monkeypatch.setattr(reading, "same_snapshot", watched)
     return had
@@ -118,14 +118,15 @@ def test_a_check_that_cannot_read_stops_nobody(month: BilledSite, seconds: list[
     assert made.parts[10]["results"]["ok"] == made.bases
 
 
-def test_the_second_connection_reads_the_same_state_and_writes_nothing(month: BilledSite) -> None:
+def test_other_connections_read_the_same_state_and_write_nothing(month: BilledSite) -> None:
     count = text("SELECT count(*) FROM check_text")
-    with month.engine.connect() as connection, connection.begin(), same_snapshot(connection) as second:
-        assert second is not None
-        before = second.execute(count).scalar_one()
+    with month.engine.connect() as connection, connection.begin(), same_snapshot(connection, 2) as readers:
+        before = [reader.execute(count).scalar_one() for reader in readers]
+        assert len(before) == 2
         month.do("INSERT INTO check_text (cs, en) VALUES ('později', 'later')")
-        assert second.execute(count).scalar_one() == before
-        assert second.execute(text("SHOW timezone")).scalar_one() == "UTC"
-        assert second.execute(text("SHOW transaction_read_only")).scalar_one() == "on"
-    with month.engine.connect() as one, one.begin(), one.begin_nested(), same_snapshot(one) as second:
-        assert second is None
+        assert [reader.execute(count).scalar_one() for reader in readers] == before
+        assert connection.execute(count).scalar_one() == before[0] + 1
+        assert {reader.execute(text("SHOW timezone")).scalar_one() for reader in readers} == {"UTC"}
+        assert {reader.execute(text("SHOW transaction_read_only")).scalar_one() for reader in readers} == {"on"}
+    with month.engine.connect() as one, one.begin(), one.begin_nested(), same_snapshot(one, 2) as readers:
+        assert readers == []
