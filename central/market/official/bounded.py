@@ -2,11 +2,12 @@
 
 What compiles a schema takes as long and as much as the schema makes it: alternatives within alternatives, patterns,
 millions of occurrences. Reading the archive is bounded by itself; what its schemas do is not, so it happens elsewhere.
+What was made there is put in its place here, by one renaming: who is killed before that has installed nothing, and
+nobody says that nothing is installed after it.
 """
 
 import multiprocessing
 import resource
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -17,7 +18,7 @@ from typing import Any, Final
 from central.market.errors import FormatError
 from central.market.format_package import find_in, folders, load_package
 from central.market.official.archive import LARGEST_ARCHIVE, read_bounded
-from central.market.official.install import Imported, import_schemas, making_folder, require_name
+from central.market.official.install import Imported, install, make_package, making_folder, require_new
 
 MOST_ARCHIVES: Final = 10
 
@@ -44,13 +45,19 @@ def import_bounded(
     bounds: Bounds = USUAL,
 ) -> Imported:
     """As `import_schemas`, of files and on the package named `base`; FormatError also where the bounds are reached."""
-    require_name(name)
+    require_new(name)
     if len(archives) > MOST_ARCHIVES:
         raise FormatError("bad_archive", f"{len(archives)} archives are given; at most {MOST_ARCHIVES} are taken in.")
     contents = [read_bounded(path, LARGEST_ARCHIVE) for path in archives]
+    with making_folder(folder, name) as making:
+        made = _make_bounded(bounds, (base, contents, name, valid_from, making, dict(mappings)))
+        return install(made, making, folder)
+
+
+def _make_bounded(bounds: Bounds, arguments: tuple[Any, ...]) -> Imported:
+    """The package in its folder, made by the other process; it installs nothing, whatever becomes of it."""
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe(duplex=False)
-    arguments = (base, contents, name, valid_from, folder, dict(mappings))
     worker = context.Process(target=_work, args=(there, bounds, folders(), arguments), daemon=True)
     worker.start()
     there.close()
@@ -70,11 +77,10 @@ def import_bounded(
         worker.kill()
         worker.join()
         here.close()
-        shutil.rmtree(making_folder(folder, name), ignore_errors=True)
     if kind == "refused":
         raise FormatError(*result)
-    imported: Imported = result
-    return imported
+    made: Imported = result
+    return made
 
 
 def _work(there: Connection, bounds: Bounds, known: Sequence[Path], arguments: tuple[Any, ...]) -> None:
@@ -84,7 +90,7 @@ def _work(there: Connection, bounds: Bounds, known: Sequence[Path], arguments: t
     find_in(known)
     base, *rest = arguments
     try:
-        there.send(("done", import_schemas(load_package(base), *rest)))
+        there.send(("done", make_package(load_package(base), *rest)))
     except FormatError as error:
         there.send(("refused", (error.code, error.message)))
     except (MemoryError, RecursionError):

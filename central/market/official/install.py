@@ -7,9 +7,14 @@ hold together (electricity and gas) are taken in together. Each keeps its own fo
 one's parts.
 """
 
+import errno
+import fcntl
 import hashlib
+import os
+import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path, PurePosixPath
@@ -39,6 +44,7 @@ from central.market.response import read_response, write_response
 
 SCHEMAS: Final = "official"
 """Folder of the package with the archive's schemas."""
+_MAKING: Final = ".making"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,25 +81,63 @@ def import_schemas(
 
     A package of that name must not be there yet. Raises FormatError; then nothing is left behind.
     """
-    require_name(name)
-    if name in find_packages():
-        raise FormatError("package_exists", f"There is a format package {name} already: choose another name.")
+    require_new(name)
+    with making_folder(folder, name) as making:
+        imported = make_package(base, archives, name, valid_from, making, mappings)
+        return install(imported, making, folder)
+
+
+def make_package(
+    base: FormatPackage,
+    archives: Sequence[bytes],
+    name: str,
+    valid_from: date,
+    making: Path,
+    mappings: Mapping[str, bytes] | None = None,
+) -> Imported:
+    """The package in the folder `making`, installed by nothing yet. Raises FormatError."""
     files = {f"{SCHEMAS}/{_digest(archive)[:12]}": read_archive(archive) for archive in archives}
-    target = folder / name
-    making = making_folder(folder, name)
-    shutil.rmtree(making, ignore_errors=True)
+    source = f"The market operator's archives {', '.join(map(_digest, archives))} on {base.name} {base.digest}."
+    with _writing():
+        return _make(base, files, name, valid_from, making, mappings or {}, source)
+
+
+def install(imported: Imported, making: Path, folder: Path) -> Imported:
+    """The package that lies in `making`, in its place: at once and whole, or not at all. FormatError where it is taken.
+
+    Of several imports that make a package of the same name the first one that comes so far installs it.
+    """
+    target = folder / imported.name
     try:
-        making.mkdir(parents=True)
-        source = f"The market operator's archives {', '.join(map(_digest, archives))} on {base.name} {base.digest}."
-        imported = _make(base, files, name, valid_from, making, mappings or {}, source)
         making.rename(target)
     except OSError as error:
-        raise FormatError(
-            "bad_archive", f"The package cannot be written: {error.strerror} ({error.filename})."
-        ) from None
-    finally:
-        shutil.rmtree(making, ignore_errors=True)
-    return Imported(name, target, imported.schemas, imported.differences, imported.messages)
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+            raise _taken(imported.name) from None
+        raise _unwritable(error) from None
+    return Imported(imported.name, target, imported.schemas, imported.differences, imported.messages)
+
+
+def require_new(name: str) -> None:
+    """FormatError for a package's name that could be no folder's, or is taken."""
+    require_name(name)
+    if name in find_packages():
+        raise _taken(name)
+
+
+def _taken(name: str) -> FormatError:
+    return FormatError("package_exists", f"There is a format package {name} already: choose another name.")
+
+
+def _unwritable(error: OSError) -> FormatError:
+    return FormatError("bad_archive", f"The package cannot be written: {error.strerror} ({error.filename}).")
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _unwritable(error) from None
 
 
 def require_name(name: str) -> None:
@@ -102,9 +146,49 @@ def require_name(name: str) -> None:
         raise FormatError("bad_name", f"The package's name {name[:80]!r} must be letters, digits and '-'.")
 
 
-def making_folder(folder: Path, name: str) -> Path:
-    """Where a package lies while it is made."""
-    return folder / f".{name}.making"
+@contextmanager
+def making_folder(folder: Path, name: str) -> Iterator[Path]:
+    """A folder of this import alone, in which its package is made; gone afterwards, unless it was moved to its place.
+
+    It is locked while it is used: one that nobody has locked is what an import left that was killed, and goes, too.
+    """
+    with _writing():
+        folder.mkdir(parents=True, exist_ok=True)
+        for left in folder.glob(f".*{_MAKING}"):
+            _drop_left(left)
+        making, lock = _make_folder(folder, name)
+    try:
+        yield making
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+        os.close(lock)
+
+
+def _make_folder(folder: Path, name: str) -> tuple[Path, int]:
+    """A new folder, and the file descriptor that locks it."""
+    while True:
+        making = folder / f".{name}.{secrets.token_hex(8)}{_MAKING}"
+        making.mkdir()
+        lock = os.open(making, os.O_RDONLY)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if making.is_dir():
+            return making, lock
+        # another import took it for one that was left, before it was locked
+        os.close(lock)
+
+
+def _drop_left(left: Path) -> None:
+    try:
+        lock = os.open(left, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(left, ignore_errors=True)
+    except BlockingIOError:
+        return
+    finally:
+        os.close(lock)
 
 
 def _digest(archive: bytes) -> str:

@@ -2,10 +2,14 @@
 
 import io
 import json
+import multiprocessing
+import os
+import signal
 import warnings
 import zipfile
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,9 +24,17 @@ from central.market.format_package import (
     package_valid_on,
     read_package,
 )
+from central.market.official import bounded as official_bounded
+from central.market.official import install
 from central.market.official.archive import read_archive, read_bounded
 from central.market.official.bounded import Bounds, import_bounded
-from central.market.official.install import Imported, import_schemas, parse_mappings
+from central.market.official.install import (
+    Imported,
+    import_schemas,
+    make_package,
+    making_folder,
+    parse_mappings,
+)
 from central.platform.settings import Settings
 from deploy import market_command
 
@@ -347,6 +359,75 @@ def test_what_takes_too_long_or_too_much_installs_nothing(tmp_path: Path, bounds
     assert not list(folder.iterdir()), "what was being made is gone"
     with pytest.raises(FormatError, match="letters, digits"):
         import_bounded("sandbox-2026", [file], "./../x", DAY, folder, {})
+
+
+def _cdsreq() -> bytes:
+    return archive(envelope_xsd=schema("envelope.xsd"), cdsreq_xsd=schema("cdsreq.xsd"))
+
+
+def _killed(step: str, folder: Path, *, bounded: bool) -> None:
+    """An import that is killed at a step: before or after a function of `install`."""
+    name, _, when = step.partition(" ")
+    real = getattr(install, name)
+
+    def dies(*arguments: Any) -> Any:
+        result = real(*arguments) if when == "after" else None
+        os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    setattr(install, name, dies)
+    if bounded:
+        setattr(official_bounded, name, dies)
+        import_bounded("sandbox-2026", [folder.parent / "a.zip"], "official-2027", DAY, folder, {})
+    else:
+        import_schemas(PACKAGE, [_cdsreq()], "official-2027", DAY, folder)
+
+
+@pytest.mark.parametrize(
+    ("step", "bounded", "is_installed"),
+    [
+        ("_make_folder after", False, False),
+        ("_copy after", False, False),
+        ("_write after", False, False),
+        ("_try before", False, False),
+        ("install before", False, False),
+        ("install after", False, True),
+        ("install before", True, False),
+        ("install after", True, True),
+    ],
+)
+def test_an_import_that_is_killed_has_installed_all_or_nothing(
+    tmp_path: Path, step: str, bounded: bool, is_installed: bool
+) -> None:
+    folder = tmp_path / "formats"
+    (tmp_path / "a.zip").write_bytes(_cdsreq())
+    process = multiprocessing.get_context("fork").Process(
+        target=_killed, args=(step, folder), kwargs={"bounded": bounded}
+    )
+    process.start()
+    process.join(120)
+    assert process.exitcode == -signal.SIGKILL
+    file = folder / "official-2027" / "official-2027.json"
+    assert file.is_file() is is_installed
+    if is_installed:
+        assert read_package(file).message("XR1").status == "official"
+        with pytest.raises(FormatError, match="There is a format package official-2027 already"):
+            import_schemas(PACKAGE, [_cdsreq()], "official-2027", DAY, folder)
+    else:
+        import_schemas(PACKAGE, [_cdsreq()], "official-2027", DAY, folder)
+    assert [each.name for each in folder.iterdir()] == ["official-2027"], "what the killed one left is gone"
+
+
+def test_of_two_imports_at_once_the_first_installs_and_the_other_says_so(tmp_path: Path) -> None:
+    with making_folder(tmp_path, "official-2027") as making:
+        made = make_package(PACKAGE, [_cdsreq()], "official-2027", DAY, making)
+        (making / "mark").touch()
+        import_schemas(PACKAGE, [_cdsreq()], "official-2027", DAY, tmp_path)
+        assert (making / "mark").exists(), "nobody drops what is being made"
+        with pytest.raises(FormatError, match="There is a format package official-2027 already"):
+            install.install(made, making, tmp_path)
+    assert [each.name for each in tmp_path.iterdir()] == ["official-2027"]
+    assert not (tmp_path / "official-2027" / "mark").exists()
 
 
 def test_a_name_is_used_once(tmp_path: Path) -> None:
