@@ -25,6 +25,7 @@ from central.platform.database import make_engine, transaction
 from central.platform.errors import DomainError
 from central.platform.identity import SYSTEM
 from central.platform.settings import get_settings
+from central.workflow.telling.far import earlier_months
 from central.workflow.telling.tell import tell
 from shared.metering_day import PRAGUE
 
@@ -67,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     told.set_defaults(act=_tell)
     told.add_argument("--since", type=date.fromisoformat, help="first day whose acts are told; default the settings'")
     told.add_argument("--again", action="store_true", help="also what was rejected, as a new version")
+    told.add_argument("--far", action="store_true", help="also of all earlier months, which the service takes in turn")
     acts.add_parser(SANDBOX, help="serve a sandbox of OTE with SOAP and mail, for training; --help for more")
     text = "write a month's meter data of gas, which wait for the operator's EDIGAS schemas, as CSV"
     gas = acts.add_parser("gas-export", help=text, description=text)
@@ -94,19 +96,21 @@ def _export_gas(options: argparse.Namespace, _folder: Path) -> int:
 
 
 def _tell(options: argparse.Namespace, _folder: Path) -> int:
-    settings = get_settings()
+    settings, clock = get_settings(), get_clock()
+    since = options.since or settings.market_since
     engine = make_engine(settings.database_url, name="rozvodna-market", pool_size=1)
     try:
         with transaction(engine) as connection:
             told = tell(
                 connection,
-                options.since or settings.market_since,
-                get_clock(),
+                since,
+                clock,
                 SYSTEM,
                 sender=settings.ote_sender,
                 again=options.again,
                 bulk_from=settings.market_bulk_from,
                 is_production=leads_to_production(settings),
+                far=earlier_months(since, clock.now()) if options.far and since is not None else (),
             )
     finally:
         engine.dispose()

@@ -30,6 +30,7 @@ from central.platform.database import make_engine, transaction
 from central.platform.settings import Settings, TokenSetting
 from central.registry.tables import party, supply_point
 from central.workflow.telling import tell as telling
+from central.workflow.telling.far import earlier_months, in_turn
 from central.workflow.telling.tell import Told, tell
 from shared.quantities import MISSING_VALUE
 from shared.testing import ManualClock
@@ -462,6 +463,46 @@ def test_a_duty_that_stays_open_is_made_whenever_it_can_be(desk: Desk) -> None:
         db.execute(update(supply_point).where(supply_point.c.ean == desk.eans[2]).values(metering_type="C1"))
     desk.tell()
     assert _told_of(desk, desk.eans[2], date(2026, 3, 2)) == [(1, "saved", "register")]
+
+
+def test_an_act_that_is_entered_long_after_its_day_is_told_in_the_turn_of_its_month(desk: Desk) -> None:
+    add = """
+        INSERT INTO reserved_capacity (supply_point, kind, kw, valid)
+        SELECT id, 'year', 250, daterange('2026-03-15', NULL) FROM supply_point WHERE ean = :ean
+    """
+
+    def passes(*far: date) -> list[tuple[int, str, str]]:
+        desk.later()
+        with transaction(desk.engine) as db:
+            tell(db, MARCH, desk.clock, "test", far=far)
+        return _told_of(desk, desk.eans[0], date(2026, 3, 15))
+
+    with transaction(desk.engine) as db:
+        db.execute(update(supply_point).values(metering_type="C1"))
+    desk.tell()
+    desk.answer(Act.ACCEPT)
+    desk.clock.set(datetime(2026, 12, 15, 8, tzinfo=UTC))
+    months = [date(2026, month, 1) for month in (7, 6, 5, 4, 3)]
+    assert earlier_months(MARCH, desk.clock.now()) == months
+    turns = [in_turn(MARCH, desk.clock.now(), turn) for turn in range(6)]
+    assert turns == [[month] for month in (*months, months[0])]
+    with transaction(desk.engine) as db:
+        db.execute(text(add), {"ean": desk.eans[0]})
+    assert passes() == [], "the pass looks four months back"
+    assert passes(*months) == [(1, "saved", "change")]
+    desk.answer(Act.ACCEPT)
+    # what was told of that day stands, whatever is written otherwise now
+    with transaction(desk.engine) as db:
+        db.execute(update(supply_point).values(name="Nová hala"))
+    assert passes(*months) == [(1, "accepted", "change")]
+    with transaction(desk.engine) as db:
+        db.execute(text("DELETE FROM reserved_capacity"))
+    assert passes() == [(1, "accepted", "change")]
+    assert passes(*months) == [(1, "accepted", "change"), (2, "saved", "change")]
+    assert passes(*months) == [(1, "accepted", "change"), (2, "saved", "change")]
+    desk.answer(Act.ACCEPT)
+    assert passes(*months) == [(1, "accepted", "change"), (2, "accepted", "change")]
+    assert desk.month()["done"] is True
 
 
 def test_a_month_of_type_b_is_told_for_the_days_that_the_point_is_live_and_of_that_type(desk: Desk) -> None:

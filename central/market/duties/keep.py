@@ -55,7 +55,8 @@ _FILL: Final = text("""
            first_day date, end_day date, month date, why text, cause jsonb, deadline timestamptz)
 """)
 _KEEP: Final = text("""
-    -- what is new arises; what has another cause, or was waived, is open again and gets another version
+    -- what is new arises; what has another cause, or was waived, is open again and gets another version; where what was
+    -- told stands, another cause counts only of what is open, withdrawn, or there again
     INSERT INTO market_duty AS duty
            (message_code, subject_kind, subject, supply_point, period, month, why, cause, state, arose_at, deadline)
     SELECT message_code, subject_kind, subject, supply_point, period, month, why, cause, 'open', :at, deadline
@@ -64,7 +65,9 @@ _KEEP: Final = text("""
     ON CONFLICT (message_code, subject_kind, subject, period, why) DO UPDATE
        SET cause = excluded.cause, state = 'open', problem = NULL, done_at = NULL, handed_over_by = NULL,
            arose_at = excluded.arose_at
-     WHERE duty.cause <> excluded.cause OR duty.state = 'waived'
+     WHERE duty.state = 'waived'
+        OR duty.cause <> excluded.cause
+           AND (NOT :stands OR duty.state = 'open' OR duty.cause ? 'withdrawn' OR excluded.cause ? 'withdrawn')
     RETURNING xmax = 0 AS is_new
 """)
 _WAIVE: Final = text("""
@@ -86,17 +89,24 @@ def oldest_open(connection: Connection) -> date | None:
 
 
 def reconcile(
-    connection: Connection, dues: Sequence[Due], whys: Iterable[str], since: date, until: date, at: datetime
+    connection: Connection,
+    dues: Sequence[Due],
+    whys: Iterable[str],
+    since: date,
+    until: date,
+    at: datetime,
+    *,
+    stands: bool = False,
 ) -> Reconciled:
     """Make the duties for causes `whys` in the months [since, until] (their first days) those that are given.
 
-    Repeating it with the same dues changes nothing.
+    Repeating it with the same dues changes nothing. `stands`: what was told is not told anew for another cause.
     """
     connection.execute(_STAGE)
     connection.execute(text("TRUNCATE market_due"))
     for first in range(0, len(dues), _AT_ONCE):
         connection.execute(_FILL, {"dues": json.dumps([_row(due) for due in dues[first : first + _AT_ONCE]])})
-    kept = [bool(row.is_new) for row in connection.execute(_KEEP, {"at": at})]
+    kept = [bool(row.is_new) for row in connection.execute(_KEEP, {"at": at, "stands": stands})]
     waived = connection.execute(_WAIVE, {"whys": sorted(whys), "since": since, "until": until}).rowcount
     return Reconciled(sum(kept), len(kept) - sum(kept), waived)
 

@@ -32,7 +32,10 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class _Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     source: str
     look_back_months: int
+    look_back_source: str
     open_months: int
+    far_months: int
+    far_source: str
     rules: list[Rule]
 
 
@@ -49,6 +52,11 @@ def look_back_months() -> int:
 def open_months() -> int:
     """Months before the present one in which causes are looked for as long as a duty of theirs is open."""
     return _read().open_months
+
+
+def far_months() -> int:
+    """Months before the present one in which acts and documents are looked for, a month at a time."""
+    return _read().far_months
 
 
 @cache

@@ -28,6 +28,7 @@ from central.workflow.housekeeping import keep
 from central.workflow.housekeeping.edition import switch_on
 from central.workflow.package_pickup import PackagePickup, check_addresses
 from central.workflow.service_cases import look
+from central.workflow.telling.far import in_turn
 from central.workflow.telling.tell import tell
 from shared.clock import Clock
 from shared.metering_day import PRAGUE
@@ -67,6 +68,7 @@ def run(engine: Engine, clock: Clock, settings: Settings, stop: threading.Event)
     bank = BankPickup(engine, clock, settings.bank_folder)
     banked: datetime | None = None
     told: datetime | None = None
+    turn = 0
     while not stop.is_set():
         now = clock.now()
         today = due(now, settings.housekeeping_at)
@@ -82,8 +84,8 @@ def run(engine: Engine, clock: Clock, settings: Settings, stop: threading.Event)
             picked = now
         if look_due(banked, now, settings.bank_every) and _done(bank.look):
             banked = now
-        if look_due(told, now, settings.market_every) and _done(partial(tell_market, engine, clock, settings)):
-            told = now
+        if look_due(told, now, settings.market_every) and _done(partial(tell_market, engine, clock, settings, turn)):
+            told, turn = now, turn + 1
         stop.wait(LOOK_S)
 
 
@@ -142,8 +144,11 @@ def share_energy(engine: Engine, now: datetime) -> None:
             _log.info("shared energy", group=code, added=stored.added, lacking=len(stored.lacking))
 
 
-def tell_market(engine: Engine, clock: Clock, settings: Settings) -> None:
-    """One look for what the market operator must be told; what hinders all of it is logged and waits."""
+def tell_market(engine: Engine, clock: Clock, settings: Settings, turn: int = 0) -> None:
+    """One look for what the market operator must be told; what hinders all of it is logged and waits.
+
+    Look number `turn`: beside the last months it looks at the earlier one whose turn it is.
+    """
     if settings.market_since is None:
         return
     try:
@@ -156,6 +161,7 @@ def tell_market(engine: Engine, clock: Clock, settings: Settings) -> None:
                 sender=settings.ote_sender,
                 bulk_from=settings.market_bulk_from,
                 is_production=leads_to_production(settings),
+                far=in_turn(settings.market_since, clock.now(), turn),
             )
     except DomainError as error:
         _log.warning("nothing was told to the market", error=error.message)

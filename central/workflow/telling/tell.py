@@ -42,6 +42,7 @@ from central.platform.identity import Person
 from central.registry.capacity_rules import months_later
 from central.workflow.report_month import DutyOf, report_period
 from central.workflow.telling import advances, bills, days, gas_bills, gas_data, gas_registry, registry, reports, states
+from central.workflow.telling.far import window_of_month
 from central.workflow.telling.model import Tellable, Window
 from shared.clock import Clock
 from shared.metering_day import PRAGUE
@@ -49,15 +50,17 @@ from shared.metering_day import PRAGUE
 _REPLACEABLE: Final = (State.GENERATED, State.SAVED, State.TIMED_OUT, State.REJECTED)
 _AT_ONCE: Final = 500
 """Messages that go into the outbox together."""
-_SOURCES: Final = (
-    (gas_registry.WHYS, gas_registry.find),
+_Source = tuple[Sequence[str], Callable[[Connection, Window], Sequence[Tellable]]]
+_ACTS: Final[tuple[_Source, ...]] = ((gas_registry.WHYS, gas_registry.find),)
+"""Kinds of acts beside those at electricity points, and what finds the duties for them with their records."""
+_DOCUMENTS: Final[tuple[_Source, ...]] = (
     (bills.WHYS, bills.find),
     (gas_bills.WHYS, gas_bills.find),
     (advances.WHYS, advances.find),
     (states.WHYS, states.find),
-    (reports.WHYS, reports.find),
 )
-"""Kinds of causes beside acts at electricity points, and what finds the duties for them with their records."""
+"""The same of what is looked for by the day of its issue: its duty may be of an earlier month."""
+_REPORTS: Final[tuple[_Source, ...]] = ((reports.WHYS, reports.find),)
 _LAST: Final = text("""
     -- the message of the highest version of what each duty is about
     SELECT DISTINCT ON (d.id) d.id AS duty, m.id, m.version, m.state
@@ -95,10 +98,13 @@ class _Pass:
     def person(self) -> str:
         return self.by.name if isinstance(self.by, Person) else self.by
 
-    def keep(self, dues: Sequence[Due], whys: Sequence[str]) -> Sequence[RowMapping]:
-        """Make the duties those that are due; the open ones."""
-        first, last = self.window.first_month, self.window.last_month
-        kept = reconcile(self.connection, dues, whys, first, last, self.at)
+    def keep(
+        self, dues: Sequence[Due], whys: Sequence[str], far: Window | None = None, *, stands: bool = False
+    ) -> Sequence[RowMapping]:
+        """Make the duties those that are due, in the pass's window or a `far` one; the open ones."""
+        window = far or self.window
+        first, last = window.first_month, window.last_month
+        kept = reconcile(self.connection, dues, whys, first, last, self.at, stands=stands)
         self.told.arose += kept.arose
         self.told.changed += kept.changed
         self.told.waived += kept.waived
@@ -135,18 +141,20 @@ def tell(
     again: bool = False,
     bulk_from: int | None = None,
     is_production: Callable[[str], bool] = lambda code: False,
+    far: Sequence[date] = (),
 ) -> Told:
     """Bring duties and messages to what registry, closed days and bills say, in the caller's transaction.
 
-    Acts from the day `since` on are told, those of the last months at most. `sender` is the EAN that we tell under, by
-    default the one of each point's operator. `again` makes a new version of what was rejected, although it is the same.
-    So many registrations of a network on one day as `bulk_from` are told together (None: never). What a sandbox was
-    told is told anew where the messages of its code go to the market operator itself now (`is_production`). A pass that
-    met an answer in the database, each waiting for what the other has locked, begins anew.
+    Acts from the day `since` on are told, those of the last months and of the months `far` (their first days); of the
+    latter not the interval data, and what was told of them stands unless it did not happen. `sender` is the EAN that we
+    tell under, by default the one of each point's operator. `again` makes a new version of what was rejected, although
+    it is the same. So many registrations of a network on one day as `bulk_from` are told together (None: never). What a
+    sandbox was told is told anew where the messages of its code go to the market operator itself now (`is_production`).
+    A pass that met an answer in the database, each waiting for what the other has locked, begins anew.
     """
     once = partial(
         _tell, connection, since, clock, by,
-        sender=sender, again=again, bulk_from=bulk_from, is_production=is_production,
+        sender=sender, again=again, bulk_from=bulk_from, is_production=is_production, far=far,
     )  # fmt: skip
     return repeated_on_deadlock(connection, once)
 
@@ -161,6 +169,7 @@ def _tell(
     again: bool,
     bulk_from: int | None,
     is_production: Callable[[str], bool],
+    far: Sequence[date],
 ) -> Told:
     at = clock.now()
     lock_generation(connection)
@@ -168,10 +177,13 @@ def _tell(
     work = _Pass(connection, package_valid_on(at.date()), at, by, sender, window, again, is_production, Told())
     settle_left(connection)
     reports.settle_sent(connection, at, work.person)
-    acts = partial(registry.find, bulk_from=bulk_from)
-    for whys, find in ((registry.WHYS, acts), *_SOURCES):
+    acts: tuple[_Source, ...] = ((registry.WHYS, partial(registry.find, bulk_from=bulk_from)), *_ACTS)
+    for whys, find in (*acts, *_DOCUMENTS, *_REPORTS):
         tellables = find(connection, window)
         _write(work, tellables, work.keep([each.due for each in tellables], whys))
+    assert since is not None, "a window has a first day"
+    for month in far:
+        _tell_far(work, acts, window_of_month(window, since, month))
     _report(work, work.keep(days.find(connection, window), days.WHYS))
     gas = gas_data.find(connection, window, at)
     rows = work.keep([each.due for each in gas], gas_data.WHYS)
@@ -183,6 +195,20 @@ def _tell(
         counts = {"arose": told.arose, "changed": told.changed, "waived": told.waived, "made": told.made}
         audit.record(connection, by, "market.tell", f"since/{window.first}", counts, at)
     return told
+
+
+def _tell_far(work: _Pass, acts: Sequence[_Source], window: Window | None) -> None:
+    """What is missing of an earlier month; a document of its days may be of a month before, so none is waived."""
+    if window is None:
+        return
+    for whys, find in acts:
+        tellables = find(work.connection, window)
+        _write(work, tellables, work.keep([each.due for each in tellables], whys, window, stands=True))
+    for whys, find in _DOCUMENTS:
+        tellables = find(work.connection, window)
+        # an advance is cancelled long after it was sent, and told once more then; all others are not changed
+        stands = whys != advances.WHYS
+        _write(work, tellables, work.keep([each.due for each in tellables], (), window, stands=stands))
 
 
 def _write(work: _Pass, tellables: Sequence[Tellable], rows: Sequence[RowMapping]) -> None:
