@@ -98,10 +98,12 @@ def write_any(package: FormatPackage, envelope: Envelope, payload: Payload) -> b
 def read_any(package: FormatPackage, content: bytes, limits: XmlLimits = DEFAULT_LIMITS) -> Read[Any]:
     """The envelope and the record of a message received; InboundError where it cannot be understood.
 
-    Of 121 the record is an IntervalData, of an answer a Response. What breaks a rule of ours is read all the same:
-    `problems_of` says it.
+    Of 121 the record is an IntervalData, of EDIGAS a GasMeterData, of an answer a Response. What breaks a rule of ours
+    is read all the same: `problems_of` says it.
     """
     root = parse_untrusted(content, limits)
+    if edigas.is_data(package, root):
+        return edigas.read(package, root)
     format_name, envelope = read_envelope(root, package)
     if envelope.code == cdsdata.INTERVAL_DATA:
         return Read(envelope, read_interval_root(package, root), {})

@@ -11,6 +11,7 @@ from central.market.duties.keep import mark_told
 from central.market.envelope import make_message_id
 from central.market.errors import InboundError
 from central.market.format_package import package_valid_on
+from central.market.gas.edigas import with_version
 from central.market.messages import Draft, Subject, create, lock_generation, move, require, require_xml
 from central.market.states import Act, State
 from central.market.tables import market_message
@@ -68,7 +69,7 @@ def repair(connection: Connection, number: int, content: bytes | None, at: datet
         first_day=period.lower,
         end_day=period.upper,
         version=row["version"] + 1,
-        xml=write_any(package, envelope, read.payload),
+        xml=write_any(package, envelope, with_version(read.payload, row["version"] + 1)),
         basis={**row["basis"], "repairs": row["message_id"], "by_hand": content is not None},
         duty=row["duty"],
         process=row["process"],

@@ -9,7 +9,7 @@ an APERAK's reason must come out as A01 (accepted), A02 (rejected), A03 (with re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 from lxml import etree
@@ -18,7 +18,7 @@ from central.market.envelope import Envelope, Participant
 from central.market.errors import FormatError, InboundError, OutboundError
 from central.market.format_package import FormatPackage, usable_packages
 from central.market.mapping.model import Node
-from central.market.mapping.read import read_fields
+from central.market.mapping.read import Read, read_fields
 from central.market.mapping.transfer import rewrite_document
 from central.market.mapping.write import write_document
 from central.market.response import Reason, Response
@@ -27,34 +27,39 @@ FORMAT: Final = "EDIGAS"
 ANSWER: Final = "APERAK"
 CODE: Final = "XGE"
 ANSWER_CODE: Final = "XGA"
+Payload = TypeVar("Payload", bound=object)
 
 
 class GasValue(msgspec.Struct, frozen=True, kw_only=True):
-    """The volume of an hour, the `place`-th of its series from 1 on; `quality` is the name of ours."""
+    """The volume of an hour, the `place`-th of its series from 1 on; `quality` is the name of ours.
 
-    place: int
-    first: datetime
-    stop: datetime
+    Of this and the records below, what has a default may be missing in one that was read: its mapping has no place for
+    it. What we write has all.
+    """
+
     volume_m3: Decimal
-    quality: str
+    place: int | None = None
+    first: datetime | None = None
+    stop: datetime | None = None
+    quality: str | None = None
 
 
 class GasShown(msgspec.Struct, frozen=True, kw_only=True):
     """A state that a meter showed; `reading` is how it was read."""
 
-    meter: str
-    at: datetime
     state_m3: Decimal
-    reading: str
+    meter: str | None = None
+    at: datetime | None = None
+    reading: str | None = None
 
 
 class GasSeries(msgspec.Struct, frozen=True, kw_only=True):
     """What was measured at a point (EIC) from `first` to `stop`: hours of types A and B, states of type C."""
 
     opm: str
-    metering_type: str
-    first: datetime
-    stop: datetime
+    metering_type: str | None = None
+    first: datetime | None = None
+    stop: datetime | None = None
     values: list[GasValue] = []
     states: list[GasShown] = []
 
@@ -68,6 +73,13 @@ class GasMeterData(msgspec.Struct, frozen=True, kw_only=True):
     made_at: datetime | None = None
     sender: str = ""
     receiver: str = ""
+
+
+class _Head(msgspec.Struct, frozen=True):
+    identification: str
+    made_at: datetime
+    sender: str
+    receiver: str
 
 
 class Referred(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,12 +108,13 @@ class Aperak(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _ESSENTIAL: Final = {
-    FORMAT: frozenset({"identification", "sender", "receiver", "series", "opm", "values", "volume_m3"}),
+    FORMAT: frozenset({"identification", "made_at", "sender", "receiver", "series", "opm", "values", "volume_m3"}),
     ANSWER: frozenset(
         {"identification", "made_at", "sender", "receiver", "references", "reference", "reasons", "type"}
     ),
 }
 """Fields without which a document says nothing."""
+_NEAREST: Final = {"A01": "A01", "A02": "A02", "A03": "A01", "A04": "A02"}
 
 
 def can_write(package: FormatPackage) -> bool:
@@ -117,6 +130,38 @@ def write(package: FormatPackage, envelope: Envelope, data: GasMeterData) -> byt
         data, identification=envelope.id, made_at=envelope.at, sender=envelope.sender.id, receiver=envelope.receiver.id
     )
     return write_document(package, FORMAT, envelope.id, told)
+
+
+def is_data(package: FormatPackage, root: etree._Element) -> bool:
+    """Whether it is a document of meter data by the package's mapping."""
+    name = etree.QName(root)
+    return package.is_bare(FORMAT) and package.format_of_root(name.namespace, name.localname) == FORMAT
+
+
+def read_head(package: FormatPackage, root: etree._Element) -> Envelope:
+    """Identification, instant, sender and receiver, whatever else the document holds; InboundError."""
+    nodes = [node for node in package.mapping(FORMAT).payload if node.field is None]
+    fields, _ = read_fields(package, root, FORMAT, nodes)
+    try:
+        head = msgspec.convert(fields, _Head)
+    except msgspec.ValidationError as error:
+        raise InboundError("incomplete", f"The head of the {FORMAT} is not whole: {error}.") from None
+    return Envelope(head.identification, CODE, head.made_at, Participant(head.sender), Participant(head.receiver))
+
+
+def read(package: FormatPackage, root: etree._Element) -> Read[GasMeterData]:
+    """A document of meter data; InboundError where it cannot be understood."""
+    envelope = read_head(package, root)
+    fields, unknown = read_fields(package, root, FORMAT)
+    try:
+        return Read(envelope, msgspec.convert(fields, GasMeterData), unknown)
+    except msgspec.ValidationError as error:
+        raise InboundError("incomplete", f"The {FORMAT} {envelope.id} is not whole: {error}.") from None
+
+
+def with_version(payload: Payload, version: int) -> Payload:
+    """The payload saying which version it is, where that stands in it."""
+    return msgspec.structs.replace(payload, version=version) if isinstance(payload, GasMeterData) else payload
 
 
 def is_aperak(namespace: str | None, root: str) -> bool:
@@ -152,6 +197,34 @@ def read_aperak(package: FormatPackage, root: etree._Element) -> Response:
         tuple(each.reference for each in answer.references),
     )
     return Response(envelope, [Reason(each.type, each.code, each.text) for each in answer.reasons])
+
+
+def write_aperak(package: FormatPackage, response: Response) -> bytes:
+    """The answer of an operator by the package's mapping, valid by its schema; OutboundError.
+
+    A type of reason that the mapping has no code of is told by the nearest one.
+    """
+    envelope = response.envelope
+    known = _types(package)
+    told = Aperak(
+        identification=envelope.id,
+        made_at=envelope.at,
+        sender=envelope.sender.id,
+        receiver=envelope.receiver.id,
+        references=[Referred(reference=each) for each in envelope.references],
+        reasons=[
+            AperakReason(type=each.type if each.type in known else _NEAREST[each.type], code=each.code, text=each.text)
+            for each in response.reasons
+        ],
+    )
+    return write_document(package, ANSWER, envelope.id, told)
+
+
+def _types(package: FormatPackage) -> frozenset[str]:
+    """The types of reasons that the mapping of the answers has a code of."""
+    reasons = next(node for node in package.mapping(ANSWER).payload if node.field == "reasons")
+    listed = [value.codes for value in reasons.attributes if value.field == "type" and value.codes is not None]
+    return frozenset(entry.ours for name in listed for entry in package.code_list(name)) or frozenset(_NEAREST)
 
 
 def try_samples(package: FormatPackage, format_name: str) -> None:

@@ -62,12 +62,16 @@ def read_root(package: FormatPackage, root: etree._Element, kind: type[Payload],
 
 
 def read_fields(
-    package: FormatPackage, root: etree._Element, format_name: str
+    package: FormatPackage, root: etree._Element, format_name: str, nodes: Sequence[Node] | None = None
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """The payload's fields by our names, nested as the mapping says, and what the mapping does not know."""
+    """The payload's fields by our names, nested as the mapping says, and what the mapping does not know.
+
+    Given `nodes` of the mapping, their fields alone: the rest counts as not known.
+    """
     reader = _Reader(package, package.format(format_name).namespace)
     passed = frozenset[str]() if package.is_bare(format_name) else ENVELOPE_ELEMENTS
-    fields = reader.children(root, package.mapping(format_name).payload, format_name, passed)
+    known = package.mapping(format_name).payload if nodes is None else nodes
+    fields = reader.children(root, known, format_name, passed)
     return fields, reader.unknown
 
 

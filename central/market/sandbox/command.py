@@ -13,7 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from central.market.errors import MarketError
-from central.market.format_package import FormatPackage, load_package
+from central.market.format_package import FormatPackage, load_package, package_valid_on
 from central.market.sandbox.journal import Journal
 from central.market.sandbox.operator import Sandbox
 from central.market.sandbox.scenario import Scenario, read_scenario
@@ -42,7 +42,7 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--token-file", type=Path, help="file with the bearer token of the plain call-back")
     parser.add_argument("--scenario", type=Path, help="JSON or TOML file, see docs/market-sandbox.md")
     parser.add_argument("--folder", type=Path, default=DEFAULT_FOLDER, help="where it keeps what it gets")
-    parser.add_argument("--package", default="sandbox-2026", help="format package")
+    parser.add_argument("--package", help="format package; without it the one of today")
     secure = parser.add_argument_group("SOAP and mail")
     secure.add_argument("--secure", action="store_true", help="also SOAP with mutual TLS, and mail with S/MIME")
     secure.add_argument("--host", default="127.0.0.1", help="address to listen on, and of the participant")
@@ -81,7 +81,8 @@ def main(argv: list[str] | None = None) -> int:
     set_up_logging()
     now = clock_from_environment().now
     try:
-        package = load_package(arguments.package)
+        named = arguments.package
+        package = package_valid_on(now().date()) if named is None else load_package(named)
         scenario = read_scenario(arguments.scenario)
         listener = socket.create_server(("127.0.0.1", arguments.port), backlog=128)
         ways: dict[str, Way] = {}

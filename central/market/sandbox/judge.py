@@ -15,7 +15,9 @@ from central.market.contents import CONTENTS, problems_of, read_any
 from central.market.envelope import Envelope, check_message_id, children, parse_instant, read_envelope
 from central.market.errors import FormatError, InboundError, OutboundError
 from central.market.format_package import FormatPackage
+from central.market.gas import edigas
 from central.market.response import ACCEPTED_CODE, Reason
+from central.market.sandbox import gas_data
 from central.market.sandbox.memory import Fact, facts_of
 from central.market.sandbox.scenario import Scenario
 from central.market.xml import parse_untrusted, schema_errors
@@ -45,19 +47,25 @@ class Judgement:
 def judge(package: FormatPackage, content: bytes, scenario: Scenario) -> Judgement:
     """The judgement; InboundError if the envelope is such that nobody could be answered."""
     root = parse_untrusted(content)
-    format_name, envelope = read_envelope(root, package)
+    is_gas_data = edigas.is_data(package, root)
+    if is_gas_data:
+        format_name, envelope = edigas.FORMAT, edigas.read_head(package, root)
+    else:
+        format_name, envelope = read_envelope(root, package)
     try:
         parse_ean13(envelope.sender.id)
         check_message_id(package, envelope.id)
     except (IdentifierError, OutboundError) as error:
         raise InboundError("not_answerable", str(error)) from None
-    points = list(_points(root))
+    points = [] if is_gas_data else list(_points(root))
     reasons = list(_envelope_reasons(package, format_name, envelope, scenario))
     facts: list[Fact] = []
     if not reasons:
         reasons = [
             Reason("A02", "S100", error) for error in schema_errors(package.schema(format_name), root, MOST_REASONS)
         ]
+    if not reasons and is_gas_data:
+        return _judge_gas_data(envelope, package, root)
     if not reasons:
         reasons = list(_content_reasons(package, root, points))[:MOST_REASONS]
     if not reasons:
@@ -65,6 +73,16 @@ def judge(package: FormatPackage, content: bytes, scenario: Scenario) -> Judgeme
         reasons = list(_rule_reasons(package, format_name, envelope.code, content))[:MOST_REASONS]
     found = tuple(reasons) or (ACCEPTED,)
     return Judgement(envelope, frozenset(opm for opm, _ in points), found, tuple(facts))
+
+
+def _judge_gas_data(envelope: Envelope, package: FormatPackage, root: etree._Element) -> Judgement:
+    try:
+        data = edigas.read(package, root).payload
+    except InboundError as error:
+        return Judgement(envelope, frozenset(), (Reason("A02", "S150", error.message),))
+    reasons = list(gas_data.reasons_of(data))[:MOST_REASONS]
+    facts = () if reasons else tuple(gas_data.facts_of(data))
+    return Judgement(envelope, frozenset(series.opm for series in data.series), tuple(reasons) or (ACCEPTED,), facts)
 
 
 def _points(root: etree._Element) -> Iterator[tuple[str, bool]]:

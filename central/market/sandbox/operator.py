@@ -10,6 +10,7 @@ import structlog
 from central.market.envelope import Envelope, Participant, parse_instant, read_envelope, utc_text
 from central.market.errors import InboundError, MarketError
 from central.market.format_package import FormatPackage
+from central.market.gas import edigas
 from central.market.response import ACCEPTED_CODE, Reason, Response, write_response
 from central.market.sandbox.journal import Entry, Journal, JournalReason
 from central.market.sandbox.judge import ACCEPTED, MOST_REASONS, Judgement, judge
@@ -138,7 +139,7 @@ class Sandbox:
         return found or [ACCEPTED]
 
     def response_xml(self, entry: Entry) -> bytes:
-        """The RESPONSE to a delivery; the same bytes for every repeat of it."""
+        """The answer to a delivery, to meter data of gas an APERAK; the same bytes for every repeat of it."""
         rules = self._package.envelope
         envelope = Envelope(
             id=entry.answer_id,
@@ -149,8 +150,10 @@ class Sandbox:
             references=(entry.id,),
             language=rules.language,
         )
-        reasons = [Reason(reason.type, reason.code, reason.text) for reason in entry.reasons]
-        return write_response(self._package, Response(envelope, reasons))
+        response = Response(envelope, [Reason(reason.type, reason.code, reason.text) for reason in entry.reasons])
+        if entry.code == edigas.CODE:
+            return edigas.write_aperak(self._package, response)
+        return write_response(self._package, response)
 
     def _answer_code(self, code: str) -> str:
         """The code that answers `code`; for a code that the package does not know, that of any other answer."""

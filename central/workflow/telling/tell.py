@@ -32,6 +32,7 @@ from central.market.duties.rules import look_back_months, open_months
 from central.market.envelope import Envelope, Participant, make_message_id
 from central.market.errors import OutboundError
 from central.market.format_package import FormatPackage, package_valid_on
+from central.market.gas.edigas import with_version
 from central.market.interval_writer import IntervalWriter, interval_writer
 from central.market.messages import Draft, Subject, create_all, lock_generation, move_all
 from central.market.states import Act, State
@@ -272,7 +273,7 @@ def _draft(work: _Pass, row: RowMapping, payload: msgspec.Struct, sender: str, v
         first_day=row["first_day"],
         end_day=row["end_day"],
         version=version,
-        xml=write_any(package, envelope, payload),
+        xml=write_any(package, envelope, with_version(payload, version)),
         basis={"cause": row["cause"]},
         duty=row["id"],
         deadline=row["deadline"],
