@@ -196,6 +196,6 @@ def test_the_answer_is_the_same_for_every_repeat(tmp_path: Path) -> None:
 
 def test_the_command_line_names_what_it_needs() -> None:
     arguments = parse_arguments(["--port", "0", "--callback", "http://127.0.0.1:1/callback", "--token-file", "t"])
-    assert (arguments.port, arguments.package, arguments.scenario) == (0, "sandbox-2026", None)
+    assert (arguments.port, arguments.package, arguments.scenario) == (0, None, None)
     with pytest.raises(SystemExit):
         parse_arguments(["--port", "0"])
