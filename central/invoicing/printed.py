@@ -18,7 +18,7 @@ from central.invoicing.document import (
     RegisterStates,
 )
 from central.invoicing.kinds import CANCELLING, tax_point_rule
-from central.invoicing.spayd import spayd
+from central.invoicing.spayd import MOST, spayd
 from central.invoicing.wording import SPACE, Wording, wording
 from shared.metering_day import PRAGUE
 
@@ -86,7 +86,7 @@ def printed(document: InvoiceDocument) -> dict[str, Any]:
 
 def payment_text(document: InvoiceDocument) -> str | None:
     """The SPAYD of the document; None where the seller has no account, or nothing is to be paid."""
-    if document.supplier.iban is None or document.payable <= 0 or document.kind == "advance_tax":
+    if document.supplier.iban is None or not 0 < document.payable <= MOST or document.kind == "advance_tax":
         return None
     messages = wording(document.language).payment_message
     return spayd(

@@ -7,6 +7,8 @@ from datetime import date
 from decimal import Decimal
 from urllib.parse import quote
 
+MOST = Decimal("9999999999.99")
+"""A larger amount no payment code carries."""
 _SYMBOL = re.compile(r"\d{1,10}")
 
 
@@ -62,6 +64,6 @@ def plain(text: str) -> str:
 
 def _amount(amount: Decimal) -> str:
     exponent = amount.as_tuple().exponent
-    if not isinstance(exponent, int) or amount < 0 or exponent < -2 or amount >= Decimal(10**10):
-        raise SpaydError(f"The amount {amount} must be between 0 and 9999999999.99 with at most two decimals.")
+    if not isinstance(exponent, int) or amount < 0 or exponent < -2 or amount > MOST:
+        raise SpaydError(f"The amount {amount} must be between 0 and {MOST} with at most two decimals.")
     return format(amount, "f")

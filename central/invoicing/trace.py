@@ -66,6 +66,15 @@ DEDUCTED = text("""
 """)
 
 
+PART_OF_A_MONTH = {
+    "cs": "Zaokrouhleno v tomto vyúčtování samo o sobě (množství × cena na haléře); části měsíce vyúčtované zvlášť se "
+    "proto mohou od vyúčtování celého měsíce lišit, nejvýše o 0,01 za každé další vyúčtování.",
+    "en": "Rounded in this statement by itself (quantity × price to 0.01); parts of a month that are billed separately "
+    "may therefore differ from a bill of the whole month, by 0.01 for each further statement at most.",
+}
+"""Why it cannot be otherwise: docs/decisions/settlement-parts.md."""
+
+
 def related_documents(connection: Connection, invoice: int) -> dict[str, Any]:
     """What a document is about, what is about it, and the advances that it deducts with their payments."""
     documents = [dict(row) for row in connection.execute(DOCUMENTS, {"invoice": invoice}).mappings()]
@@ -139,7 +148,13 @@ def _basis(row: RowMapping) -> dict[str, Any] | None:
         "from": row["basis_from"],
         "to": row["basis_to"],
         "reason": row["basis_reason"],
+        "rounding": PART_OF_A_MONTH if is_part_of_a_month(row["basis_from"], row["basis_to"]) else None,
     }
+
+
+def is_part_of_a_month(start: datetime, end: datetime) -> bool:
+    """Whether a line bills from or until a day within a month."""
+    return any(each.astimezone(PRAGUE).day != 1 for each in (start, end))
 
 
 def _related(connection: Connection, row: RowMapping) -> dict[str, Any] | None:

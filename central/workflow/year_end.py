@@ -5,7 +5,7 @@ the caller wants to hold in one transaction. A contract is done whole or not at 
 and may be tried again, the others go on. Planning again adds what is new, and what was billed and cancelled since.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -87,9 +87,10 @@ ANNUAL_ROWS = text("""
 
 SETTLED = text("""
     -- documents that have settled the days of a contract before a day for good: a final bill, or an annual one made by
-    -- hand; what a later statement settles says nothing of them
-    SELECT DISTINCT i.number
+    -- hand; what a later statement settles says nothing of them. Each with a point whose last day it settles
+    SELECT DISTINCT i.number, sp.ean
       FROM billing_basis b
+      JOIN supply_point sp ON sp.id = b.supply_point
       JOIN invoice_line l ON l.basis = b.id
       JOIN invoice i ON i.id = l.invoice
      WHERE b.contract = :contract AND b.state = 'invoiced' AND b.statement_type = ANY (CAST(:types AS integer[]))
@@ -97,7 +98,14 @@ SETTLED = text("""
        AND (upper(b.valid) AT TIME ZONE 'Europe/Prague')::date >= :until
        AND NOT EXISTS (SELECT FROM billing_basis o WHERE o.original = b.id AND o.state <> 'cancelled'
                           AND o.statement_type = ANY (CAST(:cancelling AS integer[])))
-     ORDER BY i.number
+     ORDER BY i.number, sp.ean
+""")
+
+HELD = text("""
+    -- points that a contract of network services or supply has on the last day before a day
+    SELECT DISTINCT sp.ean FROM contract_item ci JOIN supply_point sp ON sp.id = ci.supply_point
+     WHERE ci.contract = :contract AND ci.valid @> CAST(:until AS date) - 1
+       AND (contract_services(ci.kind) @> 1 OR ci.kind = 'supply')
 """)
 
 ACCRUED = text("""
@@ -116,7 +124,7 @@ LEFT_ACCRUED = text("""
 
 OMITTED = text("""
     SELECT sp.ean, so.reason FROM settlement_omission so JOIN supply_point sp ON sp.id = so.supply_point
-     WHERE so.run = :run ORDER BY sp.ean LIMIT 5
+     WHERE so.run = :run ORDER BY sp.ean
 """)
 
 NEXT = text("""
@@ -179,6 +187,15 @@ class Work:
     def end(self) -> date:
         """The first day after the year."""
         return date(self.year + 1, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class SettledFor:
+    """What settles a row of a contract for good already: documents, the points, and whether these are all of them."""
+
+    documents: frozenset[str]
+    points: frozenset[str]
+    whole: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,29 +297,33 @@ def _annual(connection: Connection, work: Work, clock: Clock, person: Person) ->
     settled = {row.id: _settled(connection, row) for row in rows}
     runs: list[int] = []
     for row in rows:
-        if not settled[row.id]:
+        before = settled[row.id]
+        if not before.whole:
             # one after another: what is of a month is evaluated beside what the statement before it has settled
             updates, _ = update_rows(connection, [row], _why(work), clock, person)
-            runs += _approved(connection, work, updates, clock, person)
+            runs += _approved(connection, work, updates, clock, person, before.points)
     for run in runs:
         issue_invoices(connection, run, person, clock.now(), "payer")
     last = rows[-1]
-    documents = sorted({number for numbers in settled.values() for number in numbers})
+    documents = sorted({number for before in settled.values() for number in before.documents})
     remark = f"Vyúčtováno dokladem {', '.join(documents)}." if documents else None
     if last.until is None or last.until > last.end:
         remark = _next_calendar(connection, work, last.end, clock, person) or remark
     return Done(runs, remark)
 
 
-def _settled(connection: Connection, row: CalendarRow) -> Sequence[str]:
-    """The documents that have settled the row's contract until its end; none where that is still to be done."""
+def _settled(connection: Connection, row: CalendarRow) -> SettledFor:
+    """What has settled the row's contract until its end, point by point."""
     asked = {
         "contract": row.contract,
         "until": row.end if row.until is None else min(row.end, row.until),
         "types": [int(kind) for kind in SETTLING],
         "cancelling": sorted({int(kind) for kind in CANCELS.values()}),
     }
-    return connection.execute(SETTLED, asked).scalars().all()
+    found = connection.execute(SETTLED, asked).all()
+    points = frozenset(each.ean for each in found)
+    held = set(connection.execute(HELD, asked).scalars())
+    return SettledFor(frozenset(each.number for each in found), points, bool(points) and held <= points)
 
 
 def _next_calendar(connection: Connection, work: Work, start: date, clock: Clock, person: Person) -> str | None:
@@ -341,16 +362,22 @@ def _accrual_cancel(connection: Connection, work: Work, clock: Clock, person: Pe
 
 
 def _approved(
-    connection: Connection, work: Work, updates: Sequence[UpdateDone], clock: Clock, person: Person
+    connection: Connection,
+    work: Work,
+    updates: Sequence[UpdateDone],
+    clock: Clock,
+    person: Person,
+    settled: Collection[str] = (),
 ) -> list[int]:
-    """Approve the runs of a contract's updates, and name them. Refused where a point of it was left out."""
-    left_out = [each for done in updates for each in done.updated.left_out]
+    """Approve the runs of a contract's updates, and name them. Refused where a point that is not `settled` (EANs)
+    already was left out."""
+    left_out = [each for done in updates for each in done.updated.left_out if each["ean"] not in settled]
     if left_out:
         named = "; ".join(f"{each['ean']}: {each['reason']}" for each in left_out[:5])
         raise Refused("left_out", f"Contract {work.number} cannot be settled whole for {work.year}: {named}")
     runs = [done.updated.run for done in updates if done.updated.run is not None]
     for run in runs:
-        omitted = connection.execute(OMITTED, {"run": run}).all()
+        omitted = [row for row in connection.execute(OMITTED, {"run": run}) if row.ean not in settled][:5]
         if omitted:
             named = "; ".join(f"{row.ean}: {row.reason}" for row in omitted)
             raise Refused("left_out", f"Contract {work.number} cannot be settled whole for {work.year}: {named}")

@@ -10,8 +10,9 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, select
 
 from central.documents import pdf
+from central.invoicing.account import AccountError, parse_iban
 from central.invoicing.printed import qr_svg
-from central.invoicing.spayd import spayd
+from central.invoicing.spayd import MOST, spayd
 from central.registry.tables import party
 
 TEMPLATE: Final = Path(__file__).parent / "templates" / "letter.typ"
@@ -50,10 +51,15 @@ def letter(
 
 
 def qr_payment(iban: str | None, amount: Decimal, currency: str, due: date, symbol: str, number: str) -> str | None:
-    """The payment that a phone reads; None where there is no account to pay to, or nothing to pay."""
-    if iban is None or amount <= 0:
+    """The payment that a phone reads; None where there is no Czech account to pay to, nothing to pay, or more than a
+    code carries: the letter says it all the same."""
+    if iban is None or not 0 < amount <= MOST:
         return None
-    return spayd(iban, amount=amount, currency=currency, due=due, variable_symbol=symbol, message=number)
+    try:
+        account = parse_iban(iban)
+    except AccountError:
+        return None
+    return spayd(account.iban, amount=amount, currency=currency, due=due, variable_symbol=symbol, message=number)
 
 
 def day_cs(day: date) -> str:

@@ -211,6 +211,15 @@ def test_advances_are_deducted_with_their_vat() -> None:
     assert "AM:98495.50" in str(payment_text(document))
 
 
+def test_a_sum_that_no_payment_code_carries_is_printed_without_one() -> None:
+    (row, *_) = bases()
+    made = [
+        compose("1", SUPPLIER, FIRM, [(high_voltage(), [replace(row, amount=D(amount), vat_percent=D(0))])], TERMS)
+        for amount in ("9999999999.99", "10000000000.00")
+    ]
+    assert [payment_text(each) is None for each in made] == [False, True]
+
+
 def test_what_is_returned_has_no_payment_code() -> None:
     document = statement("cancelling")
     assert document.payable < 0

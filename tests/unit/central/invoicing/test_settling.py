@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from central.invoicing.account import iban_of
+from central.invoicing.payments.letters import qr_payment
 from central.invoicing.payments.orders import PAIN, Order, OrderItem, write_kpc, write_pain
 from central.invoicing.payments.receivables import in_turn
 from central.invoicing.payments.reminders import penalty
@@ -135,3 +136,24 @@ def test_a_line_break_in_a_name_makes_no_record_of_an_order() -> None:
     assert len(written) == len(write_kpc(ORDER).split(b"\r\n"))
     assert written[0][10:30] == b"FIRMA 1 1501        "
     assert not any(octet < 32 for line in written for octet in line)
+
+
+@pytest.mark.parametrize(
+    ("iban", "amount", "account"),
+    [
+        ("cz65 0800 0000 1920 0014 5399", "1.00", "CZ6508000000192000145399"),
+        ("CZ6508000000192000145399", "9999999999.99", "CZ6508000000192000145399"),
+        ("CZ6508000000192000145399", "10000000000.00", None),  # more than a code carries
+        ("CZ6508000000192000145399", "0.00", None),
+        ("SK3112000000198742637541", "1.00", None),
+        ("CZ6608000000192000145399", "1.00", None),  # check digits
+        (None, "1.00", None),
+    ],
+)
+def test_a_letter_has_a_payment_code_wherever_one_can_be(iban: str | None, amount: str, account: str | None) -> None:
+    code = qr_payment(iban, Decimal(amount), "CZK", date(2026, 5, 1), "2600000001", "UPO26000001")
+    assert code == (
+        None
+        if account is None
+        else f"SPD*1.0*ACC:{account}*AM:{amount}*CC:CZK*DT:20260501*MSG:UPO26000001*X-VS:2600000001"
+    )
