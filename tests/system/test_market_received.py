@@ -254,7 +254,35 @@ def test_a_refused_request_is_objected_to_with_a_reason(desk: Desk) -> None:
     refused = desk.post(f"/proposals/{proposal['id']}/refuse", body)
     number = refused["result"]["market_message"]
     assert "nemá smlouvu" in desk.xml(number)
-    assert desk.get(f"/processes/{proposal['process']}")["state"] == "objected"
+    process = f"/processes/{proposal['process']}"
+    assert desk.get(process)["state"] == "objected"
+    # the statement itself is rejected: it is warned of, mended, and the conversation goes on to its end
+    desk.send()
+    told = desk.answer(desk.get(f"/messages/{number}")["message_id"], "R-1", "A02", "chybí důvod", "S111")
+    assert desk.bring(told) == "applied"
+    assert desk.get(process)["state"] == "objection_rejected"
+    desk.clock.set(datetime.fromisoformat(desk.get(process)["deadline"]))
+    assert proposal["process"] in {
+        each["id"] for each in desk.get("/warnings")["deadlines"] if each["kind"] == "process"
+    }
+    made = desk.post(f"/messages/{number}/repair", {"why": "doplněno"})["id"]
+    assert desk.get(process)["state"] == "objected"
+    desk.send()
+    assert desk.bring(desk.answer(desk.get(f"/messages/{made}")["message_id"], "R-2")) == "applied"
+    detail = desk.get(process)
+    assert (detail["state"], detail["closed_at"] is not None) == ("refused", True)
+
+
+def test_our_answer_to_a_claim_goes_on_behind_its_rejection(desk: Desk) -> None:
+    desk.bring(message("XC3", PAYLOADS["XC3"], "IN-1"))
+    proposal = desk.get("/proposals", state="waiting", kind="claim")[0]
+    number = desk.post(f"/proposals/{proposal['id']}/take", {"why": "oprava"})["result"]["market_message"]
+    desk.send()
+    desk.bring(desk.answer(desk.get(f"/messages/{number}")["message_id"], "R-1", "A02", "chyba", "S111"))
+    made = desk.post(f"/messages/{number}/repair", {"why": "znovu"})["id"]
+    desk.send()
+    desk.bring(desk.answer(desk.get(f"/messages/{made}")["message_id"], "R-2", "A03", "s výhradou"))
+    assert desk.get(f"/processes/{proposal['process']}")["state"] == "recognised"
 
 
 def test_what_is_made_to_harm_is_refused_recorded_and_never_processed(desk: Desk) -> None:

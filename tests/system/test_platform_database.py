@@ -202,3 +202,48 @@ def test_what_checks_had_found_is_told_in_its_words_after_the_change_to_blocks(e
         (9, 12, "warning", "mind"),
     ]
     assert [tuple(row) for row in shown] == [(11, 2, b"\x02\x00"), (12, 3, b"\x02\x03")]
+
+
+def test_conversations_that_a_rejection_had_led_back_go_on(empty_database_url: str) -> None:
+    upgrade(empty_database_url, "0068")
+    engine = make_engine(empty_database_url)
+    with transaction(engine) as connection:
+        connection.execute(
+            text("""
+            -- decided and rejected (1, 2), mended and accepted meanwhile (3), decided by nobody yet (4)
+            INSERT INTO market_process (scenario, reference, subject_kind, subject, state, data, opened_at, opened_by)
+            SELECT scenario, 'R-' || scenario || place, 'supply_point', 'X', state, '{}', now(), 'test'
+              FROM (VALUES (1, 'supplier_change', 'asked'), (2, 'claim_received', 'received'),
+                           (3, 'supplier_change', 'asked'), (4, 'supplier_change', 'asked'))
+                   AS given (place, scenario, state) ORDER BY place;
+            INSERT INTO market_message (message_id, message_code, format_package, format_digest, sender, receiver,
+                   subject_kind, subject, period, version, state, xml, basis, made_at, made_by, process)
+            SELECT 'M-' || number, 'XS2', 'p', 'd', 'us', 'them', 'request', 'R', '[2026-03-01,2026-03-02)', number,
+                   state, '', '{}', now(), 'test', process
+              FROM (VALUES (1, 1, 'rejected'), (2, 2, 'rejected'), (3, 3, 'repaired'), (4, 3, 'accepted'))
+                   AS given (number, process, state) ORDER BY number;
+            INSERT INTO market_process_event (process, at, person, act, from_state, to_state, why, message)
+            SELECT process, now(), 'test', act, before, after, 'x', message
+              FROM (VALUES (1, 'consent', 'asked', 'consented', 1), (1, 'rejected', 'consented', 'asked', 1),
+                           (1, 'statement', 'asked', 'asked', NULL), (2, 'object', 'received', 'objected', 2),
+                           (2, 'rejected', 'objected', 'received', 2), (3, 'object', 'asked', 'objected', 3),
+                           (3, 'rejected', 'objected', 'asked', 3), (4, 'open', NULL, 'asked', NULL))
+                   AS given (process, act, before, after, message);
+        """)
+        )
+    states = text("SELECT state, closed_at IS NOT NULL FROM market_process ORDER BY id")
+    upgrade(empty_database_url, "0069")
+    with transaction(engine) as connection:
+        after = [tuple(row) for row in connection.execute(states)]
+        told = connection.execute(text("SELECT process FROM market_process_event WHERE person = 'system'")).scalars()
+        assert sorted(told) == [1, 2, 3]
+    assert after == [("consent_rejected", False), ("objection_rejected", False), ("refused", True), ("asked", False)]
+    config = configuration()
+    with engine.connect() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0068")
+        connection.commit()
+    with transaction(engine) as connection:
+        before = [tuple(row) for row in connection.execute(states)]
+    engine.dispose()
+    assert before == [("asked", False), ("received", False), ("refused", True), ("asked", False)]

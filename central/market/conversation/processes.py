@@ -264,7 +264,8 @@ def follow_answers(connection: Connection, messages: Iterable[int], at: datetime
 
 _LAPSED: Final = text("""
     SELECT id FROM market_process
-     WHERE scenario = 'supplier_change' AND state = 'asked' AND data ->> 'silence' = 'consent' AND deadline <= :at
+     WHERE scenario = 'supplier_change' AND state IN ('asked', 'consent_rejected', 'objection_rejected')
+       AND data ->> 'silence' = 'consent' AND deadline <= :at
      ORDER BY id FOR UPDATE SKIP LOCKED
 """)
 

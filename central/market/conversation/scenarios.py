@@ -2,7 +2,8 @@
 
 Each names its states, what moves it from one to the next, and the states in which it is over. `accepted` and `rejected`
 are what the answer to our message of the conversation says. Documented: that a distributor states on a request of a
-change of supplier, and when; the names of states and acts are ours.
+change of supplier, and when; the names of states and acts are ours. A statement of ours that is rejected was not made,
+and what was decided stands: its repair goes on where it was.
 """
 
 from dataclasses import dataclass
@@ -55,8 +56,20 @@ SCENARIOS: Final[dict[Scenario, Table]] = {
         "received",
         {
             "received": {"consent": "consented", "object": "objected", "withdraw": "withdrawn"},
-            "consented": {"accepted": "recognised", "rejected": "received", "withdraw": "withdrawn"},
-            "objected": {"accepted": "turned_down", "rejected": "received", "withdraw": "withdrawn"},
+            "consented": {"accepted": "recognised", "rejected": "consent_rejected", "withdraw": "withdrawn"},
+            "objected": {"accepted": "turned_down", "rejected": "objection_rejected", "withdraw": "withdrawn"},
+            "consent_rejected": {
+                "send": "consented",
+                "accepted": "recognised",
+                "rejected": "consent_rejected",
+                "withdraw": "withdrawn",
+            },
+            "objection_rejected": {
+                "send": "objected",
+                "accepted": "turned_down",
+                "rejected": "objection_rejected",
+                "withdraw": "withdrawn",
+            },
             "recognised": {},
             "turned_down": {},
             "withdrawn": {},
@@ -76,12 +89,35 @@ SCENARIOS: Final[dict[Scenario, Table]] = {
             },
             "consented": {
                 "accepted": "stated",
-                "rejected": "asked",
+                "rejected": "consent_rejected",
                 "statement": "consented",
                 "withdraw": "withdrawn",
                 "assign": "assigned",
             },
-            "objected": {"accepted": "refused", "rejected": "asked", "statement": "objected", "withdraw": "withdrawn"},
+            "objected": {
+                "accepted": "refused",
+                "rejected": "objection_rejected",
+                "statement": "objected",
+                "withdraw": "withdrawn",
+            },
+            "consent_rejected": {
+                "send": "consented",
+                "accepted": "stated",
+                "rejected": "consent_rejected",
+                "lapse": "stated",
+                "statement": "consent_rejected",
+                "withdraw": "withdrawn",
+                "assign": "assigned",
+            },
+            "objection_rejected": {
+                "send": "objected",
+                "accepted": "refused",
+                "rejected": "objection_rejected",
+                "lapse": "stated",
+                "statement": "objection_rejected",
+                "withdraw": "withdrawn",
+                "assign": "assigned",
+            },
             "stated": {"statement": "stated", "withdraw": "withdrawn", "assign": "assigned"},
             "assigned": {},
             "refused": {},

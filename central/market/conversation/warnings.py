@@ -17,7 +17,8 @@ _DEADLINES: Final = text("""
         SELECT 'duty', id, message_code, subject, state, deadline FROM market_duty WHERE state IN ('open', 'told')
         UNION ALL
         SELECT 'process', id, scenario, subject, state, deadline FROM market_process
-         WHERE closed_at IS NULL AND state IN ('asked', 'received', 'consented', 'objected', 'sent', 'rejected')
+         WHERE closed_at IS NULL AND state IN ('asked', 'received', 'consented', 'objected', 'sent', 'rejected',
+                                               'consent_rejected', 'objection_rejected')
     ) due
      WHERE deadline <= :until
      ORDER BY deadline, kind, id LIMIT :limit

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, RowMapping, select
 
 from central.market.conversation.processes import Step, advance_process
 from central.market.conversation.proposals import Deciding, Kind
-from central.market.conversation.scenarios import SUPPLIER_CHANGE
+from central.market.conversation.scenarios import SCENARIOS, SUPPLIER_CHANGE
 from central.market.payloads.gas_master_data import GasMasterData, GasPointData
 from central.market.payloads.master_data import MasterData, PointData
 from central.market.received import Effect, Message, Proposal
@@ -44,6 +44,7 @@ ENDS: Final = {"cancel": Ending(Act.END, State.ENDED), "suspend": Ending(Act.SUS
 """By action of the message."""
 _CATEGORIES: Final = {"MOO": "household", "MOP": "business", "VO": "business"}
 _KWH: Final = Decimal(1000)
+_ASSIGNABLE: Final = [state for state, acts in SCENARIOS[SUPPLIER_CHANGE].transitions.items() if "assign" in acts]
 AnyPoint = PointData | GasPointData
 
 
@@ -183,7 +184,7 @@ def _assign(connection: Connection, row: RowMapping, supplier: str, deciding: De
         .where(
             table.c.scenario == SUPPLIER_CHANGE,
             table.c.subject == row["subject"],
-            table.c.state.in_(["asked", "consented", "stated"]),
+            table.c.state.in_(_ASSIGNABLE),
             table.c.data["new_supplier"].astext == supplier,
         )
         .order_by(table.c.id)

@@ -25,6 +25,19 @@ def test_scenarios_fit_together() -> None:
     assert set(scenarios.OPENED_BY.values()) <= set(scenarios.SCENARIOS)
 
 
+def test_what_a_rejected_message_leads_to_goes_on_by_the_next_one() -> None:
+    """Wherever an answer may accept our message it may reject it, and its repair may be accepted in the end."""
+    for name, table in scenarios.SCENARIOS.items():
+        for state, acts in table.transitions.items():
+            if "accepted" not in acts:
+                assert "rejected" not in acts, f"{name}: {state}"
+                continue
+            after = acts.get("rejected", state)
+            again = table.transitions[table.transitions[after].get("send", after)]
+            assert again["accepted"] == acts["accepted"], f"{name}: {state} is rejected and {after} leads elsewhere"
+            assert table.transitions[after]["accepted"] == acts["accepted"], "the answer may come first"
+
+
 @pytest.mark.parametrize(
     ("day", "count", "expected"),
     [

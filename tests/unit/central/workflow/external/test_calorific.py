@@ -97,11 +97,18 @@ def test_megajoules_and_means_of_months_of_one_area() -> None:
         (CSV.replace("29. 3. 2026", "28.3.2026"), "says two things"),
         (CSV + '"Severní', "told apart"),
         (CSV + "\0", "octets 0"),
+        (";\n" * 51 + CSV, "no header"),
     ],
 )
 def test_what_is_no_table_is_unreadable(content: str, said: str) -> None:
     with pytest.raises(UnreadableError, match=said):
         read(content.encode(), SETTINGS)
+
+
+def test_a_header_may_stand_below_titles_and_octets_of_no_encoding_are_no_text() -> None:
+    assert read((";\n" * 48 + CSV).encode(), SETTINGS) == EXPECTED
+    with pytest.raises(UnreadableError, match="no text in UTF-8 nor in windows-1250"):
+        read(CSV.encode("windows-1250") + b"\x98", SETTINGS)
 
 
 @pytest.mark.parametrize(

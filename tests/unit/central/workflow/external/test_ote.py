@@ -122,7 +122,19 @@ def test_hours_before_the_switch_and_of_the_new_service() -> None:
         "<HourlyPrice>90</HourlyPrice>"
     )
     (value,) = ote_day_ahead.read(answer("GetDamPricePeriodE", new), settings)
-    assert (value.series, value.content["price"]) == ("ote.day-ahead.PT60M.EUR", Decimal(90))
+    assert value.series == "ote.day-ahead.PT60M.EUR"
+    assert value.content == {"price": Decimal(90), "volume": None, "emergency": False}
+
+
+def test_a_quarter_hour_keeps_the_price_of_its_hour_beside_its_own() -> None:
+    rest = "<HourlyPrice>91.25</HourlyPrice><VolumeTotal>10</VolumeTotal>"
+    (value,) = ote_day_ahead.read(answer("GetDamPricePeriodE", quarter("2025-10-01", 1, "-85.10", rest)), QUARTERLY)
+    assert value.content == {
+        "price": Decimal("-85.10"),
+        "hourly_price": Decimal("91.25"),
+        "volume": Decimal(10),
+        "emergency": False,
+    }
 
 
 def test_an_emergency_has_no_price_and_a_day_without_data_no_items() -> None:
@@ -204,6 +216,10 @@ FAULT = (
         (answer("GetDamPricePeriodE", quarter("2025-10-01", 1, "NaN")), "not a number"),
         (answer("GetDamPricePeriodE", quarter("2025-10-01", 1, "1e999999999")), "not a number"),
         (answer("GetDamPricePeriodE", "<Date>2025-10-01</Date>"), "no PeriodResolution"),
+        *(
+            (answer("GetDamPricePeriodE", quarter("2025-10-01", index)), "not a whole number")  # type: ignore[arg-type]  # texts, to be refused
+            for index in ("x1", "1.0", "-1", "\u0661", "0000000001")
+        ),
         (
             answer("GetDamPricePeriodE", quarter("2025-10-01", 1), quarter("2025-10-01", 1, "85.11")),
             "comes twice",
