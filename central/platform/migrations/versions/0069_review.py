@@ -9,7 +9,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """A rejected statement led back to where a decision is waited for, which had been made: nothing went on from there."""
+    """A rejected statement had led back to where a decision is waited for, which had been made: nothing went on."""
     op.execute("""
         WITH rejected AS (
             -- the last step that was no one else's statement is the rejection of ours
@@ -35,7 +35,8 @@ def upgrade() -> None:
                    closed_at = CASE WHEN m.after IN ('refused', 'recognised', 'turned_down') THEN now() END
               FROM meant m WHERE p.id = m.id)
         INSERT INTO market_process_event (process, at, person, act, from_state, to_state, why, message)
-        SELECT id, now(), 'system', 'rejected', before, after, 'the decision stands, its statement was rejected', message
+        SELECT id, now(), 'system', 'rejected', before, after, 'the decision stands, its statement was rejected',
+               message
           FROM meant
     """)
 
