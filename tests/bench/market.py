@@ -34,7 +34,7 @@ from central.market.response import Reason, Response, write_response
 from central.platform.database import make_engine, transaction
 from central.platform.identity import SYSTEM
 from central.platform.migrations import upgrade
-from central.platform.workers import worker_pool
+from central.platform.workers import keep_freed_memory, worker_pool
 from central.workflow.telling.tell import tell
 from deploy.stack import process
 from deploy.stack.local import LocalStack, home_folder
@@ -108,6 +108,7 @@ _WORKER: dict[str, Any] = {}
 
 
 def _prepare(url: str) -> None:
+    keep_freed_memory()
     _WORKER["connection"] = psycopg.connect(url, autocommit=True)
     _WORKER["key"] = _key()
 
