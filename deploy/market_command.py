@@ -37,7 +37,8 @@ def main(arguments: Sequence[str]) -> int:
     if arguments[:1] == [SANDBOX]:
         look_into(get_settings().home)
         folder = get_settings().home / "ote-sandbox"
-        return sandbox(["--secure", "--folder", str(folder), *arguments[1:]])
+        words = ["--secure", "--folder", str(folder), *arguments[1:]]
+        return sandbox(words, "rozvodna market sandbox")
     options = _parser().parse_args(arguments)
     try:
         return int(options.act(options, look_into(get_settings().home)))

@@ -6,10 +6,8 @@ import json
 import os
 import signal
 import socket
-import ssl
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -20,8 +18,7 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 from sqlalchemy import Connection, Engine, func, select, text, update
@@ -31,7 +28,6 @@ from central.api.app import create_app
 from central.market.channels import quota, wss
 from central.market.channels.allowed import Environment
 from central.market.channels.archive import DatabaseArchive
-from central.market.channels.callback import CallbackSetting, create_callback_app
 from central.market.channels.certificates import fingerprint
 from central.market.channels.mail import MailChannel
 from central.market.channels.plain_http import HttpChannel
@@ -55,6 +51,7 @@ from central.platform.database import make_engine, transaction
 from central.platform.settings import Settings, TokenSetting
 from central.platform.tables import audit
 from shared.testing import ManualClock
+from tests.system.market_caller import Caller, client_context, fault_of, open_caller
 from tests.unit.central.market.channels import pki, test_config
 from tests.unit.central.market.channels.ends import HttpEnd, MailEnd, tls_files
 
@@ -427,58 +424,18 @@ def test_a_message_goes_by_mail_and_its_answer_comes_back(engine: Engine) -> Non
     assert sent["signed"] and opened["signed"] and opened["peer"] == pki.OPERATOR
 
 
-@dataclass
-class Caller:
-    """The operator at the door of our call-back service."""
-
-    url: str
-    client: httpx.Client
-    now: list[datetime]
-    reads: Reads
-
-    def call(self, octets: bytes, service: str = "CDSCallbackService") -> httpx.Response:
-        return self.client.post(f"{self.url}/ote/{service}", content=octets, headers={"Content-Type": "text/xml"})
+@pytest.fixture
+def reads() -> Reads:
+    return Reads()
 
 
 @pytest.fixture
-def caller(engine: Engine, tmp_path: Path) -> Iterator[Caller]:
-    authority, server, private = tls_files(tmp_path)
-    now, reads = [AT], Reads()
-    setting = CallbackSetting("ote-soap", Environment.SANDBOX, [pki.world().ours], pki.world().operator)
-    app = create_callback_app(engine, setting, lambda: now[0], reads)
-    with ExitStack() as stack:
-        listener = socket.create_server(("127.0.0.1", 0))
-        config = uvicorn.Config(
-            app, log_level="critical", ssl_certfile=str(server), ssl_keyfile=str(private),
-            ssl_ca_certs=str(authority), ssl_cert_reqs=ssl.CERT_REQUIRED,
-        )  # fmt: skip
-        running = uvicorn.Server(config)
-        thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
-        thread.start()
-        stack.callback(thread.join)
-        stack.callback(setattr, running, "should_exit", True)
-        client = stack.enter_context(httpx.Client(verify=_context(tmp_path, authority, with_key=True), timeout=20))
-        yield Caller(f"https://127.0.0.1:{listener.getsockname()[1]}", client, now, reads)
+def caller(engine: Engine, tmp_path: Path, reads: Reads) -> Iterator[Caller]:
+    with open_caller(engine, tmp_path, reads) as found:
+        yield found
 
 
-def _context(folder: Path, authority: Path, *, with_key: bool) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=str(authority))
-    if with_key:
-        key = pki.own("theirs-tls", pki.world().root, "tls")
-        (folder / "their.pem").write_bytes(key.certificate.public_bytes(Encoding.PEM))
-        octets = key.private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        (folder / "their.key").write_bytes(octets)
-        context.load_cert_chain(folder / "their.pem", folder / "their.key")
-    return context
-
-
-def fault_of(answer: httpx.Response) -> tuple[int, str, str]:
-    fault = wss.read_fault(answer.content)
-    assert fault is not None, answer.text
-    return answer.status_code, fault.code, fault.text.partition(":")[0]
-
-
-def test_the_operator_calls_us_back(caller: Caller, engine: Engine, tmp_path: Path) -> None:
+def test_the_operator_calls_us_back(caller: Caller, reads: Reads, engine: Engine, tmp_path: Path) -> None:
     octets = wss.seal_envelope(b"<RESPONSE id='R-1'/>", pki.world().theirs, AT)
     answer = caller.call(octets)
     assert answer.status_code == 200, answer.text
@@ -486,7 +443,7 @@ def test_the_operator_calls_us_back(caller: Caller, engine: Engine, tmp_path: Pa
     assert b"Accepted" in accepted.payload
     assert caller.call(octets).status_code == 200, "it did not get our reply: it is told again that we have it"
     assert caller.call(wss.seal_envelope(b"<RESPONSE id='R-1'/>", pki.world().theirs, AT)).status_code == 200
-    assert caller.reads.contents == [b'<RESPONSE id="R-1"></RESPONSE>']
+    assert reads.contents == [b'<RESPONSE id="R-1"></RESPONSE>']
 
     wrapped = octets.replace(b"</soapenv:Body>", b"</soapenv:Body><soapenv:Body/>")
     assert fault_of(caller.call(wrapped)) == (500, "Client", "soap_malformed")
@@ -501,11 +458,11 @@ def test_the_operator_calls_us_back(caller: Caller, engine: Engine, tmp_path: Pa
     caller.now[0] = AT + timedelta(hours=1)
     replayed = wss.seal_envelope(b"<RESPONSE id='R-4'/>", pki.world().theirs, AT)
     assert fault_of(caller.call(replayed)) == (500, "Server", "timestamp")
-    caller.reads.fails = True
+    reads.fails = True
     failed = caller.call(wss.seal_envelope(b"<RESPONSE id='R-5'/>", pki.world().theirs, caller.now[0]))
     assert fault_of(failed) == (500, "Server", "It could not be taken now; try again.")
-    assert len(caller.reads.contents) == 1
-    _call_over_the_quota(caller)
+    assert len(reads.contents) == 1
+    _call_over_the_quota(caller, reads)
 
     with transaction(engine) as db:
         rows = db.execute(select(market_archive.c.direction, market_archive.c.verdict, market_archive.c.octets)).all()
@@ -513,12 +470,12 @@ def test_the_operator_calls_us_back(caller: Caller, engine: Engine, tmp_path: Pa
     assert came == ["opened", "duplicate", *["refused"] * 6, "duplicate"]
     assert next(octets for direction, _, octets in rows if direction == "out") == answer.content
 
-    nobody = _context(tmp_path, tmp_path / "ca.pem", with_key=False)
+    nobody = client_context(tmp_path, tmp_path / "ca.pem", with_key=False)
     with httpx.Client(verify=nobody) as stranger, pytest.raises(httpx.TransportError):
         stranger.post(f"{caller.url}/ote/CDSCallbackService", content=octets)
 
 
-def _call_over_the_quota(caller: Caller) -> None:
+def _call_over_the_quota(caller: Caller, reads: Reads) -> None:
     """A stranger is told to go, and nothing more of it is archived; who is known is not kept by that."""
     stranger = wss.seal_envelope(b"<RESPONSE id='R-6'/>", pki.own("stranger", pki.world().stranger), caller.now[0])
     with pytest.MonkeyPatch.context() as patch:
@@ -528,7 +485,7 @@ def _call_over_the_quota(caller: Caller) -> None:
             "Server",
             "Too many calls of strangers came today; try again later.",
         )
-        caller.reads.fails = False
+        reads.fails = False
         known = wss.seal_envelope(b"<RESPONSE id='R-1'/>", pki.world().theirs, caller.now[0])
         assert caller.call(known).status_code == 200
 
@@ -657,7 +614,7 @@ def test_the_api_sends_by_the_channel_of_the_code_and_the_call_back_is_served(
     octets = wss.seal_envelope(answer_to("121-1", "R-1"), pki.world().theirs, now)
     authority = installation.folder / "ca.pem"
     url = f"https://127.0.0.1:{installation.port}/ote/CDSCallbackService"
-    with httpx.Client(verify=_context(installation.folder, authority, with_key=True), timeout=20) as caller:
+    with httpx.Client(verify=client_context(installation.folder, authority, with_key=True), timeout=20) as caller:
 
         def call() -> httpx.Response | None:
             try:

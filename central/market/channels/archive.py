@@ -178,6 +178,24 @@ def earlier(connection: Connection, incoming: Incoming) -> int | None:
     return connection.execute(query.order_by(table.c.id).limit(1)).scalar_one_or_none()
 
 
+def is_signature_known(connection: Connection, incoming: Incoming) -> bool:
+    """Whether the very same signed part came before from the same channel: then what is around it proves nobody.
+
+    False where the signature is over the whole of what came (web services).
+    """
+    table = market_archive
+    if incoming.content is None or incoming.signed is None:
+        return False
+    query = select(table.c.id).where(
+        table.c.content_sha256 == hashlib.sha256(incoming.content).digest(),
+        table.c.direction == Direction.IN,
+        table.c.channel == incoming.channel,
+        table.c.environment == incoming.environment,
+        table.c.signed == incoming.signed,
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
 def same_delivery(connection: Connection, incoming: Incoming) -> tuple[int, Verdict] | None:
     """Number and verdict of exactly these octets under this identity, the most favourable verdict of several: what was
     committed and not yet confirmed comes again so, and what was refused and is tried again.

@@ -13,9 +13,9 @@ from typing import Annotated, Final
 
 import structlog
 from fastapi import Depends, FastAPI, Request, Response
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
-from central.market.channels import archive, wss
+from central.market.channels import archive, quota, wss
 from central.market.channels.allowed import Environment
 from central.market.channels.certificates import Counterparty, fingerprint
 from central.market.channels.keys import OwnKey, in_force
@@ -94,7 +94,8 @@ def create_callback_app(engine: Engine, setting: CallbackSetting, now: Callable[
                 if taken.verdict is Verdict.REFUSED and taken.number is None:
                     return _fault("Server", "Too many calls of strangers came today; try again later.", 503)
                 reply, status = answer(incoming, taken, setting, now())
-                archive.keep(connection, _replied(incoming, taken, reply, setting, now()))
+                if _is_reply_kept(connection, incoming, taken, reply, now()):
+                    archive.keep(connection, _replied(incoming, taken, reply, setting, now()))
         except Exception:
             # a fault of ours, whichever: nothing was taken, and the caller shall try again
             _log.exception("market call-back failed", service=service)
@@ -155,6 +156,11 @@ def answer(incoming: Incoming, taken: Taken, setting: CallbackSetting, at: datet
 def fault_code(refusal: str) -> str:
     """Server where the caller may try again, Client where the call itself is at fault."""
     return "Server" if refusal in REPEATABLE else "Client"
+
+
+def _is_reply_kept(connection: Connection, incoming: Incoming, taken: Taken, reply: bytes, at: datetime) -> bool:
+    """Whether the archive keeps our reply: whoever calls with the same again must not fill it."""
+    return not taken.is_again or quota.admit(connection, incoming.channel, "refused", len(reply), at)
 
 
 def _replied(incoming: Incoming, taken: Taken, reply: bytes, setting: CallbackSetting, at: datetime) -> Exchanged:

@@ -1,11 +1,12 @@
 """How much of what strangers bring is kept: a quota by channel and day, apart from what trusted senders bring.
 
-Who has not proven to be known must not be able to fill the archive; what is over the quota is counted and on record.
+Who has not proven to be known must not be able to fill the archive, nor who brings again what somebody known has
+sealed; what is over the quota is counted and on record.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Final, Literal
 
 from sqlalchemy import Connection, RowMapping, select, update
@@ -13,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from central.market.channels.tables import market_unasked
 from central.platform import audit
+from central.platform import tables as platform
 from central.platform.identity import SYSTEM
 
 Kind = Literal["refused", "aside"]
@@ -26,6 +28,7 @@ class Quota:
     octets: int = 100_000_000
 
 
+REPEATED: Final = "market.repeated"
 USUAL_QUOTA: Final = Quota()
 
 
@@ -53,6 +56,15 @@ def admit(
         details = {"kind": kind, "day": day.isoformat(), "kept": row.kept, "kept_octets": row.kept_octets}
         audit.record(connection, SYSTEM, "market.unasked.over", f"market_channel/{channel}", details, at)
     return is_kept
+
+
+def record_repeats(connection: Connection, channel: str, pieces: int, at: datetime) -> None:
+    """Have on record, once a day and channel, that exactly what came before comes again: after a kill, or a replay."""
+    day = datetime.combine(at.astimezone(UTC).date(), time.min, UTC)
+    table, subject = platform.audit, f"market_channel/{channel}"
+    known = select(table.c.id).where(table.c.subject == subject, table.c.act == REPEATED, table.c.at >= day)
+    if connection.execute(known.limit(1)).first() is None:
+        audit.record(connection, SYSTEM, REPEATED, subject, {"at_once": pieces}, at)
 
 
 def find(connection: Connection, since: date) -> Sequence[RowMapping]:

@@ -38,7 +38,7 @@ class Received:
     refused: int = 0
     aside: int = 0
     dropped: int = 0
-    """Of strangers, over the quota: counted, not kept."""
+    """Of strangers, or brought again by whomever, over the quota: counted, not kept."""
     again: int = 0
     """Offered once more because it was not confirmed."""
     left: int = 0
@@ -115,7 +115,7 @@ def _is_of_data(error: DBAPIError) -> bool:
 class Taken:
     """What became of one: its verdict (None: kept aside), its number in the archive, and why it was not read.
 
-    Refused without a number: over the strangers' quota, counted and not kept.
+    Without a number: over the strangers' quota, counted and not kept.
     """
 
     verdict: Verdict | None
@@ -133,6 +133,8 @@ def take_set(connection: Connection, incomings: Sequence[Incoming], at: datetime
     """Archive all and read those that may be read, in the caller's transaction."""
     archive.lock(connection, incomings)
     taken = [_archive(connection, incoming, at) for incoming in incomings]
+    if again := sum(each.is_again for each in taken):
+        quota.record_repeats(connection, incomings[0].channel, again, at)
     opened = [incoming for incoming, each in zip(incomings, taken, strict=True) if each.verdict is Verdict.OPENED]
     if opened:
         read(connection, opened, at)
@@ -149,9 +151,11 @@ def _archive(connection: Connection, incoming: Incoming, at: datetime) -> Taken:
         if judged is not Verdict.REFUSED or incoming.refusal is not None:
             return Taken(Verdict.DUPLICATE, number, f"It came already as number {number}.", is_again=True)
     verdict, why = _judge(connection, incoming)
-    # who has not proven to be known counts against the strangers' quota
-    is_stranger = incoming.refusal is not None and incoming.certificate is None
-    if is_stranger and not quota.admit(connection, incoming.channel, "refused", len(incoming.octets), at):
+    # who has not proven to be known counts against the strangers' quota, and who wraps anew what somebody else signed
+    is_unproven = (incoming.refusal is not None and incoming.certificate is None) or (
+        verdict is Verdict.DUPLICATE and archive.is_signature_known(connection, incoming)
+    )
+    if is_unproven and not quota.admit(connection, incoming.channel, "refused", len(incoming.octets), at):
         return Taken(verdict, None, why)
     number = archive.keep(
         connection,
@@ -203,7 +207,7 @@ def _count(report: Received, taken: Taken) -> None:
         return
     if taken.number is not None:
         report.numbers.append(taken.number)
-    elif taken.verdict is Verdict.REFUSED:
+    elif taken.verdict is not None:
         report.dropped += 1
         return
     if taken.verdict is None:

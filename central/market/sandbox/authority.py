@@ -56,13 +56,16 @@ def make_authority(folder: Path, hosts: Sequence[str], at: datetime) -> Authorit
     """The certificates in the folder, made if they are not there: `operator`, `operator-tls`, `ours`, `ours-tls`.
 
     Valid from a year before to ten years behind both `at` (a training's clock may stand anywhere) and the machine's
-    own time, by which TLS goes. Those for TLS are for `hosts`, names or addresses.
+    own time, by which TLS goes. Those for TLS are for `hosts`, names or addresses. Those that are there and are not for
+    all of these are made anew.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     authority = Authority(folder)
-    if (folder / "ready").exists():
-        return authority
     wall = datetime.now(UTC)  # TLS is judged by the machine's own time, whatever our clock says
+    ready = folder / "ready"
+    if ready.exists() and _serves(authority, hosts, (at, wall)):
+        return authority
+    ready.unlink(missing_ok=True)
     valid = min(at, wall) - 365 * _DAY, max(at, wall) + 3650 * _DAY
     root = _name("Throw-away authority", OPERATOR_NAME)
     root_key = generate_private_key(65537, _BITS)
@@ -91,8 +94,19 @@ def make_authority(folder: Path, hosts: Sequence[str], at: datetime) -> Authorit
         made = builder.sign(root_key, hashes.SHA256())
         (folder / f"{name}.pem").write_bytes(made.public_bytes(Encoding.PEM))
         _write_key(folder / f"{name}.key", key)
-    (folder / "ready").touch()
+    ready.touch()
     return authority
+
+
+def _serves(authority: Authority, hosts: Sequence[str], instants: Sequence[datetime]) -> bool:
+    """Whether the certificates are for all these hosts and instants; whatever cannot be read is for none."""
+    try:
+        certificate = x509.load_pem_x509_certificate((authority.folder / "operator-tls.pem").read_bytes())
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (OSError, ValueError, x509.ExtensionNotFound):
+        return False
+    first, last = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    return {_general_name(host) for host in hosts} <= set(names) and all(first <= each <= last for each in instants)
 
 
 def _builder(

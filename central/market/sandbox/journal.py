@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from central.market.errors import FormatError
 from central.market.sandbox.memory import Fact
 
 
@@ -45,6 +46,7 @@ class Journal:
     """The folder of one sandbox; entries in memory by number."""
 
     def __init__(self, folder: Path) -> None:
+        """FormatError where what the folder holds is no journal."""
         self._folder = folder
         (folder / "messages").mkdir(parents=True, exist_ok=True)
         self._path = folder / "journal.jsonl"
@@ -87,12 +89,20 @@ class Journal:
 
 
 def _read(path: Path) -> Iterator[Entry]:
-    """The entries of the file; a last line that was torn by a kill is cut off: its receipt was never given."""
+    """The entries of the file; a last line that was torn by a kill is cut off: its receipt was never given.
+
+    FormatError for a line that no sandbox has written.
+    """
     if not path.exists():
         return
     content = path.read_bytes()
     whole = content[: content.rfind(b"\n") + 1]
     if len(whole) < len(content):
         path.write_bytes(whole)
-    for line in whole.splitlines():
-        yield msgspec.json.decode(line, type=Entry)
+    for number, line in enumerate(whole.splitlines(), 1):
+        try:
+            yield msgspec.json.decode(line, type=Entry)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise FormatError(
+                "bad_journal", f"Line {number} of {path} is no entry of a sandbox ({error}). Move the file away."
+            ) from None

@@ -5,6 +5,7 @@ Both are in memory and for one participant. They need the libraries of `rozvodna
 
 import asyncio
 import hmac
+import socket
 import ssl
 from argparse import Namespace
 from collections.abc import Callable
@@ -72,7 +73,7 @@ class MailServers:
 
 
 async def start_mail(
-    door: Door, context: ssl.SSLContext, password: str, host: str, smtp_port: int, imap_port: int
+    door: Door, context: ssl.SSLContext, password: str, smtp_listener: socket.socket, imap_listener: socket.socket
 ) -> MailServers:
     """Serve both with STARTTLS and a login."""
 
@@ -89,7 +90,7 @@ async def start_mail(
         )  # fmt: skip
 
     arguments = Namespace(
-        host=host, port=imap_port, debug=False, cert=None, key=None, tls=True, passlib_cfg=None, proxy_protocol=None,
+        host="", port=0, debug=False, cert=None, key=None, tls=True, passlib_cfg=None, proxy_protocol=None,
         demo_data=False, demo_user=USER, demo_password=password,
     )  # fmt: skip
     backend, config = await DictBackend.init(arguments, ssl_context=context)
@@ -97,7 +98,7 @@ async def start_mail(
     callback = ProxyProtocolReader(config.proxy_protocol).get_callback(IMAPServer(backend.login, config))
     loop = asyncio.get_running_loop()
     return MailServers(
-        await loop.create_server(smtp, host, smtp_port), await asyncio.start_server(callback, host, imap_port)
+        await loop.create_server(smtp, sock=smtp_listener), await asyncio.start_server(callback, sock=imap_listener)
     )
 
 

@@ -91,7 +91,7 @@ def make_doors(
     """The doors with certificates made in the folder if need be, and the participant's settings' file."""
     authority = make_authority(folder / FOLDER, sorted({host, "127.0.0.1", "localhost"}), at)
     password_file = authority.folder / "mail.password"
-    if not password_file.exists():
+    if not password_file.exists() or not password_file.stat().st_size:  # killed between its making and its writing
         password_file.touch(mode=0o600)
         password_file.write_text(secrets.token_urlsafe(18), encoding="ascii")
     doors = Doors(authority, host, ports, participant, operator, password_file.read_text("ascii").strip(), mail_server)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import pytest
 from central.market.channels import wss
 from central.market.channels.config import read_settings
 from central.market.channels.keys import in_force
-from central.market.errors import InboundError
-from central.market.sandbox.command import parse_arguments
+from central.market.errors import FormatError, InboundError
+from central.market.sandbox import authority
+from central.market.sandbox.command import _hold, _listen, parse_arguments
+from central.market.sandbox.journal import Journal
 from central.market.sandbox.secure import FOLDER, Doors, Ports, make_doors
 from central.market.testing import FakeArchive
 
@@ -70,12 +73,56 @@ def test_a_restart_uses_the_same_certificates(folder: Path) -> None:
         [],
         ["--callback", "http://127.0.0.1:1/callback"],
         ["--secure", "--port", "70000"],
+        ["--secure", "--port", "abc"],
+        ["--secure", "--imap-port", "-1"],
         ["--secure", "--sender", "8591824900018"],
+        ["--secure", "--mail-server", "mail.example.com"],
     ],
 )
-def test_what_it_cannot_be_started_with(words: list[str]) -> None:
-    with pytest.raises(SystemExit):
-        parse_arguments(words)
+def test_what_it_cannot_be_started_with(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse_arguments(words, "rozvodna market sandbox")
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert ended.value.code == 2
+    assert said.startswith("rozvodna market sandbox: error: ") and "invalid _" not in said
+
+
+def test_a_port_that_is_taken_is_said_with_its_option() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(FormatError, match=rf"port {port} of 127\.0\.0\.1 .* by --smtp-port"):
+            _listen("127.0.0.1", port, "--smtp-port")
+
+
+def test_a_folder_is_of_one_sandbox_at_a_time(tmp_path: Path) -> None:
+    with _hold(tmp_path / "sandbox"), pytest.raises(FormatError, match=r"runs already in .*another --folder"):
+        _hold(tmp_path / "sandbox")
+    _hold(tmp_path / "sandbox").close()
+
+
+@pytest.mark.parametrize("line", [b"{bad", b"{}", b"\xff"])
+def test_what_is_no_journal_is_said_and_left(tmp_path: Path, line: bytes) -> None:
+    (tmp_path / "journal.jsonl").write_bytes(line + b"\n")
+    with pytest.raises(FormatError, match=r"Line 1 of .*journal\.jsonl is no entry"):
+        Journal(tmp_path)
+    assert (tmp_path / "journal.jsonl").read_bytes() == line + b"\n"
+
+
+def test_certificates_are_made_anew_for_another_host_or_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = authority.generate_private_key(65537, 2048)
+    monkeypatch.setattr(authority, "generate_private_key", lambda *_: key)
+
+    def certificate(*hosts: str, at: datetime = AT) -> bytes:
+        return (authority.make_authority(tmp_path, hosts, at).folder / "operator-tls.pem").read_bytes()
+
+    first = certificate("127.0.0.1", "localhost")
+    assert certificate("localhost") == first
+    second = certificate("127.0.0.1", "10.0.0.1")
+    assert second != first
+    (tmp_path / "operator-tls.pem").write_bytes(b"torn")
+    third = certificate("10.0.0.1")
+    assert third != second
+    assert certificate("10.0.0.1", at=AT + timedelta(days=9000)) != third
 
 
 def test_usual_arguments() -> None:
