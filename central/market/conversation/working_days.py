@@ -1,6 +1,5 @@
 """Working days of the Czech calendar (pracovní dny), and the terms of the market that are counted in them."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Final
@@ -15,14 +14,6 @@ _SATURDAY: Final = 5
 def is_working_day(day: date) -> bool:
     """Monday to Friday, and no public holiday (Good Friday and Easter Monday included)."""
     return day.weekday() < _SATURDAY and not is_holiday(day)
-
-
-def working_days_after(day: date) -> Iterator[date]:
-    """The working days behind a day, which itself does not count."""
-    while day < date.max:
-        day += timedelta(days=1)
-        if is_working_day(day):
-            yield day
 
 
 def working_day(day: date, count: int) -> date:

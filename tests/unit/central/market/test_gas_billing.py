@@ -1,7 +1,7 @@
 """GP6: the arithmetic of gas distribution billing as worked examples, and both spellings of what is received."""
 
 from datetime import timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any
 
 import msgspec
@@ -13,9 +13,10 @@ from msgspec.structs import replace
 from central.market.contents import problems_of, read_any, write_any
 from central.market.errors import InboundError, OutboundError
 from central.market.format_package import load_package
+from central.market.payloads.exact import EXACT, product_fits
 from central.market.payloads.gas_billing import GasBilling, GasBillings
 from central.market.payloads.gas_billing_rules import follows, problems
-from central.market.payloads.gas_lines import lines_of
+from central.market.payloads.gas_lines import lines_of, priced_lines
 from tests.unit.central.market.content_examples import PAYLOADS, envelope_of
 from tests.unit.central.market.gas_examples import BEGIN, BILLED_AB, BILLED_C, CANCELLED, CHANGE, END, FIRST_GAS_DAY
 
@@ -43,6 +44,13 @@ METERED = BILLED_AB.meters[0].days
         (BILLED_AB, None),
         (CANCELLED, None),
         (replace(BILLED_C, segment="cancel", concerns="1", net=-BILLED_C.net, gross=None), None),
+        (replace(BILLED_C, number=None), None),
+        (replace(BILLED_C, meters_c=[]), None),
+        (replace(BILLED_C, gross=BILLED_C.net), None),
+        (
+            replace(BILLED_C, number=None, document="P-1", net=D(1)),
+            "The gas document P-1 of 27ZG600Z0012345N has lines",
+        ),
         (replace(BILLED_C, net=D("7200.92")), "has lines of 7200.91 CZK in all, its total (priceTotal) says 7200.92"),
         (replace(BILLED_AB, net=D("26873.80")), "lines of 26873.79 CZK in all"),
         (replace(BILLED_C, gross=D(7000)), "has 7000 CZK with VAT, less than 7200.91 CZK without"),
@@ -86,7 +94,45 @@ def test_every_line_is_rounded_by_the_documented_formulas() -> None:
 def test_lines_by_day_give_the_total_as_well() -> None:
     by_day = D("25146.10") + D("1624.83") + D("43.62") + D("6.39") + D("46.09") + D("6.75")
     assert by_day != BILLED_AB.net
-    assert problems(GasBillings(documents=[replace(BILLED_AB, net=by_day)])) == []
+    document = replace(BILLED_AB, net=by_day)
+    assert problems(GasBillings(documents=[document])) == []
+    told = [(line.field, line.quantity, line.amount) for line in priced_lines(document)]
+    assert told[2:] == [
+        ("DistributionSum.UnitPrice", line.quantity, D("43.62") + D("46.09")) if place == 0 else
+        ("DistributionSum.MOSettlementUnitPrice", line.quantity, D("6.39") + D("6.75"))
+        for place, line in enumerate(priced_lines(BILLED_AB)[2:])
+    ]  # fmt: skip
+    assert sum(line.amount for line in priced_lines(document)) == by_day
+
+
+def test_a_capacity_for_days_of_its_own_is_of_those_days() -> None:
+    usual, own = BILLED_AB, with_(BILLED_AB, "agreed", 0, start=BILLED_AB.start + DAY, end=BILLED_AB.end - HOUR)
+    spans = [[(line.start, line.end) for line in priced_lines(each)[:2]] for each in (usual, own)]
+    assert spans == [[(usual.start, usual.end)] * 2, [(usual.start + DAY, usual.end - HOUR)] * 2]
+
+
+@pytest.mark.parametrize(
+    ("said", "factors", "exact", "is_right"),
+    [
+        # 1.5 is 1.45 to 1.55, so twice that is 2.9 to 3.1; what is said may have been rounded as well
+        (D("3.1"), (D("1.5"), D(2)), 1, True),
+        (D("2.9"), (D("1.5"), D(2)), 1, True),
+        (D("3.2"), (D("1.5"), D(2)), 1, False),
+        (D("2.8"), (D("1.5"), D(2)), 1, False),
+        (D(3), (D("2.5"),), 1, True),
+        (D(2), (D("2.5"),), 1, True),
+        (D("-3.1"), (D("-1.5"), D(2)), 1, True),
+        (D("3.1"), (D("-1.5"), D(2)), 1, False),
+        (D("-3.1"), (D("1.5"), D(2)), 1, False),
+        # no whole cubic metre, and a little energy of it
+        (D("0.4"), (D(0), D(1)), 1, True),
+        (D("0.6"), (D(0), D(1)), 1, False),
+        (D(0), (D("-0.1"), D(2)), 1, True),
+    ],
+)
+def test_a_product_of_rounded_values(said: Decimal, factors: tuple[Decimal, ...], exact: int, is_right: bool) -> None:
+    with localcontext(EXACT):
+        assert product_fits(said, *factors, exact=exact) is is_right
 
 
 @pytest.mark.parametrize(

@@ -197,6 +197,14 @@ def test_the_report_of_a_local_network(values: dict[Any, Decimal | None], senten
     assert (found == []) if sentence is None else any(sentence in one for one in found)
 
 
+@pytest.mark.parametrize(("area", "named"), [("LDS01", "LDS01"), (None, REPORT.operator)])
+def test_a_report_is_named_by_its_area_or_its_operator(area: str | None, named: str) -> None:
+    wrong = replace(REPORT, area=area, rows=rows({"input_superior": D(-1)}))
+    assert lds_report.problems(lds_report.NetworkReports(reports=[wrong])) == [
+        f"The report of {named} for 03/2026 has -1 MWh in input_superior, expected 0 or more."
+    ]
+
+
 def test_not_known_and_zero_stay_apart() -> None:
     package = load_package("sandbox-2026")
     content = write_any(package, envelope_of(package, "277"), lds_report.NetworkReports(reports=[REPORT]))
@@ -251,6 +259,24 @@ def test_meter_states() -> None:
                 statements=[supplier_switch.Statement(request="Z-1", party="distributor", result="reject")]
             ),
             "a refusal without a reason",
+        ),
+        (
+            supplier_switch.problems,
+            supplier_switch.SupplierSwitch(
+                statements=[
+                    supplier_switch.Statement(request="Z-1", party="distributor", result="accept", reason="no_contract")
+                ]
+            ),
+            "is a consent and has the reason no_contract of a refusal",
+        ),
+        (
+            supplier_switch.problems,
+            supplier_switch.SupplierSwitch(
+                statements=[
+                    supplier_switch.Statement(request="Z-1", party="distributor", result="reject", reason="other")
+                ]
+            ),
+            "has another reason and no text that names it",
         ),
         (
             service_monitor.problems,

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from central.market.channels.folder import FolderChannel
+from central.market.channels.mail import MailChannel
+from central.market.channels.plain_http import HttpChannel
 from central.market.channels.port import (
+    Channel,
     Direction,
     LeftToPersonError,
     Outgoing,
@@ -14,6 +19,7 @@ from central.market.channels.port import (
     UndeliveredError,
     Verdict,
 )
+from central.market.channels.soap import SoapChannel
 from central.market.errors import OutboundError
 from central.market.testing import AT
 
@@ -91,6 +97,23 @@ def test_a_sandbox_format_does_not_leave_for_production(end: OtherEnd) -> None:
         end.channel.send(MESSAGE)
     assert end.taken() == []
     assert end.archive.kept == []
+
+
+def test_no_channel_has_a_way_round_the_gate() -> None:
+    """Whatever leaves goes through `Channel.send`: no adapter has its own, and nobody else hands octets to one."""
+    waiting, kinds = [Channel], set[type[Channel]]()
+    while waiting:
+        kinds.update(found := waiting.pop().__subclasses__())
+        waiting += found
+    assert {FolderChannel, HttpChannel, MailChannel, SoapChannel} <= kinds
+    assert not [kind.__name__ for kind in kinds if {"send", "require_may_leave"} & vars(kind).keys()]
+    root = Path(__file__).parents[5]
+    using = {
+        path.relative_to(root).as_posix()
+        for path in (root / "central").rglob("*.py")
+        if "._transmit(" in path.read_text(encoding="utf-8").replace("super()._transmit(", "")
+    }
+    assert using == {"central/market/channels/port.py"}
 
 
 def test_what_waits_is_received_until_it_is_confirmed(end: OtherEnd) -> None:

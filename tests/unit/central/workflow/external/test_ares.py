@@ -54,6 +54,7 @@ def test_a_company_under_our_names() -> None:
         ),
         ({"nazevObce": "Lhota", "cisloDomovni": 7, "psc": "602 00"}, "Lhota 7", "602 00"),
         ({"nazevUlice": "Dlouhá", "psc": "SW1A"}, "Dlouhá", "SW1A"),
+        ({"nazevUlice": "Dlouhá", "cisloDomovni": 12, "cisloOrientacni": 3, "psc": "AB123"}, "Dlouhá 12/3", "AB123"),
         ({}, None, None),
     ],
 )

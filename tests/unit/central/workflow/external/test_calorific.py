@@ -116,6 +116,7 @@ def test_a_header_may_stand_below_titles_and_octets_of_no_encoding_are_no_text()
     [
         {},
         {"areas": {}},
+        {"areas": {}, "column_area": "Oblast"},
         {"areas": {"A": "B"}},
         {"areas": {"": "B"}, "unit": "J"},
         {"areas": {"": "a\0"}},

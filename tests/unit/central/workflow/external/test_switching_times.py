@@ -1,10 +1,14 @@
 """Times of low tariff from tables, made up."""
 
-from datetime import date
+from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 
-from central.workflow.external.adapter import UnreadableError
+from central.platform import audit
+from central.readings.registers.tariff_mask import SwitchingTimes
+from central.workflow.external import switching_times
+from central.workflow.external.adapter import Origin, UnreadableError
 from central.workflow.external.switching_times import Settings, Times, read
 from central.workflow.external.table_form import TableForm
 
@@ -91,3 +95,41 @@ def test_a_page_with_a_table() -> None:
     )
     settings = Settings(table=TableForm("html"), column_until="to")
     assert read(page.encode(), settings) == [Times("A", 1, ((0, 300),), SINCE, None)]
+
+
+LOW = ((0, 480),)
+HELD = SwitchingTimes(1, LOW, date(2026, 2, 1), date(2026, 5, 1))
+
+
+@pytest.mark.parametrize(
+    ("kind", "low", "since", "until", "outcome"),
+    [
+        (1, LOW, date(2026, 2, 1), date(2026, 5, 1), "same"),
+        (1, ((60, 480),), date(2026, 2, 1), date(2026, 5, 1), "left"),
+        (1, LOW, date(2026, 2, 1), None, "left"),
+        (1, LOW, date(2026, 4, 30), None, "left"),
+        (1, LOW, date(2026, 1, 1), date(2026, 2, 2), "left"),
+        # before, behind, and on another kind of day nothing is said yet
+        (1, LOW, date(2026, 1, 1), date(2026, 2, 1), "added"),
+        (1, LOW, date(2026, 5, 1), None, "added"),
+        (2, LOW, date(2026, 2, 1), date(2026, 5, 1), "added"),
+    ],
+)
+def test_what_says_otherwise_than_a_schedule_is_left_to_a_person(
+    kind: int, low: tuple[tuple[int, int], ...], since: date, until: date | None, outcome: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    made: list[Any] = []
+    monkeypatch.setattr(switching_times, "find_schedules", lambda _: [{"code": "A", "times": [HELD]}])
+    monkeypatch.setattr(switching_times, "create_schedule", lambda _, code, __: made.append(code))
+    monkeypatch.setattr(switching_times, "add_times", lambda _, *said: made.append(said))
+    monkeypatch.setattr(audit, "record", lambda *_: None)
+    origin = Origin("hdo", 1, "https://hdo.example/times", datetime(2026, 3, 1, tzinfo=UTC))
+    nothing: Any = None
+    counts = switching_times.keep(nothing, [Times("A", kind, low, since, until)], Settings(), origin)
+    assert made == ([("A", [kind], low, since, until)] if outcome == "added" else [])
+    assert (counts.records, counts.added, len(counts.left)) == (1, outcome == "added", outcome == "left")
+    if outcome == "left":
+        assert f"The schedule A has other times from {since} on: not stored" in counts.left[0]
+        unknown = switching_times.keep(nothing, [Times("B", kind, low, since, until)] * 2, Settings(), origin)
+        assert (made, unknown.added, unknown.left) == (["B", ("B", [kind], low, since, until)], 1, ())
