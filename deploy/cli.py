@@ -197,6 +197,11 @@ def main() -> None:
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
         _refuse(f"The system refused: {error.strerror or error}{where}. Correct the path, its rights or the address.")
+    except Exception as error:
+        said = _said_by_database(error)
+        if said is None:
+            raise
+        _refuse(said)
 
 
 def _refuse(sentence: str) -> NoReturn:
@@ -207,15 +212,17 @@ def _refuse(sentence: str) -> NoReturn:
 def _run_module(name: str, arguments: list[str]) -> None:
     """The same as `python -m NAME ARGUMENTS`, in this process."""
     sys.argv = [f"rozvodna {name}", *arguments]
-    try:
-        runpy.run_module(name, run_name="__main__", alter_sys=False)
-    except Exception as error:
-        # Looked up, not imported: an agent's machine has no database driver.
-        errors = sys.modules.get("sqlalchemy.exc")
-        if errors is None or not isinstance(error, errors.SQLAlchemyError):
-            raise
-        said = str(getattr(error, "orig", None) or error).strip()
-        raise StackError(f"The database refused: {said}\nCorrect DATABASE_URL, or see what the server says.") from error
+    runpy.run_module(name, run_name="__main__", alter_sys=False)
+
+
+def _said_by_database(error: Exception) -> str | None:
+    """What a database that refused says; None where the error is another one."""
+    # Looked up, not imported: an agent's machine has no database driver.
+    errors = sys.modules.get("sqlalchemy.exc")
+    if errors is None or not isinstance(error, errors.SQLAlchemyError):
+        return None
+    said = str(getattr(error, "orig", None) or error).strip()
+    return f"The database refused: {said}\nCorrect DATABASE_URL, or see what the server says."
 
 
 def _version() -> str:

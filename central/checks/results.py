@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from sqlalchemy import Connection, Row, select, text
@@ -17,6 +17,9 @@ from central.checks.texts import read_texts
 from central.checks.verdict import GROUPS, Result
 from central.platform.arrays import int_array
 from central.platform.errors import NotFound
+
+SUPPLY_POINT: Final = "supply_point"
+"""The kind of link by which a finding about a row names the point that it is about."""
 
 _ABOUT_BASES = text("""
     SELECT b.id, b.rate, b.name, b.state, p.ean, v.result AS verdict, v.cancelled_by, v.cancelled_at
@@ -127,12 +130,15 @@ class InError:
 
 @dataclass(frozen=True, slots=True)
 class RowInError:
-    """A row of the payment calendar with a live error without a basis, and why."""
+    """A row of the payment calendar with a live error without a basis, and why; its bases of the group that are not
+    invoiced, and the supply points that the errors name (None: one of them names none, it may be any of the row)."""
 
     id: int
     contract: str
     first: date
     text: Text
+    bases: frozenset[int]
+    points: frozenset[int] | None
 
 
 def newest_run(connection: Connection, run: int | None) -> int:
@@ -248,16 +254,18 @@ def rows_in_error(connection: Connection, bases: Sequence[int]) -> tuple[list[In
     wanted = sorted({*bases, *(basis for row in rows for basis in row.bases or ())})
     shown = {(row.calendar_row, row.grp): row for row in rows if row.itself}
     told = newest_findings(connection, Subject.CALENDAR_ROW, sorted({number for number, _ in shown}))
-    of_rows = [
-        RowInError(
-            number,
-            row.contract,
-            row.first,
-            _texts([each for each in told[number] if each.group == group], Result.ERROR),
-        )
-        for (number, group), row in shown.items()
-    ]
+    of_rows = []
+    for (number, group), row in shown.items():
+        errors = [each for each in told[number] if each.group == group and each.finding.result is Result.ERROR]
+        said, held = _texts(errors, Result.ERROR), frozenset(row.bases or ())
+        of_rows.append(RowInError(number, row.contract, row.first, said, held, _points_named(errors)))
     return bases_in_error(connection, wanted), of_rows
+
+
+def _points_named(errors: Sequence[Told]) -> frozenset[int] | None:
+    """The supply points that errors link to; None where one links to none."""
+    named = [{number for _, kind, number in each.finding.links if kind == SUPPLY_POINT} for each in errors]
+    return frozenset().union(*named) if named and all(named) else None
 
 
 def worst_texts(connection: Connection, bases: Sequence[int]) -> dict[int, Text]:

@@ -68,11 +68,11 @@ class IssueOrder(InvoicingOrder):
 
 
 class LeftOut(BaseModel):
-    """A supply point that was not invoiced, the basis in error and the reason."""
+    """A supply point that was not invoiced, the basis in error (null: an error of the calendar row) and the reason."""
 
     supply_point: int
     ean: str
-    basis: int
+    basis: int | None
     reason: str
 
 

@@ -10,11 +10,11 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from central.checks.bases import Scope
 from central.checks.parts import INVOICING
-from central.checks.results import bases_in_error, rows_in_error
+from central.checks.results import eans, rows_in_error
 from central.checks.run import run_checks
 from central.checks.settings import PreventInvoicing, prevent_invoicing
 from central.invoicing.advances.deductions import DeductedAdvance, plan_for
@@ -138,7 +138,7 @@ def issue_invoices(
     selected = select_bases(connection, selection, lock=True)
     ids = [basis.id for basis in selected]
     checked = run_checks(connection, Scope(bases=ids), INVOICING, person, now)
-    left_out = _left_out(connection, ids)
+    left_out = _left_out(connection, selected)
     excluded = {entry["supply_point"] for entry in left_out}
     bases = [basis for basis in selected if basis.supply_point not in excluded]
     if not bases:
@@ -203,14 +203,17 @@ def _require_no_error(connection: Connection, bases: Sequence[int]) -> None:
         )
 
 
-def _left_out(connection: Connection, bases: Sequence[int]) -> list[dict[str, Any]]:
+def _left_out(connection: Connection, selected: Sequence[Row[Any]]) -> list[dict[str, Any]]:
+    """Whom the global setting leaves out: points with a live error on the calendar rows of what is to be invoiced."""
     prevent = prevent_invoicing(connection)
+    ids = [basis.id for basis in selected]
     if prevent is PreventInvoicing.FORBID:
-        _require_no_error(connection, bases)
+        _require_no_error(connection, ids)
     if prevent is not PreventInvoicing.LEAVE_OUT:
         return []
-    errors = bases_in_error(connection, bases)
-    return [
+    errors, rows = rows_in_error(connection, ids)
+    points = {basis.supply_point for basis in selected}
+    found = [
         {
             "supply_point": error.supply_point,
             "ean": error.ean,
@@ -218,7 +221,17 @@ def _left_out(connection: Connection, bases: Sequence[int]) -> list[dict[str, An
             "reason": f"sazba {error.rate} {error.name}: {error.text.cs}",
         }
         for error in errors
+        if error.supply_point in points
     ]
+    codes = eans(connection, sorted(points)) if rows else {}
+    for row in rows:
+        of_row = {basis.supply_point for basis in selected if basis.id in row.bases}
+        reason = f"řádek kalendáře {row.id} smlouvy {row.contract} od {row.first}: {row.text.cs}"
+        found += [
+            {"supply_point": point, "ean": codes[point], "basis": None, "reason": reason}
+            for point in sorted(of_row if row.points is None else of_row & row.points)
+        ]
+    return found
 
 
 def _prepare(connection: Connection, made: list[Order], now: datetime) -> _Work:

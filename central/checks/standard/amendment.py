@@ -229,6 +229,7 @@ def _without_basis(judged: Frame, read: Amended, held: _Held) -> list[Findings]:
         billed = np.isin(read.items["contract_item"][items], judged["contract_item"])
         places, items = places[inside & ~billed], items[inside & ~billed]
         results, messages, values = held.judge(items, rows["first"][places], rows["end_"][places])
+        values["supply_point"] = Value(Kind.LINK, read.items["supply_point"][items], ("supply_point",))
         wrong = np.flatnonzero(results != Result.OK)
         found.append(
             findings(

@@ -171,7 +171,7 @@ class ReservedCapacity:
             chosen = np.flatnonzero(bare & (statement[first] == place))
             rows = judged["calendar_row"][first[chosen]]
             about = {"about": Subject.CALENDAR_ROW, "group": name}
-            found += _told(rows, chosen, conditions, numbers_shown, **about)
+            found += _told(rows, chosen, conditions, numbers_shown, judged["supply_point"][first], **about)
         return found
 
 
@@ -189,13 +189,16 @@ def _told(
     numbers: NDArray[np.intp],
     conditions: Sequence[tuple[int, Result, Chosen]],
     shown: Mapping[str, Numbers],
+    points: Numbers | None = None,
     **about: Any,
 ) -> list[Findings]:
-    """A finding for each subject and each condition that holds in its group."""
+    """A finding for each subject and each condition that holds in its group; `points`: the supply point of each."""
     found = []
     for message, result, holds in conditions:
         chosen = np.flatnonzero(holds[numbers])
         values = {name: Value(Kind.DECIMAL, column[numbers[chosen]]) for name, column in shown.items()}
+        if points is not None:
+            values["supply_point"] = Value(Kind.LINK, points[numbers[chosen]], ("supply_point",))
         found.append(findings(subjects[chosen], result, message, values, **about))
     return found
 

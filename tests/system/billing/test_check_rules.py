@@ -13,7 +13,7 @@ from sqlalchemy import event
 
 from central.checks.bases import Scope
 from central.checks.frame import Frame
-from central.checks.framework import Check, Definition, Findings, Subject, Text, findings
+from central.checks.framework import Check, Definition, Findings, Kind, Subject, Text, Value, findings
 from central.checks.run import run_checks
 from central.checks.standard import STANDARD
 from central.checks.standard.unit_price import UnitPriceNotZero
@@ -291,6 +291,53 @@ def test_an_error_of_a_row_without_a_basis_forbids_until_it_is_cancelled(settled
     assert client.post("/v1/invoices", json={"run": settlement}).status_code == 409
     client.post(cancel)
     assert client.post("/v1/invoices", json={"run": settlement}).status_code == 201
+
+
+class OfPoint(OfRows):
+    """Finds an error of the first point's row, and names the point."""
+
+    def verdict(self, bases: Frame, read: Any, parameters: Mapping[str, Any]) -> Sequence[Findings]:
+        point = {"supply_point": Value(Kind.LINK, bases["supply_point"][:1], ("supply_point",))}
+        about: dict[str, Any] = {"about": Subject.CALENDAR_ROW, "group": "regular"}
+        return [findings(bases["calendar_row"][:1], Result.ERROR, 0, point, **about)]
+
+
+@pytest.mark.parametrize(("check", "left_out"), [(OfPoint(), 1), (OfRows(), 2)])
+def test_an_error_of_a_row_leaves_out_the_point_that_it_names_or_all_of_the_row(
+    settled_site: BilledSite, client: Any, check: Check, left_out: int
+) -> None:
+    switch(client, 6, active=False)
+    switch(client, 19, statements=[])
+    settled_site.do("""
+        -- the first two points under one contract, so on one row
+        WITH two AS (SELECT supply_point, (min(contract) OVER ())  AS contract
+                       FROM (SELECT DISTINCT supply_point, contract FROM billing_basis ORDER BY 1 LIMIT 2) b)
+        UPDATE billing_basis b SET contract = two.contract, customer = c.customer, payer = c.payer
+          FROM two JOIN contract c ON c.id = two.contract WHERE b.supply_point = two.supply_point
+    """)
+    settlement = settled_site.one("SELECT max(id) FROM settlement_run")
+    assert client.post(f"/v1/settlement/runs/{settlement}/approve", json={}).status_code in (200, 409)
+    with transaction(settled_site.engine) as connection:
+        run_checks(connection, Scope(month=date.fromisoformat(MONTH)), "manual", CLERK, NOW, [check])
+    answer = client.post("/v1/invoices", json={"run": settlement}).json()
+    points = sorted(settled_site.one("SELECT array_agg(DISTINCT supply_point) FROM billing_basis"))
+    assert [each["supply_point"] for each in answer["left_out"]] == points[:left_out]
+    assert {each["basis"] for each in answer["left_out"]} == {None}
+    assert answer["left_out"][0]["reason"].endswith(": řádek")
+    invoiced = "SELECT count(DISTINCT supply_point) FROM billing_basis WHERE state = 'invoiced'"
+    assert settled_site.one(invoiced) == len(points) - left_out
+
+
+def test_an_error_of_another_basis_leaves_its_point_out(settled_site: BilledSite, client: Any) -> None:
+    settlement = settled_site.one("SELECT max(id) FROM settlement_run")
+    assert client.post(f"/v1/settlement/runs/{settlement}/approve", json={}).status_code in (200, 409)
+    basis = free(settled_site)
+    run(client, month=MONTH)
+    others = settled_site.one("SELECT array_agg(id) FROM billing_basis WHERE id <> :basis", basis=basis)
+    with transaction(settled_site.engine) as connection:
+        issued = issue_invoices(connection, Selection(run=settlement, bases=others), CLERK, NOW)
+    assert [each["basis"] for each in issued.left_out] == [basis]
+    assert issued.numbers
 
 
 def test_an_error_of_another_basis_of_the_row_forbids(settled_site: BilledSite, client: Any) -> None:

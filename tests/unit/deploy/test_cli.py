@@ -67,6 +67,7 @@ def test_an_error_is_a_sentence_and_status_2(root: Path) -> None:
     [
         (["central", "load-site", "/no/file.json"], "The system refused: No such file or directory (/no/file.json)."),
         (["central", "new-incarnation"], "The database refused: connection failed: "),
+        (["checks", "run", "--period", "2026-03"], "The database refused: connection failed: "),
         (["demo", "--once"], "DATABASE_URL names a database that cannot be reached: "),
     ],
 )
