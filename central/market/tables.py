@@ -39,6 +39,7 @@ __all__ = [
     "market_inbox",
     "market_message",
     "market_message_event",
+    "market_month",
     "market_outage",
     "market_process",
     "market_process_event",
@@ -127,6 +128,15 @@ market_duty = Table(
     Index("market_duty_due_ix", "deadline", postgresql_where=text("state IN ('open', 'told')")),
     comment="Co je třeba sdělit: a message that the market operator must get, because of a registry act, closed days "
     "or a bill",
+)
+
+market_month = Table(
+    "market_month",
+    metadata,
+    Column("month", Date, primary_key=True),
+    Column("looked_at", DateTime(timezone=True), nullable=False),
+    CheckConstraint("extract(day FROM month) = 1", name="month"),
+    comment="Měsíc hlášení: when it was looked last for what the market operator must be told of a month",
 )
 
 market_message = Table(

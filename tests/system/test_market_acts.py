@@ -16,6 +16,7 @@ from sqlalchemy import Connection, insert, text, update
 
 from central.market.contents import read_any
 from central.market.states import Act
+from central.market.tables import market_month
 from central.platform.database import transaction
 from central.platform.settings import Settings, TokenSetting
 from central.registry.tables import party, supply_point
@@ -235,6 +236,7 @@ def test_a_rejection_of_any_message_leaves_the_month_undone(desk: Desk) -> None:
     """Whatever the code: a month is done when every message that is due is accepted."""
     codes = ("111", "194", "121", "122", "XD1", "127", "277")
     with transaction(desk.engine) as db:
+        db.execute(insert(market_month).values(month=date(2026, 3, 1), looked_at=desk.clock.now()))
         for code in codes:
             db.execute(
                 text("""

@@ -18,6 +18,7 @@ from central.api.app import create_app
 from central.market import answers, messages
 from central.market.answers import Brought
 from central.market.contents import read_any
+from central.market.conversation.repair import repair
 from central.market.duties import settle_answered
 from central.market.envelope import Envelope, Participant
 from central.market.format_package import load_package
@@ -502,6 +503,112 @@ def test_an_act_that_is_entered_long_after_its_day_is_told_in_the_turn_of_its_mo
     assert passes(*months) == [(1, "accepted", "change"), (2, "saved", "change")]
     desk.answer(Act.ACCEPT)
     assert passes(*months) == [(1, "accepted", "change"), (2, "accepted", "change")]
+    assert desk.month()["done"] is True
+
+
+def test_a_month_is_not_done_before_it_was_looked_for_what_is_due_after_its_end(desk: Desk) -> None:
+    """In the night after its last day all that was due before is accepted, and of that day nobody knows yet."""
+    desk.clock.set(datetime(2026, 3, 31, 20, tzinfo=UTC))
+    desk.tell()
+    desk.answer(Act.ACCEPT)
+    for hour in (21, 23):
+        assert (desk.month()["done"], desk.code("121")["told"]) == (False, 0)
+        desk.clock.set(datetime(2026, 3, 31, hour, tzinfo=UTC))
+    desk.tell()
+    desk.answer(Act.ACCEPT)
+    assert desk.month()["done"] is False, "its last gas day ends at six"
+    desk.clock.set(datetime(2026, 4, 1, 4, tzinfo=UTC))
+    assert desk.month()["done"] is False
+    desk.tell()
+    state = desk.month()
+    assert (state["done"], state["looked_at"]) == (True, "2026-04-01T04:00:00Z")
+
+
+def test_the_overview_says_what_becomes_of_a_message(desk: Desk) -> None:
+    """Timed out, rejected and repaired, replaced by one that was ordered, corrected and withdrawn."""
+    number, day = "111", market_message.c.message_code == "121"
+    desk.tell()
+    desk.answer(Act.ACCEPT, day)
+    with transaction(desk.engine) as db:
+        ids = list(db.execute(select(market_message.c.id).where(~day).order_by(market_message.c.id)).scalars())
+        for each in ids:
+            for act in (Act.SEND, Act.EXPIRE):
+                messages.move(db, each, act, NOW, "test", "no answer")
+    assert desk.code(number) == {"open": 0, "told": 3, "accepted": 0, "rejected": 0, "waived": 0}
+    assert desk.month()["done"] is False
+    with transaction(desk.engine) as db:
+        for each in ids:
+            messages.move(db, each, Act.REJECT, NOW, "test", "answered late", answered_at=NOW, reasons=[])
+        settle_answered(db, ids)
+    assert desk.code(number) == {"open": 3, "told": 0, "accepted": 0, "rejected": 3, "waived": 0}
+    desk.later()
+    with transaction(desk.engine) as db:
+        for each in ids:
+            repair(db, each, None, desk.clock.now(), "Jana", "registered meanwhile")
+    assert desk.code(number) == {"open": 0, "told": 3, "accepted": 0, "rejected": 0, "waived": 0}
+    desk.answer(Act.ACCEPT)
+    assert desk.code(number)["accepted"] == 3
+    assert desk.month()["done"] is True
+    # corrected: undone until the correction is accepted; withdrawn before it left: nothing is due
+    with transaction(desk.engine) as db:
+        add_profile(db, channel_of(db, desk.eans[0]), date(2026, 3, 9), 2, [5] * 96)
+    desk.later()
+    desk.tell()
+    assert (desk.month()["done"], desk.code("121")) == (
+        False, {"open": 0, "told": 1, "accepted": 30, "rejected": 0, "waived": 0},
+    )  # fmt: skip
+    desk.answer(Act.REJECT)
+    assert (desk.month()["done"], desk.code("121")["rejected"]) == (False, 1)
+    with transaction(desk.engine) as db:
+        db.execute(update(supply_point).where(supply_point.c.ean == desk.eans[0]).values(metering_type="C1"))
+    desk.later()
+    desk.tell()
+    assert desk.code("121") == {"open": 0, "told": 0, "accepted": 30, "rejected": 0, "waived": 1}
+    assert desk.code("111")["told"] == 1
+    desk.answer(Act.ACCEPT)
+    assert desk.month()["done"] is True
+
+
+def test_a_message_that_was_ordered_in_place_of_another_one_fulfils_its_duty(desk: Desk) -> None:
+    """It timed out, and a person ordered the month anew: the answer to that one counts."""
+    desk.tell()
+    desk.answer(Act.ACCEPT, market_message.c.subject != desk.eans[1])
+    with transaction(desk.engine) as db:
+        for number in db.execute(select(market_message.c.id).where(market_message.c.state == "saved")).scalars().all():
+            for act in (Act.SEND, Act.EXPIRE):
+                messages.move(db, number, act, NOW, "test", "no answer")
+            db.execute(text("""
+                INSERT INTO market_message (message_id, message_code, format_package, format_digest, sender, receiver,
+                       supply_point, subject_kind, subject, period, version, state, xml, basis, made_at, made_by)
+                SELECT 'ordered' || id, message_code, format_package, format_digest, sender, receiver, supply_point,
+                       subject_kind, subject, period, 2, 'saved', xml, basis, made_at, 'Jana'
+                  FROM market_message WHERE id = :number
+            """), {"number": number})  # fmt: skip
+            messages.move(db, number, Act.REPLACE, NOW, "test", "ordered anew")
+    desk.answer(Act.ACCEPT)
+    assert desk.code("121")["told"] == 1, "nobody looked yet"
+    desk.later()
+    desk.tell()
+    desk.answer(Act.ACCEPT)
+    assert desk.code("121")["accepted"] == 31
+
+
+def test_a_clock_that_is_set_back_leaves_no_duty_behind(desk: Desk) -> None:
+    """A pass ran with the clock a year ahead."""
+    desk.tell()
+    desk.answer(Act.ACCEPT, market_message.c.subject != desk.eans[2])
+    desk.answer(Act.REJECT)
+    with transaction(desk.engine) as db:
+        ahead = {"ahead": timedelta(days=365), "ean": desk.eans[2]}
+        db.execute(text("UPDATE market_duty SET arose_at = arose_at + :ahead WHERE subject = :ean"), ahead)
+        db.execute(text("UPDATE market_message SET made_at = made_at + :ahead WHERE subject = :ean"), ahead)
+    desk.later()
+    for name, act in (("Nová hala", Act.REJECT), ("Jiná hala", Act.ACCEPT)):
+        with transaction(desk.engine) as db:
+            db.execute(update(supply_point).where(supply_point.c.ean == desk.eans[2]).values(name=name))
+        desk.later()
+        assert desk.tell()["made"] == 1
+        desk.answer(act)
     assert desk.month()["done"] is True
 
 

@@ -1,7 +1,7 @@
 """What is in danger: deadlines near or past of messages, duties, conversations and what waits for a decision."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, time, timedelta
 from typing import Final
 
 from sqlalchemy import Connection, RowMapping, text
@@ -26,9 +26,12 @@ _DEADLINES: Final = text("""
 
 
 def warned_until(at: datetime, working_days: int) -> datetime:
-    """The end of the working day so many behind the day of `at`, local time: what ends by then is warned of."""
+    """The end of the working day so many behind the day of `at`, local time: what ends by then is warned of.
+
+    That is the midnight behind it, which is the deadline of what must be told by the end of the day.
+    """
     day = working_day(at.astimezone(PRAGUE).date(), working_days)
-    return datetime(day.year, day.month, day.day, 23, 59, 59, tzinfo=PRAGUE)
+    return datetime.combine(day + timedelta(days=1), time(), PRAGUE)
 
 
 def find_deadlines(connection: Connection, at: datetime, working_days: int, limit: int) -> Sequence[RowMapping]:

@@ -46,6 +46,19 @@ _LEFT: Final = text("""
 """)
 
 
+_STRANDED: Final = text("""
+    -- duties that wait for an answer to a message in whose place another one went, which is not theirs
+    UPDATE market_duty duty SET state = 'open'
+     WHERE duty.state = 'told'
+       AND NOT EXISTS (SELECT FROM market_message m
+                        WHERE m.duty = duty.id AND m.made_at >= duty.arose_at AND m.state <> 'repaired')
+""")
+
+
 def settle_left(connection: Connection) -> int:
-    """Settle the duties that no answer has settled although their message is answered; how many moved."""
+    """Settle the duties that no answer has settled although their message is answered; how many moved.
+
+    Those of which no message is on its way are open again.
+    """
+    connection.execute(_STRANDED)
     return settle_answered(connection, connection.execute(_LEFT).scalars())

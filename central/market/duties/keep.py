@@ -56,7 +56,8 @@ _FILL: Final = text("""
 """)
 _KEEP: Final = text("""
     -- what is new arises; what has another cause, or was waived, is open again and gets another version; where what was
-    -- told stands, another cause counts only of what is open, withdrawn, or there again
+    -- told stands, another cause counts only of what is open, withdrawn, or there again. What was made before tells
+    -- nothing of it, also where the clock was set back since
     INSERT INTO market_duty AS duty
            (message_code, subject_kind, subject, supply_point, period, month, why, cause, state, arose_at, deadline)
     SELECT message_code, subject_kind, subject, supply_point, period, month, why, cause, 'open', :at, deadline
@@ -64,7 +65,8 @@ _KEEP: Final = text("""
      ORDER BY month, deadline, message_code, subject
     ON CONFLICT (message_code, subject_kind, subject, period, why) DO UPDATE
        SET cause = excluded.cause, state = 'open', problem = NULL, done_at = NULL, handed_over_by = NULL,
-           arose_at = excluded.arose_at
+           arose_at = greatest(excluded.arose_at, (
+               SELECT max(m.made_at) + interval '1 microsecond' FROM market_message m WHERE m.duty = duty.id))
      WHERE duty.state = 'waived'
         OR duty.cause <> excluded.cause
            AND (NOT :stands OR duty.state = 'open' OR duty.cause ? 'withdrawn' OR excluded.cause ? 'withdrawn')
@@ -114,7 +116,9 @@ def reconcile(
 _ELSEWHERE: Final = text("""
     -- duties of what was compared last that only a sandbox was told of
     UPDATE market_duty duty
-       SET state = 'open', problem = NULL, done_at = NULL, handed_over_by = NULL, arose_at = :at
+       SET state = 'open', problem = NULL, done_at = NULL, handed_over_by = NULL,
+           arose_at = greatest(CAST(:at AS timestamptz), (
+               SELECT max(m.made_at) + interval '1 microsecond' FROM market_message m WHERE m.duty = duty.id))
       FROM market_due due
      WHERE (duty.message_code, duty.subject_kind, duty.subject, duty.period, duty.why)
          = (due.message_code, due.subject_kind, due.subject, due.period, due.why)
@@ -169,10 +173,18 @@ def withdraw_waived(connection: Connection, at: datetime, person: str) -> int:
     return len(numbers)
 
 
+_TELL: Final = text("""
+    -- the newest message tells the duty's present cause, also where the clock was set back since that arose
+    UPDATE market_duty duty
+       SET state = 'told', problem = NULL, arose_at = least(duty.arose_at, (
+           SELECT m.made_at FROM market_message m WHERE m.duty = duty.id ORDER BY m.version DESC LIMIT 1))
+     WHERE id = ANY (:duties) AND state = 'open'
+""")
+
+
 def mark_told(connection: Connection, duties: Iterable[int]) -> None:
     """A message was made for each of these duties."""
-    told = text("UPDATE market_duty SET state = 'told', problem = NULL WHERE id = ANY (:duties) AND state = 'open'")
-    connection.execute(told, {"duties": sorted(duties)})
+    connection.execute(_TELL, {"duties": sorted(duties)})
 
 
 def set_problems(connection: Connection, problems: Mapping[int, str]) -> None:
@@ -208,6 +220,19 @@ def adopt(connection: Connection, messages: Mapping[int, int]) -> None:
     if messages:
         for statement in _ADOPT:
             connection.execute(statement, {"duties": list(messages), "messages": list(messages.values())})
+
+
+_LOOKED: Final = text("""
+    INSERT INTO market_month
+    SELECT month::date, :at
+      FROM generate_series(CAST(:first AS timestamp), CAST(:last AS timestamp), '1 month') AS month
+    ON CONFLICT (month) DO UPDATE SET looked_at = excluded.looked_at
+""")
+
+
+def set_looked(connection: Connection, first: date, last: date, at: datetime) -> None:
+    """It was looked at `at` for all that must be told of the months [first, last] (their first days)."""
+    connection.execute(_LOOKED, {"first": first, "last": last, "at": at})
 
 
 def _row(due: Due) -> dict[str, Any]:

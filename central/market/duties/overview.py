@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, text
+from sqlalchemy import Connection, RowMapping, select, text
 
 from central.market.duties.rules import rules, warn_from
-from central.market.tables import DUTY_STATES, market_duty
+from central.market.tables import DUTY_STATES, market_duty, market_month
 from central.platform.overview import Column, Kind, Overview
 from central.registry.validity import ends, starts
+from shared.metering_day import PRAGUE, month_bounds
+from shared.quantities import Commodity
 
 DUTIES: Final = Overview(
     name="duties",
@@ -92,10 +94,22 @@ def month_state(connection: Connection, month: date, at: datetime) -> list[CodeS
     return [_code_state(code, [row for row in rows if row["message_code"] == code], at) for code in codes]
 
 
-def is_done(month: date, states: Sequence[CodeState], at: date) -> bool:
-    """Whether the month is over and every message that was due is accepted, or its data were handed over by hand."""
-    over = (at.year, at.month) > (month.year, month.month)
-    return over and bool(states) and not any(state.open or state.told for state in states)
+def looked_at(connection: Connection, month: date) -> datetime | None:
+    """When it was looked last for what must be told of a month (its first day)."""
+    query = select(market_month.c.looked_at).where(market_month.c.month == month)
+    return connection.execute(query).scalar_one_or_none()
+
+
+def is_done(month: date, states: Sequence[CodeState], looked: datetime | None, at: datetime) -> bool:
+    """Whether the month is over and every message that was due is accepted, or its data were handed over by hand.
+
+    It is over with its last gas day; what is due then is known once it was `looked` for it after that.
+    """
+    today = at.astimezone(PRAGUE).date()
+    if looked is None or (today.year, today.month) <= (month.year, month.month):
+        return False
+    _, end = month_bounds(Commodity.GAS, month.year, month.month)
+    return end <= looked and bool(states) and not any(state.open or state.told for state in states)
 
 
 def _code_state(code: str, rows: Sequence[RowMapping], at: datetime) -> CodeState:

@@ -8,14 +8,13 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel
 
 from central.market.channels.open_channels import leads_to_production
-from central.market.duties.overview import DUTIES, is_done, month_state, shown
+from central.market.duties.overview import DUTIES, is_done, looked_at, month_state, shown
 from central.market.months import month_of
 from central.platform.identity import Person, require
 from central.platform.overview import Asked
 from central.platform.settings import Settings
 from central.platform.web import Db, Now
 from central.workflow.telling.tell import tell
-from shared.metering_day import PRAGUE
 
 router = APIRouter(prefix="/market", tags=["market"])
 """To be included by the router of `central.workflow.api`, which begins with /v1."""
@@ -59,10 +58,14 @@ class CodeOut(BaseModel):
 
 
 class MonthOut(BaseModel):
-    """A month is done when it is over and every due message is accepted, or its data were handed over by hand."""
+    """A month is done when it is over and every due message is accepted, or its data were handed over by hand.
+
+    What is due of it is known once it was looked for it after its end: `looked_at` is when that was done last.
+    """
 
     month: date
     done: bool
+    looked_at: datetime | None
     codes: list[CodeOut]
 
 
@@ -103,5 +106,6 @@ def get_month(db: Db, _: Reader, clock: Now, month: str) -> MonthOut:
     """Duties of the month `2026-03` by message code."""
     first, now = month_of(month), clock.now()
     states = month_state(db, first, now)
-    done = is_done(first, states, now.astimezone(PRAGUE).date())
-    return MonthOut(month=first, done=done, codes=[CodeOut(**asdict(state)) for state in states])
+    looked = looked_at(db, first)
+    done = is_done(first, states, looked, now)
+    return MonthOut(month=first, done=done, looked_at=looked, codes=[CodeOut(**asdict(state)) for state in states])

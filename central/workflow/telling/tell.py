@@ -25,6 +25,7 @@ from central.market.duties.keep import (
     oldest_open,
     reconcile,
     reopen_elsewhere,
+    set_looked,
     set_problems,
     withdraw_waived,
 )
@@ -191,6 +192,7 @@ def _tell(
     _write(work, gas_data.with_records(connection, work.package, gas, rows), rows)
     withdraw_waived(connection, at, work.person)
     set_problems(connection, work.told.problems)
+    set_looked(connection, window.first_month, window.last_month, at)
     told = work.told
     if told.arose or told.changed or told.waived or told.made:
         counts = {"arose": told.arose, "changed": told.changed, "waived": told.waived, "made": told.made}

@@ -9,6 +9,7 @@ from central.market.answers import Answered, Brought, Earlier, decide
 from central.market.channels.allowed import Environment
 from central.market.conversation import scenarios
 from central.market.conversation.rejection import find_place
+from central.market.conversation.warnings import warned_until
 from central.market.conversation.working_days import Term, is_working_day, working_day
 from central.market.envelope import Envelope, Participant
 from central.market.format_package import load_package, package_of_root
@@ -133,3 +134,17 @@ def test_who_is_believed(found: Answered, brought: Brought, outcome: str, code: 
 def test_the_package_is_chosen_by_the_root_and_not_by_the_day() -> None:
     namespace = PACKAGE.format("RESPONSE").namespace
     assert package_of_root(namespace, "RESPONSE", date(2090, 1, 1)).name == PACKAGE.name
+
+
+@pytest.mark.parametrize(
+    ("at", "working_days", "until"),
+    [
+        # Thursday before a week-end: what must be told by the end of Monday is due at the midnight behind it
+        (datetime(2026, 3, 5, 9, tzinfo=PRAGUE), 2, datetime(2026, 3, 10, tzinfo=PRAGUE)),
+        (datetime(2026, 3, 5, 9, tzinfo=PRAGUE), 0, datetime(2026, 3, 6, tzinfo=PRAGUE)),
+        # Good Friday and Easter Monday are none
+        (datetime(2026, 4, 2, 23, 59, tzinfo=PRAGUE), 1, datetime(2026, 4, 8, tzinfo=PRAGUE)),
+    ],
+)
+def test_what_is_due_by_the_end_of_the_last_day_is_warned_of(at: datetime, working_days: int, until: datetime) -> None:
+    assert warned_until(at, working_days) == until
