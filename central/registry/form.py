@@ -67,11 +67,14 @@ def _account_part_holds(part: str) -> bool:
 
 
 def check_supply_point(spec: Spec) -> None:
-    """EAN 18 for electricity, EIC for gas; voltage level for electricity only."""
+    """EAN 18 for electricity, EIC for gas; voltage level for electricity only, pressure and group for gas only."""
     if spec["commodity"] == "electricity":
         _identifier(spec, "ean", parse_ean18)
         if spec.get("voltage_level") is None:
             raise BadInput("voltage_level", f"The electricity supply point {spec['ean']} needs a voltage level.")
+        for name, called in (("pressure_level", "pressure level"), ("gas_group", "group of gas")):
+            if spec.get(name) is not None:
+                raise BadInput(name, f"The electricity supply point {spec['ean']} cannot have a {called}.")
     else:
         _identifier(spec, "ean", parse_eic)
         if spec.get("voltage_level") is not None:

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, StringConstraints
 
 from central.platform import audit
 from central.platform.change import Confirmed, Preview, PreviewOnly
@@ -38,6 +38,9 @@ router = APIRouter()
 VoltageLevel = Literal["VVN", "VN", "NN"]
 MeteringType = Literal["A", "B", "C1", "C2", "C3", "C4"]
 Category = Literal["household", "business"]
+PressureLevel = Literal["low", "medium", "high"]
+GasGroup = Annotated[str, StringConstraints(min_length=1, max_length=10)]
+"""Group of the calculation of the predicted consumption (GRP); the market's messages have ten characters for it."""
 
 
 class SupplyPointIn(Body):
@@ -60,6 +63,8 @@ class SupplyPointIn(Body):
     load_profile_class: str | None = None
     temperature_zone: str | None = None
     planned_mwh: Decimal | None = None
+    pressure_level: PressureLevel | None = None
+    gas_group: GasGroup | None = None
     area: str | None = None
     site_object: str | None = None
     state: Literal["requested", "connected"] = "connected"
@@ -83,6 +88,8 @@ class SupplyPointChange(Body):
     load_profile_class: str | None = None
     temperature_zone: str | None = None
     planned_mwh: Decimal | None = None
+    pressure_level: PressureLevel | None = None
+    gas_group: GasGroup | None = None
     area: str | None = None
     site_object: str | None = None
 
@@ -105,6 +112,8 @@ class SupplyPointOut(BaseModel):
     load_profile_class: str | None
     temperature_zone: str | None
     planned_mwh: Decimal | None
+    pressure_level: str | None
+    gas_group: str | None
     operator: int
     supplier: int | None
     area: int | None

@@ -27,6 +27,7 @@ VOLTAGE_LEVELS = ("VVN", "VN", "NN")
 METERING_TYPES = ("A", "B", "C1", "C2", "C3", "C4")
 POINT_TYPES = ("consumption", "production", "entry")
 CATEGORIES = ("household", "business")
+PRESSURE_LEVELS = ("low", "medium", "high")
 OBJECT_KINDS = ("site", "building", "flat", "other")
 
 site_object = Table(
@@ -69,6 +70,8 @@ supply_point = Table(
     Column("site_object", BigInteger, ForeignKey("site_object.id")),
     Column("temperature_zone", Text),
     Column("planned_mwh", Numeric(14, 3)),
+    Column("pressure_level", Text),
+    Column("gas_group", Text),
     Column(
         "since",
         Date,
@@ -86,6 +89,8 @@ supply_point = Table(
     CheckConstraint(one_of("category", CATEGORIES), name="category"),
     CheckConstraint(one_of("state", STATES), name="state"),
     CheckConstraint("planned_mwh >= 0", name="planned_mwh"),
+    CheckConstraint(one_of("pressure_level", PRESSURE_LEVELS), name="pressure_level"),
+    CheckConstraint("commodity = 'gas' OR num_nonnulls(pressure_level, gas_group) = 0", name="gas_facts"),
     CheckConstraint(
         "CASE commodity WHEN 'electricity' THEN ean ~ '^[0-9]{18}$' ELSE ean ~ '^[0-9A-Z-]{15}[0-9A-Z]$' END",
         name="ean",
@@ -116,6 +121,7 @@ supply_point = Table(
 POINT_FACTS = (
     "name", "object", "street", "city", "postal_code", "voltage_level", "metering_type", "category",
     "load_profile_class", "temperature_zone", "planned_mwh", "operator", "supplier", "area", "site_object", "state",
+    "pressure_level", "gas_group",
 )  # fmt: skip
 """What may change of a supply point, with validity; its EAN, commodity and type stay."""
 
@@ -128,6 +134,7 @@ supply_point_past = past_of(
         ["area", "operator"], ["network_area.id", "network_area.licensee"], name="supply_point_past_area_operator_fkey"
     ),
     CheckConstraint("(commodity = 'electricity') = (voltage_level IS NOT NULL)", name="level_of_commodity"),
+    CheckConstraint("commodity = 'gas' OR num_nonnulls(pressure_level, gas_group) = 0", name="gas_facts"),
     CheckConstraint(one_of("state", STATES), name="state"),
     own_key=False,
 )

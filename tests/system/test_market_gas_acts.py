@@ -43,7 +43,8 @@ def desk(database_url: str) -> Iterator[Desk]:
                 insert(supply_point)
                 .values(
                     **{name: like[name] for name in kept}, ean=GAS_POINT, name="Kotelna", commodity="gas",
-                    metering_type="C4", load_profile_class="5", since=date(2026, 3, 2),
+                    metering_type="C4", load_profile_class="5", pressure_level="low", gas_group="2",
+                    since=date(2026, 3, 2),
                 )
                 .returning(supply_point.c.id)
             ).scalar_one()  # fmt: skip
@@ -123,9 +124,10 @@ def test_acts_at_a_gas_point_are_told_and_done_when_accepted(desk: Desk) -> None
         db.execute(
             text("""
                 INSERT INTO supply_point_past (supply_point, commodity, valid, name, object, street, city, postal_code,
-                       metering_type, category, load_profile_class, operator, supplier, state)
+                       metering_type, category, load_profile_class, pressure_level, gas_group, operator, supplier,
+                       state)
                 SELECT id, commodity, daterange('2026-03-02', '2026-03-20'), name, object, street, city, postal_code,
-                       metering_type, category, load_profile_class, operator, supplier, state
+                       metering_type, category, load_profile_class, pressure_level, gas_group, operator, supplier, state
                   FROM supply_point WHERE id = :point
             """),
             {"point": number},
@@ -150,6 +152,7 @@ def test_acts_at_a_gas_point_are_told_and_done_when_accepted(desk: Desk) -> None
     registered, stopped, more, less = points
     assert (registered.action, registered.metering.kind, registered.consumption.category) == ("register", "C", "MO")
     assert registered.consumption.planned_annual_kwh == 48_000
+    assert (registered.network.pressure, registered.group) == ("low", "2")
     assert (stopped.action, str(stopped.suspensions[0].reading_m3)) == ("suspend", "10233.4")
     assert stopped.consumption.planned_annual_kwh == 0
     assert (more.first_day, more.consumption.reserved_daily_m3) == (date(2026, 3, 25), 30)
@@ -178,7 +181,7 @@ def test_master_data_of_a_gas_point_wait_and_are_taken(desk: Desk) -> None:
         points=[
             GasPointData(
                 opm=GAS_POINT, action="change", first_day=date(2026, 4, 1), metering=GasMetering(kind="CM"),
-                network=GasNetwork(operator=US),
+                network=GasNetwork(operator=US, pressure="medium"), group="2",
                 consumption=GasConsumption(category="MO", tdd_class="7", planned_annual_kwh=48_000),
                 parties=[PointParty(role="supplier", id=NEW_SUPPLIER, first_day=date(2026, 4, 1))],
             )
@@ -186,8 +189,14 @@ def test_master_data_of_a_gas_point_wait_and_are_taken(desk: Desk) -> None:
     )  # fmt: skip
     assert desk.bring(message("XG3", data)) == "proposed"
     (proposal,) = desk.get("/proposals")
-    assert sorted(proposal["proposed"]["changes"]) == ["load_profile_class", "planned_mwh", "supplier_ean"]
+    assert sorted(proposal["proposed"]["changes"]) == [
+        "load_profile_class",
+        "planned_mwh",
+        "pressure_level",
+        "supplier_ean",
+    ]
     desk.post(f"/proposals/{proposal['id']}/take?confirmed=true", {"why": "souhlasí"})
     with transaction(desk.engine) as db:
         row = db.execute(select(supply_point).where(supply_point.c.ean == GAS_POINT)).mappings().one()
     assert (row["since"], row["load_profile_class"], row["metering_type"]) == (date(2026, 4, 1), "7", "C4")
+    assert (row["pressure_level"], row["gas_group"]) == ("medium", "2")

@@ -15,13 +15,14 @@ from central.market.tables import market_message
 from central.network.tables import channel
 from central.platform.database import make_engine, transaction
 from central.platform.settings import Settings
+from central.readings.gas.tables import calorific_value, gas_area
 from central.readings.tables import day_profile
 from central.registry.tables import party, supply_point
 from shared.metering_day import days_between
 from shared.quantities import Commodity
 from shared.testing import ManualClock
 from tests.system.test_market import SENDER, TOKENS, House, make_app, serve, wait_for
-from tests.unit.central.market.edigas_examples import take_in
+from tests.unit.central.market.edigas_examples import take_in, with_energies
 
 NOW = datetime(2026, 4, 1, 8, tzinfo=UTC)
 GOOD, BAD = "27ZG600Z0012345N", "27ZG600Z0067890H"
@@ -33,7 +34,8 @@ def house(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     """Two points of type A from 30 March on with two gas days of values; the operator's gas schemas are taken in."""
     monkeypatch.setenv("ROZVODNA_HOME", str(tmp_path))
     monkeypatch.setattr(format_package, "_FOLDERS", {})
-    take_in(format_package.look_into(tmp_path))
+    change, mappings = with_energies()
+    take_in(format_package.look_into(tmp_path), change, given=mappings)
     with ExitStack() as stack:
         engine = make_engine(database_url)
         stack.callback(engine.dispose)
@@ -41,6 +43,9 @@ def house(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         house = House(engine, settings, tmp_path, ManualClock(NOW), stack)
         place = {"street": "Dlouhá 1", "city": "Brno", "postal_code": "60200"}
         with transaction(engine) as db:
+            db.execute(insert(gas_area).values(id="A", name="A", source="test"))
+            for day in DAYS:
+                heat(db, day.date, 1, "10.5")
             operator = db.execute(
                 insert(party)
                 .values(code="LDS", name="Areál s.r.o.", roles=["operator"], ean13=SENDER, **place)
@@ -70,6 +75,13 @@ def house(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
                     )
                     .returning(channel.c.id)
                 ).scalar_one()  # fmt: skip
+                db.execute(
+                    text("""
+                        INSERT INTO gas_conversion (channel, area, kind, coefficient, valid, source)
+                        VALUES (:channel, 'A', 'fixed', 0.98, '[2026-03-01,)', 'test')
+                    """),
+                    {"channel": volumes},
+                )
                 for day in DAYS:
                     measure(db, volumes, day.date, 1, [2_000] * day.length)
         house.url = serve(make_app(house), stack)
@@ -82,6 +94,15 @@ def measure(db: Connection, number: int, day: date, version: int, values: list[i
         insert(day_profile).values(
             channel=number, day=day, version=version, values=values, step_ms=3_600_000, made_at=NOW, made_by="test",
             missing=0, batches=[1], digest=bytes([version]),
+        )
+    )  # fmt: skip
+
+
+def heat(db: Connection, day: date, version: int, value: str) -> None:
+    db.execute(
+        insert(calorific_value).values(
+            area="A", period="day", first=day, version=version, value=value, kind="entered", source="test", reason="",
+            made_at=NOW, made_by="test",
         )
     )  # fmt: skip
 
@@ -145,7 +166,8 @@ def test_gas_points_and_their_data_are_rejected_put_right_and_accepted(house: Ho
         kinds = market_message.c
         content = db.execute(select(kinds.xml).where(kinds.message_code == "XGE", kinds.version == 2)).scalar_one()
     assert b'<Version v="2"/>' in content
-    assert content.count(b'v="3" status="M"') == 24
+    # 3 m3 x 0.98 x 10.5 kWh/m3
+    assert content.count(b'v="3" status="M" kwh="30.87" hs="10.5"') == 24
 
     # Its data are what they were: a person says that they go again, now that the point is registered.
     house.clock.set(NOW + timedelta(minutes=20))
@@ -154,3 +176,12 @@ def test_gas_points_and_their_data_are_rejected_put_right_and_accepted(house: Ho
     assert {entry["code"] for entry in house.received()} == {"XG1", "XGE"}
     duties = house.call("GET", "/duties", params={"limit": 100}).json()
     assert {each["state"] for each in duties if each["message_code"] in ("XG1", "XGE")} == {"done"}
+
+    # Another calorific value is another energy: the day is told anew of both points.
+    house.clock.set(NOW + timedelta(minutes=30))
+    with transaction(house.engine) as db:
+        heat(db, date(2026, 3, 31), 2, "10.75")
+    assert exchange(house) == {"accepted": 8, "repaired": 4}
+    with transaction(house.engine) as db:
+        query = select(kinds.xml).where(kinds.message_code == "XGE").order_by(kinds.id.desc()).limit(2)
+        assert all(b'kwh="21.07" hs="10.75"' in content for content in db.execute(query).scalars())

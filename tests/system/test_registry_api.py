@@ -121,7 +121,12 @@ async def test_numbers_have_no_holes_and_end_with_their_range(it: Api) -> None:
     gas = {**base, "commodity": "gas", "voltage_level": None}
     assert (await it.post("/v1/supply-points", {**gas, "series": "E"}, 422))["code"] == "series"
     await it.post("/v1/number-series", {**series, "code": "G", "purpose": "eic", "prefix": "27ZG517Z", "digits": 7})
-    assert len((await it.post("/v1/supply-points", {**gas, "series": "G"}))["ean"]) == len(GAS)
+    of_gas = {"pressure_level": "medium", "gas_group": "3"}
+    assert (await it.post("/v1/supply-points", {**base, **of_gas, "series": "E"}, 422))["code"] == "pressure_level"
+    drawn_gas = await it.post("/v1/supply-points", {**gas, **of_gas, "series": "G"})
+    assert (len(drawn_gas["ean"]), drawn_gas["pressure_level"], drawn_gas["gas_group"]) == (len(GAS), "medium", "3")
+    (found,) = (await it.client.get("/v1/supply-points?pressure_level=medium&gas_group=3")).json()
+    assert found["ean"] == drawn_gas["ean"]
     wrong = [{"prefix": "85918240094"}, {"prefix": "859182400941X"}, {"first": 7}, {"last": 10_000}]
     for n, change in enumerate(wrong):
         await it.post("/v1/number-series", {**series, "code": f"W{n}", **change}, 422)

@@ -17,7 +17,7 @@ from lxml import etree
 from central.market.envelope import Envelope, Participant
 from central.market.errors import FormatError, InboundError, OutboundError
 from central.market.format_package import FormatPackage, usable_packages
-from central.market.mapping.model import Node
+from central.market.mapping.model import Node, Value
 from central.market.mapping.read import Read, read_fields
 from central.market.mapping.transfer import rewrite_document
 from central.market.mapping.write import write_document
@@ -33,6 +33,8 @@ Payload = TypeVar("Payload", bound=object)
 class GasValue(msgspec.Struct, frozen=True, kw_only=True):
     """The volume of an hour, the `place`-th of its series from 1 on; `quality` is the name of ours.
 
+    Its energy and the calorific value (spalné teplo) of its gas day are there where the mapping has a place for them.
+
     Of this and the records below, what has a default may be missing in one that was read: its mapping has no place for
     it. What we write has all.
     """
@@ -42,6 +44,8 @@ class GasValue(msgspec.Struct, frozen=True, kw_only=True):
     first: datetime | None = None
     stop: datetime | None = None
     quality: str | None = None
+    energy_kwh: Decimal | None = None
+    calorific_kwh_m3: Decimal | None = None
 
 
 class GasShown(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,6 +119,21 @@ _ESSENTIAL: Final = {
 }
 """Fields without which a document says nothing."""
 _NEAREST: Final = {"A01": "A01", "A02": "A02", "A03": "A01", "A04": "A02"}
+
+
+def places_of(package: FormatPackage) -> dict[str, int]:
+    """The fields that the mapping of the meter data holds, with the most decimal places of each."""
+    if not package.is_bare(FORMAT):
+        return {}
+    return {value.field: value.places or 0 for value in _held(package.mapping(FORMAT).payload)}
+
+
+def _held(nodes: Sequence[Node]) -> Iterator[Value]:
+    for node in nodes:
+        yield from node.attributes
+        if node.text is not None:
+            yield node.text
+        yield from _held(node.children)
 
 
 def can_write(package: FormatPackage) -> bool:
@@ -232,7 +251,8 @@ def try_samples(package: FormatPackage, format_name: str) -> None:
 
     The mapping must hold what a document is nothing without.
     """
-    held = frozenset(_fields(package.mapping(format_name).payload))
+    payload = package.mapping(format_name).payload
+    held = {*_fields(payload), *(value.field for value in _held(payload))}
     if missing := sorted(_ESSENTIAL[format_name] - held):
         raise FormatError("mapping", f"The element mapping of {format_name} has no place for {', '.join(missing)}.")
     for place, sample in enumerate(_SAMPLES[format_name]):
@@ -246,9 +266,6 @@ def _fields(nodes: Sequence[Node]) -> Iterator[str]:
     for node in nodes:
         if node.field is not None:
             yield node.field
-        yield from (value.field for value in node.attributes)
-        if node.text is not None:
-            yield node.text.field
         yield from _fields(node.children)
 
 
@@ -261,6 +278,8 @@ _HOURS: Final = [
         stop=_AT + (place + 1) * _HOUR,
         volume_m3=Decimal(place) / 8,
         quality="MEASURED" if place else "SUBSTITUTE",
+        energy_kwh=Decimal(place),
+        calorific_kwh_m3=Decimal(8),
     )
     for place in range(24)
 ]

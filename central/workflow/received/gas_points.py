@@ -28,6 +28,8 @@ def told_of(point: GasPointData, row: Mapping[str, Any]) -> dict[str, Any]:
         "metering_type": _metering_type(point, row),
         "category": _CATEGORIES[taken.category] if taken else None,
         "load_profile_class": taken.tdd_class if taken else None,
+        "pressure_level": point.network.pressure if point.network else None,
+        "gas_group": point.group,
         "planned_mwh": None if planned == 0 and row["state"] == "suspended" else planned,
         "supplier_ean": latest.id if latest else None,
     }

@@ -15,7 +15,7 @@ from central.platform.errors import BadInput
 from central.registry.contract_tables import CHARACTERISTICS, CONTRACT_KINDS, GAS_CATEGORIES, PAYMENTS
 from central.registry.form import iban_of
 from central.registry.party_tables import COMMODITIES, ROLES
-from central.registry.point_tables import CATEGORIES, METERING_TYPES, POINT_TYPES, VOLTAGE_LEVELS
+from central.registry.point_tables import CATEGORIES, METERING_TYPES, POINT_TYPES, PRESSURE_LEVELS, VOLTAGE_LEVELS
 from shared.metering_day import PRAGUE
 
 LONGEST_TEXT: Final = 500
@@ -96,6 +96,8 @@ FIELDS: Final[Mapping[str, Field]] = {
         Field("supply_point.metering_type", choices=METERING_TYPES),
         Field("supply_point.category", choices=CATEGORIES, default="business"),
         Field("supply_point.planned_mwh", Form.DECIMAL),
+        Field("supply_point.pressure_level", choices=PRESSURE_LEVELS),
+        Field("supply_point.gas_group"),
         *_texts("contract", "payer account", "number customer"),
         Field("contract.kind", needed=True, choices=CONTRACT_KINDS),
         Field("contract.valid_from", Form.DAY, needed=True),

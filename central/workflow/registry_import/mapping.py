@@ -132,6 +132,8 @@ _POINT: Final[dict[str, Any]] = {
     "supply_point.load_profile_class": "třída TDD",
     "supply_point.temperature_zone": "teplotní oblast",
     "supply_point.planned_mwh": "plánovaná spotřeba MWh",
+    "supply_point.pressure_level": ("tlaková hladina", {"NTL": "low", "STL": "medium", "VTL": "high"}),
+    "supply_point.gas_group": "skupina GRP",
     "contract.number": "číslo smlouvy",
     "contract.kind": (
         "druh smlouvy",

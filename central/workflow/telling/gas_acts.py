@@ -23,6 +23,7 @@ from central.market.payloads.master_data import Action, PointCustomer, PointPart
 from central.workflow.telling.acts import LIVE
 
 Category = Literal["DOM", "MO", "SO", "VO"]
+Pressure = Literal["low", "medium", "high"]
 _CATEGORIES: Final[dict[str, Category]] = {"household": "DOM", "low": "MO", "medium": "SO", "large": "VO"}
 """By the category of a contract item."""
 _DAILY: Final = ("A", "B")
@@ -53,6 +54,8 @@ class GasFacts:
     customer_number: str | None = None
     category: str | None = None
     daily_m3: Decimal | None = None
+    pressure: Pressure | None = None
+    group: str | None = None
 
 
 def acts_of(before: GasFacts | None, now: GasFacts | None, *, exchanged: bool) -> list[str]:
@@ -77,7 +80,7 @@ def acts_of(before: GasFacts | None, now: GasFacts | None, *, exchanged: bool) -
 def _rest(facts: GasFacts) -> tuple[object, ...]:
     return (
         facts.name, facts.metering_type, facts.household, facts.tdd_class, facts.planned_mwh, facts.operator,
-        facts.area, facts.customer, facts.customer_number, facts.category,
+        facts.area, facts.customer, facts.customer_number, facts.category, facts.pressure, facts.group,
     )  # fmt: skip
 
 
@@ -124,7 +127,8 @@ def record(acts: Sequence[str], facts: GasFacts, day: date, reading_m3: Decimal 
                 action=action,
                 first_day=day,
                 name=facts.name[:100],
-                network=GasNetwork(operator=facts.operator or "", area=facts.area),
+                group=facts.group,
+                network=GasNetwork(operator=facts.operator or "", pressure=facts.pressure, area=facts.area),
                 metering=_metering(facts, category),
                 consumption=GasConsumption(
                     category=category,

@@ -27,6 +27,7 @@ _READ_WITHIN: Final = timedelta(days=1)
 _FACTS: Final = text("""
     -- gas points as they stand on days
     SELECT asked.point, asked.day, sp.ean AS eic, sp.name, sp.point_type, sp.state, sp.metering_type,
+           sp.pressure_level AS pressure, sp.gas_group AS "group",
            sp.category = 'household' AS household, sp.load_profile_class AS tdd_class,
            coalesce(sp.planned_mwh, item.annual_mwh) AS planned_mwh, operator.ean13 AS operator,
            supplier.ean13 AS supplier, area.code AS area, customer.name AS customer, customer.ico AS customer_number,

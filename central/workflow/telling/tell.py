@@ -187,7 +187,7 @@ def _tell(
     for month in far:
         _tell_far(work, acts, window_of_month(window, since, month))
     _report(work, work.keep(days.find(connection, window), days.WHYS))
-    gas = gas_data.find(connection, window, at)
+    gas = gas_data.find(connection, work.package, window, at)
     rows = work.keep([each.due for each in gas], gas_data.WHYS)
     _write(work, gas_data.with_records(connection, work.package, gas, rows), rows)
     withdraw_waived(connection, at, work.person)

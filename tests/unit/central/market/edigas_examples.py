@@ -1,6 +1,7 @@
 """An EDIGAS archive and mappings of ours in the documented style: what an operator's import would bring."""
 
 import io
+import json
 import zipfile
 from datetime import date
 from pathlib import Path
@@ -28,6 +29,19 @@ def archive(*changes: tuple[str, str]) -> bytes:
                 text = text.replace(old, new)
             made.writestr(f"gas/{file.name}", text)
     return held.getvalue()
+
+
+def with_energies() -> tuple[tuple[str, str], dict[str, bytes]]:
+    """A change of the schemas, and the mappings, that have a place for energies and calorific values."""
+    old, kind = '<xs:attribute name="status" type="xs:string"/>', 'type="xs:decimal" use="required"/>'
+    given = mappings()
+    edigas = json.loads(given["EDIGAS"])
+    (values,) = (node for node in edigas["payload"][-1]["children"] if node["element"] == "Quantity")
+    for name, field, places in (("kwh", "energy_kwh", 2), ("hs", "calorific_kwh_m3", 4)):
+        value = {"name": name, "field": field, "type": "decimal", "places": places, "required": True, "mark": "assumed"}
+        values["attributes"].append(value)
+    added = f'{old}<xs:attribute name="kwh" {kind}<xs:attribute name="hs" {kind}'
+    return (old, added), given | {"EDIGAS": json.dumps(edigas).encode()}
 
 
 def take_in(

@@ -37,6 +37,10 @@ def test_company_numbers(text: str, right: bool) -> None:
         (check_supply_point, POINT),
         (check_supply_point, {"ean": "27ZG517Z0000009N", "commodity": "gas", "voltage_level": None}),
         (
+            check_supply_point,
+            {"ean": "27ZG517Z0000009N", "commodity": "gas", "pressure_level": "low", "gas_group": "3"},
+        ),
+        (
             check_contract_item,
             {**ITEM, "reserved_capacity_year_kw": Decimal(570), "reserved_capacity_month_kw": Decimal(60)},
         ),
@@ -72,6 +76,8 @@ def test_wrong_check_digits_of_a_party_are_refused(party: dict[str, str], code: 
     [
         ({"ean": "859182400941700018"}, "ean"),
         ({"voltage_level": None}, "voltage_level"),
+        ({"pressure_level": "medium"}, "pressure_level"),
+        ({"gas_group": "3"}, "gas_group"),
         ({"commodity": "gas"}, "ean"),
         ({"commodity": "gas", "ean": "27ZG517Z0000009N"}, "voltage_level"),
     ],

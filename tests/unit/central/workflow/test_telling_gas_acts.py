@@ -15,7 +15,7 @@ from central.workflow.telling.gas_registry import CODE, WHYS
 BOILER = GasFacts(
     eic="27ZG600Z0012345N", name="Kotelna 1", point_type="consumption", state="connected", metering_type="C4",
     household=False, tdd_class="5", planned_mwh=Decimal("48.2"), operator="8591824556207", supplier="8591824000106",
-    area="LDS1", customer="Pekárna s.r.o.", customer_number="12345679", category="low",
+    area="LDS1", pressure="low", group="GRP1", customer="Pekárna s.r.o.", customer_number="12345679", category="low",
 )  # fmt: skip
 HALL = replace(BOILER, metering_type="A", category="large", tdd_class=None, daily_m3=Decimal(1300))
 DAY = date(2026, 3, 15)
@@ -39,6 +39,8 @@ DAY = date(2026, 3, 15)
             "gas_change_of_supplier", "gas_exchange", "gas_change",
         ]),
         ({}, {"category": "medium"}, False, ["gas_change"]),
+        ({}, {"pressure": "medium"}, False, ["gas_change"]),
+        ({"group": "1"}, {"group": "2"}, False, ["gas_change"]),
         ({}, {}, False, []),
     ],
 )  # fmt: skip
@@ -74,6 +76,8 @@ def test_a_registration_holds_what_the_operator_asks_for(
     (point,) = data.points
     assert problems(data) == []
     assert (point.opm, point.action, point.first_day) == (facts.eic, "register", DAY)
+    assert point.network is not None
+    assert (point.network.pressure, point.group) == ("low", "GRP1")
     assert point.metering is not None
     assert (point.metering.kind, point.metering.reading_cycle) == metering
     assert point.consumption is not None
