@@ -54,6 +54,7 @@ def test_values_are_read_as_they_are_written_in_czech(name: str, text: str, valu
         ("party.iban", "19-2000145398/0800", "right check digits"),
         ("party.vat_payer", "snad", "ano or ne"),
         ("supply_point.voltage_level", "NNN", "one of VVN, VN, NN"),
+        ("supply_point.pressure_level", "NTL", "one of low, medium, high"),
         ("item.breaker_phases", "2", "one of 1, 3"),
         ("party.name", "x" * 501, "at most 500 characters"),
     ],
