@@ -12,7 +12,7 @@ from datetime import timedelta
 from threading import Condition
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Engine, and_, exists, func, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, and_, exists, func, literal_column, or_, select, update
 
 from central.market.channels.port import (
     Channel,
@@ -200,7 +200,7 @@ class _Round:
 
     def run(self) -> SendReport:
         with transaction(self.engine) as connection:
-            if outage_until(connection, self.channel.destination.name, self.clock.now()) is not None:
+            if self._is_out(connection):
                 return self.report
         self.report.timed_out = expire(self.engine, self.clock, self.person, self.pace, self.carried)
         retire_overtaken(self.engine, self.clock, self.person, self.carried)
@@ -243,6 +243,10 @@ class _Round:
                     del self.under_way[claimed.number]
                     self.turn.notify_all()
 
+    def _is_out(self, connection: Connection) -> bool:
+        """Whether an outage is on, also one that began while the round was under way."""
+        return outage_until(connection, self.channel.destination.name, self.clock.now()) is not None
+
     def _is_behind(self, claimed: _Claimed) -> bool:
         return any(number < claimed.number and about == claimed.about for number, about in self.under_way.items())
 
@@ -250,6 +254,8 @@ class _Round:
         """The next due message behind `last`; marked sent and leased if it may leave for the channel's address."""
         table = market_message
         with transaction(self.engine) as connection:
+            if self._is_out(connection):
+                return None
             row = connection.execute(
                 select(
                     table.c.id,

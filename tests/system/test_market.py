@@ -28,6 +28,7 @@ from sqlalchemy import Connection, Engine, func, insert, select, text, update
 from central.api.app import create_app
 from central.market.cdsdata_reader import read_interval_data
 from central.market.channels.port import UndeliveredError
+from central.market.conversation.outages import plan_outage
 from central.market.envelope import Envelope, Participant
 from central.market.format_package import load_package
 from central.market.response import Reason, Response, write_response
@@ -535,6 +536,24 @@ def test_a_delivery_that_reports_late_does_not_stop_the_one_after_it(house: Hous
 
     assert send_due(house.engine, Overtaken(), house.clock, "Jana").undelivered == [first["id"]]
     assert house.acts(first["id"]) == ["save", "send"], "another delivery is under way"
+
+
+def test_an_outage_that_begins_while_messages_are_sent_holds_back_the_rest(house: House) -> None:
+    house.make_month()
+    begin = house.clock.now() + timedelta(hours=1)
+    with transaction(house.engine) as db:
+        plan_outage(db, begin, begin + timedelta(hours=1), None, "odstavka", house.clock.now(), "Jana")
+
+    class Long(FakeChannel):
+        def _transmit(self, message: Any, sealed: Any) -> Any:
+            house.clock.set(begin)
+            return super()._transmit(message, sealed)
+
+    long = Long()
+    assert len(send_due(house.engine, long, house.clock, "Jana").sent) == 1
+    assert house.states() == {"sent": 1, "saved": 2}
+    house.clock.set(begin + timedelta(hours=1))
+    assert len(send_due(house.engine, FakeChannel(), house.clock, "Jana").sent) == 2
 
 
 def test_what_the_other_end_refuses_to_take_in_is_rejected(house: House) -> None:

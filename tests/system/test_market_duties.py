@@ -565,6 +565,9 @@ def test_the_overview_says_what_becomes_of_a_message(desk: Desk) -> None:
     desk.tell()
     assert desk.code("121") == {"open": 0, "told": 0, "accepted": 30, "rejected": 0, "waived": 1}
     assert desk.code("111")["told"] == 1
+    with transaction(desk.engine) as db:
+        left = select(market_message.c.message_code).where(market_message.c.state.not_in(["accepted", "repaired"]))
+        assert db.execute(left).scalars().all() == ["111"], "a rejected message of what is not due warns of nothing"
     desk.answer(Act.ACCEPT)
     assert desk.month()["done"] is True
 

@@ -159,15 +159,16 @@ def find_open(connection: Connection, *, again: bool = False) -> Sequence[RowMap
 
 
 _WITHDRAWN: Final = text("""
-    -- messages of waived duties that are still to leave, or would be repeated
+    -- messages of waived duties that are to leave, would be repeated, or were rejected and need no repair any more
     SELECT message.id FROM market_duty duty JOIN market_message message ON message.duty = duty.id
-     WHERE duty.state = 'waived' AND message.direction = 'out' AND message.state IN ('generated', 'saved', 'timed_out')
+     WHERE duty.state = 'waived' AND message.direction = 'out'
+       AND message.state IN ('generated', 'saved', 'timed_out', 'rejected')
      ORDER BY message.id FOR UPDATE OF message SKIP LOCKED
 """)
 
 
 def withdraw_waived(connection: Connection, at: datetime, person: str) -> int:
-    """What waived duties have in the outbox does not leave any more; how many messages that stopped."""
+    """What waived duties have in the outbox does not leave any more, what was rejected is not waited for; how many."""
     numbers = connection.execute(_WITHDRAWN).scalars().all()
     move_all(connection, dict.fromkeys(numbers, "what made it arise is gone"), Act.REPLACE, at, person)
     return len(numbers)
