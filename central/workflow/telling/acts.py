@@ -3,25 +3,25 @@
 Pure. The record is CDSMASTERDATA; the operator gets the point as it stands on the day of the act.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from operator import attrgetter
 from typing import Final, Literal, cast
 
 from central.market.payloads.master_data import (
     MasterData,
     PointConsumption,
-    PointCustomer,
     PointData,
     PointMetering,
     PointNetwork,
     PointParty,
     Suspension,
 )
+from central.workflow.telling.act_table import NAME, action_of, acts_between, customer_of
 
 MW: Final = Decimal(1000)
-LIVE: Final = ("connected", "suspended")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,33 +51,21 @@ class PointFacts:
     month_kw: Decimal | None = None
 
 
+_FACTS: Final[Mapping[str, Callable[[PointFacts], object]]] = {
+    "change_of_rate": attrgetter("rate"),
+    "change_of_breaker": attrgetter("breaker_phases", "breaker_amps"),
+    "change_of_capacity": attrgetter("input_kw", "year_kw", "month_kw"),
+    "change": attrgetter(
+        "name", "level", "metering_type", "household", "tdd_class", "temperature_zone", "planned_mwh", "operator",
+        "area", "customer", "customer_number",
+    ),
+}  # fmt: skip
+"""By act the facts whose change it is."""
+
+
 def acts_of(before: PointFacts | None, now: PointFacts | None, *, exchanged: bool) -> list[str]:
     """The acts of a day, in the order of the rules; [] where nothing that the operator knows has changed."""
-    was = before is not None and before.state in LIVE
-    is_live = now is not None and now.state in LIVE
-    if not is_live:
-        return ["end"] if was else []
-    if not was or before is None or now is None:
-        return ["registration"]
-    changed = {
-        "suspension": before.state != now.state and now.state == "suspended",
-        "resumption": before.state != now.state and now.state == "connected",
-        "change_of_supplier": before.supplier != now.supplier,
-        "exchange": exchanged,
-        "change_of_rate": before.rate != now.rate,
-        "change_of_breaker": (before.breaker_phases, before.breaker_amps) != (now.breaker_phases, now.breaker_amps),
-        "change_of_capacity": (before.input_kw, before.year_kw, before.month_kw)
-        != (now.input_kw, now.year_kw, now.month_kw),
-        "change": _rest(before) != _rest(now),
-    }
-    return [act for act, happened in changed.items() if happened]
-
-
-def _rest(facts: PointFacts) -> tuple[object, ...]:
-    return (
-        facts.name, facts.level, facts.metering_type, facts.household, facts.tdd_class, facts.temperature_zone,
-        facts.planned_mwh, facts.operator, facts.area, facts.customer, facts.customer_number,
-    )  # fmt: skip
+    return acts_between(before, now, _FACTS, exchanged=exchanged)
 
 
 def lacking(facts: PointFacts) -> str | None:
@@ -91,26 +79,19 @@ def lacking(facts: PointFacts) -> str | None:
 
 def record(acts: Sequence[str], facts: PointFacts, day: date) -> MasterData:
     """The message of the acts of a day; of a point that has ended `facts` are those of the day before."""
-    action: Literal["register", "change", "cancel", "suspend"] = "change"
-    if "registration" in acts:
-        action = "register"
-    elif "end" in acts:
-        action = "cancel"
-    elif "suspension" in acts:
-        action = "suspend"
     return MasterData(
         points=[
             PointData(
                 opm=facts.ean,
-                action=action,
+                action=action_of(acts),
                 kind="delivery" if facts.point_type == "production" else "take_off",
                 first_day=day,
-                name=facts.name[:100],
+                name=facts.name[:NAME],
                 network=_network(facts),
                 metering=_metering(facts),
                 consumption=_consumption(facts),
                 parties=[PointParty(role="supplier", id=facts.supplier, first_day=day)] if facts.supplier else [],
-                customer=_customer(facts),
+                customer=customer_of(facts),
                 suspensions=[Suspension(first_day=day)] if "suspension" in acts else [],
             )
         ]
@@ -151,16 +132,6 @@ def _consumption(facts: PointFacts) -> PointConsumption:
         reserved_month_mw=_mw(facts.month_kw),
         reserved_year_mw=_mw(facts.year_kw),
         reserved_input_mw=_mw(facts.input_kw),
-    )
-
-
-def _customer(facts: PointFacts) -> PointCustomer | None:
-    if facts.customer is None:
-        return None
-    return PointCustomer(
-        kind="household" if facts.household else "business",
-        name=facts.customer[:100],
-        company_number=None if facts.household else facts.customer_number,
     )
 
 

@@ -5,10 +5,11 @@ suspended point the planned annual consumption is 0, its reading at the begin is
 told anew at the end of the suspension.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from operator import attrgetter
 from typing import Final, Literal, cast
 
 from central.market.payloads.gas_master_data import (
@@ -19,8 +20,8 @@ from central.market.payloads.gas_master_data import (
     GasPointData,
     GasSuspension,
 )
-from central.market.payloads.master_data import Action, PointCustomer, PointParty
-from central.workflow.telling.acts import LIVE
+from central.market.payloads.master_data import PointParty
+from central.workflow.telling.act_table import NAME, action_of, acts_between, customer_of
 
 Category = Literal["DOM", "MO", "SO", "VO"]
 Pressure = Literal["low", "medium", "high"]
@@ -58,30 +59,20 @@ class GasFacts:
     group: str | None = None
 
 
+_PREFIX: Final = "gas_"
+_FACTS: Final[Mapping[str, Callable[[GasFacts], object]]] = {
+    "change_of_capacity": attrgetter("daily_m3"),
+    "change": attrgetter(
+        "name", "metering_type", "household", "tdd_class", "planned_mwh", "operator", "area", "customer",
+        "customer_number", "category", "pressure", "group",
+    ),
+}  # fmt: skip
+"""By act the facts whose change it is."""
+
+
 def acts_of(before: GasFacts | None, now: GasFacts | None, *, exchanged: bool) -> list[str]:
     """The acts of a day, in the order of the rules; [] where nothing that the operator knows has changed."""
-    was = before is not None and before.state in LIVE
-    is_live = now is not None and now.state in LIVE
-    if not is_live:
-        return ["gas_end"] if was else []
-    if not was or before is None or now is None:
-        return ["gas_registration"]
-    changed = {
-        "gas_suspension": before.state != now.state and now.state == "suspended",
-        "gas_resumption": before.state != now.state and now.state == "connected",
-        "gas_change_of_supplier": before.supplier != now.supplier,
-        "gas_exchange": exchanged,
-        "gas_change_of_capacity": before.daily_m3 != now.daily_m3,
-        "gas_change": _rest(before) != _rest(now),
-    }
-    return [act for act, happened in changed.items() if happened]
-
-
-def _rest(facts: GasFacts) -> tuple[object, ...]:
-    return (
-        facts.name, facts.metering_type, facts.household, facts.tdd_class, facts.planned_mwh, facts.operator,
-        facts.area, facts.customer, facts.customer_number, facts.category, facts.pressure, facts.group,
-    )  # fmt: skip
+    return acts_between(before, now, _FACTS, exchanged=exchanged, prefix=_PREFIX)
 
 
 def lacking(facts: GasFacts) -> str | None:
@@ -110,13 +101,7 @@ def record(acts: Sequence[str], facts: GasFacts, day: date, reading_m3: Decimal 
 
     `reading_m3` is the state of the point's meter at the begin of a suspension. `lacking` must have found nothing.
     """
-    action: Action = "change"
-    if "gas_registration" in acts:
-        action = "register"
-    elif "gas_end" in acts:
-        action = "cancel"
-    elif "gas_suspension" in acts:
-        action = "suspend"
+    action = action_of(acts, _PREFIX)
     is_suspended = action == "suspend"
     category = category_of(facts)
     assert category is not None, "lacking() says so"
@@ -126,7 +111,7 @@ def record(acts: Sequence[str], facts: GasFacts, day: date, reading_m3: Decimal 
                 opm=facts.eic,
                 action=action,
                 first_day=day,
-                name=facts.name[:100],
+                name=facts.name[:NAME],
                 group=facts.group,
                 network=GasNetwork(operator=facts.operator or "", pressure=facts.pressure, area=facts.area),
                 metering=_metering(facts, category),
@@ -137,7 +122,7 @@ def record(acts: Sequence[str], facts: GasFacts, day: date, reading_m3: Decimal 
                     reserved_daily_m3=facts.daily_m3,
                 ),
                 parties=[PointParty(role="supplier", id=facts.supplier, first_day=day)] if facts.supplier else [],
-                customer=_customer(facts),
+                customer=customer_of(facts),
                 suspensions=[GasSuspension(first_day=day, reading_m3=reading_m3)] if is_suspended else [],
             )
         ]
@@ -157,13 +142,3 @@ def _planned(facts: GasFacts) -> int | None:
     if facts.state == "suspended":
         return 0
     return None if facts.planned_mwh is None else int(facts.planned_mwh * _KWH)
-
-
-def _customer(facts: GasFacts) -> PointCustomer | None:
-    if facts.customer is None:
-        return None
-    return PointCustomer(
-        kind="household" if facts.household else "business",
-        name=facts.customer[:100],
-        company_number=None if facts.household else facts.customer_number,
-    )

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 from central.market.messages import Subject
 from central.market.payloads.gas_master_data import GasMasterData
 from central.market.payloads.master_data import MasterData
-from central.workflow.telling.acts import LIVE
+from central.workflow.telling.act_table import LIVE
 from central.workflow.telling.model import IS_KNOWN, Tellable, Window, digest, due, read_told
 
 
