@@ -20,7 +20,7 @@ from central.market.conversation.processes import follow_answers
 from central.market.duties import settle_answered
 from central.market.envelope import root_name
 from central.market.errors import FormatError, InboundError
-from central.market.format_package import FormatPackage, load_package, package_of_root
+from central.market.format_package import FormatPackage, day_at, load_package, package_of_root
 from central.market.gas import edigas
 from central.market.inbox import Kept, keep_all, lock_identities
 from central.market.response import Response, read_response_root, verdict
@@ -233,7 +233,7 @@ def _steps(response: Response, meant: State, ours: Iterable[Answered]) -> tuple[
 def _read(content: bytes, at: datetime) -> Response | InboundError | FormatError:
     try:
         root = parse_untrusted(content, ANSWER_LIMITS)
-        package = package_of_root(*root_name(root), at.date())
+        package = package_of_root(*root_name(root), day_at(at))
         if package.is_bare(edigas.ANSWER) and package.format_of_root(*root_name(root)) == edigas.ANSWER:
             return edigas.read_aperak(package, root)
         return read_response_root(package, root)
@@ -254,7 +254,7 @@ def _package_of(answered: Iterable[Answered], packages: dict[str, FormatPackage 
 
 
 def _own_package(response: Response, content: bytes, at: datetime) -> FormatPackage:
-    return package_of_root(*root_name(parse_untrusted(content, ANSWER_LIMITS)), at.date())
+    return package_of_root(*root_name(parse_untrusted(content, ANSWER_LIMITS)), day_at(at))
 
 
 _LOCK_ANSWERED: Final = text("""

@@ -8,7 +8,7 @@ documented, inferred or assumed.
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Final
@@ -31,6 +31,7 @@ from central.market.format_data import (
 )
 from central.market.mapping.model import Mapping
 from central.market.mapping.model import problems_of as mapping_problems
+from shared.metering_day import PRAGUE
 from shared.quantities import Quality
 
 FORMATS_FOLDER: Final = Path(__file__).with_name("formats")
@@ -304,6 +305,16 @@ def package_of_root(namespace: str | None, format_name: str, day: date) -> Forma
         return is_valid, data.valid_from, data.version
 
     return max(having, key=rank)
+
+
+def package_at(at: datetime) -> FormatPackage:
+    """The package by which a message is written at that instant: a release begins at midnight in Prague."""
+    return package_valid_on(day_at(at))
+
+
+def day_at(at: datetime) -> date:
+    """The calendar day of an instant in Prague, by which releases of the formats are valid."""
+    return at.astimezone(PRAGUE).date()
 
 
 def package_valid_on(day: date) -> FormatPackage:

@@ -15,7 +15,7 @@ from central.market.channels.port import Incoming
 from central.market.contents import problems_of, read_any
 from central.market.envelope import Envelope, root_name
 from central.market.errors import MarketError
-from central.market.format_package import FormatPackage, package_of_root
+from central.market.format_package import FormatPackage, day_at, package_of_root
 from central.market.gas import edigas
 from central.market.inbox import Kept, keep_all, lock_all, lock_identities
 from central.market.mapping.read import told_unknown
@@ -79,7 +79,7 @@ def _is_answer(content: bytes) -> bool:
 def _take_other(connection: Connection, brought: Brought, at: datetime, person: str) -> Taken:
     try:
         namespace, format_name = root_name(parse_untrusted(brought.content))
-        package = package_of_root(namespace, format_name, at.date())
+        package = package_of_root(namespace, format_name, day_at(at))
         read = read_any(package, brought.content)
         problems = tuple(problems_of(read))
     except MarketError as error:

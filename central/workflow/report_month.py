@@ -19,7 +19,7 @@ from sqlalchemy import Connection, select, text
 
 from central.market.cdsdata import INTERVAL_DATA, Series
 from central.market.errors import OutboundError
-from central.market.format_package import FormatPackage, package_valid_on
+from central.market.format_package import FormatPackage, package_at
 from central.market.interval_report import Planned, PointMonth, Reported, keep, plan
 from central.market.interval_writer import IntervalWriter, Sheet, interval_writer
 from central.market.messages import last_messages, lock_generation
@@ -113,7 +113,7 @@ def report_month(
         "made": len(report.made),
         "unchanged": len(report.unchanged),
         "incomplete": len(report.incomplete),
-        "package": package_valid_on(at.date()).name,
+        "package": package_at(at).name,
     }
     audit.record(connection, by, "market.report_month", f"month/{month:%Y-%m}", counts, at)
     return report
@@ -144,7 +144,7 @@ def report_period(
 
     With `duties` by EAN only of these points, each message for its duty.
     """
-    package = package_valid_on(at.date())
+    package = package_at(at)
     report = MonthReport(first_day)
     last = last_messages(connection, INTERVAL_DATA, first_day, end_day)
     points = _points(connection, sender, first_day, end_day)

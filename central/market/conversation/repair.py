@@ -10,7 +10,7 @@ from central.market.contents import read_any, write_any
 from central.market.duties.keep import mark_told
 from central.market.envelope import make_message_id
 from central.market.errors import InboundError
-from central.market.format_package import package_valid_on
+from central.market.format_package import package_at
 from central.market.gas.edigas import with_version
 from central.market.messages import Draft, Subject, create, lock_generation, move, require, require_xml
 from central.market.states import Act, State
@@ -38,7 +38,7 @@ def repair(connection: Connection, number: int, content: bytes | None, at: datet
     ).scalar_one()
     if last != row["version"]:
         raise Refused("later_version", f"The message {row['message_id']} has a later version {last}: repair that one.")
-    package = package_valid_on(at.date())
+    package = package_at(at)
     try:
         read = read_any(package, content if content is not None else require_xml(connection, number))
     except InboundError as error:

@@ -18,7 +18,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from central.market.errors import FormatError, MarketError
-from central.market.format_package import FormatPackage, load_package, package_valid_on
+from central.market.format_package import FormatPackage, load_package, package_at
 from central.market.sandbox.journal import Journal
 from central.market.sandbox.operator import Sandbox
 from central.market.sandbox.scenario import read_scenario
@@ -103,7 +103,7 @@ def main(argv: list[str] | None = None, program: str = USUAL_PROGRAM) -> int:
     now = clock_from_environment().now
     try:
         named = arguments.package
-        package = package_valid_on(now().date()) if named is None else load_package(named)
+        package = package_at(now()) if named is None else load_package(named)
         scenario = read_scenario(arguments.scenario)
         alone = _hold(arguments.folder)
         journal = Journal(arguments.folder)

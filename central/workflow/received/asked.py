@@ -14,7 +14,7 @@ from sqlalchemy import Connection, RowMapping, select
 from central.market.conversation.processes import Opening, Step, advance_process, find_process, open_process
 from central.market.conversation.proposals import Deciding
 from central.market.conversation.scenarios import Scenario
-from central.market.format_package import package_valid_on
+from central.market.format_package import package_at
 from central.market.received import Message, Proposal, propose
 from central.market.tables import market_message, market_process
 from central.platform.errors import Refused
@@ -66,7 +66,7 @@ def find_asked(connection: Connection, message: Message, scenario: Scenario, ref
 def stranger(connection: Connection, message: Message, number: int, at: datetime) -> str | None:
     """A sentence where the sender is neither a party of the conversation nor the market operator."""
     sender = message.read.envelope.sender.id
-    if sender == package_valid_on(at.date()).envelope.market_operator:
+    if sender == package_at(at).envelope.market_operator:
         return None
     query = select(market_process.c.reference, market_process.c.data).where(market_process.c.id == number)
     row = connection.execute(query).one()

@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import Connection, RowMapping, select
 
 from central.market.errors import OutboundError
-from central.market.format_package import package_valid_on
+from central.market.format_package import package_at
 from central.market.messages import Subject
 from central.market.payloads.claims import Claim, Claims
 from central.market.payloads.gas_requests import AskedGasPoint, GasRequest
@@ -92,7 +92,7 @@ def _say(
         code=code,
         payload=payload,
         sender=sender,
-        receiver=about.receiver or package_valid_on(at.date()).envelope.market_operator,
+        receiver=about.receiver or package_at(at).envelope.market_operator,
         subject=Subject("request", reference, point["id"]),
         first_day=about.first_day,
         end_day=about.last_day + timedelta(days=1),

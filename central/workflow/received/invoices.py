@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, text
 
-from central.market.format_package import package_valid_on
+from central.market.format_package import package_at
 from central.market.payloads.distribution_invoice import DistributionInvoices
 from central.market.payloads.gas_billing import GasBillings
 from central.market.received import Effect, Message, Proposal
@@ -35,7 +35,7 @@ _BEFORE: Final = text("""
 
 def effects(connection: Connection, messages: Sequence[Message], at: datetime) -> list[Effect]:
     """For each message its invoices, those that are not there yet."""
-    operator = package_valid_on(at.date()).envelope.market_operator
+    operator = package_at(at).envelope.market_operator
     read = [_invoices(message, operator) for message in messages]
     every = [invoice for invoices in read for invoice in invoices]
     known = points_of(connection, {code for invoice in every for code in invoice.codes})

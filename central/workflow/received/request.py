@@ -15,7 +15,7 @@ from central.market.cdsdata import INTERVAL_DATA
 from central.market.contents import Payload
 from central.market.conversation.proposals import Deciding, Kind
 from central.market.envelope import Envelope, Participant
-from central.market.format_package import package_valid_on
+from central.market.format_package import package_at
 from central.market.messages import Subject
 from central.market.payloads.gas_requests import GasRequest
 from central.market.payloads.requests import AskedPoint, DataRequest
@@ -37,7 +37,7 @@ def effects(connection: Connection, messages: Sequence[Message], at: datetime) -
     """For each message its answers, and a proposal for every point of ours that is not answered at once."""
     codes = sorted({asked.opm for message in messages for asked in _asked(message)})
     known = points_of(connection, codes)
-    operator = package_valid_on(at.date()).envelope.market_operator
+    operator = package_at(at).envelope.market_operator
     return [_effect(connection, message, known, operator, at) for message in messages]
 
 

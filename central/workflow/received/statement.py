@@ -10,7 +10,7 @@ from sqlalchemy import Connection, RowMapping, select
 
 from central.market.contents import Payload, write_any
 from central.market.envelope import Envelope, Participant, make_message_id
-from central.market.format_package import package_valid_on
+from central.market.format_package import package_at
 from central.market.messages import Draft, Subject, create
 from central.market.tables import market_message, market_process
 from central.platform.errors import Refused
@@ -39,7 +39,7 @@ class Said:
 
 def say(connection: Connection, said: Said, at: datetime, person: str) -> int:
     """Put it into the outbox; the message's number. OutboundError where record or schema do not allow it."""
-    package = package_valid_on(at.date())
+    package = package_at(at)
     rules = package.envelope
     message_id = make_message_id(said.code, at)
     envelope = Envelope(

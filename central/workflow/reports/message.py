@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 from central.market.contents import write_any
 from central.market.envelope import Envelope, Participant
 from central.market.errors import OutboundError
-from central.market.format_package import package_valid_on
+from central.market.format_package import package_at
 from central.market.payloads.lds_report import NetworkReport, NetworkReports, ReportRow, Section
 from central.workflow.reports.cells import Cell, Key
 from central.workflow.reports.definition import Shipped
@@ -46,7 +46,7 @@ def write(shipped: Shipped, report: Mapping[Any, Any], cells: Mapping[Key, Cell]
     """
     if report["operator_ean"] is None:
         raise OutboundError("no_sender", f"The operator {report['operator_code']} has no EAN: fill it in at its party.")
-    package = package_valid_on(at.date())
+    package = package_at(at)
     scheme = package.envelope.coding_scheme
     envelope = Envelope(
         id=f"{code}-report-{report['id']}",

@@ -32,7 +32,7 @@ from central.market.duties.keep import (
 from central.market.duties.rules import look_back_months, open_months
 from central.market.envelope import Envelope, Participant, make_message_id
 from central.market.errors import OutboundError
-from central.market.format_package import FormatPackage, package_valid_on
+from central.market.format_package import FormatPackage, package_at
 from central.market.gas.edigas import with_version
 from central.market.interval_writer import IntervalWriter, interval_writer
 from central.market.messages import Draft, Subject, create_all, lock_generation, move_all
@@ -176,7 +176,7 @@ def _tell(
     at = clock.now()
     lock_generation(connection)
     window = replace(window_of(since, at, oldest_open(connection)), is_production=is_production)
-    work = _Pass(connection, package_valid_on(at.date()), at, by, sender, window, again, is_production, Told())
+    work = _Pass(connection, package_at(at), at, by, sender, window, again, is_production, Told())
     settle_left(connection)
     reports.settle_sent(connection, at, work.person)
     acts: tuple[_Source, ...] = ((registry.WHYS, partial(registry.find, bulk_from=bulk_from)), *_ACTS)

@@ -1,7 +1,9 @@
 """Format packages: the shipped one is whole, broken ones are refused with a sentence."""
 
+import dataclasses
 import json
-from datetime import date
+import re
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,18 @@ import pytest
 from lxml import etree
 from msgspec.structs import replace
 
+from central.market import format_package
 from central.market.errors import FormatError
-from central.market.format_package import FORMATS_FOLDER, FormatPackage, load_package, package_valid_on, read_package
+from central.market.format_package import (
+    FORMATS_FOLDER,
+    FormatPackage,
+    day_at,
+    load_package,
+    package_at,
+    package_of_root,
+    package_valid_on,
+    read_package,
+)
 from shared.quantities import Quality
 
 
@@ -83,3 +95,30 @@ def test_a_package_that_does_not_fit_together_is_refused(tmp_path: Path, change:
     path.write_text(json.dumps(data), encoding="utf-8")
     with pytest.raises(FormatError, match=sentence):
         read_package(path)
+
+
+@pytest.mark.parametrize(
+    ("at", "name"),
+    [
+        (datetime(2026, 12, 31, 22, 59, 59, tzinfo=UTC), "old"),
+        (datetime(2026, 12, 31, 23, 0, tzinfo=UTC), "new"),
+        (datetime(2027, 1, 1, 0, 0, tzinfo=UTC), "new"),
+    ],
+)
+def test_a_release_begins_at_midnight_in_prague(at: datetime, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    shipped, change = load_package("sandbox-2026"), date(2027, 1, 1)
+    releases = [
+        dataclasses.replace(shipped, data=replace(shipped.data, name="old", valid_to=change)),
+        dataclasses.replace(shipped, data=replace(shipped.data, name="new", valid_from=change)),
+    ]
+    monkeypatch.setattr(format_package, "usable_packages", lambda: (releases, {}))
+    assert package_at(at).name == name
+    namespace = shipped.format("RESPONSE").namespace
+    assert package_of_root(namespace, "RESPONSE", day_at(at)).name == name
+
+
+def test_nobody_asks_for_the_day_of_an_instant_in_another_zone() -> None:
+    """Of an instant after midnight in Prague the day in UTC is the one before."""
+    root = Path(__file__).parents[4] / "central"
+    asking = re.compile(r"package_(?:valid_on|of_root)\([^\n]*\.date\(\)")
+    assert [path.name for path in root.rglob("*.py") if asking.search(path.read_text(encoding="utf-8"))] == []
