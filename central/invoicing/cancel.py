@@ -4,6 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select, text
 
+from central.checks import shown
 from central.invoicing import states
 from central.invoicing.delivery.withdrawing import withdraw_document
 from central.invoicing.invoices import require_invoice
@@ -39,8 +40,9 @@ def cancel_invoice(connection: Connection, number: str, reason: str, person: Per
     or settled by a new run (`settlement/freeing.py`). Raises NotFound, and Refused where its state or one of its lines
     does not allow it, nothing stands, or a check is in error.
     """
-    # before rows are locked: others take them in this order, too (a year-end, an issue of corrections)
+    # before rows are locked, and in this order: a year-end, an issue of corrections and a run of checks keep it, too
     take_turn(connection)
+    shown.take_turn(connection)
     lock_payments(connection)
     connection.execute(select(invoice.c.id).where(invoice.c.number == number).with_for_update())
     row = require_invoice(connection, number)

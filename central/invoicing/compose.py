@@ -112,7 +112,7 @@ def _section(given: PointInput, bases: Sequence[BasisRow], count: int, kind: str
         label="EIC" if point["commodity"] == "gas" else "EAN",
         code=point["ean"],
         name=point["name"],
-        address=f"{street}, {postal_code} {city}",
+        address=", ".join(filter(None, (street.strip(), f"{postal_code} {city}".strip()))),
         contract=contract["number"],
         commodity=point["commodity"],
         start=given.start,

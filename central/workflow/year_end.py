@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+import psycopg
 from sqlalchemy import Connection, Row, TextClause, select, text, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from central.invoicing.issue import issue_invoices
 from central.invoicing.tables import year_end, year_end_contract, year_end_run
@@ -29,6 +31,9 @@ from shared.clock import Clock
 
 MOST_CONTRACTS = 50
 """Contracts carried on in one transaction at most."""
+REFUSED_BY_DATABASE = (DataError, IntegrityError, psycopg.DataError, psycopg.IntegrityError)
+"""A value beyond what can be stored, or what must not be twice, from statements and from COPY: the fault of one
+contract, which holds up no others."""
 SETTLING = (StatementType.FINAL_SETTLEMENT, StatementType.CORRECTS_SETTLEMENT)
 """Lines of these types settle their time for good."""
 
@@ -243,8 +248,8 @@ def carry_on(
         try:
             with connection.begin_nested():
                 made = ACTS[work.kind](connection, each, clock, person)
-        except DomainError as error:
-            _write(connection, identifier, each.contract, "failed", Done(remark=error.message), clock.now())
+        except (DomainError, *REFUSED_BY_DATABASE) as error:
+            _write(connection, identifier, each.contract, "failed", Done(remark=_reason_of(error)), clock.now())
             counts["failed"] += 1
         else:
             _write(connection, identifier, each.contract, "done", made, clock.now())
@@ -252,6 +257,14 @@ def carry_on(
     audit.record(connection, person, "year_end.carry_on", f"year_end/{identifier}", {**counts}, clock.now())
     waiting = text("SELECT count(*) FROM year_end_contract WHERE year_end = :id AND state = 'waiting'")
     return {**counts, "waiting": connection.execute(waiting, {"id": identifier}).scalar_one()}
+
+
+def _reason_of(error: Exception) -> str:
+    if isinstance(error, DomainError):
+        return error.message
+    refused = error.orig if isinstance(error, DBAPIError) else error
+    told = getattr(getattr(refused, "diag", None), "message_primary", None) or str(refused)
+    return f"The database refused what was made for the contract: {told}."
 
 
 def require_year_end(connection: Connection, identifier: int) -> Row[Any]:

@@ -119,6 +119,8 @@ def _where(row: Row[Any], kind: str, address: str | None) -> tuple[str, str]:
         return "It is cancelled.", ""
     if not row.files:
         return "It has no PDF.", ""
+    if kind == "print" and not row.city.strip():
+        return f"{row.name} has no postal address; fill it in or send the document by mail.", ""
     if kind == "print":
         return "", f"{row.name}, {row.street}, {row.postal_code} {row.city}"
     if address is None and not row.email:

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from central.checks import shown
 from central.invoicing.cancel import cancel_invoice
 from central.invoicing.delivery.printing import make_batch
 from central.platform.database import transaction
@@ -18,7 +19,6 @@ from central.platform.errors import DomainError
 from central.settlement.cancelling import cancel_bases
 from central.settlement.runs import approve_run
 from central.settlement.scope import Scope
-from central.settlement.turns import take_turn
 from central.workflow.settle_month import Period
 from central.workflow.settle_month import settle as settle_period
 from tests.system.billing.site import CLERK, NOW, BilledSite
@@ -38,6 +38,9 @@ WAITING = """
     SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
      WHERE NOT l.granted AND a.datname = current_database()
 """
+
+PAYMENTS_ARE_FREE = text("SELECT pg_try_advisory_xact_lock(7364985)")
+"""The lock of `lock_payments`, taken where nobody holds it."""
 
 
 @contextmanager
@@ -182,8 +185,9 @@ def test_who_cancels_and_who_prints_lock_in_one_order(site: BilledSite) -> None:
             assert first.execute(queued, {"n": number}).one()
             first.rollback()
         assert printed[0]["documents"] == 1
-        take_turn(first)
+        shown.take_turn(first)
         with meanwhile(site, lambda connection: cancel_invoice(connection, number, "omyl", CLERK, LATER)) as cancelled:
+            assert first.execute(PAYMENTS_ARE_FREE).scalar()
             assert first.execute(document, {"n": number}).one()
             first.rollback()
     assert len(cancelled[0].numbers) == 1

@@ -208,6 +208,11 @@ def test_what_waits_for_print_is_one_file(site: BilledSite) -> None:
         assert [row["documents"] for row in client.get("/v1/print-batches").json()] == [4]
         listed = client.get("/v1/deliveries", params={"kind": "print"}).json()
         assert {row["state"] for row in listed} == {"sent"}
+        # nobody can put a letter into a box that has no address
+        site.do("UPDATE party SET city = ' ' WHERE id = (SELECT payer FROM invoice WHERE number = :n)", n=numbers[4])
+        told = client.post("/v1/deliveries", json={"kind": "print", "numbers": [numbers[4]]}).json()
+        assert (told["queued"], len(told["left_out"])) == (0, 1)
+        assert "has no postal address" in told["left_out"][0]["reason"]
     with site.client(READER_TOKEN) as reader:
         assert reader.post("/v1/deliveries", json={"kind": "print", "numbers": numbers[4:5]}).status_code == 403
 

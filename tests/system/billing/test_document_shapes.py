@@ -36,6 +36,12 @@ ANOTHER = """
      WHERE sp.id > :point AND sp.point_type = 'consumption' ORDER BY sp.ean LIMIT 1 OFFSET :place
 """
 
+OTHER_BREAKER = """
+    UPDATE contract_item SET breaker_amps = CASE breaker_amps WHEN 25 THEN 32 ELSE 25 END
+     WHERE supply_point = :point AND contract = (SELECT id FROM contract WHERE number = 'R/S1')
+"""
+"""Of the days of the first supplier alone."""
+
 
 class Shapes(NamedTuple):
     """A site, its API and its documents by what they show."""
@@ -117,6 +123,8 @@ def shapes(stack: LocalStack, filled_template: str) -> Iterator[Shapes]:
                 assert client.put(f"/v1/invoices/languages/{code}", json={"language": "en"}).status_code == 204
             run = settle_and_approve(client, suppliers)
             numbers["first supplier"], numbers["second supplier"] = issue(client, run=run)
+            site.do(OTHER_BREAKER, point=suppliers[0])
+            (numbers["first supplier corrected"],) = correct(client, suppliers[:1])
             settle_and_approve(client, pair)
             (numbers["collective"],) = issue(client, payer=payer, grouping="payer")
             settle_and_approve(client, [final], "final")
@@ -140,6 +148,7 @@ def shapes(stack: LocalStack, filled_template: str) -> Iterator[Shapes]:
 ALL = (
     ("first supplier", "collective", "1", "cs"),
     ("second supplier", "collective", "1", "en"),
+    ("first supplier corrected", "corrective", "3", "cs"),
     ("collective", "collective", "1", "cs"),
     ("final and regular", "collective", "1", "cs"),
     ("annual", "annual", "1", "cs"),
@@ -192,13 +201,17 @@ def test_every_line_is_traced_to_its_run_and_readings(shapes: Shapes, shape: str
         assert trace.status_code == 200, trace.text
         told = trace.json()
         assert told["run"]["state"] == "approved"
+        # only the point that changed its supplier has lines of a part of the month
+        if told["basis"] is not None:
+            parted = "2026-03-10T23:00:00Z" in (told["basis"]["from"], told["basis"]["to"])
+            assert (told["basis"]["rounding"] is not None) == parted
         for measurement in told["measurements"]:
             read += 1
             if measurement["kind"] == "profile":
                 assert all(day["batches"] for day in measurement["days"])
             else:
                 assert all(period["from"]["trace"] for period in measurement["periods"])
-    assert read > 0
+    assert read > 0 or shape == "first supplier corrected"  # a breaker is not read
 
 
 def test_each_supplier_has_a_part_for_its_days_and_points(shapes: Shapes) -> None:
@@ -208,6 +221,23 @@ def test_each_supplier_has_a_part_for_its_days_and_points(shapes: Shapes) -> Non
     """
     assert shapes.site.one(parts, n=shapes.numbers["first supplier"]) == 2
     assert shapes.site.one(parts, n=shapes.numbers["second supplier"]) == 1
+
+
+def test_a_collective_document_over_a_change_of_supplier_is_corrected_for_one_of_its_parts(shapes: Shapes) -> None:
+    shown = {
+        shape: shapes.client.get(f"/v1/invoices/{shapes.numbers[shape]}").json()
+        for shape in ("first supplier", "first supplier corrected", "second supplier")
+    }
+    original, corrected, other = shown.values()
+    assert corrected["original"]["number"] == original["number"]
+    assert (original["state"], corrected["state"], other["state"]) == ("corrected", "issued", "issued")
+    # what is paid by the breaker at the one point that left the supplier: taken back, and billed anew
+    (ean,) = {line["ean"] for line in corrected["lines"]}
+    of_point = [line for line in original["lines"] if line["ean"] == ean]
+    assert len(of_point) < len(original["lines"])
+    assert len(corrected["lines"]) % 2 == 0
+    assert 0 < len(corrected["lines"]) // 2 < len(of_point)
+    assert {line["rate"] for line in corrected["lines"]} < {line["rate"] for line in of_point}
 
 
 def test_a_correction_holds_changed_lines_alone_of_all_contracts_and_nets_to_the_new_truth(shapes: Shapes) -> None:

@@ -12,6 +12,7 @@ from central.workflow.prepare import prepare
 from tests.system.billing.site import CLERK, NOW, BilledSite
 from tests.system.billing.test_advances import CONTRACT, ok
 from tests.system.billing.test_bases import high_voltage, post, settle_and_approve
+from tests.system.billing.test_corrections import attach
 
 D = Decimal
 WHY = {"why": "roční uzávěrka"}
@@ -103,3 +104,27 @@ def test_a_point_that_is_settled_by_hand_keeps_no_other_of_its_contract_from_its
         assert sorted(site.one(points)) == sorted([by_hand, left])
         # all are settled by now: whatever is planned, nothing is left
         assert post(client, "/year-ends", 201, year=2026, kind="annual", **WHY)["waiting"] == 0
+
+
+def test_what_the_database_refuses_of_one_contract_holds_up_no_other(site: BilledSite) -> None:
+    with transaction(site.engine) as connection:
+        prepare(connection, CLERK, NOW)
+    first = site.one(CONTRACT)
+    item = "SELECT i.id FROM contract_item i JOIN contract c ON c.id = i.contract WHERE c.number = :n"
+    attach(site, site.one(item, n=first))
+    site.do("UPDATE contract_service SET fixed = 99999999999")
+    both = "SELECT id FROM contract WHERE number IN (:n, (SELECT min(number) FROM contract WHERE number > :n))"
+    for change in (
+        f"UPDATE contract SET valid = '[2026-03-01,2026-04-01)' WHERE id IN ({both})",
+        f"UPDATE contract_item SET valid = '[2026-03-01,2026-04-01)' WHERE contract IN ({both})",
+        f"INSERT INTO payment_calendar (contract, period, advance_due, regular_due, annual_due)"
+        f" SELECT id, '[2026-03-01,2026-04-01)', false, false, true FROM contract WHERE id IN ({both})",
+    ):
+        site.do(change, n=first)
+    with site.client() as client:
+        work = post(client, "/year-ends", 201, year=2026, kind="annual", **WHY)["id"]
+        assert post(client, f"/year-ends/{work}/continue", 200) == {"done": 1, "failed": 1, "waiting": 0}
+        failed, done = ok(client.get(f"/v1/year-ends/{work}/contracts"))
+        assert (failed["contract"], failed["state"], done["state"]) == (first, "failed", "done")
+        assert "numeric field overflow" in failed["reason"]
+        assert site.one("SELECT count(*) FROM settlement_run") == 1
