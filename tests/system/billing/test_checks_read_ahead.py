@@ -7,14 +7,17 @@ from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError
 
 from central.checks import bases, reading
 from central.checks.bases import Scope
 from central.checks.framework import Check
 from central.checks.run import CheckRunMade, run_checks
 from central.checks.standard import STANDARD
+from central.platform import snapshot
 from central.platform.database import transaction
 from central.platform.snapshot import same_snapshot
 from central.workflow.prepare import prepare
@@ -118,7 +121,9 @@ def test_a_check_that_cannot_read_stops_nobody(month: BilledSite, seconds: list[
     assert made.parts[10]["results"]["ok"] == made.bases
 
 
-def test_other_connections_read_the_same_state_and_write_nothing(month: BilledSite) -> None:
+def test_other_connections_read_the_same_state_and_write_nothing(
+    month: BilledSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
     count = text("SELECT count(*) FROM check_text")
     with month.engine.connect() as connection, connection.begin(), same_snapshot(connection, 2) as readers:
         before = [reader.execute(count).scalar_one() for reader in readers]
@@ -130,3 +135,11 @@ def test_other_connections_read_the_same_state_and_write_nothing(month: BilledSi
         assert {reader.execute(text("SHOW transaction_read_only")).scalar_one() for reader in readers} == {"on"}
     with month.engine.connect() as one, one.begin(), one.begin_nested(), same_snapshot(one, 2) as readers:
         assert readers == []
+
+    def refused(*_: object) -> None:
+        raise OperationalError("", None, psycopg.OperationalError("sorry, too many clients already"))
+
+    monkeypatch.setattr(snapshot, "_reading", refused)
+    with month.engine.connect() as connection, connection.begin(), same_snapshot(connection, 2) as readers:
+        assert readers == []
+        assert connection.execute(count).scalar_one() == before[0] + 1
