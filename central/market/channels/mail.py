@@ -124,22 +124,35 @@ class MailChannel(Channel):
 
     def confirm(self, incoming: Incoming) -> None:
         """Move the mail out of the way; see `Channel`."""
-        session, _, uid = incoming.handle.partition(":")
-        if self._open is None or session != str(self._session):
-            # UIDs hold in one session: in the next one the mailbox may have been made anew (UIDVALIDITY)
-            raise UndeliveredError(f"{self.destination.address}: the mailbox was closed; the mail will be seen again.")
-        folder = ASIDE if incoming.is_aside else DONE if incoming.refusal is None else REFUSED
+        self.confirm_all([incoming])
+
+    def confirm_all(self, incomings: Sequence[Incoming]) -> None:
+        """Move the mails out of the way, one command a folder: a server looks at its whole mailbox for each."""
+        uids: dict[str, list[str]] = {}
+        for incoming in incomings:
+            session, _, uid = incoming.handle.partition(":")
+            if self._open is None or session != str(self._session):
+                # UIDs hold in one session: in the next one the mailbox may have been made anew (UIDVALIDITY)
+                raise UndeliveredError(
+                    f"{self.destination.address}: the mailbox was closed; the mail will be seen again."
+                )
+            folder = ASIDE if incoming.is_aside else DONE if incoming.refusal is None else REFUSED
+            uids.setdefault(folder, []).append(uid)
         try:
-            if folder not in self._folders:
-                if not self._open.folder.exists(folder):
-                    self._open.folder.create(folder)
-                self._folders.add(folder)
-            self._open.move(uid, folder)
+            for folder, moved in uids.items():
+                self._move(self._mailbox(), moved, folder)
         except AWAY as error:
             raise self._lost(error) from None
-        if uid in self._put_off:
-            self._put_off.remove(uid)
-            self._moved += 1
+
+    def _move(self, box: BaseMailBox, uids: Sequence[str], folder: str) -> None:
+        if folder not in self._folders:
+            if not box.folder.exists(folder):
+                box.folder.create(folder)
+            self._folders.add(folder)
+        box.move(uids, folder)
+        known = self._put_off.intersection(uids)
+        self._put_off -= known
+        self._moved += len(known)
 
     def _seal(self, message: Outgoing) -> Sealed:
         setting, at = self._setting, self._now()

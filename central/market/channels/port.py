@@ -245,6 +245,11 @@ class Channel(ABC):
     def confirm(self, incoming: Incoming) -> None:  # noqa: B027 - nothing to do where the other end brings everything
         """What was received is committed here: it must not be offered again. Raises UndeliveredError."""
 
+    def confirm_all(self, incomings: Sequence[Incoming]) -> None:
+        """As `confirm`, of many that were committed together."""
+        for incoming in incomings:
+            self.confirm(incoming)
+
     def close(self) -> None:  # noqa: B027 - not every channel holds something open
         """Give connections back."""
 

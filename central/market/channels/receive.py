@@ -53,12 +53,14 @@ def receive_all(engine: Engine, channel: Channel, now: Callable[[], datetime], r
     report = Received()
     try:
         for incomings in _sets(channel.receive()):
+            committed = []
             for incoming, taken in _take_each(engine, incomings, now, read):
                 if taken is None:
                     report.left += 1
                     continue
                 _count(report, taken)
-                channel.confirm(incoming)
+                committed.append(incoming)
+            channel.confirm_all(committed)
     except UndeliveredError as error:
         report.failed = str(error)
         _log.warning("market channel is away", channel=channel.destination.name, error=str(error))
