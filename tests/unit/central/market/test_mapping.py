@@ -186,3 +186,66 @@ def test_a_mapping_that_does_not_fit_together_is_told() -> None:
         "a-b in B of X is a decimal and does not say its places.",
         "a-b in B of X is a code of the list none, which is not there.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "expected"),
+    [
+        ("date", datetime(2026, 3, 1, tzinfo=UTC), "a day"),
+        ("date", "2026-03-01", "a day"),
+        ("month", date(2026, 3, 2), "the first day of a month"),
+        ("month", "2026-03", "the first day of a month"),
+        ("integer", 10**18, "a whole number below"),
+        ("integer", -(10**18), "a whole number below"),
+        ("integer", 1.0, "a whole number below"),
+        ("local_instant", datetime(2026, 3, 1, microsecond=1, tzinfo=UTC), "whole seconds"),
+        ("local_instant", datetime(2026, 3, 1), "an instant with a zone"),  # noqa: DTZ001  the fault to be found
+        ("boolean", "true", "true or false"),
+        ("flag", False, "true or nothing"),
+        ("string", 5, "a text"),
+        ("string", "   ", "a text of 1 to"),
+        ("decimal", Decimal("1.001"), "at most 2 places"),
+        ("decimal", Decimal("NaN"), "a decimal number below"),
+        ("decimal", Decimal(10) ** 18, "a decimal number below"),
+        ("decimal", Decimal(-1), "not negative"),
+    ],
+)
+def test_what_a_lexical_type_does_not_write(kind: Any, value: Any, expected: str) -> None:
+    spec = Value(name="v", field="v", type=kind, mark="assumed", places=2)
+    with pytest.raises(OutboundError, match=f"v of V \\(attribute v\\) is .*expected.*{expected}"):
+        to_text(PACKAGE, spec, value, "v of V")
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        ("boolean", " true ", True),
+        ("boolean", "1", True),
+        ("boolean", "0", False),
+        ("boolean", "false", False),
+        ("boolean", "yes", None),
+        ("flag", "", True),
+        ("flag", "X", True),
+        ("flag", "false", None),
+        ("flag", "0", None),
+        ("integer", " 12 ", 12),
+        ("integer", "1.0", None),
+        ("integer", "9" * 19, None),
+        ("decimal", " -.5 ", Decimal("-0.5")),
+        ("decimal", "1.", Decimal(1)),
+        ("decimal", ".", None),
+        ("decimal", "1,5", None),
+        ("date", " 2026-03-31+02:00 ", date(2026, 3, 31)),
+        ("date", "31.3.2026", None),
+        ("month", "2026-03", date(2026, 3, 1)),
+        ("month", "2026-03-31", date(2026, 3, 1)),
+        ("string", " as it came ", " as it came "),
+    ],
+)
+def test_what_a_lexical_type_reads_or_refuses(kind: Any, text: str, value: Any) -> None:
+    spec = Value(name="v", field="v", type=kind, mark="assumed", places=2)
+    if value is not None:
+        assert from_text(PACKAGE, spec, text, "V/@v") == value
+        return
+    with pytest.raises(InboundError, match="V/@v is"):
+        from_text(PACKAGE, spec, text, "V/@v")

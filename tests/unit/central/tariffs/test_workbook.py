@@ -56,6 +56,7 @@ def label(low: Any, row: int, text: str) -> None:
         (lambda low, high: setattr(low.cell(row=5, column=2), "value", -1), "'-1' is no price"),
         (lambda low, high: low.delete_rows(1, low.max_row), "no header with operators"),
         (lambda low, high: high.delete_rows(2), "no header with level"),
+        (lambda low, high: high.delete_rows(3, high.max_row), "or no prices"),
         (lambda low, high: setattr(high.cell(row=3, column=1), "value", "Kdosi"), "'Kdosi' is no operator"),
         (lambda low, high: setattr(high.cell(row=3, column=3), "value", None), "CEZ at VVN has no price rk_rocni"),
         (lambda low, high: setattr(high.cell(row=4, column=2), "value", "VVN"), "CEZ at VVN is given twice"),
@@ -104,6 +105,13 @@ def test_another_layout_is_another_mapping() -> None:
     prices = read_workbook(octets.getvalue(), read_mapping(msgspec.json.encode(content)))
     assert (len(prices.low), prices.high) == (len(ELECTRICITY.content["rates"]), {})
     assert [each for each in differences(ELECTRICITY, proposed(ELECTRICITY, prices)) if each.kind != "package"] == []
+
+
+def test_two_prices_of_one_column_are_refused() -> None:
+    content = msgspec.to_builtins(shipped_mapping())
+    content["high"]["prices"]["rk_mesicni"] = content["high"]["prices"]["rk_rocni"]
+    with pytest.raises(BadInput, match="two columns of the mapping are one"):
+        read_workbook(SAMPLE, read_mapping(msgspec.json.encode(content)))
 
 
 @pytest.mark.parametrize(

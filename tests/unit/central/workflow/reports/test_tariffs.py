@@ -43,6 +43,9 @@ def test_a_small_network_by_hand() -> None:
     assert values["C01d", "points"] == D(0)
     assert ("VN", "vt") not in values, "a level has no tariffs"
     assert cells["D25d", "nt"].text == "1 billing bases of D25d; 2 more are not approved and not counted"
+    assert cells["D25d", "vt"].text == "3 billing bases of D25d"
+    assert cells["VN", "amount"].text == "1 billing bases of VN"
+    assert cells["other", "nt"].text.startswith("nothing was found")
     assert rules.lacking(FORM, cells) == []
 
 
