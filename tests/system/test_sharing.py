@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -227,6 +228,15 @@ def test_the_housekeeping_service_computes_by_itself_and_one_bad_group_keeps_no_
     with transaction(engine) as connection:
         records = connection.execute(text("SELECT count(*) FROM audit WHERE act = 'sharing.allocate'")).scalar_one()
     assert records == 1
+    # the sharing is taken back from its first day on: what was allocated by it goes, once
+    ask(api, "PUT", "/groups/SK-1/keys", json={"first": "2026-10-24", "reason": "omyl", "keys": []})
+    for _ in range(2):
+        share_energy(engine, now)
+        held = ask(api, "GET", "/groups/SK-1/allocations", params=PERIOD)
+        assert {(row["ean"], row["version"], Decimal(row["shared_kwh"])) for row in held} == {
+            (ROOF, 2, 0),
+            (FLAT, 2, 0),
+        }
 
 
 def test_a_value_below_zero_is_told_with_its_place(site: None, api: TestClient, engine: Engine) -> None:

@@ -43,7 +43,12 @@ _HOLDING = text("""
      ORDER BY h.day, h.ean, h.role LIMIT :limit
 """)
 _GROUPS_ON = text("""
-    SELECT DISTINCT "group" FROM sharing_key WHERE valid && daterange(:first, :end) ORDER BY 1
+    -- groups with keys, and those that we computed something for before their keys were taken away
+    SELECT "group" FROM sharing_key WHERE valid && daterange(:first, :end)
+    UNION
+    SELECT "group" FROM sharing_allocation
+     WHERE source = 'computed' AND total > 0 AND day >= :first AND day < :end
+    ORDER BY 1
 """)
 _OF_CONSUMERS = text("""
     SELECT DISTINCT ON (supply_point, "group", day) supply_point, "group", day, source, version, total
@@ -145,7 +150,7 @@ def compute(
 
 
 def groups_on(connection: Connection, first: date, end: date) -> list[str]:
-    """The groups that have keys on some day of [first, end), by code."""
+    """The groups that have keys on some day of [first, end), or had them when it was computed, by code."""
     return list(connection.execute(_GROUPS_ON, {"first": first, "end": end}).scalars())
 
 
