@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from central.checks.due import DUE
+from central.checks.due import DUE, HAPPENING
 from central.checks.frame import Frame, Numbers, group
 from central.checks.framework import Asked
 from central.checks.meters import read_channels
@@ -149,6 +149,24 @@ TAKEN: Final = """
       JOIN channel c ON c.supply_point = bare.supply_point AND c.direction IN ('A+', 'V', 'VT', 'NT', 'JT')
      GROUP BY bare.supply_point, bare.first
 """
+QUANTITIES: Final = (
+    "max_quarter_hour_kw", "max_quarter_hour_without_exempt_kw", "max_quarter_hour_output_kw",
+    "reactive_delivery_mvarh",
+)  # fmt: skip
+AGREED: Final = ("reserved_capacity_year_kw", "reserved_capacity_month_kw", "reserved_input_kw", "reserved_output_kw")
+PARTS: Final = f"""
+    -- what the month's runs measured of points with a profile, and what was agreed, by the parts that were settled
+    SELECT i.id AS input, i.supply_point,
+           {", ".join(f"micro(round((q.told ->> '{name}')::numeric, 6)) AS {name}" for name in QUANTITIES)},
+           {", ".join(f"micro(round((f.told -> 'agreed' ->> '{name}')::numeric, 6)) AS {name}" for name in AGREED)},
+           daterange((f.told ->> 'from')::date, (f.told ->> 'to')::date) AS held
+      FROM settlement_input i
+     CROSS JOIN LATERAL jsonb_array_elements(coalesce(i.quantities -> 'parts', jsonb_build_array(i.quantities)))
+                        WITH ORDINALITY AS q (told, place)
+     CROSS JOIN LATERAL (SELECT i.facts -> 'parts' -> (q.place - 1)::integer AS told) AS f
+     WHERE i.run = ANY (%(runs)s::bigint[]) AND i.replaced_by IS NULL AND i.valid && %(instants)s::tstzrange
+       AND i.statement_type = ANY (%(billed)s::integer[]) AND i.quantities ?| %(quantities)s::text[]
+"""  # noqa: S608 - names of ours
 KINDS: Final = ("capacity_exempt", "single_component", "storage")
 CAPACITY: Final = ("reserved_capacity_year_kw", "reserved_capacity_month_kw")
 COMPONENTS: Final = ("fixed", "energy", "vt", "nt")
@@ -185,6 +203,8 @@ class BilledMonth:
     """By which channels the bases of `lines` were measured."""
     others: Frame
     taken: Frame
+    parts: Frame
+    """What was measured and agreed by settled parts: QUANTITIES and AGREED in millionths."""
 
 
 def read_month(asked: Asked, start: date) -> BilledMonth:
@@ -201,7 +221,7 @@ def read_month(asked: Asked, start: date) -> BilledMonth:
         "levels": list(LEVELS), "lists": list(lists), "rates": list(rates),
         "kinds": list(KINDS), "components": list(COMPONENTS), "slots": list(slots),
         "bits": [2 << place for place in range(len(slots))], "billed": BILLED, "storno": TAKING_BACK,
-        "by_hand": COMPONENT,
+        "by_hand": COMPONENT, "quantities": list(QUANTITIES),
     }  # fmt: skip
 
     def frame(query: str, *columns: str) -> Frame:
@@ -238,6 +258,7 @@ def read_month(asked: Asked, start: date) -> BilledMonth:
         omitted=asked.frame(OMITTED, ("supply_point", "run"), **given),
         covers=covers, lines=lines, measured=read_channels(asked, lines["basis"]),
         others=frame(OTHERS, "supply_point", "rate"),
+        parts=frame(PARTS, "input", "supply_point", *QUANTITIES, *AGREED),
         taken=Frame({**taken.columns, "first": taken["first"] - low}),
     )  # fmt: skip
 
@@ -291,6 +312,6 @@ def _names(packages: Sequence[Package]) -> dict[int, str]:
     names = {each.named.code: f"{each.named.name} / {each.named.name_en}" for each in sold}
     for package in packages:
         for rule in package.file.rules:
-            if rule.code is not None and rule.formula in DUE:
+            if rule.code is not None and (rule.formula in DUE or rule.formula in HAPPENING):
                 names.setdefault(rule.code, f"{rule.name.cs} / {rule.name.en}")
     return names

@@ -1,7 +1,8 @@
-"""Which components are due on each day of a supply point: those that the rules of the package in force always bill.
+"""Which components are due on each day of a supply point: those that the rules of the package in force always bill, and
+what must have been measured that others are.
 
-What a rule bills only when something happens (an excess, reactive energy, a power factor) is due when it happened,
-which settlement alone can tell; it is not expected here.
+Not expected are the surcharge for the power factor (no package that ships has its zones) and the over-run of gas (its
+days of 23 and 25 hours are settlement's).
 """
 
 from collections.abc import Mapping, Sequence
@@ -41,6 +42,8 @@ DUE: Final[Mapping[str, Need]] = {
     "gas_market_operator": Need.BANDED,
 }
 """By formula; others are due only when something happened."""
+HAPPENING: Final = frozenset({"excess_over_reserved", "fixed_excess_over_reserved", "per_mvarh"})
+"""Formulas that bill what was measured beyond what is reserved, in kW, or at all, in MVArh."""
 
 REASONS: Final = {
     "capacity_exempt": "rezervovaná kapacita: osvobozeno (§ 54a) / reserved capacity: exempt",
@@ -57,6 +60,47 @@ class Expected:
 
     rates: frozenset[int]
     reasons: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """A rate that is due where `measured`, the first of these quantities that there is, exceeds the sum of `reserved`;
+    `from_zero`: also where nothing is reserved."""
+
+    rate: int
+    measured: tuple[str, ...]
+    reserved: tuple[str, ...]
+    from_zero: bool
+
+
+def happenings(law: Law | None, point: TariffPoint, day: date) -> tuple[Happening, ...]:
+    """What would be due of a point on a day if it happened; what costs nothing is not."""
+    if law is None:
+        return ()
+    try:
+        rules = law.rules(point)
+    except CannotPriceError:
+        return ()
+    found = []
+    for rule in rules:
+        if rule.code is None or rule.formula not in HAPPENING or not applies(rule, point, day):
+            continue
+        price = law.find(rule.parameters.get("base", rule.component), day, point, None)
+        if price is None or price.value == 0:
+            continue
+        if "quantity" in rule.parameters:
+            found.append(Happening(rule.code, (rule.parameters["quantity"],), (), from_zero=True))
+            continue
+        entry = rule.parameters.get("measured_at_entry") if point.network_entry else None
+        found.append(
+            Happening(
+                rule.code,
+                (*((entry,) if entry else ()), rule.parameters["measured"]),
+                tuple(rule.parameters["reserved"].split("+")),
+                from_zero=rule.parameters.get("reserved_if_none") == "zero",
+            )
+        )
+    return tuple(found)
 
 
 def expected(law: Law | None, point: TariffPoint, day: date, agreed: frozenset[str]) -> Expected:

@@ -21,7 +21,7 @@ from central.checks.billed_month import (
     uncontracted,
 )  # fmt: skip
 from central.checks.cover import covered_days
-from central.checks.due import REASONS, expected, supplied
+from central.checks.due import REASONS, Happening, expected, happenings, supplied
 from central.checks.frame import MICRO, MISSING, Chosen, Frame, Numbers, group, match
 from central.checks.framework import COMMODITIES, GAS, Asked, Definition, Findings, Kind, Subject, Text, Value, findings
 from central.checks.meters import maybe_same_meter
@@ -31,8 +31,10 @@ from central.settlement.law import Law, law_of
 from central.settlement.model import CannotPriceError, TariffPoint
 
 (COMPLETE, NOTHING_BILLED, NOT_BILLED, OMITTED, TWICE, SERVICE, TAKEN, NO_CONTRACT, NO_PAYER, NO_SUPPLIER, SUSPENDED,
- NOT_DUE, UNSUPPLIED) = range(13)  # fmt: skip
+ NOT_DUE, UNSUPPLIED, HAPPENED) = range(14)  # fmt: skip
 REGULAR: Final = "regular"
+KILOWATT, KILOVARH = MICRO, MICRO // 1_000
+"""What an excess, in kW, and reactive energy, in MVArh, are billed from at least: less may be rounded away."""
 _EPOCH: Final = date(1970, 1, 1)
 _REASONS: Final = tuple(REASONS)
 _NOT_BILLED: Final = "–"
@@ -46,15 +48,16 @@ class Completeness:
         name=Text("Kontrola úplnosti vyúčtování", "Completeness of billing"),
         rule=Text(
             "Za měsíc, i bez řádku platebního kalendáře: každý den místa a každá složka, kterou účinný balíček vždy "
-            "účtuje, je na právě jednom nezrušeném podkladu (různá měřidla zvlášť): OK; na žádném nebo na více: chyba "
-            "(je-li některý ještě v návrhu: varování); odběr bez smlouvy, bez plátce, sdružené služby bez dodavatele: "
-            "chyba; jiný odběr bez dodavatele: varování; pojmenovaný důvod (přerušeno, bez smlouvy a odběru, ještě se "
-            "nevyúčtovává): informace.",
+            "účtuje, i překročení a jalová dodávka, které zúčtování změřilo, je na právě jednom nezrušeném podkladu "
+            "(různá měřidla zvlášť): OK; na žádném nebo na více: chyba (je-li některý ještě v návrhu: varování); odběr "
+            "bez smlouvy, bez plátce, sdružené služby bez dodavatele: chyba; jiný odběr bez dodavatele: varování; "
+            "pojmenovaný důvod (přerušeno, bez smlouvy a odběru, ještě se nevyúčtovává): informace.",
             "Over a month, also without a row of the payment calendar: each day of a point and each component that the "
-            "package in force always bills is on exactly one basis that is not cancelled (meters apart): OK; on none "
-            "or several: error (where one is a draft: warning); take-off without contract or payer, combined services "
-            "without supplier: error; other take-off without supplier: warning; a named reason (suspended, without "
-            "contract and take-off, not to be billed yet): info.",
+            "package in force always bills, and excesses and reactive delivery that settlement measured, is on exactly "
+            "one basis that is not cancelled (meters apart): OK; on none or several: error (where one is a draft: "
+            "warning); take-off without contract or payer, combined services without supplier: error; other take-off "
+            "without supplier: warning; a named reason (suspended, without contract and take-off, not to be billed "
+            "yet): info.",
         ),
         group="Aktualizace fakturačních podkladů",
         groups=("regular", "accrual", "annual"),
@@ -122,6 +125,12 @@ class Completeness:
                 "Take-off without supplier: the point has neither a supplier nor an own price list of supply for "
                 "{days} days from {first}. Enter the supplier.",
             ),
+            Text(
+                "{component} (sazba {rate}): v období od {first} bylo naměřeno {measured}, sjednáno je {agreed}, a na "
+                "žádném podkladu měsíce to není. Zúčtujte je.",
+                "{component} (rate {rate}): in the time from {first} {measured} was measured, {agreed} is agreed, and "
+                "no basis of the month has it. Settle it.",
+            ),
         ),
     )  # fmt: skip
 
@@ -156,6 +165,7 @@ class _Billed:
         self._point, self._terms = holding(self.segments, month.points), holding(self.segments, terms)
         self._parties = terms
         self._length = self.segments["end_"] - self.segments["first"]
+        self._happenings: list[tuple[Happening, ...]] = []
         self.due, self.reasons = self._expected()
         customer = taken(terms["customer"], self._terms)
         framework = month.items["framework"][self._item] == 1
@@ -188,6 +198,7 @@ class _Billed:
         yield self._stretches(left_out, Result.ERROR, OMITTED)
         for place, rate in enumerate(month.slots):
             yield self._component(~bare & (lacking & (2 << place) != 0), rate)
+        yield from self._happened(bare)
         yield self._twice()
         excused = self._suspended | self._early | self._unpaid | self._unsupplied
         yield self._services(self.segments["supply_point"][excused])
@@ -235,6 +246,7 @@ class _Billed:
         numbers, first = group(list(columns.values()))
         kinds = [self._kind({name: int(column[place]) for name, column in columns.items()}, int(place))
                  for place in first]  # fmt: skip
+        self._kinds = numbers
         bits = np.array(kinds, dtype=np.int64).reshape(-1, 2)[numbers]
         return bits[:, 0], bits[:, 1]
 
@@ -255,6 +267,7 @@ class _Billed:
         )
         law = _law(month, commodity, operator, day)
         told = expected(law, point, day, frozenset(name for name in CAPACITY if facts[name]))
+        self._happenings.append(happenings(law, point, day))
         rates, reasons = set(told.rates), set(told.reasons)
         if facts["priced"] != MISSING:
             priced = [name for bit, name in enumerate(COMPONENTS) if facts["priced"] >> bit & 1]
@@ -297,6 +310,37 @@ class _Billed:
         values |= _named(self._month, np.full(len(first), rate, dtype=np.int64))
         return findings(points[first], Result.ERROR, NOT_BILLED, values, about=Subject.SUPPLY_POINT)
 
+    def _happened(self, bare: Chosen) -> Iterator[Findings]:
+        """What was measured beyond what is agreed and is on no basis of the month; not of days without any basis."""
+        month = self._month
+        segment = holding(month.parts, self.segments)
+        excused = bare | self._suspended | self._early | self._unpaid | self._unsupplied
+        looked = np.flatnonzero((segment >= 0) & ~excused[segment])
+        parts, kind = month.parts.take(looked), self._kinds[segment[looked]]
+        for happening in sorted({each for known in self._happenings for each in known}, key=lambda each: each.rate):
+            kinds = [number for number, known in enumerate(self._happenings) if happening in known]
+            measured, agreed = _measured_and_agreed(parts, happening)
+            over = measured - np.where(agreed == MISSING, 0, agreed)
+            known_ = (measured != MISSING) & (happening.from_zero | (agreed != MISSING))
+            least = KILOWATT if happening.reserved else KILOVARH
+            bit = 2 << month.slots.index(happening.rate)
+            billed = month.covers["supply_point"][(month.covers["mask"] & bit) != 0]
+            chosen = np.flatnonzero(
+                np.isin(kind, kinds) & known_ & (over >= least) & ~np.isin(parts["supply_point"], billed)
+            )
+            # of several parts of a point the one that is most beyond
+            order = chosen[np.lexsort((-over[chosen], parts["supply_point"][chosen]))]
+            lone = order[np.unique(parts["supply_point"][order], return_index=True)[1]]
+            points, days = parts["supply_point"][lone], parts["end_"][lone] - parts["first"][lone]
+            values = _days(month, points, parts["first"][lone], days)
+            values |= _named(month, np.full(len(lone), happening.rate, dtype=np.int64))
+            values |= {
+                "measured": Value(Kind.DECIMAL, measured[lone]),
+                "agreed": Value(Kind.DECIMAL, agreed[lone]),
+                "input": Value(Kind.LINK, parts["input"][lone], ("settlement_input",)),
+            }
+            yield findings(points, Result.ERROR, HAPPENED, values, about=Subject.SUPPLY_POINT)
+
     def _twice(self) -> Findings:
         """A component by a meter that two bases have in common; what check 10 calls a duplicate, of a whole month."""
         lines = self._month.lines
@@ -330,6 +374,18 @@ class _Billed:
         values = _days(self._month, points, wanted["first"][chosen], lacking[chosen])
         values["rate"] = Value(Kind.COUNT, wanted["rate"][chosen])
         return findings(points, Result.ERROR, SERVICE, values, about=Subject.SUPPLY_POINT)
+
+
+def _measured_and_agreed(parts: Frame, happening: Happening) -> tuple[Numbers, Numbers]:
+    """What was measured of each part, and the sum of what was agreed; MISSING where there is none."""
+    measured = np.full(len(parts), MISSING, dtype=np.int64)
+    for name in reversed(happening.measured):
+        measured = np.where(parts[name] == MISSING, measured, parts[name])
+    agreed = np.full(len(parts), MISSING, dtype=np.int64)
+    for name in happening.reserved:
+        more = np.where(agreed == MISSING, 0, agreed) + np.where(parts[name] == MISSING, 0, parts[name])
+        agreed = np.where((agreed == MISSING) & (parts[name] == MISSING), MISSING, more)
+    return measured, agreed
 
 
 def _bare(month: BilledMonth) -> list[Findings]:

@@ -53,6 +53,15 @@ def test_a_month_is_billed_whole_or_says_why(site: BilledSite) -> None:
     site.do("UPDATE supply_point SET supplier = operator")
     whole = {"info": 0, "ok": POINTS, "warning": 0, "error_cancelled": 0, "error": 0}
     assert check(site) == whole
+    happened = site.one("SELECT min(id) FROM billing_basis WHERE rate IN (10, 17, 27, 2001)")
+    rate = site.one("SELECT rate FROM billing_basis WHERE id = :basis", basis=happened)
+    site.do(f"{CANCEL} WHERE id = :basis", basis=happened)
+    assert check(site) == whole | {"ok": POINTS - 1, "error": 1}
+    (excess,) = told(site, result="error")
+    assert f"(rate {rate}): in the time from 2026-03-01 " in excess["text"]["en"]
+    assert "settlement_input" in {link["kind"] for link in excess["links"]}
+    site.do("UPDATE billing_basis SET state = 'approved', cancelled_at = NULL, cancelled_by = NULL,"
+            " cancelled_why = NULL WHERE id = :basis", basis=happened)  # fmt: skip
     low = site.one("SELECT array_agg(DISTINCT supply_point) FROM billing_basis WHERE rate = 13")[:5]
     lacking, twice, bare, ended, unpaid = low
     row = site.one(

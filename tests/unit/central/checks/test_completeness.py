@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
 import pytest
 
-from central.checks.billed_month import BilledMonth, doubtful, statement_ends
+from central.checks.billed_month import AGREED, QUANTITIES, BilledMonth, doubtful, statement_ends
 from central.checks.blocks import Finding
 from central.checks.frame import Frame
 from central.checks.framework import Subject
@@ -23,7 +24,7 @@ from tests.unit.central.checks.columns import bases, frame, told
 CHECK = Completeness()
 START = date(2026, 3, 1)
 MARCH = (0, 31)
-SLOTS = (1, 2, 3, 5, 6, 7, 8, 9, 12, 13, 14, 15, 26, 1001, 1002, 1019, 2011, 2012)
+SLOTS = (1, 2, 3, 5, 6, 7, 8, 9, 10, 12, 13, 14, 15, 17, 26, 27, 1001, 1002, 1019, 2001, 2011, 2012)
 POINT = {"supply_point": 1, "commodity": 0, "level": 1, "suspended": 0, "supplier": 9}
 ITEM = {
     "supply_point": 1, "contract_item": 11, "contract": 21, "framework": 0, "purchase": 0, "prices": 0, "rate": None,
@@ -36,6 +37,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "price_lists": ("supply_point", "price_list", "priced"), "services": ("supply_point", "rate"),
     "rows": ("contract", "calendar_row"), "covers": ("supply_point", "mask", "lines"),
     "lines": ("basis", "supply_point", "rate", "component", "by_hand", "draft"), "others": ("supply_point", "rate"),
+    "parts": ("input", "supply_point", *QUANTITIES, *AGREED),
 }  # fmt: skip
 
 
@@ -170,6 +172,72 @@ def test_a_month_of_a_point(given: dict[str, Any], result: Result, words: str) -
     assert any(each == result and words in text for each, text in said(compared)), said(compared)
     assert (ERROR in results) == (result is ERROR)
     assert (OK in results) == (result in (OK, WARNING))
+
+
+def part(**told: str) -> dict[str, Any]:
+    """A settled part of the point: what was measured and agreed."""
+    names = dict.fromkeys((*QUANTITIES, *AGREED))
+    return {"input": 51, "supply_point": 1, **names, **{name: Decimal(value) for name, value in told.items()}}
+
+
+TAKEN, OUTPUT, ENTERED = "max_quarter_hour_kw", "max_quarter_hour_output_kw", "max_quarter_hour_without_exempt_kw"
+YEARLY, MONTHLY, INPUT = "reserved_capacity_year_kw", "reserved_capacity_month_kw", "reserved_input_kw"
+CAPACITY = {"capacities": [YEAR_CAPACITY], "covers": [billed(6, 7, 9, 15)]}
+
+
+@pytest.mark.parametrize(
+    ("given", "measured", "rates"),
+    [
+        (CAPACITY, {TAKEN: "101", YEARLY: "100"}, [17]),
+        (CAPACITY, {TAKEN: "100.999999", YEARLY: "100"}, []),
+        (CAPACITY, {TAKEN: "100", YEARLY: "100"}, []),
+        (CAPACITY, {TAKEN: "121", YEARLY: "100", MONTHLY: "20"}, [17]),
+        (CAPACITY, {TAKEN: "120", YEARLY: "100", MONTHLY: "20"}, []),
+        (CAPACITY, {TAKEN: "5"}, [17]),  # nothing is reserved: all of it is beyond
+        (CAPACITY, {TAKEN: "210", YEARLY: "210", INPUT: "200"}, [27]),
+        (CAPACITY, {TAKEN: "210", YEARLY: "200", INPUT: "200"}, [17, 27]),
+        (CAPACITY, {TAKEN: "210", YEARLY: "210"}, []),  # no input is reserved, and that is not from zero
+        (CAPACITY, {OUTPUT: "30", "reserved_output_kw": "20"}, [2001]),
+        (CAPACITY, {OUTPUT: "20", "reserved_output_kw": "20"}, []),
+        (CAPACITY, {"reactive_delivery_mvarh": "0.001"}, [10]),
+        (CAPACITY, {"reactive_delivery_mvarh": "0.000999"}, []),
+        (CAPACITY, {}, []),
+        # billed it is on some basis of the month
+        ({**CAPACITY, "covers": [billed(6, 7, 9, 15), billed(17, days=(9, 10))]}, {TAKEN: "300", YEARLY: "100"}, []),
+        # exempt, single-component: no excess of capacity; low voltage: none of input
+        ({**CAPACITY, "conditions": [EXEMPT]}, {TAKEN: "300", YEARLY: "100"}, []),
+        ({"conditions": [SINGLE], "covers": [billed(9, 15, 26)]}, {TAKEN: "300", YEARLY: "100"}, []),
+        ({**LOW_SINGLE, "covers": [billed(9, 12, 13, 15)]}, {TAKEN: "300", INPUT: "100"}, []),
+        # nothing is billed at all, or it is not to be yet: that is said, and this not
+        ({"covers": []}, {TAKEN: "300", YEARLY: "100"}, []),
+        ({"terms": [{**TERMS, "months": 12}], "covers": []}, {TAKEN: "300", YEARLY: "100"}, []),
+    ],
+)
+def test_what_happened_is_due(given: dict[str, Any], measured: dict[str, str], rates: list[int]) -> None:
+    told_ = [each.text.en for each in found(month(**given, parts=[part(**measured)])) if "was measured" in each.text.en]
+    assert [int(text.split("(rate ")[1].split(")")[0]) for text in told_] == rates
+
+
+def test_an_entry_is_measured_without_exempt_points_where_that_is_known() -> None:
+    entry = {"points": [{**POINT}], "items": [{**ITEM, "purchase": 1}], **CAPACITY}
+    june = {"packages": packages()[:1], "start": date(2026, 6, 1)}
+
+    def said_of(**measured: str) -> list[str]:
+        return [each.text.en for each in found(replace(month(**entry, parts=[part(**measured)]), **june))]
+
+    assert not any("was measured" in text for text in said_of(**{TAKEN: "300", ENTERED: "100", YEARLY: "100"}))
+    (text,) = [text for text in said_of(**{TAKEN: "300", ENTERED: "150", YEARLY: "100"}) if "was measured" in text]
+    assert "from 2026-06-01 150 was measured, 100 is agreed" in text
+
+
+def test_the_part_most_beyond_is_told_once() -> None:
+    parts = [
+        part(**{TAKEN: "110", YEARLY: "100"}) | {"days": HALF},
+        part(**{TAKEN: "150", YEARLY: "100"}) | {"days": REST, "input": 52},
+    ]
+    (only,) = [each for each in found(month(**CAPACITY, parts=parts)) if each.result is ERROR]
+    assert "from 2026-03-16 150 was measured, 100 is agreed" in only.text.en
+    assert ("input", "settlement_input", 52) in only.links
 
 
 def test_a_month_that_is_not_over_is_billed_later() -> None:
