@@ -110,3 +110,8 @@ def test_only_items_of_another_operator() -> None:
     assert results({}, {}, own=1, which=FOREIGN) == []
     assert results({}, {}, own=1, which=ALL) == [Result.INFO, Result.OK]
     assert results({}, {}, own=2, which=FOREIGN) == [Result.INFO, Result.OK]
+
+
+@pytest.mark.parametrize("rate", [1, 2, 3, 4, 11, 18, 19, 23, 24, 25, 26, 1003, 1018, 1021, 1998, 1999, 2001])
+def test_rates_outside_of_the_list_show_nothing(rate: int) -> None:
+    assert results({"rate": rate}, {"rate": rate}) == []
