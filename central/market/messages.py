@@ -133,7 +133,10 @@ def _of_message(draft: Draft) -> OfMessage:
 
 
 def _write_events(connection: Connection, rows: Iterable[Sequence[Any]]) -> None:
+    # The check of a foreign key keeps the plan of its first row, made while there are few messages to go through.
+    connection.execute(text("SET LOCAL enable_seqscan TO off"))
     copy_in(connection, "market_message_event", _EVENT, rows)
+    connection.execute(text("SET LOCAL enable_seqscan TO DEFAULT"))
 
 
 def move(connection: Connection, number: int, act: Act, at: datetime, person: str, why: str, **columns: Any) -> State:

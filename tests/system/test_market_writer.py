@@ -1,4 +1,4 @@
-"""Messages of interval data checked by processes are those that this process checks."""
+"""Messages of interval data checked by processes are those that this process checks, and are stored by their keys."""
 
 import io
 import subprocess
@@ -9,6 +9,7 @@ from datetime import date
 import numpy as np
 import psutil
 import pytest
+from sqlalchemy import text
 
 from central.market import interval_writer
 from central.market.cdsdata import FORMAT, Series, write_interval_data
@@ -17,7 +18,9 @@ from central.market.format_package import load_package
 from central.market.interval_check import receive, send
 from central.market.interval_checker import CheckerEndedError, checkers
 from central.market.interval_writer import Sheet
-from tests.unit.central.market.examples import POINT, envelope, message
+from central.market.messages import Draft, Subject, create_all
+from central.platform.database import make_engine, transaction
+from tests.unit.central.market.examples import AT, OPERATOR, POINT, SENDER, envelope, message
 
 PACKAGE = "sandbox-2026"
 
@@ -74,3 +77,27 @@ def test_the_process_is_without_numpy_and_ends_with_its_input() -> None:
         answered += done.stdout
     assert receive(io.BytesIO(answered)) == b"[]"
     assert len(answered) == 4 + len(b"[]")
+
+
+def test_messages_that_are_added_do_not_read_those_that_are_there(database_url: str) -> None:
+    subject = Subject("supply_point", POINT)
+    month = date(2026, 3, 1), date(2026, 4, 1)
+    drafts = [
+        Draft(f"121-{place}", "121", PACKAGE, "", SENDER, OPERATOR, subject, *month, place, b"<CDSDATA/>", {})
+        for place in range(1, 41)
+    ]
+    engine = make_engine(database_url)
+    try:
+        with engine.connect() as connection:
+            # as after a night: it is known to be empty
+            connection.execution_options(isolation_level="AUTOCOMMIT").execute(text("VACUUM ANALYZE market_message"))
+        with transaction(engine) as connection:
+            for first in range(0, len(drafts), 10):
+                create_all(connection, drafts[first : first + 10], AT, "test")
+            read = connection.execute(
+                text("SELECT seq_tup_read, n_tup_ins FROM pg_stat_xact_user_tables WHERE relname = 'market_message'")
+            ).one()
+            assert tuple(read) == (0, len(drafts))
+            assert connection.execute(text("SHOW enable_seqscan")).scalar_one() == "on"
+    finally:
+        engine.dispose()
