@@ -25,7 +25,7 @@ def register_states(
 ) -> list[RegisterStates]:
     """The states that a point's quantities stand on, each period of a register with the multiplier of its time."""
     mappings: dict[int, list[Mapping[str, Any]]] = {}
-    for channel in facts["channels"]:
+    for channel in facts.get("channels", ()):  # of what was made by hand nothing is pinned
         for mapping in channel["mappings"]:
             mappings.setdefault(mapping["evidence_channel"], []).append(mapping)
     ordered = sorted(readings, key=lambda reading: (_place(reading["direction"]), reading["direction"]))

@@ -130,3 +130,20 @@ def test_a_correction_of_gas_tells_what_stands_not_what_it_takes_back() -> None:
     assert ("Spalné teplo", "10,7 kWh/m³") in told
     assert ("Energie", f"32{SPACE}100 kWh") in told
     assert len([label for label, _ in told if label.startswith("Spalné teplo")]) == 1
+
+
+def test_what_was_made_by_hand_alone_has_no_register_and_is_a_document_all_the_same() -> None:
+    given = low_voltage()
+    facts = {
+        "supply_point": {
+            "ean": "859182400000000001", "name": "Dílna", "address": ["", "602 00", "Brno"], "commodity": "electricity",
+        },
+        "contract": {"number": "SoD-1"},
+    }  # fmt: skip
+    by_hand = replace(given, id=None, facts=facts, quantities={}, readings=[], information=[], findings=[], past=())
+    made = compose("2600000001", SUPPLIER, HOUSEHOLD, [(by_hand, bases(2))], TERMS)
+    (section,) = made.points
+    assert (section.registers, section.facts, section.address) == ([], [], "602 00 Brno")
+    assert made.net == sum(line.amount for line in made.lines)
+    assert problems_of(write_isdoc(made)) == []
+    assert printed(made)["points"]
