@@ -205,7 +205,7 @@ def test_what_checks_had_found_is_told_in_its_words_after_the_change_to_blocks(e
 
 
 def test_conversations_that_a_rejection_had_led_back_go_on(empty_database_url: str) -> None:
-    upgrade(empty_database_url, "0068")
+    upgrade(empty_database_url, "0066")
     engine = make_engine(empty_database_url)
     with transaction(engine) as connection:
         connection.execute(
@@ -241,7 +241,7 @@ def test_conversations_that_a_rejection_had_led_back_go_on(empty_database_url: s
     config = configuration()
     with engine.connect() as connection:
         config.attributes["connection"] = connection
-        command.downgrade(config, "0068")
+        command.downgrade(config, "0066")
         connection.commit()
     with transaction(engine) as connection:
         before = [tuple(row) for row in connection.execute(states)]
