@@ -65,12 +65,13 @@ class Expected:
 @dataclass(frozen=True, slots=True)
 class Happening:
     """A rate that is due where `measured`, the first of these quantities that there is, exceeds the sum of `reserved`;
-    `from_zero`: also where nothing is reserved."""
+    `from_zero`: also where nothing is reserved; of a `group` only the dearer one is billed."""
 
     rate: int
     measured: tuple[str, ...]
     reserved: tuple[str, ...]
     from_zero: bool
+    group: str | None
 
 
 def happenings(law: Law | None, point: TariffPoint, day: date) -> tuple[Happening, ...]:
@@ -89,7 +90,7 @@ def happenings(law: Law | None, point: TariffPoint, day: date) -> tuple[Happenin
         if price is None or price.value == 0:
             continue
         if "quantity" in rule.parameters:
-            found.append(Happening(rule.code, (rule.parameters["quantity"],), (), from_zero=True))
+            found.append(Happening(rule.code, (rule.parameters["quantity"],), (), from_zero=True, group=None))
             continue
         entry = rule.parameters.get("measured_at_entry") if point.network_entry else None
         found.append(
@@ -98,6 +99,7 @@ def happenings(law: Law | None, point: TariffPoint, day: date) -> tuple[Happenin
                 (*((entry,) if entry else ()), rule.parameters["measured"]),
                 tuple(rule.parameters["reserved"].split("+")),
                 from_zero=rule.parameters.get("reserved_if_none") == "zero",
+                group=rule.group if rule.group and law.book.takes_only_higher(rule.group) else None,
             )
         )
     return tuple(found)

@@ -57,6 +57,11 @@ _ROWS_OF = text("""
       FROM shown s JOIN contract k ON k.id = s.contract
      ORDER BY s.id, s.grp
 """)
+_ROW_ERRORS = text("""
+    -- errors that rows show and nobody cancelled
+    SELECT calendar_row, check_number, statement_group FROM row_finding
+     WHERE calendar_row = ANY (CAST(:rows AS bigint[])) AND result = :error
+""")
 _EANS = text("""
     SELECT id, ean FROM supply_point WHERE id = ANY (CAST(:points AS bigint[]))
 """)
@@ -253,10 +258,18 @@ def rows_in_error(connection: Connection, bases: Sequence[int]) -> tuple[list[In
     rows = connection.execute(_ROWS_OF, asked).all()
     wanted = sorted({*bases, *(basis for row in rows for basis in row.bases or ())})
     shown = {(row.calendar_row, row.grp): row for row in rows if row.itself}
-    told = newest_findings(connection, Subject.CALENDAR_ROW, sorted({number for number, _ in shown}))
+    numbers = sorted({number for number, _ in shown})
+    told = newest_findings(connection, Subject.CALENDAR_ROW, numbers)
+    live = {
+        tuple(row) for row in connection.execute(_ROW_ERRORS, {"rows": int_array(numbers), "error": asked["error"]})
+    }
     of_rows = []
     for (number, group), row in shown.items():
-        errors = [each for each in told[number] if each.group == group and each.finding.result is Result.ERROR]
+        errors = [
+            each
+            for each in told[number]
+            if each.group == group and each.finding.result is Result.ERROR and (number, each.check, group) in live
+        ]
         said, held = _texts(errors, Result.ERROR), frozenset(row.bases or ())
         of_rows.append(RowInError(number, row.contract, row.first, said, held, _points_named(errors)))
     return bases_in_error(connection, wanted), of_rows

@@ -157,6 +157,7 @@ basis_verdict = Table(
     CheckConstraint("result BETWEEN 0 AND 5", name="result"),
     CheckConstraint("(result = 4) = (cancelled_at IS NOT NULL)", name="cancelled"),
     CheckConstraint("(cancelled_at IS NULL) = (cancelled_by IS NULL)", name="cancelled_by"),
+    Index("basis_verdict_cancelled_ix", "basis", postgresql_where=text("cancelled_at IS NOT NULL")),
     comment="What a basis shows: the worst result over all checks that ran on it, and who cancelled its error",
 )
 

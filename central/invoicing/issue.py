@@ -14,12 +14,13 @@ from sqlalchemy import Connection, Row, text
 
 from central.checks.bases import Scope
 from central.checks.parts import INVOICING
-from central.checks.results import eans, rows_in_error
+from central.checks.results import InError, RowInError, bases_in_error, eans, rows_in_error
 from central.checks.run import run_checks
 from central.checks.settings import PreventInvoicing, prevent_invoicing
 from central.invoicing.advances.deductions import DeductedAdvance, plan_for
 from central.invoicing.compose import About, Terms, compose
 from central.invoicing.document import DocumentLine, InvoiceDocument, recapitulate
+from central.invoicing.kinds import CANCELLING
 from central.invoicing.payments.matching import lock_payments
 from central.invoicing.selection import Grouping, Order, Selection, orders, require_named, select_bases
 from central.invoicing.sources import (
@@ -190,9 +191,17 @@ def _nothing(selection: Selection, left_out: int) -> Refused:
     )
 
 
-def _require_no_error(connection: Connection, bases: Sequence[int]) -> None:
+def _errors_of(connection: Connection, selected: Sequence[Row[Any]]) -> tuple[list[InError], list[RowInError]]:
+    """Live errors that count for these bases. What only cancels is the remedy of errors on its calendar row: its own
+    count alone."""
+    ids = [basis.id for basis in selected]
+    if all(basis.statement_type in CANCELLING for basis in selected):
+        return bases_in_error(connection, ids), []
+    return rows_in_error(connection, ids)
+
+
+def _require_no_error(errors: Sequence[InError], rows: Sequence[RowInError]) -> None:
     """Refused where a live error stands on a calendar row of the bases: on a basis of it, or on the row itself."""
-    errors, rows = rows_in_error(connection, bases)
     named = [f"basis {error.id} of {error.ean}, rate {error.rate}: {error.text.cs}" for error in errors]
     named += [f"calendar row {row.id} of contract {row.contract} from {row.first}: {row.text.cs}" for row in rows]
     if named:
@@ -206,12 +215,12 @@ def _require_no_error(connection: Connection, bases: Sequence[int]) -> None:
 def _left_out(connection: Connection, selected: Sequence[Row[Any]]) -> list[dict[str, Any]]:
     """Whom the global setting leaves out: points with a live error on the calendar rows of what is to be invoiced."""
     prevent = prevent_invoicing(connection)
-    ids = [basis.id for basis in selected]
-    if prevent is PreventInvoicing.FORBID:
-        _require_no_error(connection, ids)
-    if prevent is not PreventInvoicing.LEAVE_OUT:
+    if prevent not in (PreventInvoicing.FORBID, PreventInvoicing.LEAVE_OUT):
         return []
-    errors, rows = rows_in_error(connection, ids)
+    errors, rows = _errors_of(connection, selected)
+    if prevent is PreventInvoicing.FORBID:
+        _require_no_error(errors, rows)
+        return []
     points = {basis.supply_point for basis in selected}
     found = [
         {

@@ -216,7 +216,7 @@ def _require_truth(connection: Connection, count: int) -> None:
 
 
 def _counted(connection: Connection, query: str) -> dict[str, int]:
-    return dict(connection.execute(text(query)).tuples().all())
+    return {row[0]: row[1] for row in connection.execute(text(query))}
 
 
 def main() -> int:

@@ -317,14 +317,20 @@ class _Billed:
         excused = bare | self._suspended | self._early | self._unpaid | self._unsupplied
         looked = np.flatnonzero((segment >= 0) & ~excused[segment])
         parts, kind = month.parts.take(looked), self._kinds[segment[looked]]
-        for happening in sorted({each for known in self._happenings for each in known}, key=lambda each: each.rate):
+        happenings = {each for known in self._happenings for each in known}
+        for happening in sorted(happenings, key=lambda each: each.rate):
             kinds = [number for number, known in enumerate(self._happenings) if happening in known]
             measured, agreed = _measured_and_agreed(parts, happening)
             over = measured - np.where(agreed == MISSING, 0, agreed)
-            known_ = (measured != MISSING) & (happening.from_zero | (agreed != MISSING))
+            known_ = (measured != MISSING) & (agreed != MISSING)
+            if happening.from_zero:
+                # as settlement does: all is beyond only where no part of the month has anything reserved
+                reserving = month.parts["supply_point"][_measured_and_agreed(month.parts, happening)[1] != MISSING]
+                known_ |= (measured != MISSING) & ~np.isin(parts["supply_point"], reserving)
             least = KILOWATT if happening.reserved else KILOVARH
-            bit = 2 << month.slots.index(happening.rate)
-            billed = month.covers["supply_point"][(month.covers["mask"] & bit) != 0]
+            alike = {each.rate for each in happenings if happening.group and each.group == happening.group}
+            bits = sum(2 << month.slots.index(rate) for rate in alike | {happening.rate})
+            billed = month.covers["supply_point"][(month.covers["mask"] & bits) != 0]
             chosen = np.flatnonzero(
                 np.isin(kind, kinds) & known_ & (over >= least) & ~np.isin(parts["supply_point"], billed)
             )

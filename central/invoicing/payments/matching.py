@@ -24,7 +24,8 @@ from shared.metering_day import PRAGUE
 MANY: Final = 300
 """From so many waiting payments on joins go by hashes: the planner takes numbered rows for few and would compare each
 payment with each item (2,000 with 2,000: 30 s)."""
-_LOCK: Final = 0x706179  # any constant; it differs from the other advisory locks
+LOCK: Final = 0x706179
+"""The advisory lock of payments; any constant that differs from the others."""
 
 WAITING = text("SELECT count(*) FROM (SELECT FROM payment WHERE rest <> 0 LIMIT :many) waiting")
 
@@ -158,7 +159,7 @@ class Matched:
 
 def lock_payments(connection: Connection) -> None:
     """One act on payments at a time, until the transaction ends: sums are never weighed while another moves them."""
-    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
 
 
 def match_payments(connection: Connection, person: Person, now: datetime, until: date) -> Matched:

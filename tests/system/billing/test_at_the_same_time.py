@@ -14,6 +14,7 @@ from sqlalchemy import Connection, text
 from central.checks import shown
 from central.invoicing.cancel import cancel_invoice
 from central.invoicing.delivery.printing import make_batch
+from central.invoicing.payments.matching import LOCK
 from central.platform.database import transaction
 from central.platform.errors import DomainError
 from central.settlement.cancelling import cancel_bases
@@ -39,7 +40,7 @@ WAITING = """
      WHERE NOT l.granted AND a.datname = current_database()
 """
 
-PAYMENTS_ARE_FREE = text("SELECT pg_try_advisory_xact_lock(7364985)")
+PAYMENTS_ARE_FREE = text(f"SELECT pg_try_advisory_xact_lock({LOCK})")
 """The lock of `lock_payments`, taken where nobody holds it."""
 
 

@@ -270,8 +270,7 @@ def test_an_error_of_a_row_without_a_basis_forbids_until_it_is_cancelled(settled
     with transaction(settled_site.engine) as connection:
         run_checks(connection, month, "manual", CLERK, NOW, [OfRows()])
     row = settled_site.one("SELECT calendar_row FROM row_finding")
-    settlement = settled_site.one("SELECT max(id) FROM settlement_run")
-    assert client.post(f"/v1/settlement/runs/{settlement}/approve", json={}).status_code in (200, 409)
+    settlement = approved(settled_site, client)
     refused = client.post("/v1/invoices", json={"run": settlement}).json()
     assert refused["code"] == "checks_in_error"
     assert f"0 bases and 1 calendar rows are in error. calendar row {row} of contract" in refused["message"]
@@ -302,21 +301,38 @@ class OfPoint(OfRows):
         return [findings(bases["calendar_row"][:1], Result.ERROR, 0, point, **about)]
 
 
+class OfPointToo(OfPoint):
+    """Another check that finds it."""
+
+    definition: ClassVar[Definition] = replace(OfPoint.definition, number=16)
+
+
+def approved(site: BilledSite, client: Any) -> int:
+    """The month's run, approved."""
+    settlement: int = site.one("SELECT max(id) FROM settlement_run")
+    client.post(f"/v1/settlement/runs/{settlement}/approve", json={})
+    assert site.one("SELECT state FROM settlement_run WHERE id = :run", run=settlement) == "approved"
+    return settlement
+
+
+def two_on_a_row(site: BilledSite, client: Any) -> int:
+    """The first two points under one contract, so on one row; the month's run, approved."""
+    site.do("""
+        WITH two AS (SELECT supply_point, (min(contract) OVER ())  AS contract
+                       FROM (SELECT DISTINCT supply_point, contract FROM billing_basis ORDER BY 1 LIMIT 2) b)
+        UPDATE billing_basis b SET contract = two.contract, customer = c.customer, payer = c.payer
+          FROM two JOIN contract c ON c.id = two.contract WHERE b.supply_point = two.supply_point
+    """)
+    return approved(site, client)
+
+
 @pytest.mark.parametrize(("check", "left_out"), [(OfPoint(), 1), (OfRows(), 2)])
 def test_an_error_of_a_row_leaves_out_the_point_that_it_names_or_all_of_the_row(
     settled_site: BilledSite, client: Any, check: Check, left_out: int
 ) -> None:
     switch(client, 6, active=False)
     switch(client, 19, statements=[])
-    settled_site.do("""
-        -- the first two points under one contract, so on one row
-        WITH two AS (SELECT supply_point, (min(contract) OVER ())  AS contract
-                       FROM (SELECT DISTINCT supply_point, contract FROM billing_basis ORDER BY 1 LIMIT 2) b)
-        UPDATE billing_basis b SET contract = two.contract, customer = c.customer, payer = c.payer
-          FROM two JOIN contract c ON c.id = two.contract WHERE b.supply_point = two.supply_point
-    """)
-    settlement = settled_site.one("SELECT max(id) FROM settlement_run")
-    assert client.post(f"/v1/settlement/runs/{settlement}/approve", json={}).status_code in (200, 409)
+    settlement = two_on_a_row(settled_site, client)
     with transaction(settled_site.engine) as connection:
         run_checks(connection, Scope(month=date.fromisoformat(MONTH)), "manual", CLERK, NOW, [check])
     answer = client.post("/v1/invoices", json={"run": settlement}).json()
@@ -328,9 +344,47 @@ def test_an_error_of_a_row_leaves_out_the_point_that_it_names_or_all_of_the_row(
     assert settled_site.one(invoiced) == len(points) - left_out
 
 
+def test_a_cancelled_error_of_a_row_leaves_nobody_out(settled_site: BilledSite, client: Any) -> None:
+    for number in (6, 16, 19):
+        switch(client, number, active=number != 6, statements=[])
+    settlement = two_on_a_row(settled_site, client)
+    month = Scope(month=date.fromisoformat(MONTH))
+    with transaction(settled_site.engine) as connection:
+        run_checks(connection, month, "manual", CLERK, NOW, [OfRows()])
+    row = settled_site.one("SELECT calendar_row FROM row_finding")
+    assert client.post(f"/v1/checks/rows/{row}/cancel-errors?group=regular").json() == {"cancelled": 1}
+    with transaction(settled_site.engine) as connection:
+        run_checks(connection, month, "manual", CLERK, NOW, [OfRows(), OfPointToo()])
+    answer = client.post("/v1/invoices", json={"run": settlement}).json()
+    assert [each["supply_point"] for each in answer["left_out"]] == [
+        settled_site.one("SELECT min(supply_point) FROM billing_basis")
+    ]
+
+
+@pytest.mark.parametrize("prevent", ["leave_out", "forbid"])
+def test_an_error_of_the_row_does_not_keep_a_wrong_invoice_from_being_cancelled(
+    settled_site: BilledSite, client: Any, prevent: str
+) -> None:
+    switch(client, 6, active=False)
+    switch(client, 19, statements=[])
+    settlement = two_on_a_row(settled_site, client)
+    left = settled_site.one("SELECT min(supply_point) FROM billing_basis")
+    others = settled_site.one("SELECT array_agg(id) FROM billing_basis WHERE supply_point <> :left", left=left)
+    with transaction(settled_site.engine) as connection:
+        issue_invoices(connection, Selection(run=settlement, bases=others), CLERK, NOW)
+        run_checks(connection, Scope(month=date.fromisoformat(MONTH)), "manual", CLERK, NOW, [OfRows()])
+    wrong = """
+        SELECT i.number FROM invoice i JOIN invoice_line l ON l.invoice = i.id JOIN billing_basis b ON b.id = l.basis
+          JOIN payment_calendar r ON r.contract = b.contract JOIN row_finding f ON f.calendar_row = r.id LIMIT 1
+    """
+    number = settled_site.one(wrong)
+    assert client.put("/v1/checks/settings/prevent-invoicing", json={"value": prevent}).status_code == 204
+    assert client.post("/v1/invoices", json={"run": settlement}).json().get("numbers") is None
+    assert client.post(f"/v1/invoices/{number}/cancel", json={"reason": "omyl"}).status_code == 201
+
+
 def test_an_error_of_another_basis_leaves_its_point_out(settled_site: BilledSite, client: Any) -> None:
-    settlement = settled_site.one("SELECT max(id) FROM settlement_run")
-    assert client.post(f"/v1/settlement/runs/{settlement}/approve", json={}).status_code in (200, 409)
+    settlement = approved(settled_site, client)
     basis = free(settled_site)
     run(client, month=MONTH)
     others = settled_site.one("SELECT array_agg(id) FROM billing_basis WHERE id <> :basis", basis=basis)
@@ -343,8 +397,7 @@ def test_an_error_of_another_basis_leaves_its_point_out(settled_site: BilledSite
 def test_an_error_of_another_basis_of_the_row_forbids(settled_site: BilledSite, client: Any) -> None:
     """What is invoiced is right; beside it on the row something waits that is not."""
     assert client.put("/v1/checks/settings/prevent-invoicing", json={"value": "forbid"}).status_code == 204
-    settlement = settled_site.one("SELECT max(id) FROM settlement_run")
-    assert client.post(f"/v1/settlement/runs/{settlement}/approve", json={}).status_code in (200, 409)
+    settlement = approved(settled_site, client)
     basis = free(settled_site)
     run(client, month=MONTH)
     others = settled_site.one("SELECT array_agg(id) FROM billing_basis WHERE id <> :basis", basis=basis)

@@ -204,6 +204,9 @@ CAPACITY = {"capacities": [YEAR_CAPACITY], "covers": [billed(6, 7, 9, 15)]}
         (CAPACITY, {}, []),
         # billed it is on some basis of the month
         ({**CAPACITY, "covers": [billed(6, 7, 9, 15), billed(17, days=(9, 10))]}, {TAKEN: "300", YEARLY: "100"}, []),
+        # of the two excesses taken the dearer one is billed
+        ({**CAPACITY, "covers": [billed(6, 7, 9, 15), billed(27)]}, {TAKEN: "210", YEARLY: "200", INPUT: "200"}, []),
+        ({**CAPACITY, "covers": [billed(6, 7, 9, 15), billed(17)]}, {TAKEN: "210", YEARLY: "200", INPUT: "200"}, []),
         # exempt, single-component: no excess of capacity; low voltage: none of input
         ({**CAPACITY, "conditions": [EXEMPT]}, {TAKEN: "300", YEARLY: "100"}, []),
         ({"conditions": [SINGLE], "covers": [billed(9, 15, 26)]}, {TAKEN: "300", YEARLY: "100"}, []),
@@ -238,6 +241,11 @@ def test_the_part_most_beyond_is_told_once() -> None:
     (only,) = [each for each in found(month(**CAPACITY, parts=parts)) if each.result is ERROR]
     assert "from 2026-03-16 150 was measured, 100 is agreed" in only.text.en
     assert ("input", "settlement_input", 52) in only.links
+
+
+def test_before_anything_is_reserved_in_the_month_nothing_is_beyond() -> None:
+    parts = [part(**{TAKEN: "50"}) | {"days": HALF}, part(**{TAKEN: "40", YEARLY: "60"}) | {"days": REST, "input": 52}]
+    assert not [each for each in found(month(**CAPACITY, parts=parts)) if each.result is ERROR]
 
 
 def test_a_month_that_is_not_over_is_billed_later() -> None:
