@@ -231,15 +231,13 @@ class _Round:
                 while self._is_behind(claimed):
                     has_waited = True
                     self.turn.wait()
-            in_a_row = self.in_a_row + 1
+            there: bool | None = False  # None: nobody asked whether the other end is
             try:
-                if has_waited and not self._lease_anew(claimed):
-                    in_a_row = self.in_a_row
-                elif self._deliver(claimed):
-                    in_a_row = 0
+                there = None if has_waited and not self._lease_anew(claimed) else self._deliver(claimed)
             finally:
                 with self.turn:
-                    self.in_a_row = in_a_row
+                    if there is not None:
+                        self.in_a_row = 0 if there else self.in_a_row + 1
                     del self.under_way[claimed.number]
                     self.turn.notify_all()
 

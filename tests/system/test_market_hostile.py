@@ -116,6 +116,23 @@ def test_by_call_back(engine: Engine, tmp_path: Path) -> None:
     assert len(inbox) == 1, "the good one was read, once, and nothing else"
 
 
+def test_calls_written_anew_around_what_somebody_signed_have_a_quota(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quota.admit, "__defaults__", (Quota(pieces=8),))
+    good = wss.seal_envelope(answer(1), pki.world().theirs, AT)
+    with open_caller(engine, tmp_path, read_incoming) as caller:
+        for number in range(20):
+            assert caller.call(good + f"<!-- {number} -->".encode()).status_code == 200
+    verdicts, _, inbox = record(engine)
+    assert verdicts["opened"] == len(inbox) == 1
+    with transaction(engine) as db:
+        archived = db.execute(select(func.count()).select_from(market_archive)).scalar_one()
+    assert (verdicts["duplicate"] <= 8, archived) == (True, 2 + 8), (
+        "the first with our reply, and what the quota lets in"
+    )
+
+
 def seal(number: int, content: bytes, key: OwnKey | None = None) -> bytes:
     """A mail of the operator to us, or of whoever has the key."""
     message = Outgoing(f"R-{number}", "X21", PACKAGE.name, content)

@@ -181,17 +181,18 @@ def earlier(connection: Connection, incoming: Incoming) -> int | None:
 def is_signature_known(connection: Connection, incoming: Incoming) -> bool:
     """Whether the very same signed part came before from the same channel: then what is around it proves nobody.
 
-    False where the signature is over the whole of what came (web services).
+    Of web services its name says so: it is made of what their signature holds, however the rest is written.
     """
     table = market_archive
-    if incoming.content is None or incoming.signed is None:
+    if incoming.content is None:
         return False
+    named = table.c.identity == _name(incoming.identity)
     query = select(table.c.id).where(
         table.c.content_sha256 == hashlib.sha256(incoming.content).digest(),
         table.c.direction == Direction.IN,
         table.c.channel == incoming.channel,
         table.c.environment == incoming.environment,
-        table.c.signed == incoming.signed,
+        named if incoming.signed is None else table.c.signed == incoming.signed,
     )
     return connection.execute(query.limit(1)).first() is not None
 

@@ -160,7 +160,8 @@ def fault_code(refusal: str) -> str:
 
 def _is_reply_kept(connection: Connection, incoming: Incoming, taken: Taken, reply: bytes, at: datetime) -> bool:
     """Whether the archive keeps our reply: whoever calls with the same again must not fill it."""
-    return not taken.is_again or quota.admit(connection, incoming.channel, "refused", len(reply), at)
+    is_repeat = taken.is_again or taken.verdict is Verdict.DUPLICATE
+    return not is_repeat or quota.admit(connection, incoming.channel, "refused", len(reply), at)
 
 
 def _replied(incoming: Incoming, taken: Taken, reply: bytes, setting: CallbackSetting, at: datetime) -> Exchanged:

@@ -5,9 +5,10 @@ values in the text (numbers, codes) are looked for among the message's attribute
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from lxml import etree
 
@@ -48,8 +49,9 @@ def _by_path(root: etree._Element, said: str) -> Place | None:
     for found in _PATH.findall(said):
         steps = [_step(written) for written in _STEP.finditer(found)]
         attribute = steps.pop().name.removeprefix("@") if steps[-1].name.startswith("@") else None
+        numbers: dict[etree._Element, int] = {}
         for element in root.iter():
-            if (attribute is None or attribute in element.attrib) and _leads_to(element, steps):
+            if (attribute is None or attribute in element.attrib) and _leads_to(element, steps, numbers):
                 return _place(element, "path", attribute, element.get(attribute) if attribute else None)
     return None
 
@@ -74,24 +76,36 @@ def _step(written: re.Match[str]) -> _Step:
     return _Step(name) if by_value is None else _Step(name, None, by_value["attribute"], by_value["value"])
 
 
-def _leads_to(element: etree._Element, steps: Sequence[_Step]) -> bool:
-    """Whether the last steps of the way to the element are these."""
+def _leads_to(element: etree._Element, steps: Sequence[_Step], numbers: dict[etree._Element, int]) -> bool:
+    """Whether the last steps of the way to the element are these; `numbers` keeps what was counted for it."""
+    way: list[tuple[etree._Element, int]] = []
     here: etree._Element | None = element
     for step in reversed(steps):
         if here is None or not _fits(here, step):
             return False
+        if step.number is not None:
+            way.append((here, step.number))
         here = here.getparent()
-    return True
+    return all(number == _number_of(each, numbers) for each, number in way)
 
 
 def _fits(element: etree._Element, step: _Step) -> bool:
     if etree.QName(element).localname != step.name:
         return False
-    if step.attribute is not None:
-        return bool(element.get(step.attribute) == step.value)
-    if step.number is None:
-        return True
-    return step.number == 1 + sum(1 for _ in element.itersiblings(element.tag, preceding=True))
+    return step.attribute is None or bool(element.get(step.attribute) == step.value)
+
+
+def _number_of(element: etree._Element, numbers: dict[etree._Element, int]) -> int:
+    """Which one it is of those of its name below its parent, which are counted once for all of them."""
+    parent = element.getparent()
+    if parent is None:
+        return 1
+    if element not in numbers:
+        counted: Counter[Any] = Counter()
+        for each in parent:
+            counted[each.tag] += 1
+            numbers[each] = counted[each.tag]
+    return numbers[element]
 
 
 def _by_line(root: etree._Element, said: str) -> Place | None:

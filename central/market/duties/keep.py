@@ -81,12 +81,12 @@ _WAIVE: Final = text("""
                           AND due.subject = duty.subject AND due.period = duty.period AND due.why = duty.why)
 """)
 _AT_ONCE: Final = 20_000
-_OLDEST: Final = text("SELECT min(month) FROM market_duty WHERE state = 'open'")
+_OLDEST: Final = text("SELECT min(month) FROM market_duty WHERE state = 'open' AND month >= :since")
 
 
-def oldest_open(connection: Connection) -> date | None:
-    """The month (its first day) of the oldest duty that is open."""
-    found: date | None = connection.execute(_OLDEST).scalar_one()
+def oldest_open(connection: Connection, since: date) -> date | None:
+    """The month (its first day) of the oldest duty that is open, of those from the month `since` on."""
+    found: date | None = connection.execute(_OLDEST, {"since": since}).scalar_one()
     return found
 
 

@@ -169,11 +169,13 @@ def _make_folder(folder: Path, name: str) -> tuple[Path, int]:
     while True:
         making = folder / f".{name}.{secrets.token_hex(8)}{_MAKING}"
         making.mkdir()
-        lock = os.open(making, os.O_RDONLY)
+        try:
+            lock = os.open(making, os.O_RDONLY)
+        except FileNotFoundError:
+            continue  # another import took it for one that was left, before it was locked
         fcntl.flock(lock, fcntl.LOCK_EX)
         if making.is_dir():
             return making, lock
-        # another import took it for one that was left, before it was locked
         os.close(lock)
 
 

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, RowMapping, text
 
 from central.market.duties.rules import rules
 from central.market.messages import Subject
+from central.market.payloads.distribution_invoice import DistributionInvoices
 from central.workflow.telling.advance_records import AdvancePart, advance_invoice, lacking
 from central.workflow.telling.model import IS_KNOWN, Tellable, Window, digest, due
 
@@ -43,6 +44,13 @@ def find(connection: Connection, window: Window) -> list[Tellable]:
     to_production = window.is_production(rules()[WHYS[0]].code)
     asked = {"first": window.first, "today": window.today, "to_production": to_production}
     return [_tellable(row) for row in connection.execute(_PARTS, asked).mappings()]
+
+
+def is_taken_back(document: Tellable) -> bool:
+    """Whether it is an advance that was cancelled after it was told."""
+    if document.due.why not in WHYS or not isinstance(document.payload, DistributionInvoices):
+        return False
+    return any(each.corrects is not None for each in document.payload.invoices)
 
 
 def _tellable(row: RowMapping) -> Tellable:

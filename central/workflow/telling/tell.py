@@ -115,6 +115,11 @@ class _Pass:
         return find_open(self.connection, again=self.again)
 
 
+def _still_open_since(at: datetime) -> date:
+    """The first month of which every pass tries to tell what is open."""
+    return months_later(at.astimezone(PRAGUE).date().replace(day=1), -open_months())
+
+
 def window_of(since: date | None, at: datetime, oldest_open: date | None = None) -> Window:
     """The days that a pass looks at: the last months, and as far back as a duty is still open.
 
@@ -126,10 +131,9 @@ def window_of(since: date | None, at: datetime, oldest_open: date | None = None)
             "Nothing is told by itself yet: set ROZVODNA_MARKET_SINCE to the first day whose acts are to be told.",
         )
     today = at.astimezone(PRAGUE).date()
-    month = today.replace(day=1)
-    first = months_later(month, -look_back_months())
+    first = months_later(today.replace(day=1), -look_back_months())
     if oldest_open is not None:
-        first = min(first, max(oldest_open, months_later(month, -open_months())))
+        first = min(first, max(oldest_open, _still_open_since(at)))
     return Window(max(since, first), today)
 
 
@@ -175,7 +179,7 @@ def _tell(
 ) -> Told:
     at = clock.now()
     lock_generation(connection)
-    window = replace(window_of(since, at, oldest_open(connection)), is_production=is_production)
+    window = replace(window_of(since, at, oldest_open(connection, _still_open_since(at))), is_production=is_production)
     work = _Pass(connection, package_at(at), at, by, sender, window, again, is_production, Told())
     settle_left(connection)
     reports.settle_sent(connection, at, work.person)
@@ -207,11 +211,12 @@ def _tell_far(work: _Pass, acts: Sequence[_Source], window: Window | None) -> No
     for whys, find in acts:
         tellables = find(work.connection, window)
         _write(work, tellables, work.keep([each.due for each in tellables], whys, window, stands=True))
-    for whys, find in _DOCUMENTS:
-        tellables = find(work.connection, window)
-        # an advance is cancelled long after it was sent, and told once more then; all others are not changed
-        stands = whys != advances.WHYS
-        _write(work, tellables, work.keep([each.due for each in tellables], (), window, stands=stands))
+    for _, find in _DOCUMENTS:
+        found = find(work.connection, window)
+        # an advance is cancelled long after it was sent, and told once more then; nothing else is changed
+        for is_taken_back in (False, True):
+            some = [each for each in found if advances.is_taken_back(each) is is_taken_back]
+            _write(work, some, work.keep([each.due for each in some], (), window, stands=not is_taken_back))
 
 
 def _write(work: _Pass, tellables: Sequence[Tellable], rows: Sequence[RowMapping]) -> None:

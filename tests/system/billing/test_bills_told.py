@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 from sqlalchemy import text
 
@@ -141,13 +141,38 @@ def test_the_states_of_an_approved_settlement_are_told_and_a_correction_is_a_ver
     assert site.one("SELECT max(version) FROM market_message WHERE message_code = '122'") == 2
 
 
-def test_advances_under_combined_services_are_told_point_by_point(site: BilledSite) -> None:
+def send_advance(site: BilledSite) -> None:
+    """An advance under combined services, of two points."""
     site.do("UPDATE party SET ean13 = '8591824000106' WHERE id = (SELECT min(payer) FROM contract)")
     site.do("UPDATE party SET ean13 = '8591824900017' WHERE 'operator' = ANY (roles)")
     site.do("ALTER TABLE contract_item DROP CONSTRAINT contract_item_contract_kind_fkey")
     site.do("UPDATE contract SET kind = 'framework'")
     for statement in ADVANCE:
         site.do(statement)
+
+
+def test_an_advance_that_was_told_long_ago_stands_whatever_its_parties_are_now(site: BilledSite) -> None:
+    send_advance(site)
+    with transaction(site.engine) as connection:
+        assert tell(connection, SINCE, site.clock, CLERK).made == 2
+    site.do("UPDATE market_message SET state = 'accepted'")
+    site.do("UPDATE market_duty SET state = 'done'")
+    site.clock.set(site.clock.now() + timedelta(days=300))
+    for ean in ("'8591824000113'", "NULL"):
+        site.do(f"UPDATE party SET ean13 = {ean} WHERE id = (SELECT min(payer) FROM contract)")
+        with transaction(site.engine) as connection:
+            told = tell(connection, SINCE, site.clock, CLERK, far=[SINCE])
+        assert (told.changed, told.waived, told.made) == (0, 0, 0)
+        assert not any("advance" in problem for problem in told.problems.values())
+    # what is cancelled is told of however long ago it was
+    site.do("UPDATE party SET ean13 = '8591824000106' WHERE id = (SELECT min(payer) FROM contract)")
+    site.do("UPDATE advance SET state = 'cancelled'")
+    with transaction(site.engine) as connection:
+        assert tell(connection, SINCE, site.clock, CLERK, far=[SINCE]).made == 2
+
+
+def test_advances_under_combined_services_are_told_point_by_point(site: BilledSite) -> None:
+    send_advance(site)
     with transaction(site.engine) as connection:
         found = advances.find(connection, Window(SINCE, SINCE))
         tell(connection, SINCE, site.clock, CLERK)

@@ -1,6 +1,7 @@
 """Items made ahead: in order, a few of them, and over when whoever takes them is."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -57,6 +58,8 @@ def test_the_thread_is_over_when_the_taker_stops_early() -> None:
     made: list[int] = []
     with closing(ahead(counted(1_000, made), 3)) as items:
         assert next(items) == 0
+        while len(made) < 1 + 3 + 1:  # without anybody who takes them
+            time.sleep(0.001)
         assert "ahead" in {thread.name for thread in threading.enumerate()}
     assert "ahead" not in {thread.name for thread in threading.enumerate()}
     assert len(made) <= 1 + 3 + 2
