@@ -58,9 +58,10 @@ def test_processes_find_the_same_in_the_same_order(monkeypatch: pytest.MonkeyPat
 
 def test_a_process_that_ends_fails_the_pass() -> None:
     content = write_interval_data(load_package(PACKAGE), message())
+    before = set(psutil.Process().children())
     with checkers(1) as some:
         assert some.errors(PACKAGE, FORMAT, content).result() == []
-        (process,) = [each for each in psutil.Process().children() if "central.market.interval_check" in each.cmdline()]
+        (process,) = set(psutil.Process().children()) - before
         process.kill()
         with pytest.raises(CheckerEndedError, match="ended with status -9 before it answered"):
             some.errors(PACKAGE, FORMAT, content).result()
