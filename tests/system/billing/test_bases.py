@@ -40,6 +40,22 @@ def high_voltage(site: BilledSite) -> list[int]:
     return found
 
 
+def two_points_of_a_contract(site: BilledSite) -> tuple[int, int, str]:
+    """The two, put under the first one's contract (its number), which is for March and stated once a year."""
+    one, other = high_voltage(site)
+    number: str = site.one("SELECT c.number FROM contract c JOIN contract_item i ON i.contract = c.id"
+                           " WHERE i.supply_point = :p", p=one)  # fmt: skip
+    for change in (
+        "UPDATE contract_item SET contract = (SELECT id FROM contract WHERE number = :number) WHERE supply_point = :p",
+        "UPDATE contract_item SET valid = '[2026-03-01,2026-04-01)' WHERE contract = (SELECT id FROM contract"
+        " WHERE number = :number) AND (:p > 0)",
+        "UPDATE contract SET statement_months = 12, valid = '[2026-03-01,2026-04-01)' WHERE number = :number"
+        " AND (:p > 0)",
+    ):
+        site.do(change, number=number, p=other)
+    return one, other, number
+
+
 def new_version(site: BilledSite, point: int, direction: str = "A+", by: int = -5_000) -> None:
     """A newer profile of 10 March: its first quarter-hour is lower, the month's maximum stays."""
     site.do(

@@ -12,7 +12,7 @@ from central.platform.database import transaction
 from central.workflow.prepare import prepare
 from tests.system.billing.site import CLERK, NOW, BilledSite
 from tests.system.billing.test_advances import CONTRACT, ok
-from tests.system.billing.test_bases import high_voltage
+from tests.system.billing.test_bases import two_points_of_a_contract
 from tests.system.payments_rig import Line, abo
 
 WHY = {"why": "roční uzávěrka"}
@@ -122,17 +122,7 @@ def test_points_that_are_billed_until_different_days_are_accrued_each_from_its_o
     """One contract of two points: each has a run of its own, and all that is made of both is listed and cancelled."""
     with transaction(site.engine) as connection:
         prepare(connection, CLERK, NOW)
-    billed, unbilled = high_voltage(site)
-    number: str = site.one("SELECT c.number FROM contract c JOIN contract_item i ON i.contract = c.id"
-                           " WHERE i.supply_point = :p", p=billed)  # fmt: skip
-    for change in (
-        "UPDATE contract_item SET contract = (SELECT id FROM contract WHERE number = :number) WHERE supply_point = :p",
-        "UPDATE contract_item SET valid = '[2026-03-01,2026-04-01)' WHERE contract = (SELECT id FROM contract"
-        " WHERE number = :number) AND (:p > 0)",
-        "UPDATE contract SET statement_months = 12, valid = '[2026-03-01,2026-04-01)' WHERE number = :number"
-        " AND (:p > 0)",
-    ):
-        site.do(change, number=number, p=unbilled)
+    billed, unbilled, number = two_points_of_a_contract(site)
     with site.client() as client:
         order = {"points": [billed], "statement": "preliminary", "from": "2026-03-01", "to": "2026-03-16", **WHY}
         for done in ok(client.post("/v1/bases/update", json=order))["updates"]:

@@ -11,7 +11,7 @@ from central.platform.database import transaction
 from central.workflow.prepare import prepare
 from tests.system.billing.site import CLERK, NOW, BilledSite
 from tests.system.billing.test_advances import CONTRACT, ok
-from tests.system.billing.test_bases import high_voltage, post, settle_and_approve
+from tests.system.billing.test_bases import post, settle_and_approve, two_points_of_a_contract
 from tests.system.billing.test_corrections import attach
 
 D = Decimal
@@ -81,17 +81,7 @@ def test_the_one_annual_statement_that_was_cancelled_is_made_again(site: BilledS
 def test_a_point_that_is_settled_by_hand_keeps_no_other_of_its_contract_from_its_statement(site: BilledSite) -> None:
     with transaction(site.engine) as connection:
         prepare(connection, CLERK, NOW)
-    by_hand, left = high_voltage(site)
-    number: str = site.one("SELECT c.number FROM contract c JOIN contract_item i ON i.contract = c.id"
-                           " WHERE i.supply_point = :p", p=by_hand)  # fmt: skip
-    for change in (
-        "UPDATE contract_item SET contract = (SELECT id FROM contract WHERE number = :number) WHERE supply_point = :p",
-        "UPDATE contract_item SET valid = '[2026-03-01,2026-04-01)' WHERE contract = (SELECT id FROM contract"
-        " WHERE number = :number) AND (:p > 0)",
-        "UPDATE contract SET statement_months = 12, valid = '[2026-03-01,2026-04-01)' WHERE number = :number"
-        " AND (:p > 0)",
-    ):
-        site.do(change, number=number, p=left)
+    by_hand, left, number = two_points_of_a_contract(site)
     with site.client() as client:
         post(client, f"/contracts/{number}/calendar/generate", 200, start="2026-01-01", end="2027-01-01", **WHY)
         post(client, "/invoices", 201, run=settle_and_approve(client, [by_hand], "annual"))
