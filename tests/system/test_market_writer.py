@@ -3,6 +3,7 @@
 import io
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 
@@ -45,8 +46,14 @@ def test_processes_find_the_same_in_the_same_order(monkeypatch: pytest.MonkeyPat
         alone = list(writer.write(given))
     monkeypatch.setattr(interval_writer, "POOL_FROM", 1)
     taken: list[Sheet] = []
+
+    def counted() -> Iterator[Sheet]:
+        for each in given:
+            taken.append(each)
+            yield each
+
     with interval_writer.interval_writer(len(given)) as writer:
-        coming = writer.write(each for each in given if not taken.append(each))  # type: ignore[func-returns-value]  # counts what was taken
+        coming = writer.write(counted())
         together = [next(coming)]
         assert len(taken) == interval_writer.AHEAD + 1
         together += coming
